@@ -1,0 +1,58 @@
+"""The data folders are found in a checkout, else in an installed package."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tscompat import paths
+
+ROOT = Path(__file__).parents[1]
+
+
+def module_in(package: Path) -> ModuleType:
+    """The module ``paths`` as if ``package`` were where tscompat lies."""
+    package.mkdir(parents=True, exist_ok=True)
+    copy = shutil.copy(paths.__file__, package)
+    spec = importlib.util.spec_from_file_location("copied_paths", copy)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout that has a package with a copy of the data too."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "harness" / "tscompat" / "_data" / "cases").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["cases", "dotnet"])
+def test_this_checkout(name):
+    assert paths.data_folder(name) == ROOT / name
+
+
+def test_checkout_comes_first(checkout):
+    assert module_in(checkout / "harness" / "tscompat").data_folder("cases") == checkout / "cases"
+
+
+def test_harness_folder_that_is_no_checkout(checkout):
+    (checkout / "pyproject.toml").unlink()
+    package = checkout / "harness" / "tscompat"
+    assert module_in(package).data_folder("cases") == package / "_data" / "cases"
+
+
+def test_installed_package_ignores_a_strangers_project(checkout):
+    package = (checkout / "harness").rename(checkout / "site-packages") / "tscompat"
+    assert module_in(package).data_folder("cases") == package / "_data" / "cases"
+
+
+def test_neither_is_an_error_that_says_where_it_looked(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no folder 'dotnet' .*_data.*: install torchsharp-compat again"):
+        module_in(tmp_path / "tscompat").data_folder("dotnet")
