@@ -1,0 +1,165 @@
+"""Bitwise comparison, and the first difference in words. May import dtypes, tensors, identity.
+
+Nothing is compared as a number: two NaNs are equal when their bits are, and a zero differs from a negative one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import reprlib
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from typing_extensions import Buffer
+
+from .dtypes import DType
+from .identity import origins
+from .tensors import Entry, StateDict, Tensor, tensor_of
+
+_SMALL = 4096
+"""Up to so many bytes a copy is cheaper than the way to memcmp."""
+_STEP = 1 << 20
+"""Elements that are looked through at a time for those that differ."""
+_NAMED = 3
+"""So many names stand in a message; the others are counted."""
+
+_memcmp = (ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)).memcmp
+_memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+_memcmp.restype = ctypes.c_int
+
+_brief = reprlib.Repr()
+_brief.maxstring, _brief.maxlist = 80, 8
+
+
+class Difference(NamedTuple):
+    """What differs, as one of the words of ``verdict.Kind``, and where, in a line without paths or times."""
+
+    kind: Literal["names", "order", "dtype", "shape", "bits"]
+    detail: str
+
+
+def same_bytes(a: Buffer, b: Buffer) -> bool:
+    """Whether two C-contiguous buffers hold the same bytes. They may be read-only, unaligned, empty, mapped files."""
+    left, right = memoryview(a), memoryview(b)
+    if left.nbytes != right.nbytes:
+        return False
+    if left.nbytes <= _SMALL:
+        return left.tobytes() == right.tobytes()
+    return _memcmp(_address(left), _address(right), left.nbytes) == 0
+
+
+def compare(expected: StateDict, actual: StateDict, *, identity: bool = False) -> list[Difference]:
+    """All differences: of names, then of their order, then at most one for each tensor that both have.
+
+    A name that occurs several times is matched in order. ``identity`` says that both were filled with the identity
+    pattern, numbered as ``expected`` is: elements in the wrong place are then named.
+    """
+    differences = _names([name for name, _ in expected], [name for name, _ in actual])
+    found: defaultdict[str, list[Tensor]] = defaultdict(list)
+    for name, tensor in reversed(actual):
+        found[name].append(tensor)
+    for name, tensor in expected:
+        if found[name]:
+            wrong = difference(tensor, found[name].pop(), name, identity=expected if identity else ())
+            if wrong:
+                differences.append(wrong)
+    return differences
+
+
+def difference(
+    expected: Tensor, actual: Tensor, name: str = "", *, identity: Sequence[Entry] = ()
+) -> Difference | None:
+    """The first of dtype, shape and bits that differs, or None. ``name`` goes into the detail.
+
+    ``identity`` is the state dict that was filled with the identity pattern, ``expected`` in it: an element of it that
+    turns up in the wrong place is then named. Raises ValueError for a tensor whose bytes do not fit dtype and shape.
+    """
+    dtype, shape, _ = expected
+    of = f" of {_brief.repr(name)}" if name else ""
+    if dtype is not actual.dtype:
+        return Difference("dtype", f"dtype{of}: expected {dtype.name}, found {actual.dtype.name}")
+    if shape != actual.shape:
+        wanted, found = (_brief.repr(list(tensor.shape)) for tensor in (expected, actual))
+        return Difference("shape", f"shape{of}: expected {wanted}, found {found}")
+    if same_bytes(expected.data, actual.data):
+        return None
+    first, count = _differing(expected, actual)
+    wanted, found = (_element(tensor, first) for tensor in (expected, actual))
+    where = _brief.repr(_index(first, shape))
+    detail = (
+        f"element {where}{of} ({dtype.name}): expected {_words(dtype, wanted)}, found {_words(dtype, found)}; "
+        f"{count} of {expected.numel} elements differ"
+    )
+    return Difference("bits", detail + (_origin(dtype, found, identity) if identity else ""))
+
+
+def _names(expected: list[str], actual: list[str]) -> list[Difference]:
+    if expected == actual:
+        return []
+    due, found = Counter(expected), Counter(actual)
+    surplus = found - due
+    faults = {
+        "missing": list(due - found),
+        "unexpected": [name for name in surplus if name not in due],
+        "repeated": [name for name in surplus if name in due],
+    }
+    detail = "; ".join(f"{fault} {_list(names)}" for fault, names in faults.items() if names)
+    if detail:
+        return [Difference("names", detail)]
+    place = next(place for place, name in enumerate(expected) if name != actual[place])
+    wanted, got = _brief.repr(expected[place]), _brief.repr(actual[place])
+    return [Difference("order", f"entry {place}: expected {wanted}, found {got}")]
+
+
+def _list(names: list[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(map(_brief.repr, names[:_NAMED])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _differing(expected: Tensor, actual: Tensor) -> tuple[int, int]:
+    """The flat index of the first element that differs, and how many do. Of numpy's types, void compares any size."""
+    void = f"V{expected.dtype.itemsize}"
+    left, right = (np.frombuffer(tensor_of(*tensor).data, void) for tensor in (expected, actual))
+    first, count = -1, 0
+    for start in range(0, left.size, _STEP):
+        wrong = np.flatnonzero(left[start : start + _STEP] != right[start : start + _STEP])
+        if first < 0 and wrong.size:
+            first = start + int(wrong[0])
+        count += wrong.size
+    return first, count
+
+
+def _element(tensor: Tensor, index: int) -> bytes:
+    size = tensor.dtype.itemsize
+    return np.frombuffer(tensor.data, np.uint8)[index * size : (index + 1) * size].tobytes()
+
+
+def _words(dtype: DType, element: bytes) -> str:
+    """Bit patterns and values, those of a complex number as real|imaginary: ``0x3f800000|0x7fc00000 (1.0|nan)``."""
+    size = dtype.scalar.itemsize
+    parts = [element[start : start + size] for start in range(0, len(element), size)]
+    patterns = "|".join(f"0x{int.from_bytes(part, 'little'):0{2 * size}x}" for part in parts)
+    values = "|".join(str(value) for value in np.frombuffer(element, dtype.scalar))
+    return f"{patterns} ({values})"
+
+
+def _origin(dtype: DType, element: bytes, entries: Sequence[Entry]) -> str:
+    places = origins(dtype, element, entries)
+    if not places:
+        return "; what was found is no element of these tensors"
+    number, indices = places[0]
+    name, tensor = entries[number]
+    where = f"element {_index(indices[0], tensor.shape)} of tensor number {number} ({_brief.repr(name)})"
+    others = sum(len(indices) for _, indices in places) - 1
+    return f"; what was found is {where}" + (f" or one of {others} others like it" if others else "")
+
+
+def _index(flat: int, shape: tuple[int, ...]) -> list[int]:
+    return [int(index) for index in np.unravel_index(flat, shape)]
+
+
+def _address(view: memoryview) -> int:
+    return np.frombuffer(view, np.uint8).ctypes.data

@@ -1,0 +1,23 @@
+"""The oracle: what the bytes must be. State dicts and single tensors, written canonically and read strictly.
+
+Pure Python over numpy, without torch and without .NET. May import dtypes, tensors.
+"""
+
+from .errors import Clause, FormatError
+from .reader import IndexEntry, decode_state_dict, decode_tensor, index_state_dict, read_state_dict, read_tensor
+from .writer import encode_state_dict, encode_tensor, write_state_dict, write_tensor
+
+__all__ = [
+    "Clause",
+    "FormatError",
+    "IndexEntry",
+    "decode_state_dict",
+    "decode_tensor",
+    "encode_state_dict",
+    "encode_tensor",
+    "index_state_dict",
+    "read_state_dict",
+    "read_tensor",
+    "write_state_dict",
+    "write_tensor",
+]

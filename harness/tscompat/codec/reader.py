@@ -1,0 +1,223 @@
+"""The reader: bytes to state dicts and tensors, as views of a buffer or the mapped file, and an index of headers only.
+
+Strict by default: the first broken rule raises. Given a list of problems it is lenient: it notes them there, goes on
+where that is possible, and otherwise returns what it read until then. No field is believed before it is held against
+the bytes that are left, so a hostile file cannot make it allocate. May import dtypes, tensors.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import reprlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from typing_extensions import Buffer
+
+from tscompat.dtypes import BY_CODE, DTYPES, DType
+from tscompat.tensors import Entry, StateDict, Tensor
+
+from . import leb128
+from .errors import FormatError, Report, refuse
+
+_WIDTHS = 8
+"""Headers of so many different lengths are remembered; each length costs a look-up an entry."""
+
+_brief = reprlib.Repr()
+_brief.maxstring, _brief.maxlist = 80, 8
+
+
+class IndexEntry(NamedTuple):
+    """Where a tensor stands."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    offset: int
+    """Of the first byte of its elements, from the start of the file or buffer."""
+    nbytes: int
+
+
+class _Header(NamedTuple):
+    dtype: DType
+    shape: tuple[int, ...]
+    nbytes: int
+
+
+def decode_state_dict(buffer: Buffer, *, problems: list[FormatError] | None = None) -> StateDict:
+    """The state dict that fills ``buffer``; the tensors are read-only views of it. Raises FormatError when strict."""
+    data = _flat(buffer)
+    new = tuple[Any, ...].__new__  # where Entry(...) and Tensor(...) end, in half the time
+    return [
+        new(Entry, (name, new(Tensor, (dtype, shape, data[offset : offset + nbytes]))))
+        for name, dtype, shape, offset, nbytes in _entries(data, problems)
+    ]
+
+
+def decode_tensor(buffer: Buffer, *, problems: list[FormatError] | None = None) -> Tensor:
+    """The single tensor that fills ``buffer``, as a read-only view of it.
+
+    Raises FormatError, also when lenient if there is no tensor to return.
+    """
+    data = _flat(buffer)
+    report = refuse if problems is None else problems.append
+    (dtype, shape, nbytes), offset = _header(data, 0, report)
+    _end(data, offset + nbytes, report)
+    return Tensor(dtype, shape, data[offset : offset + nbytes])
+
+
+def index_state_dict(
+    source: str | os.PathLike[str] | Buffer, *, problems: list[FormatError] | None = None
+) -> list[IndexEntry]:
+    """Names, dtypes, shapes and offsets of the file at a path, or of a buffer. Reads the headers only."""
+    if isinstance(source, str | os.PathLike):
+        with _naming(source):
+            return index_state_dict(_map(source), problems=problems)
+    return list(map(IndexEntry._make, _entries(_flat(source), problems)))
+
+
+def read_state_dict(path: str | os.PathLike[str], *, problems: list[FormatError] | None = None) -> StateDict:
+    """Map a state dict file. The tensors are views of it and keep it mapped, so do not shorten it while they live.
+
+    Raises FormatError with the path, and OSError.
+    """
+    with _naming(path):
+        return decode_state_dict(_map(path), problems=problems)
+
+
+def read_tensor(path: str | os.PathLike[str], *, problems: list[FormatError] | None = None) -> Tensor:
+    """The same for a single tensor."""
+    with _naming(path):
+        return decode_tensor(_map(path), problems=problems)
+
+
+def _flat(buffer: Buffer) -> memoryview:
+    return memoryview(np.frombuffer(buffer, np.uint8)).toreadonly()
+
+
+def _map(path: str | os.PathLike[str]) -> Buffer:
+    with Path(path).open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return b""  # nothing to map, which mmap refuses
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+@contextmanager
+def _naming(path: str | os.PathLike[str]) -> Generator[None]:
+    try:
+        yield
+    except FormatError as error:
+        error.path = os.fspath(path)
+        raise
+
+
+def _entries(
+    data: memoryview, problems: list[FormatError] | None
+) -> Iterator[tuple[str, DType, tuple[int, ...], int, int]]:
+    """The fields of every IndexEntry, as bare tuples because there may be very many."""
+    if problems is None:
+        yield from _walk(data, refuse)
+        return
+    try:
+        yield from _walk(data, problems.append)
+    except FormatError as error:
+        problems.append(error)
+
+
+def _walk(data: memoryview, report: Report) -> Iterator[tuple[str, DType, tuple[int, ...], int, int]]:
+    count, at = leb128.decode(data, 0, "the entry count", report)
+    seen: set[str] = set()
+    known: dict[bytes, _Header] = {}
+    widths: list[int] = []
+    for _ in range(count):
+        start = at
+        # _name and _header are the specification; what stands around them is the short way for the many like the last.
+        try:
+            at = start + 1 + data[start]
+            name = str(data[start + 1 : at], "utf-8")
+            short = at <= start + 0x80 and at <= len(data)
+        except (IndexError, UnicodeDecodeError):
+            name, short = "", False
+        if not short:
+            name, at = _name(data, start, report)
+        if name in seen:
+            report(FormatError(start, f"{_brief.repr(name)} again", "a name of its own", "entry.duplicate"))
+        seen.add(name)
+
+        header_at = at
+        for width in widths:  # no header begins another, so bytes that equal a known one are that header
+            header = known.get(bytes(data[at : at + width]))
+            if header is not None:
+                at += width
+                break
+        else:
+            header, at = _header(data, at, report)
+            width = at - header_at
+            if report is refuse and (width in widths or len(widths) < _WIDTHS):  # what is reported is so every time
+                known[bytes(data[header_at:at])] = header
+                if width not in widths:
+                    widths.append(width)
+        dtype, shape, nbytes = header
+        if nbytes > len(data) - at:
+            _header(data, header_at, report)  # raises
+        yield name, dtype, shape, at, nbytes
+        at += nbytes
+    _end(data, at, report)
+
+
+def _name(data: memoryview, start: int, report: Report) -> tuple[str, int]:
+    """The name that starts with its length at ``start``, and the offset behind it."""
+    size, at = leb128.decode(data, start, "a name length", report)
+    raw = data[at : at + size]
+    if len(raw) < size:
+        raise FormatError(at, f"{len(raw)} bytes, then the end", f"a name of {size} bytes", "file.truncated")
+    try:
+        name = str(raw, "utf-8")
+    except UnicodeDecodeError as error:
+        found = f"0x{raw[error.start]:02x} ({error.reason})"
+        report(FormatError(at + error.start, found, "a name in UTF-8", "name.utf8"))
+        name = str(raw, "utf-8", "surrogateescape")
+    return name, at + size
+
+
+def _header(data: memoryview, start: int, report: Report) -> tuple[_Header, int]:
+    """The dtype, shape and size at ``start``, and the offset of the elements, all of which are there."""
+    code, rank_at = leb128.decode(data, start, "a dtype code", report)
+    if code not in BY_CODE:
+        raise FormatError(start, str(code), f"a dtype code from 0 to {len(DTYPES) - 1}", "dtype.code")
+    rank, at = leb128.decode(data, rank_at, "a rank", report)
+    left = len(data) - at
+    if rank > left:
+        raise FormatError(rank_at, f"{rank}, with {left} bytes left", "a rank whose dims can follow", "shape.rank")
+    dims: list[int] = []
+    for _ in range(rank):
+        dim, at = leb128.decode(data, at, "a dim", report)
+        dims.append(dim)
+    header = _Header(BY_CODE[code], tuple(dims), _size(BY_CODE[code].itemsize, dims))
+    left = len(data) - at
+    if header.nbytes > left:
+        expected = f"{header.nbytes}{'' if header.nbytes <= leb128.MAX else ' or more'} bytes"
+        of = f"{header.dtype.name} of shape {_brief.repr(dims)}"
+        raise FormatError(at, f"{left} bytes, then the end", f"{expected} for {of}", "shape.bytes")
+    return header, at
+
+
+def _size(itemsize: int, dims: list[int]) -> int:
+    """Bytes of all elements. Stops beyond 2^63-1, since the product of a hostile shape may take hours to compute."""
+    if 0 in dims:
+        return 0
+    size = itemsize
+    for dim in dims:
+        size *= dim
+        if size > leb128.MAX:
+            break
+    return size
+
+
+def _end(data: memoryview, at: int, report: Report) -> None:
+    if at < len(data):
+        report(FormatError(at, f"{len(data) - at} more bytes", "the end of the file", "file.trailing"))

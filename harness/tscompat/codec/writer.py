@@ -1,0 +1,102 @@
+"""The canonical writer: state dicts and tensors to bytes, streamed from the tensors' own memory.
+
+The layout is that of upstream's Module.save_state_dict (src/TorchSharp/NN/Module.cs) and Tensor.Save
+(src/TorchSharp/Tensor/TensorExtensionMethods.cs). May import dtypes, tensors.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from typing_extensions import Buffer
+
+from tscompat.dtypes import DType
+from tscompat.tensors import Entry, Tensor, tensor_of
+
+from . import leb128
+
+_LARGE = 1 << 16
+"""From this size on a tensor is handed on as it is; below, copying it costs less than a system call of its own."""
+_CHUNK = 1 << 18
+"""About so many bytes of names, headers and small tensors are joined into one buffer."""
+
+
+def encode_state_dict(entries: Collection[Entry]) -> Iterator[Buffer]:
+    """The canonical file as a stream of flat buffers; those of large tensors are views of the tensors' own memory.
+
+    Order and duplicates are written as given. Raises ValueError, possibly after some of the stream, for a name that has
+    no UTF-8 form and for a tensor whose bytes do not fit its dtype and shape.
+    """
+    pieces: list[Buffer] = [leb128.encode(len(entries))]
+    size = 0
+    for name, (dtype, shape, data) in entries:
+        header, nbytes = _header(dtype, shape)
+        found = memoryview(data).nbytes
+        if found != nbytes:
+            raise ValueError(f"{name!r}: {dtype.name} of shape {list(shape)} takes {nbytes} bytes, not {found}")
+        try:
+            encoded = name.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"the name {name!r} has no UTF-8 form: {error.reason}") from error
+        pieces += leb128.encode(len(encoded)), encoded, header
+        large = nbytes >= _LARGE
+        if not large:
+            pieces.append(data)
+            size += nbytes + len(encoded)
+        if large or size >= _CHUNK:
+            yield b"".join(pieces)
+            pieces.clear()
+            size = 0
+        if large:
+            yield _flat(data)
+    if pieces:
+        yield b"".join(pieces)
+
+
+def encode_tensor(tensor: Tensor) -> Iterator[Buffer]:
+    """The same for a single tensor, which has neither count nor name."""
+    dtype, shape, data = tensor_of(*tensor)
+    yield _header(dtype, shape)[0]
+    yield _flat(data)
+
+
+def write_state_dict(path: str | os.PathLike[str], entries: Collection[Entry]) -> None:
+    """Write a state dict file. The file appears whole or not at all; one that stood there stays until then.
+
+    Raises ValueError as ``encode_state_dict`` does, and OSError.
+    """
+    _write(Path(path), encode_state_dict(entries))
+
+
+def write_tensor(path: str | os.PathLike[str], tensor: Tensor) -> None:
+    """The same for a single tensor."""
+    _write(Path(path), encode_tensor(tensor))
+
+
+@lru_cache  # a model has thousands of tensors and few shapes
+def _header(dtype: DType, shape: tuple[int, ...]) -> tuple[bytes, int]:
+    """What stands before the elements, and how many bytes they take."""
+    return b"".join(map(leb128.encode, (dtype.code, len(shape), *shape))), dtype.itemsize * math.prod(shape)
+
+
+def _flat(data: Buffer) -> memoryview:
+    return memoryview(np.frombuffer(data, np.uint8))
+
+
+def _write(path: Path, buffers: Iterable[Buffer]) -> None:
+    beside = path.with_name(f".tscompat-{secrets.token_hex(8)}.tmp")
+    try:
+        with beside.open("xb", buffering=0) as file:
+            for buffer in buffers:
+                rest = memoryview(buffer)
+                while len(rest):  # one call may write less than it was given; 2 GiB is the most on Linux
+                    rest = rest[os.write(file.fileno(), rest) :]
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

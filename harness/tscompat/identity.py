@@ -1,0 +1,50 @@
+"""The identity pattern: every element tells its tensor and its index, so that a mix-up can be named as such.
+
+The low bits hold the index, the high ones the tensor's number, both modulo what fits. Elements of more than four bytes
+repeat the pattern. bool has none: only 0 and 1 are valid. May import dtypes, tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .dtypes import DType
+from .tensors import Entry
+
+_INDEX_BITS = {1: 6, 2: 12, 4: 24}
+"""Size of the pattern in bytes: how many of its bits hold the index."""
+
+
+def identity(dtype: DType, tensor_number: int, count: int) -> bytes:
+    """The bytes of ``count`` elements of the tensor with this place in its state dict. Raises ValueError for bool."""
+    if dtype.name == "bool":
+        raise ValueError("bool has no identity pattern: only 0 and 1 are valid")
+    size, index_bits = _layout(dtype)
+    numbers = 1 << (8 * size - index_bits)
+    indices = np.arange(count, dtype=np.uint64) % (1 << index_bits)
+    pattern = (indices | (tensor_number % numbers) << index_bits).astype(f"<u{size}")
+    return np.repeat(pattern, dtype.itemsize // size).tobytes()
+
+
+def origins(dtype: DType, element: bytes, entries: Sequence[Entry]) -> list[tuple[int, range]]:
+    """Where this element may come from, if ``entries`` were filled so: numbers of tensors, and in each the indices.
+
+    More than one place fits where the pattern is too short to hold the whole number or index, none where it is not one.
+    """
+    size, index_bits = _layout(dtype)
+    if element != element[:size] * (dtype.itemsize // size):
+        return []
+    numbers, indices = 1 << (8 * size - index_bits), 1 << index_bits
+    number, index = divmod(int.from_bytes(element[:size], "little"), indices)
+    return [
+        (place, range(index, tensor.numel, indices))
+        for place, (_, tensor) in enumerate(entries)
+        if place % numbers == number and tensor.dtype.itemsize == dtype.itemsize and index < tensor.numel
+    ]
+
+
+def _layout(dtype: DType) -> tuple[int, int]:
+    size = min(dtype.itemsize, 4)
+    return size, _INDEX_BITS[size]

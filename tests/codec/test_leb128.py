@@ -1,0 +1,70 @@
+"""LEB128: pinned encodings, the edges of every length, and what is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tscompat.codec import FormatError
+from tscompat.codec.leb128 import MAX, decode, encode
+
+PINNED = {
+    0: "00",
+    1: "01",
+    127: "7f",
+    128: "80 01",
+    300: "ac 02",
+    16383: "ff 7f",
+    16384: "80 80 01",
+    2097151: "ff ff 7f",
+    2097152: "80 80 80 01",
+    2**62: "80 80 80 80 80 80 80 80 40",
+    MAX: "ff ff ff ff ff ff ff ff 7f",
+}
+
+
+@pytest.mark.parametrize(("value", "encoded"), PINNED.items())
+def test_encodes_as_written_out_by_hand(value: int, encoded: str) -> None:
+    assert encode(value) == bytes.fromhex(encoded)
+
+
+@pytest.mark.parametrize(("value", "encoded"), PINNED.items())
+def test_decodes_what_was_written_out_by_hand(value: int, encoded: str) -> None:
+    raw = bytes.fromhex(encoded)
+    assert decode(memoryview(raw), 0, "it") == (value, len(raw))
+
+
+@given(st.integers(0, MAX), st.binary(max_size=12), st.binary(max_size=12))
+def test_what_is_encoded_is_decoded_wherever_it_stands(value: int, before: bytes, behind: bytes) -> None:
+    end = len(before) + len(encode(value))
+    assert decode(memoryview(before + encode(value) + behind), len(before), "it") == (value, end)
+
+
+@pytest.mark.parametrize("value", [-1, MAX + 1])
+def test_refuses_to_encode_what_an_int64_cannot_hold(value: int) -> None:
+    with pytest.raises(ValueError, match=f"not {value}"):
+        encode(value)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "clause", "found"),
+    [
+        ("80 00", "leb128.canonical", "80 00"),
+        ("ff 00", "leb128.canonical", "ff 00"),
+        ("80 81 80 00", "leb128.canonical", "80 81 80 00"),
+        ("ff ff ff ff ff ff ff ff ff 01", "leb128.range", "one that goes on after 9 bytes"),
+        ("80 80 80 80 80 80 80 80 80 00", "leb128.range", "one that goes on after 9 bytes"),
+        ("", "file.truncated", "0 bytes of it, then the end"),
+        ("80", "file.truncated", "1 bytes of it, then the end"),
+        ("ff ff ff ff ff ff ff ff", "file.truncated", "8 bytes of it, then the end"),
+    ],
+)
+def test_refuses(encoded: str, clause: str, found: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        decode(memoryview(b"..." + bytes.fromhex(encoded)), 3, "a dim")
+    assert (caught.value.clause, caught.value.offset, caught.value.found) == (clause, 3, found)
+
+
+def test_reads_an_over_long_number_when_the_report_returns() -> None:
+    problems: list[FormatError] = []
+    assert decode(memoryview(b"\x81\x80\x00"), 0, "a dim", problems.append) == (1, 3)
+    assert [problem.expected for problem in problems] == ["a dim as 01, the shortest LEB128"]
