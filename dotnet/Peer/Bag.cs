@@ -1,0 +1,104 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace TorchSharpCompat;
+
+/// <summary>A module of whatever parameters and buffers a case asks for. Its save and load are TorchSharp's own, untouched.</summary>
+public sealed class Bag() : nn.Module("bag")
+{
+    /// <summary>
+    /// Registers a tensor under its name; the module owns it from here on.
+    /// With <paramref name="nested"/> a dotted name walks submodules, as it does in a model; otherwise the dots are part of the name.
+    /// </summary>
+    public void Add(string name, Tensor tensor, bool buffer, bool nested)
+    {
+        var owner = this;
+        var leaf = name;
+        for (var dot = leaf.IndexOf('.'); nested && dot >= 0; dot = leaf.IndexOf('.'))
+        {
+            owner = owner.Child(leaf[..dot]);
+            leaf = leaf[(dot + 1)..];
+        }
+        if (buffer) owner.register_buffer(leaf, tensor);
+        else owner.register_parameter(leaf, new TorchSharp.Modules.Parameter(tensor, requires_grad: TakesGradient(tensor.dtype)));
+    }
+
+    private Bag Child(string name)
+    {
+        foreach (var (known, module) in named_children())
+        {
+            if (known == name) return (Bag)module;
+        }
+        var child = new Bag();
+        register_module(name, child);
+        return child;
+    }
+
+    private static bool TakesGradient(ScalarType dtype) =>
+        dtype is ScalarType.Float16 or ScalarType.Float32 or ScalarType.Float64 or ScalarType.BFloat16 || Memory.IsComplex(dtype);
+}
+
+/// <summary>
+/// The state dict of a module, or one tensor, resolved into plain memory that stays where it is until Dispose.
+/// <see cref="Numbers"/> is the address of 64-bit integers, for each entry: code, address of the elements, rank, dims.
+/// </summary>
+public sealed unsafe class Snapshot : IDisposable
+{
+    private readonly List<Tensor> tensors = [];
+    private readonly long[] numbers;
+    private readonly GCHandle pin;
+
+    private Snapshot(IEnumerable<KeyValuePair<string, Tensor>> entries)
+    {
+        var names = new List<string>();
+        var rows = new List<long>();
+        foreach (var (name, tensor) in entries)
+        {
+            if (tensors.Count == 0 && tensor.is_quantized()) Quantizer = QuantizerOf(tensor);
+            var plain = Memory.Resolve(tensor);
+            tensors.Add(plain);
+            names.Add(name);
+            rows.Add((int)plain.dtype);
+            rows.Add(Memory.Address(plain));
+            rows.Add(plain.shape.Length);
+            rows.AddRange(plain.shape);
+        }
+        Names = [.. names];
+        numbers = [.. rows];
+        pin = GCHandle.Alloc(numbers, GCHandleType.Pinned);
+    }
+
+    public string[] Names { get; }
+
+    public long Numbers => (long)pin.AddrOfPinnedObject();
+
+    public int Length => numbers.Length;
+
+    /// <summary>
+    /// Scale and zero point of the first tensor (a case has one quantizer for all of its tensors); null if it has none.
+    /// </summary>
+    public double[]? Quantizer { get; }
+
+    public static Snapshot Of(nn.Module module) => new(module.state_dict());
+
+    public static Snapshot Of(Tensor tensor) => new([new("", tensor)]);
+
+    private static double[]? QuantizerOf(Tensor tensor)
+    {
+        try
+        {
+            return [tensor.q_scale(), tensor.q_zero_point()];
+        }
+        catch (ExternalException)
+        {
+            return null; // libtorch's UnknownQuantizer: what torch.empty gives for a quantized dtype
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var tensor in tensors) tensor.Dispose();
+        pin.Free();
+    }
+}
