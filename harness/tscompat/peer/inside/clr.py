@@ -1,0 +1,100 @@
+"""pythonnet, met here and nowhere else: what it leaves untyped stands behind Protocols. Imports nothing of ours.
+
+The Protocols name the C# of ``dotnet/Peer`` and the few members of TorchSharp that the roads call.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+DotnetTensor: TypeAlias = Any
+"""``TorchSharp.torch.Tensor``."""
+DotnetStream: TypeAlias = Any
+"""``System.IO.Stream``."""
+
+
+class Bag(Protocol):
+    """dotnet/Peer/Bag.cs, and the part of ``torch.nn.Module`` that the roads use."""
+
+    def Add(self, name: str, tensor: DotnetTensor, buffer: bool, nested: bool) -> None: ...
+    def save(self, target: str | DotnetStream) -> Any: ...
+    def load(self, source: str | DotnetStream) -> Any: ...
+    def Dispose(self) -> None: ...
+
+
+class Snapshot(Protocol):
+    """dotnet/Peer/Bag.cs: resolved tensors in plain memory."""
+
+    Names: list[str]
+    Numbers: int
+    Length: int
+    Quantizer: list[float] | None
+
+    def Dispose(self) -> None: ...
+
+
+class DotnetError(Exception):
+    """An exception of .NET: its full type name and its message."""
+
+    def __init__(self, type_name: str, message: str) -> None:
+        super().__init__(f"{type_name}: {message}")
+        self.type_name = type_name
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Dotnet:
+    """The .NET side, loaded."""
+
+    versions: dict[str, str]
+    Memory: Any
+    Layouts: Any
+    Bag: Any
+    Snapshot: Any
+    Tensor: Any
+    """``TorchSharp.torch.Tensor`` with its static ``Load`` overloads."""
+    Extensions: Any
+    """``TorchSharp.TensorExtensionMethods`` with ``Save`` and ``Load``."""
+    IO: Any
+    """``System.IO``."""
+    Exception: Any
+
+    @contextmanager
+    def errors(self) -> Generator[None]:
+        """Turns an exception of .NET into a DotnetError."""
+        try:
+            yield
+        except self.Exception as error:
+            raise DotnetError(str(error.GetType().FullName), str(error.Message)) from None
+
+
+def load(publish: Path) -> Dotnet:
+    """Start the .NET runtime in this process and load the published Peer with its TorchSharp."""
+    pythonnet: Any = import_module("pythonnet")
+    pythonnet.load("coreclr", runtime_config=str(publish / "Peer.runtimeconfig.json"))
+    sys.path.append(str(publish))
+    bridge: Any = import_module("clr")
+    bridge.AddReference("Peer")
+    bridge.AddReference("TorchSharp")
+
+    system: Any = import_module("System")
+    torchsharp: Any = import_module("TorchSharp")
+    ours: Any = import_module("TorchSharpCompat")
+    torchsharp.torch.InitializeDeviceType(torchsharp.DeviceType.CPU)
+    return Dotnet(
+        versions={"dotnet": str(system.Environment.Version), "torch_version": str(torchsharp.torch.__version__)},
+        Memory=ours.Memory,
+        Layouts=ours.Layouts,
+        Bag=ours.Bag,
+        Snapshot=ours.Snapshot,
+        Tensor=torchsharp.torch.Tensor,
+        Extensions=torchsharp.TensorExtensionMethods,
+        IO=import_module("System.IO"),
+        Exception=system.Exception,
+    )

@@ -1,0 +1,28 @@
+"""What the tests share: the real publish, and a real peer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tscompat.peer.build import Publish, ensure_built
+from tscompat.peer.process import Peer, PeerKeeper, inside
+
+GIB = 1 << 30
+
+
+@pytest.fixture(scope="session")
+def publish() -> Publish:
+    """The .NET project, built once for all test processes."""
+    return ensure_built(progress=print)
+
+
+@pytest.fixture(scope="session")
+def keeper(publish: Publish, tmp_path_factory: pytest.TempPathFactory) -> Generator[PeerKeeper, None, None]:
+    """A real peer with the real TorchSharp in it."""
+    log: Path = tmp_path_factory.mktemp("peer") / "peer.log"
+    keeper = PeerKeeper(lambda: Peer(inside(publish.folder), log, 8 * GIB))
+    yield keeper
+    keeper.close()
