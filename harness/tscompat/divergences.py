@@ -1,0 +1,163 @@
+"""What is expected to differ (``cases/divergences.toml``), and when that expectation is stale. Imports verdict.
+
+Strict both ways: an unexpected verdict fails, and so does an expected divergence that did not happen as it is written.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import translate
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+from .verdict import Kind, Verdict
+
+
+class Outcome(StrEnum):
+    """What a verdict means for the run. The words are published (results.json)."""
+
+    PASSED = "passed"
+    DIVERGENCE = "divergence"
+    """It differs exactly as an entry says."""
+    FAILED = "failed"
+    NOT_RUN = "not-run"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict held against what is expected of it."""
+
+    outcome: Outcome
+    divergence: str | None = None
+    """The name of the entry that speaks of this id."""
+    reason: str = ""
+    """Why it failed, or the cause of the divergence. Empty for the others: a not-run verdict's detail says why."""
+
+
+class DivergencesError(ValueError):
+    """The file cannot be used. Says for each fault the file, the entry and what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """One entry: verdicts that differ, all in the same way and for the same cause."""
+
+    name: str
+    ids: tuple[str, ...]
+    """fnmatch patterns over verdict ids; ``*`` matches ``/`` too."""
+    kind: Kind
+    covers: int
+    """How many ids of the whole catalogue the patterns match together."""
+    cause: str
+    """What goes wrong, in words. The first sentence stands in the table."""
+    upstream: str
+    """The file upstream and what happens there."""
+    versions: tuple[str, ...]
+    """The TorchSharp versions it holds for."""
+    reproduction: str
+    """One line that shows it."""
+    message: str | None = None
+    """A regular expression, searched in the verdict's detail: the stable part of the message."""
+
+    @classmethod
+    def of(cls, name: str, table: dict[str, Any]) -> Divergence:
+        """Make an entry from its table in the file, which the schema has found good."""
+        lists = {key: tuple(table[key]) for key in ("ids", "versions")}
+        fields: dict[str, Any] = {**table, **lists, "kind": Kind(table["kind"])}
+        return cls(name, **fields)
+
+    def judge(self, verdict: Verdict) -> Judgement:
+        """Judge a verdict whose id this entry matches."""
+        if verdict.kind is Kind.PASS:
+            wrong = f"expected divergence '{self.name}' did not happen: passed"
+        elif verdict.kind is not self.kind:
+            wrong = f"kind changed: '{self.name}' expects {self.kind}, got {verdict.kind}"
+        elif self.message is not None and not re.search(self.message, verdict.detail):
+            wrong = f"message no longer matches /{self.message}/ of '{self.name}'"
+        else:
+            return Judgement(Outcome.DIVERGENCE, self.name, self.cause)
+        return Judgement(Outcome.FAILED, self.name, wrong)
+
+
+class Divergences:
+    """The entries of one file. Those apply that hold for the TorchSharp that runs."""
+
+    def __init__(self, entries: Iterable[Divergence], version: str) -> None:
+        """``version`` is the running TorchSharp's: an entry applies when its ``versions`` hold it."""
+        self._entries = tuple(entries)
+        self._applying = [(_matcher(*entry.ids), entry) for entry in self._entries if version in entry.versions]
+
+    @classmethod
+    def load(cls, path: Path, version: str) -> Divergences:
+        """Read the file. Its JSON Schema lies beside it.
+
+        Raises DivergencesError when the file is not what the schema says, OSError when one of the two cannot be read.
+        """
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise DivergencesError(f"{path} is not valid TOML: {error}") from error
+        schema = json.loads(path.with_suffix(".schema.json").read_text(encoding="utf-8"))
+        validator: Any = Draft202012Validator(schema, format_checker=FormatChecker())
+        faults = [
+            f"{path}: {' / '.join(map(str, error.absolute_path)) or 'the file'}: {error.message}"
+            for error in validator.iter_errors(document)
+        ]
+        if faults:
+            raise DivergencesError("\n".join(faults))
+        return cls((Divergence.of(name, table) for name, table in document.items()), version)
+
+    def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
+        """Say what a verdict means for the run."""
+        if verdict.kind is Kind.NOT_RUN:
+            return Judgement(Outcome.NOT_RUN)
+        for matcher, entry in self._applying:
+            if matcher.match(verdict_id):
+                return entry.judge(verdict)
+        if verdict.kind is Kind.PASS:
+            return Judgement(Outcome.PASSED)
+        return Judgement(Outcome.FAILED, reason=f"unexpected: {verdict.kind}")
+
+    def stale(self, ids: Collection[str]) -> list[str]:
+        """Say, a sentence each, what no longer fits ``ids``, which are all verdict ids of the whole catalogue.
+
+        A pattern that matches nothing; an entry that covers more or fewer ids than it says; an id that two entries of
+        one version speak of. The catalogue is the same for every TorchSharp, so entries of all versions are held to it.
+        """
+        sentences: list[str] = []
+        matched: dict[str, set[str]] = {}
+        for entry in self._entries:
+            found = {pattern: set(filter(_matcher(pattern).match, ids)) for pattern in entry.ids}
+            matched[entry.name] = set[str]().union(*found.values())
+            sentences += [
+                f"divergence '{entry.name}': the pattern '{pattern}' matches no verdict id"
+                for pattern, hits in found.items()
+                if not hits
+            ]
+            if len(matched[entry.name]) != entry.covers:
+                sentences.append(
+                    f"divergence '{entry.name}': covers = {entry.covers}, matches {_count(matched[entry.name])}"
+                )
+        for one, other in combinations(self._entries, 2):
+            both = matched[one.name] & matched[other.name]
+            if both and set(one.versions) & set(other.versions):
+                sentences.append(f"divergences '{one.name}' and '{other.name}' both match {_count(both)}")
+        return sentences
+
+
+def _matcher(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, patterns)))
+
+
+def _count(ids: set[str], shown: int = 3) -> str:
+    """Their number and the first few: ``14: dat/…, dat/…, dat/…, …``."""
+    first = sorted(ids)[:shown]
+    return f"{len(ids)}" + (f": {', '.join(first)}" if first else "") + (", …" if len(ids) > shown else "")

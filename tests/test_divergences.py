@@ -1,0 +1,200 @@
+"""What is expected to differ: strict both ways, and the file held to its schema."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tscompat.divergences import Divergence, Divergences, DivergencesError, Judgement, Outcome
+from tscompat.verdict import Kind, Verdict
+
+CASES = Path(__file__).parents[1] / "cases"
+VERSION = "0.107.0"
+REFUSED = "dat/dotnet-to-python/cpu/shape/rank-9/c32/bits"
+OTHER = "dat/dotnet-to-python/cpu/shape/rank-9/f32/bits"
+
+ENTRY = Divergence(
+    name="no-c32",
+    ids=("dat/*/c32/bits",),
+    kind=Kind.REFUSED,
+    covers=1,
+    cause="TorchSharp has no complex32. So it cannot read one.",
+    upstream="src/TorchSharp/Tensor/torch.ScalarType.cs: the member is commented out",
+    versions=(VERSION,),
+    reproduction="torch.zeros(1, dtype: (ScalarType)8)",
+    message="not .* supported",
+)
+
+TOML = """
+[no-c32]
+ids = ["dat/*/c32/bits"]
+kind = "refused"
+covers = 1
+cause = "TorchSharp has no complex32. So it cannot read one."
+upstream = "src/TorchSharp/Tensor/torch.ScalarType.cs: the member is commented out"
+versions = ["0.107.0"]
+reproduction = "torch.zeros(1, dtype: (ScalarType)8)"
+message = "not .* supported"
+"""
+
+
+def changed(**fields: Any) -> Divergence:
+    known = {name: getattr(ENTRY, name) for name in Divergence.__slots__}
+    return Divergence(**{**known, **fields})
+
+
+def judge(verdict: Verdict, verdict_id: str = REFUSED, entry: Divergence = ENTRY) -> Judgement:
+    return Divergences([entry], VERSION).judge(verdict_id, verdict)
+
+
+def load(folder: Path, text: str) -> Divergences:
+    shutil.copy(CASES / "divergences.schema.json", folder)
+    (folder / "divergences.toml").write_text(text, encoding="utf-8")
+    return Divergences.load(folder / "divergences.toml", VERSION)
+
+
+# judge
+
+
+def test_an_expected_divergence_carries_its_cause() -> None:
+    verdict = Verdict(Kind.REFUSED, "ArgumentException: not yet supported")
+    assert judge(verdict) == Judgement(Outcome.DIVERGENCE, "no-c32", ENTRY.cause)
+
+
+def test_a_pass_where_nothing_is_expected() -> None:
+    assert judge(Verdict(Kind.PASS), OTHER) == Judgement(Outcome.PASSED)
+
+
+def test_an_unexpected_verdict_fails() -> None:
+    assert judge(Verdict(Kind.BITS, "…"), OTHER) == Judgement(Outcome.FAILED, None, "unexpected: bits")
+
+
+def test_an_expected_divergence_that_passes_fails() -> None:
+    wrong = "expected divergence 'no-c32' did not happen: passed"
+    assert judge(Verdict(Kind.PASS)) == Judgement(Outcome.FAILED, "no-c32", wrong)
+
+
+def test_a_changed_kind_fails() -> None:
+    wrong = "kind changed: 'no-c32' expects refused, got crash"
+    assert judge(Verdict(Kind.CRASH, "not supported")) == Judgement(Outcome.FAILED, "no-c32", wrong)
+
+
+def test_a_changed_message_fails() -> None:
+    wrong = "message no longer matches /not .* supported/ of 'no-c32'"
+    assert judge(Verdict(Kind.REFUSED, "out of memory")) == Judgement(Outcome.FAILED, "no-c32", wrong)
+
+
+def test_any_message_will_do_where_none_is_given() -> None:
+    assert judge(Verdict(Kind.REFUSED, "…"), entry=changed(message=None)).outcome is Outcome.DIVERGENCE
+
+
+def test_not_run_is_not_run_even_where_a_divergence_is_expected() -> None:
+    assert judge(Verdict(Kind.NOT_RUN, "no CUDA device")) == Judgement(Outcome.NOT_RUN)
+
+
+def test_an_entry_for_another_version_does_not_apply() -> None:
+    entry = changed(versions=("0.106.0",))
+    assert judge(Verdict(Kind.REFUSED, "not supported"), entry=entry).reason == "unexpected: refused"
+
+
+def test_patterns_heed_case() -> None:
+    assert judge(Verdict(Kind.PASS), REFUSED.upper()).outcome is Outcome.PASSED
+
+
+# stale
+
+
+def test_nothing_is_stale_when_all_fits() -> None:
+    assert Divergences([ENTRY], VERSION).stale([REFUSED, OTHER]) == []
+
+
+def test_a_pattern_that_matches_nothing_is_stale() -> None:
+    entry = changed(ids=("dat/*/c32/bits", "dat/gone/*"))
+    assert Divergences([entry], VERSION).stale([REFUSED]) == [
+        "divergence 'no-c32': the pattern 'dat/gone/*' matches no verdict id"
+    ]
+
+
+def test_covering_more_than_it_says_is_stale() -> None:
+    entry = changed(ids=("dat/*",))
+    assert Divergences([entry], VERSION).stale([REFUSED, OTHER]) == [
+        f"divergence 'no-c32': covers = 1, matches 2: {REFUSED}, {OTHER}"
+    ]
+
+
+def test_covering_fewer_than_it_says_is_stale() -> None:
+    assert Divergences([changed(covers=5)], VERSION).stale([REFUSED]) == [
+        f"divergence 'no-c32': covers = 5, matches 1: {REFUSED}"
+    ]
+
+
+def test_a_long_list_of_ids_is_cut() -> None:
+    ids = [f"dat/a/b/{number}/c32/bits" for number in range(4)]
+    assert Divergences([ENTRY], VERSION).stale(ids)[0].endswith("matches 4: " + ", ".join(ids[:3]) + ", …")
+
+
+def test_an_id_that_two_patterns_of_one_entry_match_counts_once() -> None:
+    entry = changed(ids=("dat/*/c32/bits", "*/rank-9/c32/*"))
+    assert Divergences([entry], VERSION).stale([REFUSED]) == []
+
+
+def test_two_entries_for_one_id_are_stale() -> None:
+    other = changed(name="second", versions=(VERSION, "0.108.0"))
+    assert Divergences([ENTRY, other], VERSION).stale([REFUSED]) == [
+        f"divergences 'no-c32' and 'second' both match 1: {REFUSED}"
+    ]
+
+
+def test_two_entries_for_one_id_may_speak_of_different_versions() -> None:
+    other = changed(name="second", versions=("0.108.0",))
+    assert Divergences([ENTRY, other], VERSION).stale([REFUSED]) == []
+
+
+def test_an_entry_for_another_version_is_held_to_the_catalogue_too() -> None:
+    entry = changed(versions=("0.106.0",), covers=2)
+    assert Divergences([entry], VERSION).stale([REFUSED]) != []
+
+
+# load
+
+
+def test_load_makes_the_entry(tmp_path: Path) -> None:
+    verdict = Verdict(Kind.REFUSED, "not supported")
+    assert load(tmp_path, TOML).judge(REFUSED, verdict) == judge(verdict)
+
+
+def test_the_published_file_is_valid() -> None:
+    Divergences.load(CASES / "divergences.toml", VERSION)
+
+
+def test_the_schema_knows_every_kind_that_can_diverge() -> None:
+    schema = json.loads((CASES / "divergences.schema.json").read_text(encoding="utf-8"))
+    kinds = schema["additionalProperties"]["properties"]["kind"]["enum"]
+    assert kinds == [kind.value for kind in Kind if kind not in (Kind.PASS, Kind.NOT_RUN)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("covers = 1", "", "no-c32: 'covers' is a required property"),
+        ("covers = 1", "covers = 0", "no-c32 / covers: 0 is less than the minimum of 1"),
+        ("covers = 1", "cover = 1\ncovers = 1", "no-c32: Additional properties are not allowed .'cover' was"),
+        ('kind = "refused"', 'kind = "not-run"', "no-c32 / kind: 'not-run' is not one of"),
+        ('ids = ["dat/*/c32/bits"]', "ids = []", r"no-c32 / ids: \[\] should be non-empty"),
+        ("not .* supported", "(", r"no-c32 / message: '\(' is not a 'regex'"),
+        ("[no-c32]", "[No_c32]", "the file: 'No_c32' does not match"),
+        ("[no-c32]", "[no-c32]\n[no-c32]", "not valid TOML: .*no-c32"),
+        ("[no-c32]", "[no-c32", "not valid TOML: .*line 2"),
+    ],
+)
+def test_a_faulty_file_is_refused_with_file_entry_and_fault(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    with pytest.raises(DivergencesError, match=rf"divergences\.toml.*{fault}"):
+        load(tmp_path, TOML.replace(old, new))
+
+
+def test_every_fault_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DivergencesError) as refusal:
+        load(tmp_path, TOML.replace("covers = 1", "covers = 0").replace("kind =", "sort ="))
+    assert len(str(refusal.value).splitlines()) == 3
