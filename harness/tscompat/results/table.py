@@ -1,0 +1,147 @@
+"""The end of a run, for a terminal of any width and without need of colour. Imports divergences and results."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tscompat.divergences import Outcome
+
+from .file import Results, Timing
+from .record import Record
+
+SHOWN_FAILURES = 10
+ALL = "all"
+
+# outcome: the mark behind its numbers in the table, its style, its words
+LOOKS: dict[Outcome, tuple[str, str, str]] = {
+    Outcome.PASSED: (" ", "green", "passed"),
+    Outcome.DIVERGENCE: ("d", "yellow", "known divergences"),
+    Outcome.FAILED: ("F", "bold red", "failures"),
+    Outcome.NOT_RUN: ("n", "dim", "not run"),
+}
+
+
+def show(results: Results, console: Console) -> None:
+    """Print the counts (dtype x route), the failures, the known divergences, what was not run, and the times."""
+    by_outcome: dict[Outcome, list[Record]] = {outcome: [] for outcome in LOOKS}
+    for record in results.records:
+        by_outcome[record.judgement.outcome].append(record)
+
+    _show_counts(results.records, console)
+    _show_failures(by_outcome[Outcome.FAILED], console)
+    divergences = [
+        f"{r.judgement.divergence}: {_first_sentence(r.judgement.reason)}" for r in by_outcome[Outcome.DIVERGENCE]
+    ]
+    _show_groups("Known divergences", divergences, console)
+    _show_groups("Not run", [r.verdict.detail for r in by_outcome[Outcome.NOT_RUN]], console)
+    if results.timing:
+        console.print(_times(results.timing), highlight=False)
+    for problem in results.problems:
+        console.print(Text(f"Problem: {problem}", "bold red"))
+    if not results.complete:
+        console.print(Text("Incomplete: the run did not come to its end.", "bold red"))
+    counts = {outcome: len(records) for outcome, records in by_outcome.items()}
+    console.print(
+        Text(", ").join(
+            Text(f"{counts[outcome]} {words}", style if counts[outcome] else "")
+            for outcome, (_, style, words) in LOOKS.items()
+        )
+    )
+
+
+def _show_counts(records: Sequence[Record], console: Console) -> None:
+    counts: defaultdict[tuple[str, str], Counter[Outcome]] = defaultdict(Counter)
+    for record in records:
+        for row in (record.dtype, ALL):
+            counts[row, record.id.route][record.judgement.outcome] += 1
+    rows = sorted({row for row, _ in counts}, key=_row_order)
+    columns = {route: _cells([counts[row, route] for row in rows]) for route in sorted({route for _, route in counts})}
+    for routes in _blocks(columns, console.width - max(map(len, rows), default=0)):
+        table = Table("", *routes, box=box.SIMPLE_HEAD, show_edge=False)
+        for index, row in enumerate(rows):
+            if row == ALL:
+                table.add_section()
+            table.add_row(row, *(columns[route][index] for route in routes))
+        console.print(table)
+        console.print()
+    if columns:
+        legend = ", ".join(f"{mark.strip() or 'no mark'}: {words}" for mark, _, words in LOOKS.values())
+        console.print(Text(f"({legend})\n", "dim"))
+
+
+def _cells(counters: Sequence[Counter[Outcome]]) -> list[Text]:
+    """One route's cells: a number an outcome, aligned under each other. An outcome that never occurs takes no room."""
+    widths = {outcome: max(len(str(counter[outcome])) for counter in counters) for outcome in LOOKS}
+    occurring = [outcome for outcome in LOOKS if any(counter[outcome] for counter in counters)]
+
+    def number(outcome: Outcome, count: int) -> Text:
+        mark, style, _ = LOOKS[outcome]
+        return Text((f"{count}{mark}" if count else "").rjust(widths[outcome] + 1), style)
+
+    return [Text(" ").join(number(outcome, counter[outcome]) for outcome in occurring) for counter in counters]
+
+
+def _blocks(columns: dict[str, list[Text]], width: int) -> Iterator[list[str]]:
+    """As many routes side by side as the terminal holds, then the next ones below."""
+    block: list[str] = []
+    used = 0
+    for route, cells in columns.items():
+        needed = max(len(route), len(cells[0])) + 3
+        if block and used + needed > width:
+            yield block
+            block, used = [], 0
+        block.append(route)
+        used += needed
+    if block:
+        yield block
+
+
+def _show_failures(failures: Sequence[Record], console: Console) -> None:
+    if not failures:
+        return
+    console.print(Text(f"Failures ({len(failures)})", "bold red"))
+    for record in failures[:SHOWN_FAILURES]:
+        lines = [f"  {record.id}", "    " + ": ".join(filter(None, (record.judgement.reason, record.verdict.detail)))]
+        lines += [f"    kept: {file}" for file in record.files]
+        lines += [f"    again: {record.rerun}"] if record.rerun else []
+        # The terminal wraps these lines, not we: ids, paths and commands can be copied.
+        console.print(Text("\n".join(lines)), soft_wrap=True)
+    if len(failures) > SHOWN_FAILURES:
+        console.print(Text(f"  … and {len(failures) - SHOWN_FAILURES} more in results.json"))
+    console.print()
+
+
+def _show_groups(title: str, words: Sequence[str], console: Console) -> None:
+    """Equal words once, with their number, the most frequent first."""
+    if not words:
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    for sentence, count in Counter(words).most_common():
+        table.add_row(f"  {count}", Text(sentence))
+    console.print(Text(title, "bold"), table, "", sep="\n")
+
+
+def _times(timing: Timing) -> str:
+    ratio = f" (ratio {timing.harness_seconds / timing.torchsharp_seconds:.1f})" if timing.torchsharp_seconds else ""
+    return (
+        f"Time: harness {timing.harness_seconds:.1f} s, TorchSharp {timing.torchsharp_seconds:.1f} s{ratio}; "
+        f"whole run {timing.wall_seconds:.1f} s"
+    )
+
+
+def _first_sentence(words: str) -> str:
+    return re.split(r"(?<=[.!?]) ", " ".join(words.split()), maxsplit=1)[0]
+
+
+def _row_order(row: str) -> tuple[bool, bool, str, int]:
+    """bf16, bool, c32, c64, c128, …; then ``mixed``, then the sum."""
+    letters = row.rstrip("0123456789")
+    return row == ALL, row == "mixed", letters, int(row[len(letters) :] or 0)
