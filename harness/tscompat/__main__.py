@@ -1,0 +1,6 @@
+"""``python -m tscompat``."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The command ``tscompat``: thin doors, a verb a file. May import everything."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import typer
+
+from .doctor import doctor
+from .list import list_
+from .run import run
+
+app = typer.Typer(
+    name="tscompat",
+    help="Proves, bit for bit, that a model which leaves Python arrives in .NET (TorchSharp), and the other way round.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run)
+app.command("list")(list_)
+app.command("doctor")(doctor)
+
+
+def main() -> None:
+    """The entry point. Exit codes: 0 fine, 1 an incompatibility, 2 could not run, 130 interrupted."""
+    try:
+        app(prog_name="tscompat")
+    except Exception:  # the outermost door: a fault of ours must not look like an incompatibility, which is 1
+        traceback.print_exc()
+        sys.exit(2)

@@ -1,0 +1,202 @@
+"""``tscompat doctor``: what a run needs, what is there, and what to do where it is missing. Imports paths and peer.
+
+TorchSharp is judged by its publish and torch by a process of its own: the two cannot live in one, and either may crash.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tscompat.paths import data_folder
+from tscompat.peer import build, glibcxx
+
+NEEDED_MEMORY = 2e9
+NEEDED_TEMPORARY = 0.5e9
+
+_EXPECTED = (build.BuildError, OSError, ValueError, LookupError, ImportError, RuntimeError, subprocess.SubprocessError)
+_ASK_TORCH = """
+import json, torch
+names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+print(json.dumps({"version": torch.__version__, "cuda": torch.version.cuda, "devices": names}))
+"""
+
+
+class Problem(NamedTuple):
+    """A check's bad news."""
+
+    found: str
+    todo: str
+
+
+class Check(NamedTuple):
+    """A row of the table."""
+
+    name: str
+    look: Callable[[], str | Problem]
+    """Returns what it found when that is all right."""
+    needed: bool = True
+    """Whether nothing can run on the CPU without it."""
+
+
+def python() -> str | Problem:
+    found = f"{platform.python_implementation()} {platform.python_version()} on {platform.platform()}"
+    if platform.python_implementation() != "CPython":
+        return Problem(found, "use CPython: pythonnet runs in no other")
+    return found
+
+
+def torch() -> str:
+    asked = _torch()
+    cuda = asked["cuda"]
+    return f"{asked['version']}, built for {f'CUDA {cuda}' if cuda else 'the CPU alone'}"
+
+
+def cuda_device() -> str:
+    return ", ".join(_torch()["devices"]) or "none: cases on CUDA will be not-run"
+
+
+def pythonnet() -> str:
+    return importlib.metadata.version("pythonnet")
+
+
+def dotnet_sdk() -> str:
+    return build.sdk_version(data_folder("dotnet"))
+
+
+def dotnet_runtime() -> str | Problem:
+    listed = subprocess.run(
+        [build.dotnet_command(), "--list-runtimes"], capture_output=True, text=True, check=True, timeout=60
+    )
+    versions = re.findall(r"^Microsoft\.NETCore\.App (\S+)", listed.stdout, re.MULTILINE)
+    if not any(int(version.split(".")[0]) >= build.OLDEST_SDK for version in versions):
+        return Problem(", ".join(versions) or "none", f"install the .NET runtime {build.OLDEST_SDK} or later")
+    return ", ".join(versions)
+
+
+def torchsharp() -> str:
+    publish = build.find_built()
+    return f"{publish.torchsharp}, built in {publish.folder}" if publish else "not built yet: the first run does it"
+
+
+def libtorch() -> str:
+    publish = _publish()
+    return f"{publish.libtorch} for {publish.rid}" if publish else "comes with the build of TorchSharp"
+
+
+def libstdcxx() -> str:
+    if sys.platform != "linux":
+        return "not needed here"
+    has = f"has {newest(glibcxx.host_versions())}"
+    publish = _publish()
+    if publish is None:
+        return has
+    library = glibcxx.Elf((publish.folder / glibcxx.LIBRARY).read_bytes())
+    wants = newest(need.version for need in library.needs())
+    unused = ", which nothing in it uses: made optional in our copy" if publish.patched else ""
+    return f"{has}, TorchSharp asks for {wants}{unused}"
+
+
+def disk() -> str | Problem:
+    folder = build.cache_folder()
+    while not folder.exists():
+        folder = folder.parent
+    needed = build.NEEDED_BYTES if _publish() is None else 0
+    return _enough(shutil.disk_usage(folder).free, needed, f"free in {folder}", "free some disk space")
+
+
+def temporary_folder() -> str | Problem:
+    shared_memory = Path("/dev/shm")
+    folder = shared_memory if shared_memory.is_dir() else Path(tempfile.gettempdir())
+    todo = "give it more room (docker run --shm-size=2g) or point TMPDIR at a larger folder"
+    return _enough(shutil.disk_usage(folder).free, NEEDED_TEMPORARY, f"free in {folder}", todo)
+
+
+def memory() -> str | Problem:
+    available = psutil.virtual_memory().available
+    return _enough(available, NEEDED_MEMORY, "available", "close other programs, or run with one worker (-n 1)")
+
+
+CHECKS = (
+    Check("Python", python),
+    Check("torch", torch),
+    Check("pythonnet", pythonnet),
+    Check(".NET SDK", dotnet_sdk),
+    Check(".NET runtime", dotnet_runtime),
+    Check("TorchSharp", torchsharp),
+    Check("libtorch", libtorch),
+    Check("libstdc++", libstdcxx),
+    Check("CUDA device", cuda_device, needed=False),
+    Check("disk space", disk),
+    Check("temporary folder", temporary_folder, needed=False),
+    Check("memory", memory, needed=False),
+)
+
+
+def examine(check: Check) -> str | Problem:
+    """Run one check; one that fails in itself is bad news like any other."""
+    try:
+        return check.look()
+    except _EXPECTED as error:
+        return Problem("not found", str(error))
+
+
+def doctor() -> None:
+    """Look at Python, torch, .NET, TorchSharp and the machine: each is ok, or the table says what to do."""
+    table = Table("", "found", "ok, or what to do")
+    able = True
+    for check in CHECKS:
+        result = examine(check)
+        if isinstance(result, Problem):
+            able = able and not check.needed
+            table.add_row(check.name, Text(result.found), Text(result.todo, "red"))
+        else:
+            table.add_row(check.name, Text(result), Text("ok", "green"))
+    Console().print(table)
+    if not able:
+        raise typer.Exit(2)
+
+
+def newest(versions: Iterable[str]) -> str:
+    """The newest GLIBCXX version among ``versions``, which hold one at least."""
+    numbered = (version for version in versions if re.fullmatch(r"GLIBCXX_[\d.]+", version))
+    return max(numbered, key=lambda version: [int(part) for part in version.removeprefix("GLIBCXX_").split(".")])
+
+
+@functools.cache
+def _torch() -> dict[str, Any]:
+    asked = subprocess.run([sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, check=False, timeout=120)
+    if asked.returncode:
+        said = asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"]
+        raise RuntimeError(f"import torch fails ({said[-1]}): install torch again")
+    return json.loads(asked.stdout)
+
+
+def _publish() -> build.Publish | None:
+    try:
+        return build.find_built()
+    except build.BuildError:
+        return None  # the row about TorchSharp says why
+
+
+def _enough(free: float, needed: float, where: str, todo: str) -> str | Problem:
+    found = f"{free / 1e9:.1f} GB {where}"
+    if free < needed:
+        return Problem(found, f"{todo}: {needed / 1e9:.1f} GB are needed")
+    return found

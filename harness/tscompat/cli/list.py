@@ -1,0 +1,41 @@
+"""``tscompat list``: what there is to run. May import catalogue, routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatch
+from typing import Annotated
+
+import typer
+
+from tscompat.catalogue import CatalogueError, load_catalogue
+
+
+def list_(
+    pattern: Annotated[str, typer.Argument(help="Only ids that match: 'layout/*/bf16'.")] = "*",
+    tag: Annotated[str, typer.Option(help="Only cases with this tag.")] = "",
+    routes: Annotated[bool, typer.Option("--routes", help="The routes instead of the cases.")] = False,
+) -> None:
+    """List the cases (or the routes), one a line, an id and what it is there to find."""
+    try:
+        lines = list(_routes() if routes else _cases(tag))
+    except CatalogueError as error:
+        typer.echo(f"could not run: {error}", err=True)
+        raise typer.Exit(2) from error
+    matching = [(name, why) for name, why in lines if fnmatch(name, pattern)]
+    if not matching:
+        typer.echo(f"nothing matches {pattern!r}" + (f" with the tag {tag!r}" if tag else ""), err=True)
+        raise typer.Exit(2)
+    width = max(len(name) for name, _ in matching)
+    for name, why in matching:
+        typer.echo(f"{name:{width}}  {why}")
+
+
+def _cases(tag: str) -> Iterable[tuple[str, str]]:
+    return ((case.id, case.why) for case in load_catalogue().values() if not tag or tag in case.tags)
+
+
+def _routes() -> Iterable[tuple[str, str]]:
+    from tscompat.routes import ROUTES  # brings torch, for which no other verb here has to wait
+
+    return ((route.name, route.why) for route in ROUTES.values())

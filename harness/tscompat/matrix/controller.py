@@ -1,0 +1,163 @@
+"""The run's controller: builds the .NET side, owns the run folder, hears every report, writes results.json.
+
+May import catalogue, peer, routes, divergences, results. It is a pytest plugin of the process that has no xdist parent
+(the only process with ``-n 0``); workers get its ``Setting``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tscompat.catalogue import CatalogueError, load_catalogue
+from tscompat.divergences import Divergences, DivergencesError, Outcome
+from tscompat.paths import data_folder
+from tscompat.peer.build import BuildError, Publish, ensure_built
+from tscompat.peer.process import Peer, PeerBroken, inside
+from tscompat.results.file import ResultsFile, Timing
+from tscompat.results.record import Record
+from tscompat.routes import verdict_ids
+from tscompat.verdict import Kind, Verdict, VerdictId
+
+from .environment import environment
+
+RECORD = "tscompat-record"
+DOTNET_SECONDS = "tscompat-dotnet-seconds"
+BROKEN = "tscompat-broken"
+"""The user properties of a report, in which a worker tells the controller what it found."""
+
+COULD_NOT_RUN = 2
+INTERRUPTED = 130
+_PREFIX = "tscompat-run-"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a worker needs to know."""
+
+    run_folder: str
+    out: str
+    publish: str
+    torchsharp: str
+    memory_limit: int
+    """Bytes that one peer may take."""
+
+
+class Controller:
+    """Registered with pytest as a plugin; its methods are hooks."""
+
+    def __init__(self, session: pytest.Session, publish: Publish, out: Path, workers: int) -> None:
+        self._session = session
+        run_folder = make_run_folder()
+        self.setting = Setting(
+            run_folder=str(run_folder),
+            out=str(out),
+            publish=str(publish.folder),
+            torchsharp=publish.torchsharp,
+            memory_limit=int(psutil.virtual_memory().total * 0.75 / workers),
+        )
+        self._started = time.monotonic()
+        self._seconds = 0.0
+        self._dotnet_seconds = 0.0
+        self._records = 0
+        self._answered = False
+        self._broken = ""
+        self._interrupted = False
+        self._divergences = Divergences.load(data_folder("cases") / "divergences.toml", publish.torchsharp)
+        peer = Peer(inside(publish.folder), run_folder / "peer.log", self.setting.memory_limit)
+        peer.close()
+        self._results = ResultsFile(out / "results.json", environment(publish, peer.versions))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take a verdict in."""
+        told: dict[str, Any] = dict(report.user_properties)
+        if BROKEN in told:
+            self._stop(told[BROKEN])
+        elif report.failed and (RECORD not in told or report.when == "teardown"):
+            self._broken = self._broken or f"the harness itself failed at {report.nodeid}: see the report above"
+        elif RECORD in told and report.when in ("call", "???"):
+            record = Record.from_json(json.loads(told[RECORD]))
+            self._results.add(record)
+            self._records += 1
+            self._answered |= record.judgement.outcome is not Outcome.NOT_RUN
+            self._seconds += record.seconds
+            self._dotnet_seconds += told.get(DOTNET_SECONDS, 0.0)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
+        """An xdist worker died: that is the verdict of the item that it was at."""
+        verdict_id = VerdictId.parse(crashitem.split("[", 1)[1].removesuffix("]"))
+        verdict = Verdict(Kind.CRASH, "the worker died")
+        record = Record(
+            id=verdict_id,
+            dtype=load_catalogue()[verdict_id.case].dtype,
+            verdict=verdict,
+            judgement=self._divergences.judge(str(verdict_id), verdict),
+            seconds=0.0,
+            rerun=f"tscompat run -k {verdict_id}",
+        )
+        report.user_properties.append((RECORD, json.dumps(record.as_json())))
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Tell Ctrl-C from pytest's own ways to stop."""
+        self._interrupted = excinfo.errisinstance(KeyboardInterrupt)
+
+    def _stop(self, reason: str) -> None:
+        """End the run early: no peer can be had, so every further item would only wait for one in vain."""
+        self._broken = reason
+        distributing: Any = self._session.config.pluginmanager.getplugin("dsession")
+        (distributing or self._session).shouldstop = reason
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Close results.json and say how the run ended."""
+        problems: list[str] = self._divergences.stale([str(each) for each in verdict_ids(load_catalogue())])
+        if problems and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if exitstatus != pytest.ExitCode.NO_TESTS_COLLECTED and not self._answered:
+            problems.append("no verdict was decided: nothing that was selected could be run")
+            session.exitstatus = COULD_NOT_RUN
+        if self._broken:
+            problems.append(self._broken)
+            session.exitstatus = COULD_NOT_RUN
+        if self._interrupted:
+            session.exitstatus = INTERRUPTED
+        complete = self._records == session.testscollected and not self._broken and not self._interrupted
+        wall = time.monotonic() - self._started
+        self._results.finish(
+            complete, Timing(self._seconds - self._dotnet_seconds, self._dotnet_seconds, wall), problems
+        )
+
+    def clean(self) -> None:
+        """Remove the run folder."""
+        shutil.rmtree(self.setting.run_folder, ignore_errors=True)
+
+
+def start(session: pytest.Session, out: Path, workers: int) -> Controller:
+    """Build, and try a peer. Ends the session with code 2 and one sentence when the run cannot start."""
+    try:
+        publish = ensure_built(progress=lambda text: print(text, flush=True))
+        return Controller(session, publish, out, workers)
+    except (BuildError, CatalogueError, DivergencesError, PeerBroken, OSError) as error:
+        pytest.exit(f"could not run: {error}", returncode=COULD_NOT_RUN)
+
+
+def make_run_folder() -> Path:
+    """One folder for all of a run's files, in memory where there is room for it; sweeps those of dead runs first."""
+    base = Path("/dev/shm")
+    if not (base.is_dir() and os.access(base, os.W_OK) and shutil.disk_usage(base).free > 2 << 30):
+        base = Path(tempfile.gettempdir())
+    for old in base.glob(f"{_PREFIX}*"):
+        pid = old.name.removeprefix(_PREFIX).split("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))

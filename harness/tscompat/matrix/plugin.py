@@ -1,0 +1,86 @@
+"""The pytest plugin of the matrix: its options, its fixture, and where xdist comes in. May import matrix, routes.
+
+``controller`` holds what the run's first process does, ``workbench`` what each worker does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tscompat.catalogue import load_catalogue
+from tscompat.divergences import Divergences
+from tscompat.paths import data_folder
+from tscompat.peer.process import Peer, PeerKeeper, inside
+from tscompat.routes import ROUTES, verdict_ids
+from tscompat.verdict import VerdictId
+
+from .controller import Setting, start
+from .scheduling import CaseScheduling
+from .workbench import Workbench
+
+SETTING = pytest.StashKey[Setting]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of a run; ``tscompat run`` speaks them for a person."""
+    group = parser.getgroup("tscompat")
+    group.addoption("--tscompat-out", default="results", help="the output folder")
+    group.addoption("--tscompat-route", action="append", default=[], help="only this route (may be given again)")
+    group.addoption("--tscompat-device", action="append", default=[], help="only this device (may be given again)")
+
+
+def selected_ids(config: pytest.Config) -> Iterator[VerdictId]:
+    """The verdicts that the options leave."""
+    routes: list[str] = config.option.tscompat_route
+    for unknown in set(routes) - ROUTES.keys():
+        raise pytest.UsageError(f"unknown route {unknown!r}; there are {', '.join(ROUTES)}")
+    devices: list[str] = config.option.tscompat_device
+    for verdict_id in verdict_ids(load_catalogue()):
+        if (not routes or verdict_id.route in routes) and (not devices or verdict_id.device in devices):
+            yield verdict_id
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """The first process starts the run; a worker takes over its setting."""
+    config = session.config
+    told: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if told is not None:
+        config.stash[SETTING] = Setting(**told["tscompat"])
+    elif not config.option.collectonly:
+        workers = getattr(config.option, "numprocesses", None) or 1
+        controller = start(session, Path(config.option.tscompat_out).absolute(), workers)
+        config.stash[SETTING] = controller.setting
+        config.pluginmanager.register(controller)
+        config.add_cleanup(controller.clean)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker the setting."""
+    node.workerinput["tscompat"] = asdict(node.config.stash[SETTING])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> CaseScheduling:
+    """A case at a time."""
+    return CaseScheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def workbench(request: pytest.FixtureRequest, worker_id: str) -> Generator[Workbench, None, None]:
+    """The worker's bench, with a peer of its own."""
+    setting = request.config.stash[SETTING]
+    folder = Path(setting.run_folder, worker_id)
+    folder.mkdir()
+    peer = PeerKeeper(lambda: Peer(inside(Path(setting.publish)), folder / "peer.log", setting.memory_limit))
+    peer.start()
+    divergences = Divergences.load(data_folder("cases") / "divergences.toml", setting.torchsharp)
+    bench = Workbench(load_catalogue(), folder, Path(setting.out), peer, divergences)
+    yield bench
+    bench.close()

@@ -1,0 +1,102 @@
+"""TorchSharp's own format: whole modules and single tensors, by every overload. May import torch_side.
+
+Upstream: ``Module.save/load`` in NN/Module.cs, ``Save`` in Tensor/TensorExtensionMethods.cs, ``Tensor.Load`` in
+Tensor/Factories/Tensor.Factories.cs. Which overload a route means stands in peer/inside/calls.py, under the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from typing_extensions import Buffer
+
+from tscompat import codec, torch_side
+from tscompat.catalogue import PLAIN
+from tscompat.tensors import Entry, StateDict
+from tscompat.verdict import Kind, Verdict
+
+from . import judging
+from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
+
+
+@dataclass(frozen=True)
+class Format:
+    """What stands in the file: a state dict, or one tensor without its name."""
+
+    encode: Callable[[StateDict], Iterator[Buffer]]
+    write: Callable[[Path, StateDict], None]
+    read: Callable[[Path, StateDict], StateDict]
+    """The second argument lends a single tensor its name."""
+    checks: Mapping[str, tuple[str, ...]]
+
+
+STATE_DICT = Format(
+    encode=codec.encode_state_dict,
+    write=codec.write_state_dict,
+    read=lambda path, due: codec.read_state_dict(path),
+    checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits", "order")},
+)
+TENSOR = Format(
+    encode=lambda entries: codec.encode_tensor(entries[0].tensor),
+    write=lambda path, entries: codec.write_tensor(path, entries[0].tensor),
+    read=lambda path, due: [Entry(due[0].name, codec.read_tensor(path))],
+    checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits")},
+)
+
+
+def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
+    """torch's tensors, written by the oracle, loaded by TorchSharp."""
+    case = job.case
+    form.write(job.artifact, torch_side.export(torch_side.source(case, job.entries, job.writer_device)))
+    answer = job.ask("load", case.target_layout, job.reader_device, reverse=case.target_reversed)
+    refused = judging.refused(answer, job)
+    return {
+        "bytes": judging.same_file(form.encode(job.entries), job.artifact),
+        "bits": refused or judging.loaded(answer, job),
+        "quantizer": refused or judging.quantizer(answer["quantizer"], job),
+    }
+
+
+def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
+    """Saved by TorchSharp, read by the oracle, loaded into torch's tensors."""
+    case = job.case
+    failed = judging.refused(job.ask("save", case.source_layout, job.writer_device), job)
+    if failed is None:
+        try:
+            entries = form.read(job.artifact, job.entries)
+        except codec.FormatError as error:
+            failed = Verdict(Kind.BYTES, f"unreadable: {error.args[0]}")
+        else:
+            state = torch_side.target(case, job.entries, job.reader_device)
+            torch_side.load(state, entries)
+            return {
+                "bytes": judging.same_file(form.encode(job.entries), job.artifact),
+                "bits": judging.held(torch_side.export(state), job),
+                "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
+                "quantizer": judging.quantizer(PLAIN, job),
+            }
+    return dict.fromkeys(("bytes", "bits", "order", "quantizer"), failed)
+
+
+ROUTES = tuple(
+    Route(
+        name=name,
+        why=why,
+        directions={
+            PYTHON_TO_DOTNET: partial(python_to_dotnet, form),
+            DOTNET_TO_PYTHON: partial(dotnet_to_python, form),
+        },
+        checks_by_direction=form.checks,
+        checks_by_tag={"quantizer": ("quantizer",)},
+    )
+    for name, form, why in (
+        ("dat", STATE_DICT, "Module.save(path), Module.load(path)"),
+        ("dat-stream", STATE_DICT, "Module.save(Stream), Module.load(Stream)"),
+        ("tensor", TENSOR, "Tensor.Save(path), Tensor.Load(path)"),
+        ("tensor-stream", TENSOR, "Tensor.Save(Stream), Tensor.Load(Stream)"),
+        ("tensor-writer", TENSOR, "Tensor.Save(BinaryWriter), Load(BinaryReader) into a tensor that exists"),
+    )
+)

@@ -1,0 +1,96 @@
+"""The doctor names what is missing, never falls over, and exits with the house's code."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tscompat.cli.doctor import Check, Problem
+
+doctor = importlib.import_module("tscompat.cli.doctor")  # the package's attribute of that name is the command
+app = typer.Typer()
+app.command()(doctor.doctor)
+
+
+def fails() -> str:
+    raise OSError("the disk is on fire")
+
+
+WELL = Check("well", lambda: "1.0")
+BAD = Check("bad", lambda: Problem("0.1", "install 1.0"))
+BROKEN = Check("broken", fails)
+
+
+@pytest.mark.parametrize(
+    ("checks", "code"),
+    [((WELL,), 0), ((BAD,), 2), ((WELL, BROKEN), 2), ((BAD, WELL), 2), ((BAD._replace(needed=False),), 0)],
+)
+def test_exit_code(monkeypatch, checks, code):
+    monkeypatch.setattr(doctor, "CHECKS", checks)
+    assert CliRunner().invoke(app).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("check", "row"),
+    [
+        (WELL, ["well", "1.0", "ok"]),
+        (BAD, ["bad", "0.1", "install 1.0"]),
+        (BROKEN, ["broken", "not found", "the disk is on fire"]),
+        (Check("markup", lambda: "[/] [red]"), ["markup", "[/] [red]", "ok"]),
+    ],
+)
+def test_row(monkeypatch, check, row):
+    monkeypatch.setattr(doctor, "CHECKS", (check,))
+    shown = CliRunner().invoke(app).output.splitlines()
+    assert row in [[cell.strip() for cell in line.strip("│").split("│")] for line in shown]
+
+
+@pytest.mark.parametrize("check", [check for check in doctor.CHECKS if check.needed], ids=lambda check: check.name)
+def test_all_is_well_where_the_tests_run(check):
+    assert not isinstance(doctor.examine(check), Problem)
+
+
+@pytest.mark.parametrize("look", [doctor.dotnet_sdk, doctor.dotnet_runtime, doctor.torchsharp])
+def test_no_dotnet(monkeypatch, look):
+    monkeypatch.setenv("PATH", "")
+    assert doctor.examine(Check("", look)) == Problem(
+        "not found", "there is no dotnet on PATH: install the .NET SDK 8 or later"
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "result"),
+    [
+        ("", Problem("none", "install the .NET runtime 8 or later")),
+        ("Microsoft.NETCore.App 7.0.1 [/x]\n", Problem("7.0.1", "install the .NET runtime 8 or later")),
+        ("Microsoft.AspNetCore.App 9.0.0 [/x]\n", Problem("none", "install the .NET runtime 8 or later")),
+        ("Microsoft.NETCore.App 6.0.1 [/x]\nMicrosoft.NETCore.App 10.0.2 [/x]\n", "6.0.1, 10.0.2"),
+    ],
+)
+def test_dotnet_runtime(monkeypatch, listed, result):
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, listed, ""))
+    assert doctor.dotnet_runtime() == result
+
+
+def test_torch_that_cannot_be_imported(monkeypatch):
+    said = "Traceback\nModuleNotFoundError: No module named 'torch'\n"
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1, "", said))
+    doctor._torch.cache_clear()
+    assert doctor.examine(Check("", doctor.torch)) == Problem(
+        "not found", "import torch fails (ModuleNotFoundError: No module named 'torch'): install torch again"
+    )
+
+
+def test_newest_counts_in_numbers():
+    assert doctor.newest(["GLIBCXX_3.4.9", "GLIBCXX_3.4.30", "CXXABI_9.0", "GLIBCXX_DEBUG"]) == "GLIBCXX_3.4.30"
+
+
+def test_doctor_keeps_torch_out_of_its_process():
+    """TorchSharp and torch crash in one process, and the doctor may be asked in any."""
+    code = (
+        "import sys; from tscompat.cli.doctor import *; [examine(c) for c in CHECKS]; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

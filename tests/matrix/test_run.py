@@ -1,0 +1,144 @@
+"""``tscompat run`` as a person starts it: a slice on the real TorchSharp, deaths in the middle, exit codes."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tscompat.results.file import Results, load_results
+
+pytestmark = pytest.mark.usefixtures("publish")
+SLICE = "dat/ and (pattern/random or role/both or name/) and not cuda"
+
+
+class Run:
+    """One run in its own folder."""
+
+    def __init__(self, out: Path, *arguments: str) -> None:
+        self.out = out
+        command = [sys.executable, "-m", "tscompat", "run", "--out", str(out), *arguments]
+        self.process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.family: dict[int, psutil.Process] = {}
+
+    def children(self) -> list[psutil.Process]:
+        found = self.process.children(recursive=True)
+        self.family.update((child.pid, child) for child in found)
+        return found
+
+    def wait_for(self, what: str) -> psutil.Process:
+        """The first process below the run whose command line holds this text."""
+        for _ in range(3000):
+            for child in self.children():
+                if what in " ".join(cmdline(child)):
+                    return child
+            time.sleep(0.01)
+        raise AssertionError(f"no process {what!r} below the run")
+
+    def end(self) -> tuple[int, str]:
+        output: str = self.process.communicate(timeout=200)[0]
+        return self.process.returncode, output
+
+    def results(self) -> Results:
+        return load_results(self.out / "results.json")
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    runs: list[Run] = []
+
+    def start(*arguments: str) -> Run:
+        runs.append(Run(tmp_path / "out", *arguments))
+        return runs[-1]
+
+    yield start
+    for each in runs:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.communicate()
+
+
+def records(results: Results) -> dict[str, str]:
+    return {str(record.id): record.verdict.kind for record in results.records}
+
+
+def test_a_slice_passes_on_the_real_torchsharp(run: Callable[..., Run]):
+    slice_ = run("-n", "2", "-k", SLICE)
+    code, output = slice_.end()
+    assert code == 0, output
+    assert slice_.results().complete
+    assert {record.judgement.outcome for record in slice_.results().records} == {"passed"}
+
+
+def test_nothing_selected_could_not_run(run: Callable[..., Run]):
+    assert run("-n", "0", "-k", "no-such-case").end()[0] == 2
+
+
+def test_nothing_but_absent_devices_could_not_run(run: Callable[..., Run]):
+    absent = run("-n", "0", "-k", "cuda/pattern/random/u8")
+    code, _ = absent.end()
+    kinds = set(records(absent.results()).values())
+    assert (code, kinds) == (2, {"not-run"}) or "not-run" not in kinds
+
+
+def test_an_unknown_option_could_not_run(run: Callable[..., Run]):
+    assert run("--no-such-option").end()[0] == 2
+
+
+@pytest.mark.parametrize("victim", ["tscompat.peer.inside", "exec(eval(sys.stdin"], ids=["peer", "worker"])
+def test_a_killed_process_is_one_crash_and_nothing_is_left(run: Callable[..., Run], victim: str):
+    """The kill comes while the one worker is in a long case, so it hits a call in progress."""
+    struck = run("-n", "1", "-k", "dat/python-to-dotnet and (count/20000 or role/both/u8)")
+    struck.wait_for("tscompat.peer.inside")
+    artifact = "gw0/count.20000.f32/dat.python-to-dotnet.cpu.dat"
+    wait_until(lambda: any((folder / artifact).exists() for folder in run_folders(struck.process.pid)))
+    peer, doomed = struck.wait_for("tscompat.peer.inside"), struck.wait_for(victim)
+    idle = peer.cpu_times().user
+    wait_until(lambda: peer.cpu_times().user > idle + 0.05)  # now it works for the call
+    doomed.kill()
+    code, output = struck.end()
+    assert code == 1, output
+    kinds = list(records(struck.results()).values())
+    assert (kinds.count("crash"), kinds.count("pass")) == (1, len(kinds) - 1), output
+    _, alive = psutil.wait_procs(list(struck.family.values()), timeout=20)
+    assert (alive, run_folders(struck.process.pid)) == ([], [])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_an_interrupted_run_says_so_and_leaves_nothing(run: Callable[..., Run]):
+    stopped = run("-n", "1", "-k", "dat/")
+    stopped.wait_for("tscompat.peer.inside")
+    wait_until(lambda: (stopped.out / "results.json").exists() and len(stopped.results().records) > 0)
+    stopped.process.send_signal(signal.SIGINT)
+    code, output = stopped.end()
+    assert code == 130, output
+    assert not stopped.results().complete
+    _, alive = psutil.wait_procs(list(stopped.family.values()), timeout=20)
+    assert (alive, run_folders(stopped.process.pid)) == ([], [])
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    for _ in range(20_000):
+        if happened():
+            return
+        time.sleep(0.005)
+    raise AssertionError("it never happened")
+
+
+def run_folders(pid: int) -> list[Path]:
+    places = {Path("/dev/shm"), Path(tempfile.gettempdir())}
+    return [folder for place in places if place.is_dir() for folder in place.glob(f"tscompat-run-{pid}-*")]
