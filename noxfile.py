@@ -1,0 +1,116 @@
+"""What there is to do here. Everything after ``--`` goes to ``tscompat run``, or to pytest where a session runs that.
+
+    nox                        the compatibility matrix on all cores
+    nox -- -k bf16 -n 2        a part of it
+    nox -s tests               the project's own tests
+
+The sessions share one environment, .nox/env-*, so that torch is installed once. It is built when a session first needs
+it and again when pyproject.toml changes. pip's and NuGet's own variables (PIP_*, NUGET_*) work as ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["matrix"]
+
+ROOT = Path(__file__).resolve().parent
+ENVIRONMENT = ROOT / ".nox" / f"env-{sys.version_info.major}.{sys.version_info.minor}"
+PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+PROJECT = "project"
+"""What a session can need beside the dependency groups of pyproject.toml: the project itself, editable."""
+
+
+@nox.session(venv_backend="none")
+def matrix(session: nox.Session) -> None:
+    """The compatibility matrix against the real TorchSharp (arguments: tscompat run --help)"""
+    code = wait_for(environment(session, PROJECT), "-m", "tscompat", "run", *session.posargs)
+    if code != 0:
+        # A failed nox session always exits 1; the house tells 1 (incompatible), 2 (could not run) and 130 (Ctrl-C)
+        # apart. A negative code is a signal that killed it.
+        sys.exit(code if code > 0 else 2)
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """The project's own tests, with a fast slice of the matrix (arguments: pytest's)"""
+    python = environment(session, PROJECT, "tests")
+    session.run(python, "-m", "pytest", "-n", "auto", *session.posargs, interrupt_timeout=30)
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """ruff: check and format"""
+    python = environment(session, "lint")
+    session.run(python, "-m", "ruff", "check")
+    session.run(python, "-m", "ruff", "format", "--check")
+
+
+@nox.session(venv_backend="none")
+def types(session: nox.Session) -> None:
+    """pyright, through npx (needs Node.js)"""
+    if shutil.which("npx") is None:
+        session.error("pyright is started with npx, which is not on the PATH: install Node.js, which brings it")
+    python = environment(session, PROJECT)
+    session.run("npx", "--yes", "pyright", "--pythonpath", python)
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """The codec against bare writes, safetensors and torch.save; takes minutes and gigabytes (arguments: pytest's)"""
+    python = environment(session, PROJECT, "tests", "bench")
+    session.run(python, "-m", "pytest", "-o", "python_files=bench_*.py", "tests/bench", *session.posargs)
+
+
+def environment(session: nox.Session, *needs: str) -> str:
+    """Install what is needed into the shared environment, unless it is there, and return the Python to use.
+
+    A stamp a need says what it was installed for; a moved folder, another Python or another pyproject.toml is another.
+    """
+    pyproject = ROOT / "pyproject.toml"
+    stamp = hashlib.sha256(f"{sys.version}\n{ROOT}\n".encode() + pyproject.read_bytes()).hexdigest()
+    stamps = {need: ENVIRONMENT / f"{need}.stamp" for need in needs}
+    missing = [need for need in needs if not (PYTHON.exists() and is_text(stamps[need], stamp))]
+    if not missing:
+        return str(PYTHON)
+
+    groups = [need for need in missing if need != PROJECT]
+    requirements = nox.project.dependency_groups(nox.project.load_toml(pyproject), *groups)
+    editable = ["--editable", str(ROOT)] if PROJECT in missing else []
+    session.log(f"Installing {' and '.join(missing)} into {ENVIRONMENT}, once: later runs find it there.")
+    for command in (
+        # virtualenv comes with nox; venv is missing from some systems' Pythons.
+        [sys.executable, "-m", "virtualenv", "--quiet", "--no-periodic-update", str(ENVIRONMENT)],
+        [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *editable, *requirements],
+    ):
+        if subprocess.call(command, cwd=ROOT) != 0:
+            session.warn(
+                f"Could not install what this session needs: {command[2]} failed, its reason stands above. Where the "
+                "package index cannot be reached, give pip a folder of wheels: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER"
+            )
+            sys.exit(2)
+    for need in missing:
+        stamps[need].write_text(stamp, encoding="utf-8")
+    return str(PYTHON)
+
+
+def is_text(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+def wait_for(*command: str) -> int:
+    """Run a command to its own end. Ctrl-C reaches it too: it tidies up, and is not killed while it does."""
+    with subprocess.Popen(command, cwd=ROOT) as child:
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:
+                continue

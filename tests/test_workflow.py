@@ -1,0 +1,21 @@
+"""The workflow of GitHub: valid, and in step with the noxfile."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).parents[1]
+WORKFLOW = TOP / ".github" / "workflows" / "ci.yml"
+
+
+def test_the_workflow_is_valid() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(WORKFLOW)]
+    ended = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=False)
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_every_session_but_the_benchmark_runs_there() -> None:
+    sessions = re.findall(r"^def (\w+)\(session:", (TOP / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(r"session: (\w+)", WORKFLOW.read_text(encoding="utf-8"))
+    assert set(rows) == {*sessions} - {"bench", "environment"}
