@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 
 from tscompat.results.file import load_results
+from tscompat.results.record import UNEXPECTED
 from tscompat.results.table import show
 
 PYTEST_CODES = {0: 0, 1: 1, 2: 2, 3: 2, 4: 2, 5: 2, 130: 130}
@@ -19,39 +21,46 @@ PYTEST_CODES = {0: 0, 1: 1, 2: 2, 3: 2, 4: 2, 5: 2, 130: 130}
 
 Device = StrEnum("Device", ["cpu", "cuda", "cuda-cpu", "cpu-cuda"])
 
+Keyword = Annotated[str, typer.Option("-k", help="Only ids that match, as in pytest: 'bf16 and not layout'.")]
+Routes = Annotated[list[str] | None, typer.Option("--route", help="Only this route; may be given again.")]
+Devices = Annotated[list[Device] | None, typer.Option("--device", help="Only this device (writer-reader); again too.")]
+Workers = Annotated[str, typer.Option("-n", "--workers", help="Workers: a number, or auto for one a core.")]
+Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the files of what was unexpected.")]
+TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; takes --libtorch too.")]
+LibTorch = Annotated[str, typer.Option(help="The version of libtorch that this TorchSharp was built against.")]
+
 
 def run(
     context: typer.Context,
-    keyword: Annotated[str, typer.Option("-k", help="Only ids that match, as in pytest: 'bf16 and not layout'.")] = "",
-    route: Annotated[list[str] | None, typer.Option(help="Only this route; may be given again.")] = None,
-    device: Annotated[
-        list[Device] | None, typer.Option(help="Only this device (writer-reader); may be given again.")
-    ] = None,
-    workers: Annotated[
-        str, typer.Option("-n", "--workers", help="Workers: a number, or auto for one a core.")
-    ] = "auto",
-    out: Annotated[Path, typer.Option(help="Output folder: results.json, files of what was unexpected.")] = Path(
-        "results"
-    ),
+    keyword: Keyword = "",
+    routes: Routes = None,
+    devices: Devices = None,
+    workers: Workers = "auto",
+    out: Out = Path("results"),
+    torchsharp: TorchSharp = "",
+    libtorch: LibTorch = "",
 ) -> None:
     """Run the compatibility matrix. What it does not know itself goes to pytest (-x, --lf, -v, --junitxml=...).
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run, 130 interrupted.
     """
-    package = Path(__file__).parent.parent / "matrix"
+    matrix = Path(__file__).parent.parent / "matrix"
+    versions = {"torchsharp": torchsharp, "libtorch": libtorch}
     arguments = [
-        *("-c", str(package / "pytest.ini"), "--rootdir", str(package), "-p", "tscompat.matrix.plugin"),
+        *("-c", str(matrix / "pytest.ini"), "--rootdir", str(matrix), "-p", "tscompat.matrix.plugin"),
         *("-o", f"cache_dir={out.absolute() / '.pytest_cache'}", "--tscompat-out", str(out.absolute())),
         *("-n", workers, "-q", "--no-header", "--tb=short", "-r", "N"),
-        *(f"--tscompat-route={name}" for name in route or ()),
-        *(f"--tscompat-device={name}" for name in device or ()),
+        *(f"--tscompat-route={name}" for name in routes or ()),
+        *(f"--tscompat-device={name}" for name in devices or ()),
+        *(f"--tscompat-{package}={version}" for package, version in versions.items() if version),
         *(("-k", keyword) if keyword else ()),
         *context.args,
-        str(package / "test_matrix.py"),
+        str(matrix / "test_matrix.py"),
     ]
     out.mkdir(parents=True, exist_ok=True)
     results = out / "results.json"
     results.unlink(missing_ok=True)
+    shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
     code = PYTEST_CODES.get(int(pytest.main(arguments)), 2)
     if results.exists():
         console = Console(width=None if os.isatty(1) else 120)

@@ -21,10 +21,8 @@ from tscompat.tensors import Entry, Tensor, tensor_of
 
 from . import leb128
 
-_LARGE = 1 << 16
-"""From this size on a tensor is handed on as it is; below, copying it costs less than a system call of its own."""
 _CHUNK = 1 << 18
-"""About so many bytes of names, headers and small tensors are joined into one buffer."""
+"""Names, headers and small tensors are joined up to so many bytes: copying them costs less than system calls."""
 
 
 def encode_state_dict(entries: Collection[Entry]) -> Iterator[Buffer]:
@@ -44,17 +42,15 @@ def encode_state_dict(entries: Collection[Entry]) -> Iterator[Buffer]:
             encoded = name.encode()
         except UnicodeEncodeError as error:
             raise ValueError(f"the name {name!r} has no UTF-8 form: {error.reason}") from error
-        pieces += leb128.encode(len(encoded)), encoded, header
-        large = nbytes >= _LARGE
-        if not large:
-            pieces.append(data)
-            size += nbytes + len(encoded)
-        if large or size >= _CHUNK:
+        length = len(encoded)
+        pieces += leb128.encode(length), encoded, header, data
+        size += length + nbytes
+        if size >= _CHUNK:
+            pieces.pop()
             yield b"".join(pieces)
+            yield _flat(data)
             pieces.clear()
             size = 0
-        if large:
-            yield _flat(data)
     if pieces:
         yield b"".join(pieces)
 

@@ -21,7 +21,7 @@ import pytest
 from tscompat.catalogue import CatalogueError, load_catalogue
 from tscompat.divergences import Divergences, DivergencesError, Outcome
 from tscompat.paths import data_folder
-from tscompat.peer.build import BuildError, Publish, ensure_built
+from tscompat.peer.build import BuildError, Publish, Versions, ensure_built
 from tscompat.peer.process import Peer, PeerBroken, inside
 from tscompat.results.file import ResultsFile, Timing
 from tscompat.results.record import Record
@@ -55,8 +55,7 @@ class Setting:
 class Controller:
     """Registered with pytest as a plugin; its methods are hooks."""
 
-    def __init__(self, session: pytest.Session, publish: Publish, out: Path, workers: int) -> None:
-        self._session = session
+    def __init__(self, publish: Publish, out: Path, workers: int) -> None:
         run_folder = make_run_folder()
         self.setting = Setting(
             run_folder=str(run_folder),
@@ -76,6 +75,10 @@ class Controller:
         peer = Peer(inside(publish.folder), run_folder / "peer.log", self.setting.memory_limit)
         peer.close()
         self._results = ResultsFile(out / "results.json", environment(publish, peer.versions))
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Remember the session, to be able to end it."""
+        self._session = session
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take a verdict in."""
@@ -142,13 +145,13 @@ class Controller:
         shutil.rmtree(self.setting.run_folder, ignore_errors=True)
 
 
-def start(session: pytest.Session, out: Path, workers: int) -> Controller:
-    """Build, and try a peer. Ends the session with code 2 and one sentence when the run cannot start."""
+def start(versions: Versions, out: Path, workers: int) -> Controller:
+    """Build, and try a peer. Raises pytest.UsageError with one sentence when the run cannot start."""
     try:
-        publish = ensure_built(progress=lambda text: print(text, flush=True))
-        return Controller(session, publish, out, workers)
+        publish = ensure_built(versions, progress=lambda text: print(text, flush=True))
+        return Controller(publish, out, workers)
     except (BuildError, CatalogueError, DivergencesError, PeerBroken, OSError) as error:
-        pytest.exit(f"could not run: {error}", returncode=COULD_NOT_RUN)
+        raise pytest.UsageError(f"could not run: {error}") from error
 
 
 def make_run_folder() -> Path:

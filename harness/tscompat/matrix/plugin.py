@@ -15,6 +15,7 @@ import pytest
 from tscompat.catalogue import load_catalogue
 from tscompat.divergences import Divergences
 from tscompat.paths import data_folder
+from tscompat.peer.build import Versions
 from tscompat.peer.process import Peer, PeerKeeper, inside
 from tscompat.routes import ROUTES, verdict_ids
 from tscompat.verdict import VerdictId
@@ -31,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tscompat")
     group.addoption("--tscompat-out", default="results", help="the output folder")
     group.addoption("--tscompat-route", action="append", default=[], help="only this route (may be given again)")
+    group.addoption("--tscompat-torchsharp", default=None, help="another version of the package TorchSharp")
+    group.addoption("--tscompat-libtorch", default=None, help="the version of libtorch that goes with it")
     group.addoption("--tscompat-device", action="append", default=[], help="only this device (may be given again)")
 
 
@@ -45,16 +48,15 @@ def selected_ids(config: pytest.Config) -> Iterator[VerdictId]:
             yield verdict_id
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session: pytest.Session) -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """The first process starts the run; a worker takes over its setting."""
-    config = session.config
     told: dict[str, Any] | None = getattr(config, "workerinput", None)
     if told is not None:
         config.stash[SETTING] = Setting(**told["tscompat"])
     elif not config.option.collectonly:
         workers = getattr(config.option, "numprocesses", None) or 1
-        controller = start(session, Path(config.option.tscompat_out).absolute(), workers)
+        versions = Versions(config.option.tscompat_torchsharp, config.option.tscompat_libtorch)
+        controller = start(versions, Path(config.option.tscompat_out).absolute(), workers)
         config.stash[SETTING] = controller.setting
         config.pluginmanager.register(controller)
         config.add_cleanup(controller.clean)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +18,9 @@ from tscompat.catalogue import Case, make
 from tscompat.codec import write_state_dict
 from tscompat.divergences import Divergences, Outcome
 from tscompat.peer.process import PeerDied, PeerKeeper
-from tscompat.results.record import Record
+from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
+from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.tensors import StateDict
 from tscompat.verdict import Kind, Verdict, VerdictId
 
@@ -74,7 +75,7 @@ class Workbench:
         Raises PeerBroken when no peer can be had.
         """
         case = self._cases[verdict_id.case]
-        reason = why_not(verdict_id.device)
+        reason = why_not(verdict_id)
         if reason:
             return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
         bench = self._bring(case)
@@ -111,12 +112,12 @@ class Workbench:
 
     def _carry(self, bench: OnTheBench, verdict_id: VerdictId, artifact: Path) -> Carried:
         route = ROUTES[verdict_id.route]
-        writer, _, reader = verdict_id.device.partition("-")
+        writer, reader = devices(verdict_id)
         job = Job(
             case=bench.case,
             route=route.name,
             writer_device=writer,
-            reader_device=reader or writer,
+            reader_device=reader,
             entries=bench.entries,
             envelope=bench.envelope,
             artifact=artifact,
@@ -135,32 +136,39 @@ class Workbench:
         artifact: Path | None = None,
     ) -> Record:
         judgement = self._divergences.judge(str(verdict_id), verdict)
-        failed = judgement.outcome is Outcome.FAILED
-        return Record(
-            id=verdict_id,
-            dtype=case.dtype,
-            verdict=verdict,
-            judgement=judgement,
-            seconds=seconds,
-            files=self._keep(verdict_id, artifact) if failed else (),
-            rerun=f"tscompat run -k {verdict_id}" if failed else "",
-        )
+        record = Record(verdict_id, case.dtype, verdict, judgement, seconds)
+        if judgement.outcome is not Outcome.FAILED:
+            return record
+        again = f"tscompat run -k {verdict_id}"
+        return replace(record, files=self._keep(verdict_id, artifact, again), rerun=again)
 
-    def _keep(self, verdict_id: VerdictId, artifact: Path | None) -> tuple[str, ...]:
-        """Copy the expected and the actual file of an unexpected verdict into the output folder."""
+    def _keep(self, verdict_id: VerdictId, artifact: Path | None, again: str) -> tuple[str, ...]:
+        """Copy the expected and the actual file of an unexpected verdict into the output folder, with the command."""
         assert self._bench is not None
-        folder = Path("unexpected", *str(verdict_id).split("/"))
+        folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
+        (self._out / folder).mkdir(parents=True, exist_ok=True)
+        (self._out / folder / "again.txt").write_text(again + "\n", encoding="utf-8")
         kept: list[str] = []
         for name, file in (("expected.dat", self._bench.envelope), ("actual.dat", artifact)):
             if file is not None and file.exists():
-                (self._out / folder).mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, self._out / folder / name)
                 kept.append((folder / name).as_posix())
         return tuple(kept)
 
 
-def why_not(device: str) -> str | None:
-    """Why a device cannot be had here; None if it can."""
-    if "cuda" in device and torch_side.cuda_version() is None:
+def devices(verdict_id: VerdictId) -> tuple[str, str]:
+    """The writer's and the reader's device: ``cuda-cpu`` is the one and the other, ``cuda`` both."""
+    writer, _, reader = verdict_id.device.partition("-")
+    return writer, reader or writer
+
+
+def why_not(verdict_id: VerdictId) -> str | None:
+    """Why this cannot be run here; None if it can."""
+    if "cuda" not in verdict_id.device:
+        return None
+    if torch_side.cuda_version() is None:
         return "no CUDA device"
+    writer, reader = devices(verdict_id)
+    if (reader if verdict_id.direction == PYTHON_TO_DOTNET else writer) == "cuda":
+        return "TorchSharp is here with the CPU build of libtorch"
     return None

@@ -33,9 +33,9 @@ class Timing:
     """Where the time went, in seconds."""
 
     harness_seconds: float
-    """In the harness, summed over the carries and the workers."""
+    """In the harness, summed over the journeys and the workers."""
     torchsharp_seconds: float
-    """Inside TorchSharp, for the same carries."""
+    """Inside TorchSharp and its .NET, for the same journeys."""
     wall_seconds: float
     """Of the whole run."""
 

@@ -8,6 +8,9 @@ from typing import Any
 from tscompat.divergences import Judgement, Outcome
 from tscompat.verdict import Kind, Verdict, VerdictId
 
+UNEXPECTED = "unexpected"
+"""The folder beside results.json that keeps the files of unexpected verdicts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -19,7 +22,7 @@ class Record:
     verdict: Verdict
     judgement: Judgement
     seconds: float
-    """This check's share of the carry: the time from the first byte written to the last compared."""
+    """Of the journey (the case made, written, read, compared), charged to the first of its checks; else 0."""
     files: tuple[str, ...] = ()
     """Kept artifacts of an unexpected verdict, relative to results.json, with ``/``."""
     rerun: str = ""
