@@ -77,15 +77,15 @@ def difference(
     ``identity`` is the state dict that was filled with the identity pattern, ``expected`` in it: an element of it that
     turns up in the wrong place is then named. Raises ValueError for a tensor whose bytes do not fit dtype and shape.
     """
-    dtype, shape, _ = expected
+    dtype, shape, data = expected
+    if dtype is actual.dtype and shape == actual.shape and same_bytes(data, actual.data):
+        return None
     of = f" of {_brief.repr(name)}" if name else ""
     if dtype is not actual.dtype:
         return Difference("dtype", f"dtype{of}: expected {dtype.name}, found {actual.dtype.name}")
     if shape != actual.shape:
         wanted, found = (_brief.repr(list(tensor.shape)) for tensor in (expected, actual))
         return Difference("shape", f"shape{of}: expected {wanted}, found {found}")
-    if same_bytes(expected.data, actual.data):
-        return None
     first, count = _differing(expected, actual)
     wanted, found = (_element(tensor, first) for tensor in (expected, actual))
     where = _brief.repr(_index(first, shape))

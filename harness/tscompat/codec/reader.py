@@ -156,11 +156,10 @@ def _walk(data: memoryview, report: Report) -> Iterator[tuple[str, DType, tuple[
                 break
         else:
             header, at = _header(data, at, report)
-            width = at - header_at
-            if report is refuse and (width in widths or len(widths) < _WIDTHS):  # what is reported is so every time
+            if report is refuse:  # a lenient reader must report the same flaw every time
                 known[bytes(data[header_at:at])] = header
-                if width not in widths:
-                    widths.append(width)
+                if at - header_at not in widths and len(widths) < _WIDTHS:
+                    widths.append(at - header_at)
         dtype, shape, nbytes = header
         if nbytes > len(data) - at:
             _header(data, header_at, report)  # raises

@@ -154,7 +154,8 @@ def plan(versions: Versions = DEFAULT) -> Plan:
     source = data_folder("dotnet") / "Peer"
     sdk = sdk_version(source)
     told = json.dumps([_PUBLISH, asdict(versions), rid, sdk, glibcxx.host_versions()])
-    files = [*sorted(source.glob("*.cs")), source / "Peer.csproj", source / f"packages.{rid}.lock.json"]
+    code = sorted([*source.glob("*.cs"), *source.glob("Models/*.cs")])
+    files = [*code, source / "Peer.csproj", source / f"packages.{rid}.lock.json"]
     digest = hashlib.sha256(told.encode())
     for file in files:
         digest.update(f"\n{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
@@ -215,11 +216,13 @@ def _publish(plan: Plan, artifacts: Path, folder: Path, log: Path) -> None:
         *("--artifacts-path", str(artifacts), "--output", str(folder)),
         *(f"-p:{name}={version}" for name, version in chosen.items() if version),
     ]
+    scratch = artifacts.parent / "tmp"  # dotnet leaves folders in the temporary one
+    scratch.mkdir(parents=True)
     with log.open("wb") as out:
         done = subprocess.run(
             command,
             cwd=plan.source,
-            env=_environment(),
+            env=_environment() | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -1,0 +1,216 @@
+"""The codec and the comparison against bare system calls, safetensors, torch and, where given, upstream's scripts.
+
+Everything a ratio is made of runs in one process, one after the other. ``TSCOMPAT_EXPORTSD`` and ``TSCOMPAT_IMPORTSD``
+are paths of upstream's exportsd.py and importsd.py. Takes some 8 GB of disk and of memory; pytest's ``--basetemp``
+says which disk.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from tscompat.bits import compare
+from tscompat.codec import encode_state_dict, index_state_dict, read_state_dict, write_state_dict
+from tscompat.dtypes import BY_NAME
+from tscompat.tensors import Entry, StateDict, tensor_of
+
+F32, U8 = BY_NAME["f32"], BY_NAME["u8"]
+
+SHAPES = {"1 GB in 32 tensors": [(1953, 4000)] * 32, "20,000 small tensors": [(16,), (8, 8), (200,), (3, 3, 3)] * 5000}
+ROUNDS = {"1 GB in 32 tensors": 10, "20,000 small tensors": 20}
+"""Rounds of each benchmark of that size; the fastest counts."""
+
+WANTED = {
+    ("write 1 GB in 32 tensors", "bare write"): "wanted: at least 0.9",
+    ("write 20,000 small tensors", "bare write"): "wanted: at least 1",
+    ("open 20,000 small tensors", "importsd"): "wanted: at least 4",
+    ("open 20,000 small tensors", "safetensors.torch"): "wanted: at least 4",
+    ("open 20,000 small tensors", "safetensors.numpy"): "wanted: more than 1",
+    ("compare 512 MB, aligned", "memcmp"): "wanted: at least 0.9",
+    ("compare 512 MB, unaligned", "memcmp"): "wanted: at least 0.9",
+}
+
+
+class Work(NamedTuple):
+    """One state dict in the shape that each rival takes, and the files to read."""
+
+    size: str
+    folder: Path
+    tensors: dict[str, torch.Tensor]
+    arrays: dict[str, NDArray[np.float32]]
+    entries: StateDict
+    parts: list[memoryview]
+    """The canonical file, cut behind every tensor."""
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def work(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Work]:
+    """Random state dicts; the folder goes when the last of their benchmarks is done."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = SHAPES[request.param]
+    tensors = {f"layers.{i}.weight": torch.randn(shape, generator=generator) for i, shape in enumerate(shapes)}
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    entries = [Entry(name, tensor_of(F32, array.shape, array)) for name, array in arrays.items()]
+    whole = memoryview(b"".join(encode_state_dict(entries)))
+    ends = [0, *(entry.offset + entry.nbytes for entry in index_state_dict(whole))]
+    parts = [whole[start:end] for start, end in pairwise(ends)]
+    made = Work(request.param, tmp_path_factory.mktemp("codec"), tensors, arrays, entries, parts)
+    (made.folder / "model.dat").write_bytes(whole)
+    safetensors.torch.save_file(tensors, made.folder / "model.safetensors")
+    torch.save(tensors, made.folder / "model.pt")
+    yield made
+    shutil.rmtree(made.folder)
+
+
+def bare_write(work: Work, path: Path) -> None:
+    """The same bytes, one system call for each tensor; more where a call does not take all."""
+    with path.open("xb", buffering=0) as file:
+        descriptor = file.fileno()
+        for part in work.parts:
+            written = os.write(descriptor, part)
+            while written < len(part):
+                written += os.write(descriptor, part[written:])
+
+
+def upstream(variable: str) -> ModuleType | None:
+    """The script that this environment variable is the path of."""
+    if variable not in os.environ:
+        return None
+    spec = importlib.util.spec_from_file_location(variable.lower(), os.environ[variable])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+WRITERS: dict[str, Callable[[Work, Path], object]] = {
+    "tscompat": lambda work, path: write_state_dict(path, work.entries),
+    "bare write": bare_write,
+    "safetensors.torch": lambda work, path: safetensors.torch.save_file(work.tensors, path),
+    "safetensors.numpy": lambda work, path: safetensors.numpy.save_file(work.arrays, path),
+    "torch.save": lambda work, path: torch.save(work.tensors, path),
+}
+READERS: dict[str, Callable[[Path], object]] = {
+    "tscompat": lambda folder: read_state_dict(folder / "model.dat"),
+    "safetensors.torch": lambda folder: safetensors.torch.load_file(folder / "model.safetensors"),
+    "safetensors.numpy": lambda folder: safetensors.numpy.load_file(folder / "model.safetensors"),
+    "torch.load": lambda folder: torch.load(folder / "model.pt", mmap=True),
+}
+
+if exportsd := upstream("TSCOMPAT_EXPORTSD"):
+
+    def export(work: Work, path: Path) -> None:
+        """Upstream's writer."""
+        with path.open("xb") as file:
+            exportsd.save_state_dict(work.tensors, file)
+
+    WRITERS["exportsd"] = export
+
+if importsd := upstream("TSCOMPAT_IMPORTSD"):
+
+    def load(folder: Path) -> object:
+        """Upstream's reader."""
+        with (folder / "model.dat").open("rb") as file:
+            return importsd.load_state_dict(file)
+
+    READERS["importsd"] = load
+
+
+def label(benchmark: BenchmarkFixture, group: str, name: str) -> None:
+    """Put a benchmark into its table and into the summary."""
+    benchmark.group = group
+    benchmark.extra_info.update(name=name, wanted=WANTED.get((group, name), ""))
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_write(writer: str, work: Work, benchmark: BenchmarkFixture) -> None:
+    """A new file every round."""
+    label(benchmark, f"write {work.size}", writer)
+    path = work.folder / "written"
+
+    def fresh() -> tuple[tuple[Work, Path], dict[str, object]]:
+        path.unlink(missing_ok=True)
+        return (work, path), {}
+
+    benchmark.pedantic(WRITERS[writer], setup=fresh, rounds=ROUNDS[work.size], warmup_rounds=2)
+    path.unlink()
+
+
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable:UserWarning")  # importsd's own
+@pytest.mark.parametrize("reader", READERS)
+def test_open(reader: str, work: Work, benchmark: BenchmarkFixture) -> None:
+    """Until every tensor can be used; its data need not have been read."""
+    label(benchmark, f"open {work.size}", reader)
+    benchmark.pedantic(READERS[reader], args=(work.folder,), rounds=ROUNDS[work.size], warmup_rounds=1)
+
+
+def memcmp(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
+    """The C library's own."""
+    function = (ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)).memcmp
+    size = ctypes.c_size_t(a.nbytes)
+    return function(ctypes.c_void_p(a.ctypes.data), ctypes.c_void_p(b.ctypes.data), size) == 0
+
+
+COMPARERS: dict[str, Callable[[NDArray[np.uint8], NDArray[np.uint8]], bool]] = {
+    "tscompat": lambda a, b: not compare(*([Entry("a", tensor_of(U8, x.shape, x))] for x in (a, b))),
+    "memcmp": memcmp,
+    "numpy.array_equal": np.array_equal,
+}
+
+
+@pytest.fixture(scope="module")
+def halves() -> list[NDArray[np.uint8]]:
+    """Two equal arrays of 512 MB, and a few bytes more."""
+    return [np.ones(512_000_016, np.uint8) for _ in range(2)]
+
+
+@pytest.mark.parametrize("comparer", COMPARERS)
+@pytest.mark.parametrize(("alignment", "starts"), [("aligned", (0, 0)), ("unaligned", (0, 7))])
+def test_compare(
+    comparer: str,
+    alignment: str,
+    starts: tuple[int, int],
+    halves: list[NDArray[np.uint8]],
+    benchmark: BenchmarkFixture,
+) -> None:
+    """Equal bytes; a payload in a file starts anywhere, memory of a tensor at a multiple of 64."""
+    label(benchmark, f"compare 512 MB, {alignment}", comparer)
+    a, b = (half[start : start + 512_000_000] for half, start in zip(halves, starts, strict=True))
+    assert benchmark.pedantic(COMPARERS[comparer], args=(a, b), rounds=10)
+
+
+@pytest.mark.parametrize("operation", ["write", "read"])
+def test_memory(operation: str, tmp_path: Path, benchmark: BenchmarkFixture) -> None:
+    """Of a tensor of 4 GB, in a process of its own."""
+    benchmark.group = "memory above a 4 GB tensor"
+    path = tmp_path / "model.dat"
+
+    def measure(operation: str) -> float:
+        script = Path(__file__).with_name("peak_memory.py")
+        command = [sys.executable, str(script), operation, str(path), str(4 * 10**9)]
+        return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    if operation == "read":
+        measure("write")
+    mebibytes = benchmark.pedantic(measure, args=(operation,), rounds=1)
+    benchmark.extra_info.update(name=operation, mebibytes=mebibytes, wanted="wanted: at most 64")
+    path.unlink()
