@@ -70,6 +70,13 @@ def bench(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", "-o", "python_files=bench_*.py", "tests/bench", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def fuzz(session: nox.Session) -> None:
+    """Modules drawn at random, built on both sides; FUZZ_EXAMPLES=2000 says how many (arguments: pytest's)"""
+    python = environment(session, PROJECT, "tests")
+    session.run(python, "-m", "pytest", "-o", "python_files=fuzz_*.py", "tests/fuzz", *session.posargs)
+
+
 def environment(session: nox.Session, *needs: str) -> str:
     """Install what is needed into the shared environment, unless it is there, and return the Python to use.
 

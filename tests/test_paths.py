@@ -1,9 +1,10 @@
-"""The data folders are found in a checkout, else in an installed package."""
+"""The data folders are found in a checkout, else in an installed package; temporary files go where they are fast."""
 
 import importlib.util
 import shutil
+import tempfile
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -56,3 +57,23 @@ def test_installed_package_ignores_a_strangers_project(checkout):
 def test_neither_is_an_error_that_says_where_it_looked(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no folder 'dotnet' .*_data.*: install torchsharp-compat again"):
         module_in(tmp_path / "tscompat").data_folder("dotnet")
+
+
+@pytest.mark.parametrize(
+    ("exists", "writable", "free", "chosen"),
+    [
+        (True, True, (2 << 30) + 1, "memory"),
+        (True, True, 2 << 30, "temporary"),
+        (True, False, 8 << 30, "temporary"),
+        (False, True, 8 << 30, "temporary"),
+    ],
+)
+def test_fast_folder(tmp_path, monkeypatch, exists, writable, free, chosen):
+    memory = tmp_path / "memory"
+    if exists:
+        memory.mkdir()
+    monkeypatch.setattr(paths, "SHARED_MEMORY", memory)
+    monkeypatch.setattr(paths.os, "access", lambda *_: writable)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    assert paths.fast_folder() == tmp_path / chosen

@@ -15,18 +15,19 @@ ROOMS: dict[str, list[str]] = {
     "dtypes": [],
     "tensors": ["dtypes"],
     "paths": [],
+    "documents": [],
     "identity": ["dtypes", "tensors"],
     "codec": ["dtypes", "tensors"],
     "bits": ["dtypes", "tensors", "identity"],
-    "verdict": ["bits"],
-    "divergences": ["bits", "verdict"],
-    "catalogue": ["dtypes", "tensors", "paths", "identity"],
+    "verdict": [],
+    "divergences": ["documents", "verdict"],
+    "catalogue": ["dtypes", "tensors", "paths", "documents", "identity"],
     "torch_side": ["dtypes", "tensors", "catalogue"],
-    "models": ["dtypes", "tensors", "catalogue", "torch_side"],
+    "models": ["dtypes", "tensors", "codec", "catalogue", "torch_side"],
     "peer": ["dtypes", "tensors", "paths", "codec", "bits", "verdict"],
 }
 ROOMS["routes"] = [*ROOMS]
-ROOMS["results"] = ["verdict", "divergences"]
+ROOMS["results"] = ["documents", "verdict", "divergences"]
 ROOMS["matrix"] = [*ROOMS]
 ROOMS["cli"] = [*ROOMS]
 ROOMS["__main__"] = ["cli"]

@@ -36,7 +36,7 @@ def test_a_quantized_tensor_gets_its_quantizer():
 def test_a_layout_keeps_the_values(case_id: str):
     case = CASES[case_id]
     entries = make(case)
-    assert compare(entries, torch_side.export(torch_side.source(case, entries, "cpu"))) == []
+    assert compare(entries, torch_side.export(torch_side.source(case, entries))) == []
 
 
 @pytest.mark.parametrize(
@@ -52,30 +52,30 @@ def test_a_layout_keeps_the_values(case_id: str):
 )
 def test_a_layout_is_what_it_is_called(layout: str, property_of):
     case = CASES[f"layout/source/{layout}/f32"]
-    assert property_of(torch_side.source(case, make(case), "cpu")["weight"])
+    assert property_of(torch_side.source(case, make(case))["weight"])
 
 
 def test_a_conjugated_view_is_one():
     case = CASES["layout/source/conj/c64"]
-    assert torch_side.source(case, make(case), "cpu")["weight"].is_conj()
+    assert torch_side.source(case, make(case))["weight"].is_conj()
 
 
 def test_a_negated_view_is_one():
     case = CASES["layout/source/neg/f32"]
-    assert torch_side.source(case, make(case), "cpu")["weight"].is_neg()
+    assert torch_side.source(case, make(case))["weight"].is_neg()
 
 
 def test_a_target_holds_none_of_the_bits():
     case = CASES["pattern/random/u8"]
     ((_, tensor),) = entries = make(case)
-    target = torch_side.export(torch_side.target(case, entries, "cpu"))[0].tensor
+    target = torch_side.export(torch_side.target(case, entries))[0].tensor
     assert not any(a == b for a, b in zip(memoryview(tensor.data), memoryview(target.data), strict=True))
 
 
 def test_loading_finds_entries_by_name():
     case = CASES["order/target-reversed/f32"]
     entries = make(case)
-    state = torch_side.target(case, entries, "cpu")
+    state = torch_side.target(case, entries)
     torch_side.load(state, entries)
     assert list(state) == [name for name, _ in reversed(entries)]
     assert compare(entries[::-1], torch_side.export(state)) == []

@@ -24,6 +24,12 @@ public sealed class Bag() : nn.Module("bag")
         else owner.register_parameter(leaf, new TorchSharp.Modules.Parameter(tensor, requires_grad: TakesGradient(tensor.dtype)));
     }
 
+    /// <summary>Registers a buffer that is not part of the state dict.</summary>
+    public void AddTransient(string name, Tensor tensor) => register_buffer(name, tensor, persistent: false);
+
+    /// <summary>The tensors that are not part of the state dict, which TorchSharp itself does not list.</summary>
+    public Tensor Transient(string name) => get_buffer(name) ?? throw new KeyNotFoundException(name);
+
     private Bag Child(string name)
     {
         foreach (var (known, module) in named_children())
@@ -83,6 +89,8 @@ public sealed unsafe class Snapshot : IDisposable
     public static Snapshot Of(nn.Module module) => new(module.state_dict());
 
     public static Snapshot Of(Tensor tensor) => new([new("", tensor)]);
+
+    public static Snapshot Of(Tensor[] tensors) => new(tensors.Select((tensor, i) => KeyValuePair.Create($"{i}", tensor)));
 
     private static double[]? QuantizerOf(Tensor tensor)
     {

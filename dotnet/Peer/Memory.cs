@@ -25,19 +25,20 @@ public static unsafe class Memory
     {
         var shape = new ReadOnlySpan<long>((void*)dims, rank).ToArray();
         var tensor = Empty((ScalarType)code, shape, scale, zeroPoint);
+        Write(tensor, data, poison);
+        return tensor;
+    }
+
+    /// <summary>Overwrites the elements of a contiguous CPU tensor with those at the address, or with their complement.</summary>
+    public static void Write(Tensor tensor, long data, bool poison)
+    {
+        var size = tensor.NumberOfElements * tensor.ElementSize;
         var from = (byte*)data;
         var to = (byte*)Address(tensor);
-        var size = tensor.NumberOfElements * tensor.ElementSize;
-        if (poison)
-        {
-            var mask = (ScalarType)code == ScalarType.Bool ? (byte)1 : (byte)0xff;
-            for (long i = 0; i < size; i++) to[i] = (byte)(from[i] ^ mask);
-        }
-        else
-        {
-            Buffer.MemoryCopy(from, to, size, size);
-        }
-        return tensor;
+        var mask = !poison ? 0 : tensor.dtype == ScalarType.Bool ? 0x0101010101010101 : ulong.MaxValue;
+        long i = 0;
+        for (; i + 8 <= size; i += 8) *(ulong*)(to + i) = *(ulong*)(from + i) ^ mask;
+        for (; i < size; i++) to[i] = (byte)(from[i] ^ (byte)mask);
     }
 
     /// <summary>The logical values of a tensor in plain CPU memory: strides, conj, neg and device resolved. A new tensor object.</summary>

@@ -2,5 +2,3 @@
 
 ARCHITECTURE.md is the map: what each room is for and what it may import.
 """
-
-__version__ = "0.1.0"

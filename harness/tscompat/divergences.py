@@ -1,14 +1,14 @@
-"""What is expected to differ (``cases/divergences.toml``), and when that expectation is stale. Imports verdict.
+"""What is expected to differ (``cases/divergences.toml``), and when that expectation is stale.
+
+Imports documents and verdict.
 
 Strict both ways: an unexpected verdict fails, and so does an expected divergence that did not happen as it is written.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import translate
@@ -16,8 +16,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
-
+from .documents import read_document
 from .verdict import Kind, Verdict
 
 
@@ -43,12 +42,12 @@ class Judgement:
 
 
 class DivergencesError(ValueError):
-    """The file cannot be used. Says for each fault the file, the entry and what is wrong with it."""
+    """The file cannot be used: says for each fault the file, the entry, what was found and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """One entry: verdicts that differ, all in the same way and for the same cause."""
+    """Verdicts that differ in one way for one cause. An entry of the file is one of these for each kind."""
 
     name: str
     ids: tuple[str, ...]
@@ -68,11 +67,12 @@ class Divergence:
     """A regular expression, searched in the verdict's detail: the stable part of the message."""
 
     @classmethod
-    def of(cls, name: str, table: dict[str, Any]) -> Divergence:
-        """Make an entry from its table in the file, which the schema has found good."""
-        lists = {key: tuple(table[key]) for key in ("ids", "versions")}
-        fields: dict[str, Any] = {**table, **lists, "kind": Kind(table["kind"])}
-        return cls(name, **fields)
+    def of(cls, name: str, table: dict[str, Any]) -> Iterator[Divergence]:
+        """What the entry's table in the file says, which the schema has found good."""
+        entry: dict[str, Any] = {**table, "versions": tuple(table["versions"])}
+        for expected in entry.pop("expect"):
+            lists: dict[str, Any] = {"ids": tuple(expected["ids"]), "kind": Kind(expected["kind"])}
+            yield cls(name, **{**entry, **expected, **lists})
 
     def judge(self, verdict: Verdict) -> Judgement:
         """Judge a verdict whose id this entry matches."""
@@ -101,19 +101,8 @@ class Divergences:
 
         Raises DivergencesError when the file is not what the schema says, OSError when one of the two cannot be read.
         """
-        try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DivergencesError(f"{path} is not valid TOML: {error}") from error
-        schema = json.loads(path.with_suffix(".schema.json").read_text(encoding="utf-8"))
-        validator: Any = Draft202012Validator(schema, format_checker=FormatChecker())
-        faults = [
-            f"{path}: {' / '.join(map(str, error.absolute_path)) or 'the file'}: {error.message}"
-            for error in validator.iter_errors(document)
-        ]
-        if faults:
-            raise DivergencesError("\n".join(faults))
-        return cls((Divergence.of(name, table) for name, table in document.items()), version)
+        document: dict[str, Any] = read_document(path, DivergencesError, path.with_suffix(".schema.json"))
+        return cls((each for name, table in document.items() for each in Divergence.of(name, table)), version)
 
     def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
         """Say what a verdict means for the run."""
@@ -133,21 +122,22 @@ class Divergences:
         one version speak of. The catalogue is the same for every TorchSharp, so entries of all versions are held to it.
         """
         sentences: list[str] = []
-        matched: dict[str, set[str]] = {}
+        matched: list[tuple[Divergence, set[str]]] = []
         for entry in self._entries:
             found = {pattern: set(filter(_matcher(pattern).match, ids)) for pattern in entry.ids}
-            matched[entry.name] = set[str]().union(*found.values())
+            covered = set[str]().union(*found.values())
+            matched.append((entry, covered))
             sentences += [
                 f"divergence '{entry.name}': the pattern '{pattern}' matches no verdict id"
                 for pattern, hits in found.items()
                 if not hits
             ]
-            if len(matched[entry.name]) != entry.covers:
+            if len(covered) != entry.covers:
                 sentences.append(
-                    f"divergence '{entry.name}': covers = {entry.covers}, matches {_count(matched[entry.name])}"
+                    f"divergence '{entry.name}' ({entry.kind}): covers = {entry.covers}, matches {_count(covered)}"
                 )
-        for one, other in combinations(self._entries, 2):
-            both = matched[one.name] & matched[other.name]
+        for (one, left), (other, right) in combinations(matched, 2):
+            both = left & right
             if both and set(one.versions) & set(other.versions):
                 sentences.append(f"divergences '{one.name}' and '{other.name}' both match {_count(both)}")
         return sentences

@@ -1,9 +1,18 @@
-"""Finds the data folders that lie beside the package: ``cases/`` and ``dotnet/``. Imports nothing of ours."""
+"""Finds folders: ``cases/`` and ``dotnet/`` beside the package, a fast one for temporary files.
+
+Imports nothing of ours.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Literal
+
+SHARED_MEMORY = Path("/dev/shm")
+_FREE_IN_MEMORY = 2 << 30
 
 
 def data_folder(name: Literal["cases", "dotnet"]) -> Path:
@@ -23,3 +32,11 @@ def data_folder(name: Literal["cases", "dotnet"]) -> Path:
     raise FileNotFoundError(
         f"no folder {name!r} (looked at {looked}): install torchsharp-compat again, or clone it anew"
     )
+
+
+def fast_folder() -> Path:
+    """Where temporary files go: into memory where there are more than 2 GiB for them, else where the system says."""
+    writable = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
+    if writable and shutil.disk_usage(SHARED_MEMORY).free > _FREE_IN_MEMORY:
+        return SHARED_MEMORY
+    return Path(tempfile.gettempdir())

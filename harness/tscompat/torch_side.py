@@ -31,14 +31,9 @@ def cuda_version() -> str | None:
     return torch.version.cuda if torch.cuda.is_available() else None
 
 
-def torch_dtype(tensor: Tensor) -> torch.dtype:
-    """torch's name for the element type."""
-    return getattr(torch, tensor.dtype.torch)
-
-
 def to_torch(tensor: Tensor, quantizer: Quantizer = PLAIN) -> torch.Tensor:
     """A contiguous CPU tensor with these very bits, in memory of its own."""
-    dtype = torch_dtype(tensor)
+    dtype = getattr(torch, tensor.dtype.torch)
     data = np.frombuffer(tensor.data, np.uint8)
     if not tensor.dtype.quantized:
         made = torch.empty(tensor.shape, dtype=dtype)
@@ -108,17 +103,22 @@ LAYOUTS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
 """The layouts of cases/layout.toml: each takes a contiguous tensor and gives a view with the same values."""
 
 
-def source(case: Case, entries: StateDict, device: str) -> dict[str, torch.Tensor]:
-    """The state dict as a model in Python would hold it, laid out and on its device."""
+def source(case: Case, entries: StateDict) -> dict[str, torch.Tensor]:
+    """The state dict as a model in Python would hold it, in the layout of the case's source."""
     layout = LAYOUTS[case.source_layout]
-    return {name: layout(to_torch(tensor, case.quantizer)).to(device) for name, tensor in entries}
+    return {name: layout(to_torch(tensor, case.quantizer)) for name, tensor in entries}
 
 
-def target(case: Case, entries: StateDict, device: str) -> dict[str, torch.Tensor]:
+def target(case: Case, entries: StateDict) -> dict[str, torch.Tensor]:
     """A state dict to load into: as ``entries``, but with none of their bits, laid out as the case's target."""
     layout = LAYOUTS[case.target_layout]
     order = reversed(entries) if case.target_reversed else entries
-    return {name: layout(to_torch(_poison(tensor))).to(device) for name, tensor in order}
+    return {name: layout(to_torch(_poison(tensor))) for name, tensor in order}
+
+
+def on(device: str, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The same on another device."""
+    return {name: tensor.to(device) for name, tensor in state.items()}
 
 
 def load(state: dict[str, torch.Tensor], entries: StateDict) -> None:

@@ -1,4 +1,4 @@
-"""The few kinds of verdict, and the record of one. Imports bits.
+"""The few kinds of verdict, and the record of one. Imports nothing of ours.
 
 A verdict's id is ``route/direction/device/case/check``; ``VerdictId`` is the one place that builds and splits it.
 """

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tscompat.catalogue import CatalogueError, load_catalogue
-from tscompat.catalogue.files import _read
 from tscompat.dtypes import BY_NAME
 from tscompat.paths import data_folder
 from tscompat.routes import ROUTES
@@ -18,7 +18,7 @@ from tscompat.routes import ROUTES
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A cases/ with a single family that a test writes."""
-    for name in ("family.schema.json", "dtypes.toml"):
+    for name in ("family.schema.json", "module.schema.json", "dtypes.toml"):
         shutil.copy(data_folder("cases") / name, tmp_path)
     return tmp_path
 
@@ -39,7 +39,8 @@ def test_all_sixteen_dtypes_are_in_every_family_that_is_about_values():
 
 
 def test_the_codes_in_the_data_are_those_of_the_table():
-    assert _read(data_folder("cases") / "dtypes.toml")["codes"] == {name: dtype.code for name, dtype in BY_NAME.items()}
+    data = tomllib.loads((data_folder("cases") / "dtypes.toml").read_text(encoding="utf-8"))
+    assert data["codes"] == {name: dtype.code for name, dtype in BY_NAME.items()}
 
 
 def test_every_route_of_a_case_exists():
@@ -66,13 +67,23 @@ def test_a_repeated_tensor_is_numbered(folder: Path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("why = [", "one.toml: "),
-        ('why = "w"\n[case.a]\nshap = [2]\n', r"one.toml: at \$.case.a: .*'shap'"),
-        ('why = "w"\n[case.a]\ndtypes = ["u8"]\nroutes = ["dat"]\n', "case 'a' says no tensors"),
-        ('why = "w"\n[case.a]\ndtypes = ["u9"]\nroutes = ["dat"]\ntensors = []\n', "dtype 'u9'; expected one of u8, "),
+        ("why = [", r"one\.toml is not valid TOML: "),
+        ('why = "w"\n[case.a]\nshap = [2]\n', r"one\.toml: case / a: .*'shap' was unexpected.; expected one of why, "),
+        ('why = "w"\n[case.a]\ndtypes = ["u8"]\nroutes = ["dat"]\n', r"one\.toml: case / a: says no tensors"),
+        (
+            'why = "w"\n[case.a]\ndtypes = ["u9"]\nroutes = ["dat"]\ntensors = []\n',
+            r"one\.toml: case / a / dtypes: found 'u9'; expected one of u8, ",
+        ),
     ],
 )
 def test_a_bad_file_is_an_error_that_says_where(folder: Path, text: str, message: str):
     (folder / "one.toml").write_text(text)
     with pytest.raises(CatalogueError, match=message):
+        load_catalogue(folder)
+
+
+@pytest.mark.parametrize(("family", "wrong"), [("layer", "tensors"), ("one", "module")])
+def test_modules_have_a_schema_of_their_own(folder: Path, family: str, wrong: str):
+    (folder / f"{family}.toml").write_text(f'why = "w"\n[case.a]\n{wrong} = []\n')
+    with pytest.raises(CatalogueError, match=f"case / a: .*'{wrong}' was unexpected"):
         load_catalogue(folder)

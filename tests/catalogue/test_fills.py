@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tscompat.catalogue import load_catalogue, make
-from tscompat.catalogue.fills import RandomBits, special_values
+from tscompat.catalogue.bits import RandomBits
+from tscompat.catalogue.fills import special_values
 from tscompat.dtypes import BY_NAME
 from tscompat.tensors import Tensor
 

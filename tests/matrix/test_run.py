@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tscompat import torch_side
 from tscompat.results.file import Results, load_results
 
 pytestmark = pytest.mark.usefixtures("publish")
@@ -92,7 +93,7 @@ def test_nothing_but_absent_devices_could_not_run(run: Callable[..., Run]):
     absent = run("-n", "0", "-k", "cuda/pattern/random/u8")
     code, _ = absent.end()
     kinds = set(records(absent.results()).values())
-    assert (code, kinds) == (2, {"not-run"}) or "not-run" not in kinds
+    assert (code, kinds) == ((0, {"pass"}) if torch_side.cuda_version() else (2, {"not-run"}))
 
 
 def test_an_unknown_option_could_not_run(run: Callable[..., Run]):
@@ -104,11 +105,12 @@ def test_a_killed_process_is_one_crash_and_nothing_is_left(run: Callable[..., Ru
     """The kill comes while the one worker is in a long case, so it hits a call in progress."""
     struck = run("-n", "1", "-k", "dat/python-to-dotnet and (count/20000 or role/both/u8)")
     struck.wait_for("tscompat.peer.inside")
-    artifact = "gw0/count.20000.f32/dat.python-to-dotnet.cpu.dat"
-    wait_until(lambda: any((folder / artifact).exists() for folder in run_folders(struck.process.pid)))
+    envelope = "gw0/count.20000.f32/expected.dat"
+    wait_until(lambda: any((folder / envelope).exists() for folder in run_folders(struck.process.pid)))
     peer, doomed = struck.wait_for("tscompat.peer.inside"), struck.wait_for(victim)
     idle = peer.cpu_times().user
-    wait_until(lambda: peer.cpu_times().user > idle + 0.05)  # now it works for the call
+    # Now it works for the call, which takes more; what its runtime does besides after a start takes less.
+    wait_until(lambda: peer.cpu_times().user > idle + 0.25)
     doomed.kill()
     code, output = struck.end()
     assert code == 1, output

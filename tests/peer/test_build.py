@@ -14,7 +14,8 @@ import pytest
 
 from tscompat.paths import data_folder
 from tscompat.peer import build
-from tscompat.peer.build import BuildError, Versions
+from tscompat.peer.build import Versions
+from tscompat.peer.errors import BuildError
 
 HOUR = 3600
 
@@ -74,8 +75,27 @@ def test_find_built_in_an_empty_cache(empty_cache):
     assert build.find_built() is None
 
 
+RUINS = [None, "", '{"torchsharp": "0.107', "{}", "[]"]
+
+
+@pytest.mark.parametrize("record", RUINS)
+def test_a_folder_without_a_record_that_can_be_read_is_not_built(empty_cache, record):
+    folder = empty_cache / build.plan().key
+    folder.mkdir(parents=True)
+    if record is not None:
+        (folder / "publish.json").write_text(record, encoding="utf-8")
+    assert build.find_built() is None
+
+
+def test_looking_for_a_publish_makes_no_record(empty_cache):
+    folder = empty_cache / build.plan().key
+    folder.mkdir(parents=True)
+    build.find_built()
+    assert list(folder.iterdir()) == []
+
+
 class Odd(NamedTuple):
-    """A build whose paths have spaces and umlauts, that two callers wanted at once."""
+    """A build whose paths have spaces and umlauts, in the place of a ruin, that two callers wanted at once."""
 
     said: list[str]
     publishes: list[build.Publish]
@@ -101,6 +121,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Odd:
     with pytest.MonkeyPatch.context() as monkeypatch, ThreadPoolExecutor(2) as pool:
         monkeypatch.setattr(build, "cache_folder", lambda: cache)
         monkeypatch.setattr(build, "data_folder", place.joinpath)
+        (cache / build.plan().key / "ruin").mkdir(parents=True)
         calls = [pool.submit(build.ensure_built, progress=said.append) for _ in range(2)]
         publishes = [call.result() for call in calls]
     return Odd(said, publishes, sources, before, cache)
@@ -116,6 +137,10 @@ def test_callers_in_parallel_get_the_same(odd):
 
 def test_publish_lies_in_the_cache_under_its_key(odd):
     assert (odd.cache / odd.publishes[0].key / "Peer.dll").is_file()
+
+
+def test_nothing_of_a_ruin_is_left(odd):
+    assert not (odd.cache / odd.publishes[0].key / "ruin").exists()
 
 
 def test_source_tree_stays_as_it_is(odd):
@@ -151,6 +176,16 @@ def test_key_follows_the_sources(sources, change):
     assert build.plan().key != before
 
 
+def test_key_follows_the_place_of_a_source(sources):
+    """Alone, so that it stands in the same place of the list as well."""
+    for file in [*sources.glob("*.cs"), *sources.glob("Models/*.cs")]:
+        file.unlink()
+    (sources / "Mlp.cs").touch()
+    before = build.plan().key
+    (sources / "Mlp.cs").rename(sources / "Models" / "Mlp.cs")
+    assert build.plan().key != before
+
+
 @pytest.mark.parametrize("name", ["README.md", "packages.other-rid.lock.json"])
 def test_key_ignores_what_is_not_built(sources, name):
     before = build.plan().key
@@ -181,16 +216,39 @@ def test_no_dotnet(monkeypatch):
         build.ensure_built(progress=print)
 
 
+SAID = """The command could not be loaded, possibly because:
+  * You intended to execute a .NET SDK command:
+      No .NET SDKs were found.
+
+Download a .NET SDK:
+https://example.invalid/download
+
+Learn about SDK resolution:
+https://example.invalid/sdk-not-found
+"""
+
+
 @pytest.mark.parametrize(
-    ("code", "said", "error"),
+    ("code", "out", "err", "error"),
     [
-        (145, "", r"finds no SDK \(a runtime is not enough\): install the \.NET SDK 8 or later"),
-        (0, "7.0.410\n", r"the \.NET SDK 7\.0\.410 is too old: install 8 or later"),
+        (155, "", SAID, r"finds no SDK to use \(a runtime is not enough\): install the \.NET SDK 8 or later"),
+        (155, "", SAID, r"dotnet says: Download a \.NET SDK: https://example\.invalid/download$"),
+        (1, "", "Unhandled exception", "dotnet says: Unhandled exception$"),
+        (0, "7.0.410\n", "", r"the \.NET SDK 7\.0\.410 is too old: install 8 or later"),
     ],
 )
-def test_no_sdk_of_use(monkeypatch, code, said, error):
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, code, said, ""))
+def test_no_sdk_of_use(monkeypatch, code, out, err, error):
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, code, out, err))
     with pytest.raises(BuildError, match=error):
+        build.ensure_built(progress=print)
+
+
+def test_another_sdk_is_pinned(sources):
+    pin = sources.parent.parent / "global.json"
+    pin.write_text('{"sdk": {"version": "8.0.1"}}', encoding="utf-8")
+    with pytest.raises(
+        BuildError, match=r"dotnet says: Install the \[8\.0\.1\] \.NET SDK or update \[.*global\.json\]"
+    ):
         build.ensure_built(progress=print)
 
 

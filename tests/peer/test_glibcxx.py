@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tscompat.peer import build, glibcxx
-from tscompat.peer.glibcxx import BuildError, Elf
+from tscompat.peer.errors import BuildError
+from tscompat.peer.glibcxx import Elf
 
 STDCXX = "libstdc++.so.6"
 HEADER = 64

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +13,13 @@ import pytest
 from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import write_state_dict
 from tscompat.peer.build import Publish
-from tscompat.peer.inside.calls import ROADS
+from tscompat.peer.inside.roads import ROADS
 from tscompat.peer.process import PeerBroken, PeerKeeper, inside
 from tscompat.peer.receipt import receipt
 from tscompat.routes import ROUTES
 
 CASE = load_catalogue()["role/both/bf16"]
+DROPPED = object()
 
 
 @pytest.fixture
@@ -32,6 +32,11 @@ def description(tmp_path: Path) -> dict[str, Any]:
         "road": "dat",
         "envelope": str(tmp_path / "expected.dat"),
         "artifact": str(tmp_path / "actual.dat"),
+        "inputs": "",
+        "model": None,
+        "train": False,
+        "scenario": None,
+        "probe": "",
         "buffers": [1],
         "layout": "contiguous",
         "reverse": False,
@@ -71,29 +76,46 @@ def test_an_unknown_road_is_refused(keeper: PeerKeeper, description: dict[str, A
         keeper.call("load", **description | {"road": "dot"})
 
 
-@pytest.mark.parametrize("change", [{"shape": []}, {"layout": None}], ids=["too-much", "too-little"])
+@pytest.mark.parametrize("change", [{"shape": []}, {"layout": DROPPED}], ids=["too-much", "too-little"])
 def test_a_description_of_other_parts_is_refused(
     keeper: PeerKeeper, description: dict[str, Any], change: dict[str, Any]
 ):
-    changed = {key: value for key, value in (description | change).items() if value is not None}
+    changed = {key: value for key, value in (description | change).items() if value is not DROPPED}
     with pytest.raises(PeerBroken, match="a call takes exactly"):
         keeper.call("load", **changed)
 
 
+def test_a_fault_of_ours_is_no_crash(keeper: PeerKeeper, description: dict[str, Any]):
+    Path(description["envelope"]).unlink()
+    with pytest.raises(PeerBroken, match=r"a fault of ours in the peer: (?s:.*)\nFileNotFoundError"):
+        keeper.call("load", **description)
+
+
 def test_every_route_has_its_road():
-    assert set(ROADS) == set(ROUTES)
+    assert set(ROADS) | {"schema", "forward", "load", "promise"} == set(ROUTES)
+
+
+def test_a_peer_leaves_when_its_pipe_closes(publish: Publish):
+    with subprocess.Popen(inside(publish.folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as peer:
+        assert peer.stdin is not None
+        assert peer.stdout is not None
+        peer.stdout.readline()
+        peer.stdin.close()
+        assert peer.wait(20) == 0
 
 
 def test_a_killed_worker_leaves_no_orphan(publish: Publish):
-    worker = (
-        "import json, subprocess, sys, time\n"
-        "peer = subprocess.Popen(json.loads(sys.argv[1]), stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+    """The peer's pipe is the worker's own, which stays open here: the peer can tell by the worker's death alone."""
+    script = (
+        "import pathlib, subprocess, sys, time\n"
+        "from tscompat.peer.process import inside\n"
+        "peer = subprocess.Popen(inside(pathlib.Path(sys.argv[1])), stdout=subprocess.PIPE)\n"
         "peer.stdout.readline(); print(peer.pid, flush=True); time.sleep(600)\n"
     )
-    command = [sys.executable, "-c", worker, json.dumps(inside(publish.folder))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        peer = psutil.Process(int(process.stdout.readline()))
-        process.kill()
+    command = [sys.executable, "-c", script, str(publish.folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        peer = psutil.Process(int(worker.stdout.readline()))
+        worker.kill()
         psutil.wait_procs([peer], timeout=20)
         assert not peer.is_running() or peer.status() == psutil.STATUS_ZOMBIE

@@ -1,7 +1,9 @@
 """results.json: valid at every moment, honest about being incomplete, refused when it is something else."""
 
+import errno
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,43 @@ def test_a_reader_that_blocks_the_file_does_not_stop_the_run(
     assert len(load_results(path).records) == 1
 
 
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_reader_that_soon_lets_go_does_not_cost_the_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch, attempts: int
+) -> None:
+    replace, refused = Path.replace, [PermissionError()] * attempts
+
+    def blocked_at_first(self: Path, target: Path) -> Path:
+        if refused:
+            raise refused.pop()
+        return replace(self, target)
+
+    file = ResultsFile(path, {})
+    monkeypatch.setattr(Path, "replace", blocked_at_first)
+    monkeypatch.setattr(results_file.time, "sleep", lambda _: None)
+    file.finish(True, TIMING)
+    assert load_results(path).complete
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = ResultsFile(path, {})
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        file.finish(True, TIMING)
+
+
+def test_a_full_disk_keeps_no_half_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = ResultsFile(path, {})
+    monkeypatch.setattr(Path, "replace", full_disk)
+    with suppress(OSError):
+        file.finish(True, TIMING)
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_nothing_is_left_beside_the_file(path: Path) -> None:
     ResultsFile(path, {}).finish(True, TIMING)
     assert list(path.parent.iterdir()) == [path]
@@ -146,7 +185,7 @@ def test_what_is_no_json_is_refused(path: Path) -> None:
 def test_another_schema_version_is_refused(path: Path) -> None:
     ResultsFile(path, {})
     edited(path, lambda document: document.update(schema=2))
-    with pytest.raises(ResultsError, match=r"results\.json: schema: 1 was expected"):
+    with pytest.raises(ResultsError, match=r"results\.json: schema: 1 was expected; found 2"):
         load_results(path)
 
 

@@ -11,7 +11,7 @@ from tscompat.divergences import Judgement, Outcome
 from tscompat.results.file import Results, Timing
 from tscompat.results.record import Record
 from tscompat.results.table import show
-from tscompat.verdict import Kind, Verdict
+from tscompat.verdict import Kind, Verdict, VerdictId
 
 MakeRecord = Callable[..., Record]
 
@@ -70,6 +70,56 @@ def test_dtypes_stand_in_the_order_of_a_person(make_record: MakeRecord) -> None:
     dtypes = ["mixed", "c128", "f32", "c64", "bf16"]
     rows = [line[0] for line in words(shown([make_record(dtype=dtype) for dtype in dtypes])) if line]
     assert [row for row in rows if row in (*dtypes, "all")] == ["bf16", "c64", "c128", "f32", "mixed", "all"]
+
+
+def arch(make_record: MakeRecord, name: str, **fields: Any) -> Record:
+    """A verdict about an architecture; with a slash in ``name``, about another family."""
+    case = name if "/" in name else f"arch/{name}/f32"
+    return make_record(id=VerdictId("forward", "python-to-dotnet", "cpu", case, "forward"), dtype="f32", **fields)
+
+
+def test_an_architecture_has_a_row_over_its_dtypes_and_checks(make_record: MakeRecord, divergence: Record) -> None:
+    records = [arch(make_record, name) for name in ("arch/vit/f32", "arch/vit/f64", "arch/mlp/f32")]
+    records.append(arch(make_record, "vit", judgement=divergence.judgement))
+    output = shown(records)
+    assert ["vit", "2", "1d"] in words(output[output.index("Architectures") :])
+
+
+def test_architectures_stand_in_the_order_of_their_numbers(make_record: MakeRecord) -> None:
+    names = ["vgg11-bn", "resnet152", "vgg11", "resnet18", "vgg13"]
+    rows = [line[0] for line in words(shown([arch(make_record, name) for name in names])) if line]
+    assert [row for row in rows if row in names] == ["resnet18", "resnet152", "vgg11", "vgg11-bn", "vgg13"]
+
+
+def test_only_architectures_stand_among_them(make_record: MakeRecord) -> None:
+    records = [make_record("other-route"), arch(make_record, "vit"), arch(make_record, "layer/linear/no-bias/f32")]
+    output = shown(records)
+    table = output[output.index("Architectures") : output.index("Layers")]
+    assert [line for line in words(table) if line] == [
+        ["Architectures"],
+        ["forward"],
+        [table.splitlines()[2]],
+        ["vit", "1"],
+    ]
+
+
+def test_layers_are_counted_in_cases(make_record: MakeRecord, divergence: Record, failure: Record) -> None:
+    records = [
+        arch(make_record, f"layer/linear/{case}/f32", judgement=judgement)
+        for case, judgement in [
+            ("a", Judgement(Outcome.PASSED)),
+            ("b", divergence.judgement),
+            ("b", divergence.judgement),
+            ("b", failure.judgement),
+            ("c", divergence.judgement),
+        ]
+    ]
+    assert "\nLayers: 3 cases, 2 with known divergences, 1 with failures\n" in shown(records)
+
+
+@pytest.mark.parametrize("word", ["Architectures", "Layers"])
+def test_a_run_without_modules_says_nothing_of_them(make_record: MakeRecord, word: str) -> None:
+    assert word not in shown([make_record()])
 
 
 def test_no_line_of_the_table_is_wider_than_the_terminal(make_record: MakeRecord) -> None:

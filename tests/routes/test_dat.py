@@ -78,9 +78,9 @@ def test_an_unreadable_file_is_a_difference_of_bytes(job: Job):
 
 
 def test_an_exception_of_dotnet_is_a_refusal_without_the_paths_of_this_run(job: Job):
-    job.peer = Fake({"error": ["System.IO.IOException", f"no {job.artifact}\nframe #0"]})
+    job.peer = Fake({"error": ["System.IO.IOException", f"no {job.envelope}\nframe #0"]})
     verdict = carry(job, PYTHON_TO_DOTNET)["bits"]
-    assert (verdict.kind, verdict.detail) == (Kind.REFUSED, "System.IO.IOException: no actual.dat")
+    assert (verdict.kind, verdict.detail) == (Kind.REFUSED, "System.IO.IOException: no expected.dat")
 
 
 @pytest.mark.parametrize(

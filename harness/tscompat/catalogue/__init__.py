@@ -5,8 +5,23 @@ May import dtypes, tensors, identity, paths.
 A case is data (``cases/*.toml``); ``load_catalogue`` gives all of them, ``make`` gives one its state dict.
 """
 
-from .case import PLAIN, Case, Quantizer, TensorSpec
-from .files import CatalogueError, load_catalogue
-from .fills import make
+from .case import PLAIN, Case, InputSpec, Model, Quantizer, Scenario, TensorSpec
+from .digits import draw as draw_digits
+from .files import CatalogueError, load_bounds, load_catalogue
+from .fills import make, make_inputs
 
-__all__ = ["PLAIN", "Case", "CatalogueError", "Quantizer", "TensorSpec", "load_catalogue", "make"]
+__all__ = [
+    "PLAIN",
+    "Case",
+    "CatalogueError",
+    "InputSpec",
+    "Model",
+    "Quantizer",
+    "Scenario",
+    "TensorSpec",
+    "draw_digits",
+    "load_bounds",
+    "load_catalogue",
+    "make",
+    "make_inputs",
+]

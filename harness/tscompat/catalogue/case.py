@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tscompat.dtypes import DType
 
@@ -30,6 +31,72 @@ class TensorSpec:
     """A key of ``fills.FILLS``."""
     buffer: bool
     """A buffer if true, else a parameter."""
+    tied_to: str = ""
+    """The name of an earlier tensor that is the same one; it has its bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """One input of a module's forward pass: normal numbers, unless a field says otherwise."""
+
+    shape: tuple[int, ...]
+    below: int | None = None
+    """Integers from 0 up to this, without it."""
+    unit: bool = False
+    """Numbers between 0 and 1."""
+    values: tuple[int, ...] = ()
+    """These integers, one after the other."""
+    digits: bool = False
+    """Pictures of digits; the shape is (count, 1, 28, 28)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A module that both sides build natively, instead of a bag of tensors."""
+
+    kind: Literal["layer", "arch"]
+    name: str
+    """A class of torch.nn, or the name of an architecture (the same on both sides)."""
+    description: Mapping[str, Any]
+    """For a layer, what ``models.layers.build`` takes."""
+    dotnet: str
+    """For a layer, what dotnet/Peer/Layers.cs takes, as JSON; else the name."""
+    inputs: tuple[InputSpec | tuple[InputSpec, ...], ...]
+    """Empty if there is no forward pass; a pair is one input (an LSTM's states)."""
+    only: Literal["python", "dotnet"] | None = None
+    """The one side that has it."""
+    fill: str = "weights"
+    """A key of ``fills.FILLS`` for its tensors."""
+    steps: int = 0
+    """Training steps made in Python before its state is taken."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scenario:
+    """A load into a module that is already there, played in PyTorch and in TorchSharp."""
+
+    file: tuple[TensorSpec, ...]
+    """What the file has, in this order; a name may come twice."""
+    transient: tuple[str, ...]
+    """The module's buffers that are not part of its state dict."""
+    strict: bool
+    skip: tuple[str, ...]
+    overload: Literal["path", "stream", "one-way"]
+    cut: int
+    """So many bytes are missing at the end of the file."""
+    trailing: int
+    """So many zero bytes follow the last entry."""
+
+
+class Promise(NamedTuple):
+    """Something that a person may rely on."""
+
+    probe: str
+    """Who tries it (peer/inside/probes.py)."""
+    observed: str
+    """What is seen if it holds."""
+    otherwise: str
+    """The kind of verdict if something else is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +107,7 @@ class Case:
     """``family/name/dtype``: reads like a path and never changes once published."""
     why: str
     tensors: tuple[TensorSpec, ...]
+    """Empty for a model until ``models.resolve`` asks Python's module."""
     routes: tuple[str, ...]
     """The routes that carry it."""
     devices: tuple[str, ...]
@@ -52,6 +120,11 @@ class Case:
     nested: bool = False
     """Whether the dots of the names are submodules."""
     quantizer: Quantizer = PLAIN
+    model: Model | None = None
+    """What both sides build; without one, the tensors are put into a module that has nothing else."""
+    scenario: Scenario | None = None
+    """What is loaded into the module that has ``tensors``."""
+    promise: Promise | None = None
     tags: tuple[str, ...] = ()
 
     @property

@@ -1,4 +1,4 @@
-"""From ``cases/*.toml`` to cases. May import dtypes, paths.
+"""From ``cases/*.toml`` to cases. May import documents, dtypes, paths.
 
 A file is a family; ``[defaults]`` holds what its cases do not say; a case expands to one id for each of its dtypes.
 """
@@ -6,78 +6,87 @@ A file is a family; ``[defaults]`` holds what its cases do not say; a case expan
 from __future__ import annotations
 
 import functools
-import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-
+from tscompat.documents import read_document
 from tscompat.dtypes import BY_NAME
 from tscompat.paths import data_folder
 
-from .case import Case, Quantizer, TensorSpec
+from .case import Case, Model, Promise, Quantizer, TensorSpec
+from .modules import model
+from .scenarios import scenario
 
 NOT_FAMILIES = ("dtypes.toml", "divergences.toml")
+MODULE_FAMILIES = ("arch", "generated", "layer")
+SCHEMAS = {
+    "promise": "promise",
+    **dict.fromkeys(MODULE_FAMILIES, "module"),
+    "load": "scenario",
+}
+"""What a family is held to, where it is not of the plain kind."""
 MIXED = "mixed"
 
 
 class CatalogueError(ValueError):
-    """A file in ``cases/`` is not as it should be: says which file, where in it, and what was expected."""
+    """A file in ``cases/`` is not as it should be: says the file, the place, what was found and what was expected."""
 
 
 def load_catalogue(folder: Path | None = None) -> dict[str, Case]:
     """All cases by id, families in alphabetical order, cases in the order of their file.
 
-    Raises CatalogueError for a file that is no TOML, does not fit family.schema.json or names an unknown dtype.
+    Raises CatalogueError for a file that is no TOML, does not fit its schema or names an unknown dtype, OSError for one
+    that cannot be read.
     """
     return _load(folder or data_folder("cases"))
 
 
 @functools.cache
 def _load(folder: Path) -> dict[str, Case]:
-    schema = json.loads((folder / "family.schema.json").read_text(encoding="utf-8"))
-    validator = jsonschema.Draft202012Validator(schema)
-    groups = _read(folder / "dtypes.toml")["groups"]
+    groups = read_document(folder / "dtypes.toml", CatalogueError)["groups"]
     cases: dict[str, Case] = {}
     for file in sorted(folder.glob("*.toml")):
         if file.name in NOT_FAMILIES:
             continue
-        family = _read(file)
-        for error in validator.iter_errors(family):  # pyright: ignore[reportUnknownMemberType]
-            raise CatalogueError(f"{file.name}: at {error.json_path}: {error.message}")
+        schema = SCHEMAS.get(file.stem, "family")
+        family = read_document(file, CatalogueError, folder / f"{schema}.schema.json")
         cases.update((case.id, case) for case in _expand(file, family, groups))
     return cases
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CatalogueError(f"{file.name}: {error}") from error
+@functools.cache
+def load_bounds() -> dict[str, float]:
+    """How many ULP of the largest output a forward pass may be from float64's, by dtype (cases/dtypes.toml)."""
+    return read_document(data_folder("cases") / "dtypes.toml", CatalogueError)["forward-ulp"]
 
 
 def _expand(file: Path, family: Mapping[str, Any], groups: Mapping[str, list[str]]) -> Iterator[Case]:
+    renames = family.get("rename", {})
     for name, own in family["case"].items():
         row = {"why": family["why"], **family.get("defaults", {}), **own}
         case_id = f"{file.stem}/{name}"
-        missing = [key for key in ("dtypes", "routes", "tensors") if key not in row]
+        needed = ("dtypes", "routes") if file.stem in MODULE_FAMILIES else ("dtypes", "routes", "tensors")
+        missing = [key for key in needed if key not in row]
         if missing:
-            raise CatalogueError(f"{file.name}: case {name!r} says no {', '.join(missing)}, nor do the defaults")
+            raise CatalogueError(f"{file}: case / {name}: says no {', '.join(missing)}, nor do the defaults")
         for group in row["dtypes"]:
             for dtype in groups.get(group, [group]):
                 if dtype not in BY_NAME and dtype != MIXED:
                     known = ", ".join([*BY_NAME, *groups, MIXED])
-                    raise CatalogueError(f"{file.name}: case {name!r} has dtype {dtype!r}; expected one of {known}")
-                yield _case(f"{case_id}/{dtype}", dtype, row)
+                    raise CatalogueError(f"{file}: case / {name} / dtypes: found {dtype!r}; expected one of {known}")
+                built = model(file.stem, name, row, renames) if file.stem in MODULE_FAMILIES else None
+                yield _case(f"{case_id}/{dtype}", dtype, row, built)
 
 
-def _case(case_id: str, dtype: str, row: Mapping[str, Any]) -> Case:
+def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None) -> Case:
     return Case(
         id=case_id,
         why=row["why"],
-        tensors=tuple(spec for tensor in row["tensors"] for spec in _tensors(tensor, dtype)),
+        tensors=tuple(spec for tensor in row.get("tensors", ()) for spec in _tensors(tensor, dtype)),
+        model=built,
+        scenario=scenario(row, dtype) if "file" in row else None,
+        promise=Promise(case_id.split("/")[1], row["observed"], row["otherwise"]) if "observed" in row else None,
         routes=tuple(row["routes"]),
         devices=tuple(row.get("devices", ["cpu"])),
         layout=row.get("layout", "contiguous"),

@@ -1,44 +1,22 @@
-"""The bits of a case: the same on every platform, numpy and worker. May import dtypes, tensors, identity.
-
-Random bits come from Philox, a counter-based generator, keyed with a hash of the case id: no global seed, no order of
-calls. numpy promises the raw stream of its bit generators; a test holds the hashes of a few cases all the same.
-"""
+"""The bits of a case: a table of fills over its own stream of random bits. May import dtypes, tensors, identity."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tscompat.dtypes import DType
+from tscompat.dtypes import BY_NAME, DType
 from tscompat.identity import identity
-from tscompat.tensors import Entry, StateDict, tensor_of
+from tscompat.tensors import Entry, StateDict, Tensor, tensor_of
 
+from .bits import Bytes, RandomBits
 from .case import Case, TensorSpec
-
-Bytes = NDArray[np.uint8]
-
-
-class RandomBits:
-    """A stream of bits that belongs to one case."""
-
-    def __init__(self, key: str) -> None:
-        digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
-        self._philox = np.random.Philox(key=int.from_bytes(digest, "little"))
-        self._ahead: Bytes = np.empty(0, np.uint8)
-
-    def take(self, size: int) -> Bytes:
-        """The next ``size`` bytes. Drawn in large steps, because a case may have 20,000 small tensors."""
-        if size > self._ahead.size:
-            words = max(-(-size // 8), 8192)
-            fresh = self._philox.random_raw(words).astype("<u8").view(np.uint8)
-            self._ahead = np.concatenate([self._ahead, fresh])
-        taken, self._ahead = self._ahead[:size], self._ahead[size:]
-        return taken
+from .digits import draw
 
 
 def random(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
@@ -74,12 +52,31 @@ def rows_alike(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     return np.tile(random(TensorSpec("", spec.dtype, tuple(rest), "", False), number, bits), rows)
 
 
+def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) -> Bytes:
+    """Numbers that a model computes with: matrices scaled by their fan-in, scales and variances around 1.
+
+    Integers (a counter of batches) are small. Drawn as 16-bit integers and scaled once, so the same everywhere.
+    """
+    drawn = bits.take(2 * math.prod(spec.shape)).view("<i2")
+    if spec.dtype.scalar.kind in "iub":
+        return (drawn & np.int16(7)).astype(spec.dtype.scalar).view(np.uint8)
+    wide = np.float64 if spec.dtype.name == "f64" else np.float32
+    if len(spec.shape) > 1:
+        scale, middle = gain * math.sqrt(3 / max(1, math.prod(spec.shape[1:]))), 0
+    else:
+        scale, middle = (0.5, 1) if spec.name.endswith(("weight", "running_var")) else (0.25, 0)
+    values = drawn * wide(scale / 32768) + wide(middle)
+    return values.astype(spec.dtype.scalar).view(np.uint8)
+
+
 FILLS: dict[str, Callable[[TensorSpec, int, RandomBits], Bytes]] = {
     "random": random,
     "every": every,
     "special": special,
     "identity": own,
     "rows-alike": rows_alike,
+    "weights": weights,
+    "strong-weights": partial(weights, gain=1.5),
 }
 
 _MANTISSA_BITS = {"f16": 10, "c32": 10, "bf16": 7, "f32": 23, "c64": 23, "f64": 52, "c128": 52}
@@ -112,7 +109,34 @@ def special_values(dtype: DType) -> NDArray[np.unsignedinteger]:
 def make(case: Case) -> StateDict:
     """The state dict that a case describes: names and bits, in order."""
     bits = RandomBits(case.id)
-    return [
-        Entry(spec.name, tensor_of(spec.dtype, spec.shape, FILLS[spec.fill](spec, number, bits)))
-        for number, spec in enumerate(case.tensors)
-    ]
+    made: dict[str, Tensor] = {}
+    entries: StateDict = []
+    for number, spec in enumerate(case.tensors):
+        tied = made.get(spec.tied_to)
+        tensor = tied or tensor_of(spec.dtype, spec.shape, FILLS[spec.fill](spec, number, bits))
+        made[spec.name] = tensor
+        entries.append(Entry(spec.name, tensor))
+    return entries
+
+
+def make_inputs(case: Case) -> StateDict:
+    """What the case's forward pass is given: named by their number, the two of a pair one after the other."""
+    assert case.model is not None
+    bits = RandomBits(f"{case.id}/inputs")
+    flat = [part for item in case.model.inputs for part in (item if isinstance(item, tuple) else (item,))]
+    entries: StateDict = []
+    for number, spec in enumerate(flat):
+        dtype = BY_NAME[case.dtype] if spec.below is None and not spec.values else BY_NAME["i64"]
+        drawn = bits.take(2 * math.prod(spec.shape)).view("<u2").astype(np.int64)
+        if spec.digits:
+            values = draw(spec.shape[0], f"{case.id}/inputs")[0]
+        elif spec.values:
+            values = np.array(spec.values)
+        elif spec.below is not None:
+            values = drawn % spec.below
+        else:
+            unit = (drawn + 0.5) / 65536
+            values = unit if spec.unit else 4 * unit - 2
+        data = values.astype(dtype.scalar).view(np.uint8)
+        entries.append(Entry(str(number), tensor_of(dtype, spec.shape, data)))
+    return entries

@@ -13,9 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
@@ -24,13 +22,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tscompat.paths import data_folder
+from tscompat.paths import data_folder, fast_folder
 from tscompat.peer import build, glibcxx
+from tscompat.peer.errors import BuildError
 
 NEEDED_MEMORY = 2e9
 NEEDED_TEMPORARY = 0.5e9
 
-_EXPECTED = (build.BuildError, OSError, ValueError, LookupError, ImportError, RuntimeError, subprocess.SubprocessError)
+_EXPECTED = (BuildError, OSError, ValueError, LookupError, ImportError, RuntimeError, subprocess.SubprocessError)
 _ASK_TORCH = """
 import json, torch
 names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
@@ -122,9 +121,8 @@ def disk() -> str | Problem:
 
 
 def temporary_folder() -> str | Problem:
-    shared_memory = Path("/dev/shm")
-    folder = shared_memory if shared_memory.is_dir() else Path(tempfile.gettempdir())
-    todo = "give it more room (docker run --shm-size=2g) or point TMPDIR at a larger folder"
+    folder = fast_folder()
+    todo = "free some space there, or point TMPDIR at a larger folder"
     return _enough(shutil.disk_usage(folder).free, NEEDED_TEMPORARY, f"free in {folder}", todo)
 
 
@@ -191,7 +189,7 @@ def _torch() -> dict[str, Any]:
 def _publish() -> build.Publish | None:
     try:
         return build.find_built()
-    except build.BuildError:
+    except BuildError:
         return None  # the row about TorchSharp says why
 
 

@@ -17,9 +17,11 @@ def list_(
     routes: Annotated[bool, typer.Option("--routes", help="The routes instead of the cases.")] = False,
 ) -> None:
     """List the cases (or the routes), one a line, an id and what it is there to find."""
+    if routes and tag:
+        raise typer.BadParameter("routes have no tags", param_hint="--tag")
     try:
         lines = list(_routes() if routes else _cases(tag))
-    except CatalogueError as error:
+    except (CatalogueError, OSError) as error:
         typer.echo(f"could not run: {error}", err=True)
         raise typer.Exit(2) from error
     matching = [(name, why) for name, why in lines if fnmatch(name, pattern)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,6 @@ import typer
 from rich.console import Console
 
 from tscompat.results.file import load_results
-from tscompat.results.record import UNEXPECTED
 from tscompat.results.table import show
 
 PYTEST_CODES = {0: 0, 1: 1, 2: 2, 3: 2, 4: 2, 5: 2, 130: 130}
@@ -59,11 +57,15 @@ def run(
     ]
     out.mkdir(parents=True, exist_ok=True)
     results = out / "results.json"
-    results.unlink(missing_ok=True)
-    shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
+    before = _written(results)
     code = PYTEST_CODES.get(int(pytest.main(arguments)), 2)
-    if results.exists():
+    if _written(results) != before:
         console = Console(width=None if os.isatty(1) else 120)
         show(load_results(results), console)
         console.print(f"\n{results}", highlight=False)
     raise typer.Exit(code)
+
+
+def _written(file: Path) -> int:
+    """When a file was written last; 0 if it is not there."""
+    return file.stat().st_mtime_ns if file.exists() else 0

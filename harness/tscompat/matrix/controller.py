@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,18 @@ import psutil
 import pytest
 
 from tscompat.catalogue import CatalogueError, load_catalogue
-from tscompat.divergences import Divergences, DivergencesError, Outcome
-from tscompat.paths import data_folder
-from tscompat.peer.build import BuildError, Publish, Versions, ensure_built
+from tscompat.divergences import Divergences, DivergencesError, Judgement, Outcome
+from tscompat.paths import data_folder, fast_folder
+from tscompat.peer.build import Publish, Versions, ensure_built
+from tscompat.peer.errors import BuildError
 from tscompat.peer.process import Peer, PeerBroken, inside
 from tscompat.results.file import ResultsFile, Timing
-from tscompat.results.record import Record
+from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import verdict_ids
 from tscompat.verdict import Kind, Verdict, VerdictId
 
 from .environment import environment
+from .setting import Setting
 
 RECORD = "tscompat-record"
 DOTNET_SECONDS = "tscompat-dotnet-seconds"
@@ -37,43 +40,35 @@ BROKEN = "tscompat-broken"
 
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
+COULD_NOT_START = (BuildError, CatalogueError, DivergencesError, PeerBroken, OSError)
 _PREFIX = "tscompat-run-"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What a worker needs to know."""
-
-    run_folder: str
-    out: str
-    publish: str
-    torchsharp: str
-    memory_limit: int
-    """Bytes that one peer may take."""
 
 
 class Controller:
     """Registered with pytest as a plugin; its methods are hooks."""
 
-    def __init__(self, publish: Publish, out: Path, workers: int) -> None:
-        run_folder = make_run_folder()
+    def __init__(self, publish: Publish, run_folder: Path, out: Path, workers: int, again: str) -> None:
         self.setting = Setting(
             run_folder=str(run_folder),
             out=str(out),
             publish=str(publish.folder),
             torchsharp=publish.torchsharp,
             memory_limit=int(psutil.virtual_memory().total * 0.75 / workers),
+            again=again,
         )
         self._started = time.monotonic()
         self._seconds = 0.0
         self._dotnet_seconds = 0.0
         self._records = 0
+        self._failed = False
         self._answered = False
         self._broken = ""
         self._interrupted = False
         self._divergences = Divergences.load(data_folder("cases") / "divergences.toml", publish.torchsharp)
         peer = Peer(inside(publish.folder), run_folder / "peer.log", self.setting.memory_limit)
         peer.close()
+        if (out / "results.json").exists():
+            shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
         self._results = ResultsFile(out / "results.json", environment(publish, peer.versions))
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -91,6 +86,7 @@ class Controller:
             record = Record.from_json(json.loads(told[RECORD]))
             self._results.add(record)
             self._records += 1
+            self._failed |= record.judgement.outcome is Outcome.FAILED
             self._answered |= record.judgement.outcome is not Outcome.NOT_RUN
             self._seconds += record.seconds
             self._dotnet_seconds += told.get(DOTNET_SECONDS, 0.0)
@@ -99,20 +95,19 @@ class Controller:
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """An xdist worker died: that is the verdict of the item that it was at."""
         verdict_id = VerdictId.parse(crashitem.split("[", 1)[1].removesuffix("]"))
-        verdict = Verdict(Kind.CRASH, "the worker died")
         record = Record(
             id=verdict_id,
             dtype=load_catalogue()[verdict_id.case].dtype,
-            verdict=verdict,
-            judgement=self._divergences.judge(str(verdict_id), verdict),
+            verdict=Verdict(Kind.CRASH, "the worker died"),
+            judgement=Judgement(Outcome.FAILED, reason="unexpected: crash of the worker itself"),
             seconds=0.0,
-            rerun=f"tscompat run -k {verdict_id}",
+            rerun=f"{self.setting.again} -k {verdict_id}",
         )
         report.user_properties.append((RECORD, json.dumps(record.as_json())))
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Tell Ctrl-C from pytest's own ways to stop."""
-        self._interrupted = excinfo.errisinstance(KeyboardInterrupt)
+        self._interrupted = excinfo.type is KeyboardInterrupt
 
     def _stop(self, reason: str) -> None:
         """End the run early: no peer can be had, so every further item would only wait for one in vain."""
@@ -124,9 +119,10 @@ class Controller:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Close results.json and say how the run ended."""
         problems: list[str] = self._divergences.stale([str(each) for each in verdict_ids(load_catalogue())])
-        if problems and exitstatus == pytest.ExitCode.OK:
+        stopped = exitstatus == pytest.ExitCode.INTERRUPTED and self._failed  # -x, --maxfail
+        if stopped or (problems and exitstatus == pytest.ExitCode.OK):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if exitstatus != pytest.ExitCode.NO_TESTS_COLLECTED and not self._answered:
+        if not self._answered:
             problems.append("no verdict was decided: nothing that was selected could be run")
             session.exitstatus = COULD_NOT_RUN
         if self._broken:
@@ -134,7 +130,7 @@ class Controller:
             session.exitstatus = COULD_NOT_RUN
         if self._interrupted:
             session.exitstatus = INTERRUPTED
-        complete = self._records == session.testscollected and not self._broken and not self._interrupted
+        complete = self._answered and self._records == session.testscollected and not self._broken
         wall = time.monotonic() - self._started
         self._results.finish(
             complete, Timing(self._seconds - self._dotnet_seconds, self._dotnet_seconds, wall), problems
@@ -147,20 +143,36 @@ class Controller:
 
 def start(versions: Versions, out: Path, workers: int) -> Controller:
     """Build, and try a peer. Raises pytest.UsageError with one sentence when the run cannot start."""
+    run_folder: Path | None = None
     try:
+        load_catalogue()
         publish = ensure_built(versions, progress=lambda text: print(text, flush=True))
-        return Controller(publish, out, workers)
-    except (BuildError, CatalogueError, DivergencesError, PeerBroken, OSError) as error:
-        raise pytest.UsageError(f"could not run: {error}") from error
+        run_folder = make_run_folder()
+        return Controller(publish, run_folder, out, workers, again(versions))
+    except BaseException as error:
+        if run_folder:
+            shutil.rmtree(run_folder, ignore_errors=True)
+        if isinstance(error, COULD_NOT_START):
+            raise pytest.UsageError(f"could not run: {error}") from error
+        raise
+
+
+def again(versions: Versions) -> str:
+    """The command that starts a run of these versions: as a person started this one, through nox or without."""
+    nox = Path(sys.prefix).parent.name == ".nox"
+    options = {"torchsharp": versions.torchsharp, "libtorch": versions.libtorch}
+    return " ".join(
+        ["nox --" if nox else "tscompat run", *(f"--{key} {value}" for key, value in options.items() if value)]
+    )
 
 
 def make_run_folder() -> Path:
     """One folder for all of a run's files, in memory where there is room for it; sweeps those of dead runs first."""
-    base = Path("/dev/shm")
-    if not (base.is_dir() and os.access(base, os.W_OK) and shutil.disk_usage(base).free > 2 << 30):
-        base = Path(tempfile.gettempdir())
+    base = fast_folder()
     for old in base.glob(f"{_PREFIX}*"):
         pid = old.name.removeprefix(_PREFIX).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):
+            # A container that shares the folder has other process ids: what is young may be alive.
+            if pid.isdigit() and not psutil.pid_exists(int(pid)) and time.time() - old.stat().st_mtime > 3600:
+                shutil.rmtree(old, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))

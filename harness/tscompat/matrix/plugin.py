@@ -20,8 +20,9 @@ from tscompat.peer.process import Peer, PeerKeeper, inside
 from tscompat.routes import ROUTES, verdict_ids
 from tscompat.verdict import VerdictId
 
-from .controller import Setting, start
+from .controller import start
 from .scheduling import CaseScheduling
+from .setting import Setting
 from .workbench import Workbench
 
 SETTING = pytest.StashKey[Setting]()
@@ -40,8 +41,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def selected_ids(config: pytest.Config) -> Iterator[VerdictId]:
     """The verdicts that the options leave."""
     routes: list[str] = config.option.tscompat_route
-    for unknown in set(routes) - ROUTES.keys():
-        raise pytest.UsageError(f"unknown route {unknown!r}; there are {', '.join(ROUTES)}")
     devices: list[str] = config.option.tscompat_device
     for verdict_id in verdict_ids(load_catalogue()):
         if (not routes or verdict_id.route in routes) and (not devices or verdict_id.device in devices):
@@ -53,7 +52,10 @@ def pytest_configure(config: pytest.Config) -> None:
     told: dict[str, Any] | None = getattr(config, "workerinput", None)
     if told is not None:
         config.stash[SETTING] = Setting(**told["tscompat"])
-    elif not config.option.collectonly:
+        return
+    for unknown in set(config.option.tscompat_route) - ROUTES.keys():
+        raise pytest.UsageError(f"unknown route {unknown!r}; there are {', '.join(ROUTES)}")
+    if not config.option.collectonly:
         workers = getattr(config.option, "numprocesses", None) or 1
         versions = Versions(config.option.tscompat_torchsharp, config.option.tscompat_libtorch)
         controller = start(versions, Path(config.option.tscompat_out).absolute(), workers)
@@ -81,8 +83,7 @@ def workbench(request: pytest.FixtureRequest, worker_id: str) -> Generator[Workb
     folder = Path(setting.run_folder, worker_id)
     folder.mkdir()
     peer = PeerKeeper(lambda: Peer(inside(Path(setting.publish)), folder / "peer.log", setting.memory_limit))
-    peer.start()
     divergences = Divergences.load(data_folder("cases") / "divergences.toml", setting.torchsharp)
-    bench = Workbench(load_catalogue(), folder, Path(setting.out), peer, divergences)
+    bench = Workbench(load_catalogue(), folder, setting, peer, divergences)
     yield bench
     bench.close()

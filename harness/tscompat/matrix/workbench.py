@@ -14,15 +14,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tscompat import torch_side
-from tscompat.catalogue import Case, make
+from tscompat.catalogue import Case
 from tscompat.codec import write_state_dict
 from tscompat.divergences import Divergences, Outcome
-from tscompat.peer.process import PeerDied, PeerKeeper
+from tscompat.models import native
+from tscompat.peer.process import PeerBroken, PeerDied, PeerKeeper
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.tensors import StateDict
 from tscompat.verdict import Kind, Verdict, VerdictId
+
+from .setting import Setting
+
+LEAST_FREE = 16 << 20
+"""With fewer bytes free in the run folder, a refusal may be the disk's and not TorchSharp's."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Carried:
     seconds: float
     dotnet_seconds: float
     artifact: Path
+    log: str = ""
+    """What the peer's log says of its death."""
 
 
 @dataclass
@@ -43,6 +51,8 @@ class OnTheBench:
     folder: Path
     entries: StateDict
     carried: dict[tuple[str, str, str], Carried] = field(default_factory=dict[tuple[str, str, str], Carried])
+    making: float = 0.0
+    """Seconds that its bits and its envelope took; charged to its first journey."""
 
     @property
     def envelope(self) -> Path:
@@ -60,11 +70,12 @@ class Workbench:
     """Decides verdicts."""
 
     def __init__(
-        self, cases: Mapping[str, Case], folder: Path, out: Path, peer: PeerKeeper, divergences: Divergences
+        self, cases: Mapping[str, Case], folder: Path, setting: Setting, peer: PeerKeeper, divergences: Divergences
     ) -> None:
         self._cases = cases
         self._folder = folder
-        self._out = out
+        self._out = Path(setting.out)
+        self._again = setting.again
         self._peer = peer
         self._divergences = divergences
         self._bench: OnTheBench | None = None
@@ -75,24 +86,30 @@ class Workbench:
         Raises PeerBroken when no peer can be had.
         """
         case = self._cases[verdict_id.case]
-        reason = why_not(verdict_id)
+        reason = why_not(verdict_id, case)
         if reason:
             return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
+        self._peer.start()
         bench = self._bring(case)
         journey = verdict_id[:3]
-        fresh = journey not in bench.carried
-        if fresh:
-            start = time.perf_counter()
-            artifact = bench.folder / f"{'.'.join(journey)}.dat"
-            try:
-                bench.carried[journey] = self._carry(bench, verdict_id, artifact)
-            except PeerDied as died:
-                verdict = Verdict(died.kind, died.detail)
-                return Finding(self._record(verdict_id, case, verdict, time.perf_counter() - start, artifact))
-        carried = bench.carried[journey]
-        verdict = carried.verdicts[verdict_id.check]
-        record = self._record(verdict_id, case, verdict, carried.seconds if fresh else 0.0, carried.artifact)
-        return Finding(record, carried.dotnet_seconds if fresh else 0.0)
+        if journey in bench.carried:
+            carried = bench.carried[journey]
+            return Finding(self._record(verdict_id, case, carried.verdicts[verdict_id.check], carried))
+        artifact = bench.folder / f"{'.'.join(journey)}.dat"
+        start = time.perf_counter()
+        try:
+            carried = self._carry(bench, verdict_id, artifact)
+        except PeerDied as died:
+            verdict = Verdict(died.kind, died.detail)
+            checks = ROUTES[verdict_id.route].checks(case, verdict_id.direction)
+            carried = Carried(dict.fromkeys(checks, verdict), time.perf_counter() - start, 0.0, artifact, died.log)
+            if died.kind is Kind.CRASH:  # who knows who killed it: the next check carries the case again
+                return Finding(self._record(verdict_id, case, verdict, carried, carried.seconds))
+        bench.carried[journey] = carried
+        seconds = carried.seconds + bench.making
+        bench.making = 0.0
+        record = self._record(verdict_id, case, carried.verdicts[verdict_id.check], carried, seconds)
+        return Finding(record, carried.dotnet_seconds)
 
     def close(self) -> None:
         """Let the peer and the files go."""
@@ -101,13 +118,16 @@ class Workbench:
             shutil.rmtree(self._bench.folder, ignore_errors=True)
 
     def _bring(self, case: Case) -> OnTheBench:
-        if self._bench is None or self._bench.case is not case:
+        if self._bench is None or self._bench.case.id != case.id:
             if self._bench:
                 shutil.rmtree(self._bench.folder, ignore_errors=True)
             folder = self._folder / case.id.replace("/", ".")
             folder.mkdir(parents=True, exist_ok=True)
-            self._bench = OnTheBench(case, folder, make(case))
+            start = time.perf_counter()
+            resolved = native.resolve(case)
+            self._bench = OnTheBench(resolved, folder, native.entries(resolved))
             write_state_dict(self._bench.envelope, self._bench.entries)
+            self._bench.making = time.perf_counter() - start
         return self._bench
 
     def _carry(self, bench: OnTheBench, verdict_id: VerdictId, artifact: Path) -> Carried:
@@ -125,34 +145,36 @@ class Workbench:
         )
         start = time.perf_counter()
         verdicts = route.directions[verdict_id.direction](job)
-        return Carried(verdicts, time.perf_counter() - start, job.dotnet_seconds, artifact)
+        if any(verdict.kind is Kind.REFUSED for verdict in verdicts.values()):
+            free = shutil.disk_usage(bench.folder).free
+            if free < LEAST_FREE:
+                raise PeerBroken(f"the run folder has {free} bytes left: free some space")
+        return Carried(verdicts, time.perf_counter() - start, job.dotnet_seconds, job.artifact)
 
     def _record(
-        self,
-        verdict_id: VerdictId,
-        case: Case,
-        verdict: Verdict,
-        seconds: float = 0.0,
-        artifact: Path | None = None,
+        self, verdict_id: VerdictId, case: Case, verdict: Verdict, carried: Carried | None = None, seconds: float = 0.0
     ) -> Record:
         judgement = self._divergences.judge(str(verdict_id), verdict)
         record = Record(verdict_id, case.dtype, verdict, judgement, seconds)
-        if judgement.outcome is not Outcome.FAILED:
+        if judgement.outcome is not Outcome.FAILED or carried is None:
             return record
-        again = f"tscompat run -k {verdict_id}"
-        return replace(record, files=self._keep(verdict_id, artifact, again), rerun=again)
+        again = f"{self._again} -k {verdict_id}"
+        return replace(record, files=self._keep(verdict_id, carried, again), rerun=again)
 
-    def _keep(self, verdict_id: VerdictId, artifact: Path | None, again: str) -> tuple[str, ...]:
-        """Copy the expected and the actual file of an unexpected verdict into the output folder, with the command."""
+    def _keep(self, verdict_id: VerdictId, carried: Carried, again: str) -> tuple[str, ...]:
+        """Keep what an unexpected verdict leaves: the expected and the actual file, the command, a dead peer's log."""
         assert self._bench is not None
         folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
         (self._out / folder).mkdir(parents=True, exist_ok=True)
         (self._out / folder / "again.txt").write_text(again + "\n", encoding="utf-8")
         kept: list[str] = []
-        for name, file in (("expected.dat", self._bench.envelope), ("actual.dat", artifact)):
-            if file is not None and file.exists():
+        for name, file in (("expected.dat", self._bench.envelope), ("actual.dat", carried.artifact)):
+            if file.exists():
                 shutil.copyfile(file, self._out / folder / name)
                 kept.append((folder / name).as_posix())
+        if carried.log:
+            (self._out / folder / "peer.log").write_text(carried.log, encoding="utf-8")
+            kept.append((folder / "peer.log").as_posix())
         return tuple(kept)
 
 
@@ -162,8 +184,10 @@ def devices(verdict_id: VerdictId) -> tuple[str, str]:
     return writer, reader or writer
 
 
-def why_not(verdict_id: VerdictId) -> str | None:
+def why_not(verdict_id: VerdictId, case: Case) -> str | None:
     """Why this cannot be run here; None if it can."""
+    if case.model and case.model.only:
+        return f"only {case.model.only} has it"
     if "cuda" not in verdict_id.device:
         return None
     if torch_side.cuda_version() is None:

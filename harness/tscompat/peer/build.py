@@ -1,7 +1,7 @@
 """Builds the .NET project once, outside the source tree, into a cache folder that every peer shares.
 
 The folder's name is a hash of what it is built from, so nothing is ever rebuilt in place: a change is another folder.
-Imports paths and peer.glibcxx.
+Imports paths, peer.errors and peer.glibcxx.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import platformdirs
 from tscompat.paths import data_folder
 
 from . import glibcxx
-from .glibcxx import BuildError as BuildError
+from .errors import BuildError
 
 OLDEST_SDK = 8
 NEEDED_BYTES = 2_500_000_000
@@ -108,7 +108,12 @@ def sdk_version(folder: Path) -> str:
     )
     said = asked.stdout.strip()
     if asked.returncode:
-        raise BuildError(f"dotnet finds no SDK (a runtime is not enough): install the .NET SDK {OLDEST_SDK} or later")
+        # Its last paragraph is a link; the one before says what to do, also about a global.json that pins another SDK.
+        advice = " ".join(asked.stderr.strip().split("\n\n")[-2:][0].splitlines()[:2])
+        raise BuildError(
+            f"dotnet finds no SDK to use (a runtime is not enough): install the .NET SDK {OLDEST_SDK} or later. "
+            f"dotnet says: {advice}"
+        )
     if int(said.split(".")[0]) < OLDEST_SDK:
         raise BuildError(f"the .NET SDK {said} is too old: install {OLDEST_SDK} or later")
     return said
@@ -158,16 +163,21 @@ def plan(versions: Versions = DEFAULT) -> Plan:
     files = [*code, source / "Peer.csproj", source / f"packages.{rid}.lock.json"]
     digest = hashlib.sha256(told.encode())
     for file in files:
-        digest.update(f"\n{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
+        digest.update(
+            f"\n{file.relative_to(source).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode()
+        )
     return Plan(source, versions, rid, sdk, digest.hexdigest()[:16])
 
 
 def _find(key: str) -> Publish | None:
+    """The publish, if its record can be read: without one the folder is a ruin."""
     folder = cache_folder() / key
-    if not folder.is_dir():
+    try:
+        publish = _read(folder)
+        os.utime(folder / _RECORD)  # the time of its last use, for _prune
+    except (OSError, ValueError, TypeError):
         return None
-    (folder / _RECORD).touch()  # the time of its last use, for _prune
-    return _read(folder)
+    return publish
 
 
 def _read(folder: Path) -> Publish:
@@ -183,7 +193,7 @@ def _build(plan: Plan, progress: Callable[[str], None]) -> Publish:
         raise BuildError(
             f"{root} has {free / 1e9:.1f} GB free, a build takes {NEEDED_BYTES / 1e9:.1f}: free some disk space"
         )
-    progress(f"building the .NET project with SDK {plan.sdk} (the first time downloads 160 MB)")
+    progress(f"building the .NET project with SDK {plan.sdk} (the first time downloads 180 MB)")
     started = time.monotonic()
     partial = Path(tempfile.mkdtemp(suffix=".partial", dir=root))
     folder = partial / "publish"
@@ -195,6 +205,7 @@ def _build(plan: Plan, progress: Callable[[str], None]) -> Publish:
             "patched": glibcxx.make_loadable(folder),
         }
         (folder / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+        shutil.rmtree(root / plan.key, ignore_errors=True)  # a ruin
         folder.rename(root / plan.key)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -6,7 +6,7 @@ fails to load, although no relocation uses a symbol of that version. glibc forgi
 in a copy. A version that a relocation does need is never touched: the host really lacks something then.
 
 Reads ELF64 little-endian files by their section headers (the System V gABI and the LSB's chapter on symbol versioning).
-Imports nothing of ours.
+Imports peer.errors.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TypedDict
+
+from .errors import BuildError
 
 LIBRARY = "libLibTorchSharp.so"
 LIBSTDCXX = "libstdc++.so.6"
@@ -37,10 +39,6 @@ _VERDAUX = struct.Struct("<II")  # name next
 _VERNEED = struct.Struct("<HHIII")  # version cnt file aux next
 _VERNAUX = struct.Struct("<IHHII")  # hash flags other name next
 _FLAGS_IN_VERNAUX = 4
-
-
-class BuildError(Exception):
-    """The .NET project cannot be built or cannot run here; the message says what to do."""
 
 
 class ElfError(Exception):

@@ -1,4 +1,4 @@
-"""results.json: written as the run goes, read by everything that shows results. Imports record.
+"""results.json: written as the run goes, read by everything that shows results. Imports documents and record.
 
 An interrupted or killed run leaves a valid file that says so (``complete`` is false): each writing goes beside the file
 and is renamed over it.
@@ -12,20 +12,23 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from tscompat.documents import read_document
 
 from .record import Record
 
 SCHEMA_VERSION = 1
 SECONDS_BETWEEN_WRITES = 1.0
+PAUSES = (0.1, 0.2, 0.4, 0.8)
+"""Seconds between the attempts to write the finished file while somebody else has it open."""
+
+_SCHEMA = Path(__file__).with_name("results.schema.json")
 
 
 class ResultsError(ValueError):
-    """The file is not a results.json. Says the file, the place in it and what is wrong there."""
+    """The file is not a results.json: says the file, the place in it, what was found and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,7 @@ class ResultsFile:
         """Take a record in. The file is written again when the last writing is a second ago."""
         self._records.append(json.dumps(record.as_json()))
         if time.monotonic() - self._written >= SECONDS_BETWEEN_WRITES:
-            # On Windows a file that somebody reads cannot be replaced: the next second will do.
-            with suppress(PermissionError):
+            with suppress(PermissionError):  # see _write; the next second will do
                 self._write()
 
     def finish(self, complete: bool, timing: Timing, problems: Sequence[str] = ()) -> None:
@@ -92,17 +94,27 @@ class ResultsFile:
             "timing": {name: round(seconds, 3) for name, seconds in asdict(timing).items()},
             "problems": list(problems),
         }
+        for pause in PAUSES:
+            with suppress(PermissionError):
+                self._write()
+                return
+            time.sleep(pause)
         self._write()
 
     def _write(self) -> None:
-        beside = self._path.with_name(self._path.name + ".part")
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            head = json.dumps(self._head, indent=1).removesuffix("\n}")
-            file.write(f'{head},\n "verdicts": [\n')
-            file.write(",\n".join(self._records))
-            file.write("\n]}\n")
-        beside.replace(self._path)
+        """Raises PermissionError on Windows while somebody reads the file: it cannot be replaced then."""
         self._written = time.monotonic()
+        beside = self._path.with_name(self._path.name + ".part")
+        try:
+            with beside.open("w", encoding="utf-8", newline="\n") as file:
+                head = json.dumps(self._head, indent=1).removesuffix("\n}")
+                file.write(f'{head},\n "verdicts": [\n')
+                file.write(",\n".join(self._records))
+                file.write("\n]}\n")
+            beside.replace(self._path)
+        except OSError:
+            beside.unlink(missing_ok=True)
+            raise
 
 
 def load_results(path: Path) -> Results:
@@ -110,15 +122,7 @@ def load_results(path: Path) -> Results:
 
     Raises ResultsError when it is not what the schema says, OSError when it cannot be read.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ResultsError(f"{path} is not valid JSON: {error}") from error
-    schema = json.loads(resources.files("tscompat.results").joinpath("results.schema.json").read_text(encoding="utf-8"))
-    validator: Any = Draft202012Validator(schema)
-    for error in validator.iter_errors(document):
-        place = " / ".join(map(str, error.absolute_path)) or "the file"
-        raise ResultsError(f"{path}: {place}: {error.message}")
+    document = read_document(path, ResultsError, _SCHEMA)
     return Results(
         complete=document["complete"],
         started=document["started"],

@@ -29,12 +29,18 @@ LOOKS: dict[Outcome, tuple[str, str, str]] = {
 
 
 def show(results: Results, console: Console) -> None:
-    """Print the counts (dtype x route), the failures, the known divergences, what was not run, and the times."""
+    """Print the counts (of all, of the architectures, of the layers), the failures, the known divergences, what was not
+    run, and the times.
+    """
     by_outcome: dict[Outcome, list[Record]] = {outcome: [] for outcome in LOOKS}
     for record in results.records:
         by_outcome[record.judgement.outcome].append(record)
 
-    _show_counts(results.records, console)
+    _show_counts([(row, record) for record in results.records for row in (record.dtype, ALL)], console)
+    _show_modules(results.records, console)
+    if results.records:
+        legend = ", ".join(f"{mark.strip() or 'no mark'}: {words}" for mark, _, words in LOOKS.values())
+        console.print(Text(f"({legend})\n", "dim"))
     _show_failures(by_outcome[Outcome.FAILED], console)
     divergences = [
         f"{r.judgement.divergence}: {_first_sentence(r.judgement.reason)}" for r in by_outcome[Outcome.DIVERGENCE]
@@ -56,11 +62,28 @@ def show(results: Results, console: Console) -> None:
     )
 
 
-def _show_counts(records: Sequence[Record], console: Console) -> None:
-    counts: defaultdict[tuple[str, str], Counter[Outcome]] = defaultdict(Counter)
+def _show_modules(records: Sequence[Record], console: Console) -> None:
+    """A table of the architectures, by name; a line about all the layers."""
+    families: dict[str, list[Record]] = {"arch": [], "layer": []}
     for record in records:
-        for row in (record.dtype, ALL):
-            counts[row, record.id.route][record.judgement.outcome] += 1
+        families.get(record.id.case.split("/")[0], []).append(record)
+    if families["arch"]:
+        console.print(Text("Architectures", "bold"))
+        _show_counts([("/".join(record.id.case.split("/")[1:-1]), record) for record in families["arch"]], console)
+    if families["layer"]:
+        cases = {outcome: {r.id.case for r in families["layer"] if r.judgement.outcome is outcome} for outcome in LOOKS}
+        numbers = [Text(f"{len(set[str]().union(*cases.values()))} cases")]
+        for outcome in (Outcome.DIVERGENCE, Outcome.FAILED):
+            _, style, words = LOOKS[outcome]
+            numbers.append(Text(f"{len(cases[outcome])} with {words}", style if cases[outcome] else ""))
+        console.print(Text.assemble(("Layers", "bold"), ": ", Text(", ").join(numbers)), "", sep="\n")
+
+
+def _show_counts(placed: Sequence[tuple[str, Record]], console: Console) -> None:
+    """A table of the named rows and the routes."""
+    counts: defaultdict[tuple[str, str], Counter[Outcome]] = defaultdict(Counter)
+    for row, record in placed:
+        counts[row, record.id.route][record.judgement.outcome] += 1
     rows = sorted({row for row, _ in counts}, key=_row_order)
     columns = {route: _cells([counts[row, route] for row in rows]) for route in sorted({route for _, route in counts})}
     for routes in _blocks(columns, console.width - max(map(len, rows), default=0)):
@@ -71,9 +94,6 @@ def _show_counts(records: Sequence[Record], console: Console) -> None:
             table.add_row(row, *(columns[route][index] for route in routes))
         console.print(table)
         console.print()
-    if columns:
-        legend = ", ".join(f"{mark.strip() or 'no mark'}: {words}" for mark, _, words in LOOKS.values())
-        console.print(Text(f"({legend})\n", "dim"))
 
 
 def _cells(counters: Sequence[Counter[Outcome]]) -> list[Text]:
@@ -141,7 +161,7 @@ def _first_sentence(words: str) -> str:
     return re.split(r"(?<=[.!?]) ", " ".join(words.split()), maxsplit=1)[0]
 
 
-def _row_order(row: str) -> tuple[bool, bool, str, int]:
-    """bf16, bool, c32, c64, c128, …; then ``mixed``, then the sum."""
-    letters = row.rstrip("0123456789")
-    return row == ALL, row == "mixed", letters, int(row[len(letters) :] or 0)
+def _row_order(row: str) -> tuple[bool, bool, list[str | int]]:
+    """bf16, bool, c32, c64, c128, …, numbers by their value; then ``mixed``, then the sum."""
+    parts = re.split(r"(\d+)", row)
+    return row == ALL, row == "mixed", [int(part) if part.isdigit() else part for part in parts]

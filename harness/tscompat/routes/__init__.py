@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from tscompat.catalogue import Case
 from tscompat.verdict import VerdictId
 
-from . import dat
+from . import dat, load, model, promise
 from .route import Job, Route
 
-ROUTES: Mapping[str, Route] = {route.name: route for route in dat.ROUTES}
+ROUTES: Mapping[str, Route] = {
+    route.name: route for route in (*dat.ROUTES, *model.ROUTES, *load.ROUTES, *promise.ROUTES)
+}
 
 __all__ = ["ROUTES", "Job", "Route", "verdict_ids"]
 

@@ -1,4 +1,4 @@
-"""TorchSharp's own format: whole modules and single tensors, by every overload. May import torch_side.
+"""TorchSharp's own format: whole modules and single tensors, by every overload. May import torch_side, models.
 
 Upstream: ``Module.save/load`` in NN/Module.cs, ``Save`` in Tensor/TensorExtensionMethods.cs, ``Tensor.Load`` in
 Tensor/Factories/Tensor.Factories.cs. Which overload a route means stands in peer/inside/calls.py, under the same name.
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing_extensions import Buffer
 
 from tscompat import codec, torch_side
-from tscompat.catalogue import PLAIN
+from tscompat.catalogue import Case
+from tscompat.models import native
 from tscompat.tensors import Entry, StateDict
 from tscompat.verdict import Kind, Verdict
 
@@ -50,11 +51,17 @@ TENSOR = Format(
 def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     """torch's tensors, written by the oracle, loaded by TorchSharp."""
     case = job.case
-    form.write(job.artifact, torch_side.export(torch_side.source(case, job.entries, job.writer_device)))
-    answer = job.ask("load", case.target_layout, job.reader_device, reverse=case.target_reversed)
+    state = native.filled(case, job.entries).state_dict() if case.model else torch_side.source(case, job.entries)
+    exported = torch_side.export(torch_side.on(job.writer_device, state))
+    written = judging.same_file(form.encode(exported), job.envelope) if form is STATE_DICT else None
+    if written is judging.PASS:
+        job.artifact = job.envelope  # the very file that would be written: a large model is not written again
+    else:
+        form.write(job.artifact, exported)
+    answer = job.ask("load", job.reader_device, layout=case.target_layout, reverse=case.target_reversed)
     refused = judging.refused(answer, job)
     return {
-        "bytes": judging.same_file(form.encode(job.entries), job.artifact),
+        "bytes": written or judging.same_file(form.encode(job.entries), job.artifact),
         "bits": refused or judging.loaded(answer, job),
         "quantizer": refused or judging.quantizer(answer["quantizer"], job),
     }
@@ -62,23 +69,36 @@ def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
 
 def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
     """Saved by TorchSharp, read by the oracle, loaded into torch's tensors."""
-    case = job.case
-    failed = judging.refused(job.ask("save", case.source_layout, job.writer_device), job)
+    failed = judging.refused(job.ask("save", job.writer_device, layout=job.case.source_layout), job)
     if failed is None:
         try:
             entries = form.read(job.artifact, job.entries)
         except codec.FormatError as error:
             failed = Verdict(Kind.BYTES, f"unreadable: {error.args[0]}")
         else:
-            state = torch_side.target(case, job.entries, job.reader_device)
-            torch_side.load(state, entries)
+            unlike = judging.held(entries, job, {Kind.NAMES, Kind.DTYPE, Kind.SHAPE})
             return {
                 "bytes": judging.same_file(form.encode(job.entries), job.artifact),
-                "bits": judging.held(torch_side.export(state), job),
+                # torch's copy_ casts and broadcasts: what is unlike must not get that far.
+                "bits": _load(job, entries) if unlike is judging.PASS else unlike,
                 "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
-                "quantizer": judging.quantizer(PLAIN, job),
             }
-    return dict.fromkeys(("bytes", "bits", "order", "quantizer"), failed)
+    return dict.fromkeys(("bytes", "bits", "order"), failed)
+
+
+def _load(job: Job, entries: StateDict) -> Verdict:
+    """What torch holds after loading what was read."""
+    if job.case.model:
+        state = native.filled(job.case, entries).state_dict()
+    else:
+        state = torch_side.on(job.reader_device, torch_side.target(job.case, job.entries))
+        torch_side.load(state, entries)
+    return judging.held(torch_side.export(state), job)
+
+
+def _checks(form: Format, case: Case, direction: str) -> tuple[str, ...]:
+    quantizer = "quantizer" in case.tags and direction == PYTHON_TO_DOTNET
+    return (*form.checks[direction], *(("quantizer",) if quantizer else ()))
 
 
 ROUTES = tuple(
@@ -89,8 +109,7 @@ ROUTES = tuple(
             PYTHON_TO_DOTNET: partial(python_to_dotnet, form),
             DOTNET_TO_PYTHON: partial(dotnet_to_python, form),
         },
-        checks_by_direction=form.checks,
-        checks_by_tag={"quantizer": ("quantizer",)},
+        checks=partial(_checks, form),
     )
     for name, form, why in (
         ("dat", STATE_DICT, "Module.save(path), Module.load(path)"),

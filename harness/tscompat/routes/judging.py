@@ -24,11 +24,15 @@ def refused(answer: dict[str, Any], job: Job) -> Verdict | None:
     """The verdict if .NET threw an exception; None if it did not."""
     if "error" not in answer:
         return None
-    type_name, message = answer["error"]
-    message = message.strip().partition("\n")[0]  # libtorch's messages go on with a stack trace
+    return Verdict(Kind.REFUSED, without_paths(": ".join(answer["error"]), job))
+
+
+def without_paths(message: str, job: Job) -> str:
+    """The first line of an exception's message (libtorch's go on with a stack trace), without this run's paths."""
+    message = message.strip().partition("\n")[0]
     for path in (job.artifact, job.envelope):
         message = message.replace(str(path), path.name)
-    return Verdict(Kind.REFUSED, f"{type_name}: {message}")
+    return message
 
 
 def worst(differences: Iterable[Difference | list[str]], only: set[Kind]) -> Verdict:

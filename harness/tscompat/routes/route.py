@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tscompat.catalogue import Case
+from tscompat.catalogue import Case, Scenario
 from tscompat.peer.process import PeerKeeper
 from tscompat.tensors import StateDict
 from tscompat.verdict import Verdict
@@ -35,14 +35,26 @@ class Job:
     dotnet_seconds: float = field(default=0.0)
     """Time inside .NET, as the peer measured it."""
 
-    def ask(self, call: str, layout: str, device: str, *, reverse: bool = False) -> dict[str, Any]:
-        """Have the peer save or load; its error messages come back without this run's paths."""
-        case = self.case
+    @property
+    def inputs(self) -> Path:
+        """Where the inputs of a forward pass stand."""
+        return self.artifact.with_suffix(".inputs")
+
+    def ask(
+        self, call: str, device: str, *, layout: str = "contiguous", reverse: bool = False, train: bool = False
+    ) -> dict[str, Any]:
+        """Have the peer do its part of this job. What .NET throws comes back as ``error``."""
+        case, model = self.case, self.case.model
         answer = self.peer.call(
             call,
             road=self.route,
             envelope=str(self.envelope),
             artifact=str(self.artifact),
+            inputs=str(self.inputs),
+            model=None if model is None else [model.kind, model.dotnet, case.dtype],
+            train=train,
+            probe="" if case.promise is None else case.promise.probe,
+            scenario=None if case.scenario is None else _told(case.scenario),
             buffers=[number for number, spec in enumerate(case.tensors) if spec.buffer],
             layout=layout,
             reverse=reverse,
@@ -56,6 +68,12 @@ class Job:
         return answer
 
 
+def _told(scenario: Scenario) -> dict[str, Any]:
+    """What the peer has to know of a scenario; the file itself it gets as the artifact."""
+    known = asdict(scenario)
+    return {key: known[key] for key in ("transient", "strict", "skip", "overload")}
+
+
 Carry = Callable[[Job], Mapping[str, Verdict]]
 """Carries the job's state dict and gives a verdict for every check that the route makes of it."""
 
@@ -67,14 +85,8 @@ class Route:
     name: str
     why: str
     directions: Mapping[str, Carry]
-    checks_by_direction: Mapping[str, tuple[str, ...]]
-    checks_by_tag: Mapping[str, tuple[str, ...]]
-    """Checks that only cases with this tag get."""
-
-    def checks(self, case: Case, direction: str) -> tuple[str, ...]:
-        """The names of the checks, in the order in which a person wants to read them."""
-        extra = (check for tag in case.tags for check in self.checks_by_tag.get(tag, ()))
-        return (*self.checks_by_direction[direction], *extra)
+    checks: Callable[[Case, str], tuple[str, ...]]
+    """The names of the checks of a case in a direction, in the order in which a person wants to read them."""
 
 
 @functools.cache

@@ -1,6 +1,7 @@
-"""``python -m tscompat.peer.inside PUBLISH``: answers one JSON line for each JSON line, until the pipe closes.
+"""``python -m tscompat.peer.inside PUBLISH WORKER``: answers a JSON line with a JSON line, until the pipe closes.
 
 An unknown call or a description with an unknown or missing part is refused, never answered with something close to it.
+WORKER is the id of the process that the peer works for, and leaves with.
 """
 
 from __future__ import annotations
@@ -10,23 +11,29 @@ import os
 import sys
 import threading
 import time
+import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 import psutil
 
 from . import clr
-from .calls import CALLS, Refusal
+from .calls import CALLS
+from .work import Refusal
+
+FAULT_LINES = 10
 
 
 def main() -> None:
     """Take the pipe, load .NET, answer."""
+    publish, worker = sys.argv[1:]
     requests, answers = _take_pipe()
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
-    dotnet = clr.load(Path(sys.argv[1]))
-    _say(answers, {"ready": dotnet.versions})
+    threading.Thread(target=_leave_with, args=[int(worker)], daemon=True).start()
+    dotnet = clr.load(Path(publish))
+    _say(answers, json.dumps({"ready": dotnet.versions}))
     for line in requests:
-        _say(answers, _answer(dotnet, json.loads(line)))
+        _say(answers, _answer(dotnet, line))
 
 
 def _take_pipe() -> tuple[TextIO, TextIO]:
@@ -36,27 +43,38 @@ def _take_pipe() -> tuple[TextIO, TextIO]:
     return os.fdopen(0, encoding="utf-8", closefd=False), answers
 
 
-def _leave_with_parent() -> None:
-    """A killed worker leaves no orphan, not even one that hangs in a call and does not see its pipe close."""
-    parent = psutil.Process(os.getppid())
-    while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:
-        time.sleep(1)
+def _leave_with(worker: int) -> None:
+    """A killed worker leaves no orphan, not even one that hangs in a call and does not see its pipe close.
+
+    The parent would not do: on Windows it is the launcher of the virtual environment, which waits for this process.
+    """
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(worker)
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(1)
     os._exit(3)
 
 
-def _say(answers: TextIO, message: dict[str, Any]) -> None:
-    answers.write(json.dumps(message) + "\n")
+def _say(answers: TextIO, line: str) -> None:
+    answers.write(line + "\n")
     answers.flush()
 
 
-def _answer(dotnet: clr.Dotnet, request: dict[str, Any]) -> dict[str, Any]:
+def _answer(dotnet: clr.Dotnet, line: str) -> str:
+    """The outermost door: a fault of ours is told as one; if it ended this process, TorchSharp would be blamed."""
+    try:
+        return json.dumps(_reply(dotnet, json.loads(line)))
+    except Refusal as refusal:
+        return json.dumps({"refusal": str(refusal)})
+    except Exception:
+        return json.dumps({"fault": "\n".join(traceback.format_exc().splitlines()[-FAULT_LINES:])})
+
+
+def _reply(dotnet: clr.Dotnet, request: dict[str, Any]) -> dict[str, Any]:
     name = request.pop("call", None)
     if name not in CALLS:
-        return {"refusal": f"unknown call {name!r}; this peer knows {', '.join(CALLS)}"}
-    try:
-        return CALLS[name](dotnet, request)
-    except Refusal as refusal:
-        return {"refusal": str(refusal)}
+        raise Refusal(f"unknown call {name!r}; this peer knows {', '.join(CALLS)}")
+    return CALLS[name](dotnet, request)
 
 
 if __name__ == "__main__":

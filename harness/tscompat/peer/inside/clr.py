@@ -19,13 +19,19 @@ DotnetStream: TypeAlias = Any
 """``System.IO.Stream``."""
 
 
-class Bag(Protocol):
-    """dotnet/Peer/Bag.cs, and the part of ``torch.nn.Module`` that the roads use."""
+class DotnetModule(Protocol):
+    """``TorchSharp.torch.nn.Module``, as far as the roads use it."""
 
-    def Add(self, name: str, tensor: DotnetTensor, buffer: bool, nested: bool) -> None: ...
     def save(self, target: str | DotnetStream) -> Any: ...
     def load(self, source: str | DotnetStream) -> Any: ...
+    def train(self, train: bool) -> None: ...
     def Dispose(self) -> None: ...
+
+
+class Bag(DotnetModule, Protocol):
+    """dotnet/Peer/Bag.cs."""
+
+    def Transient(self, name: str) -> DotnetTensor: ...
 
 
 class Snapshot(Protocol):
@@ -57,6 +63,10 @@ class Dotnet:
     Layouts: Any
     Bag: Any
     Snapshot: Any
+    Modules: Any
+    Slots: Any
+    Layers: Any
+    Loading: Any
     Tensor: Any
     """``TorchSharp.torch.Tensor`` with its static ``Load`` overloads."""
     Extensions: Any
@@ -87,12 +97,17 @@ def load(publish: Path) -> Dotnet:
     torchsharp: Any = import_module("TorchSharp")
     ours: Any = import_module("TorchSharpCompat")
     torchsharp.torch.InitializeDeviceType(torchsharp.DeviceType.CPU)
+    torchsharp.torch.set_num_threads(1)  # a worker a core; and sums are added in one order
     return Dotnet(
-        versions={"dotnet": str(system.Environment.Version), "torch_version": str(torchsharp.torch.__version__)},
+        versions={"dotnet": str(system.Environment.Version), "libtorch_says": str(torchsharp.torch.__version__)},
         Memory=ours.Memory,
         Layouts=ours.Layouts,
         Bag=ours.Bag,
         Snapshot=ours.Snapshot,
+        Modules=ours.Modules,
+        Slots=ours.Slots,
+        Layers=ours.Layers,
+        Loading=ours.Loading,
         Tensor=torchsharp.torch.Tensor,
         Extensions=torchsharp.TensorExtensionMethods,
         IO=import_module("System.IO"),

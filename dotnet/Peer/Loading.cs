@@ -1,0 +1,93 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace TorchSharpCompat;
+
+/// <summary>Module.load by every overload, with its options (cases/load.toml), and what the probes of promises ask.</summary>
+public static class Loading
+{
+    /// <summary>
+    /// Loads the file into the module. <paramref name="skip"/> holds names, a line each. Returns whether the stream was still
+    /// open afterwards; a path has none, which counts as open.
+    /// </summary>
+    public static bool Load(nn.Module module, string path, string overload, bool strict, string skip)
+    {
+        string[] skipped = skip.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        if (overload == "path")
+        {
+            module.load(path, strict, skipped);
+            return true;
+        }
+        using var file = File.OpenRead(path);
+        using var stream = overload switch
+        {
+            "stream" => (Stream)file,
+            "one-way" => new OneWay(file, most: 7),
+            _ => throw new KeyNotFoundException($"unknown overload {overload}"),
+        };
+        module.load(stream, strict, skipped);
+        return stream.CanRead;
+    }
+
+    /// <summary>Saves to a stream; returns whether it was still open afterwards.</summary>
+    public static bool SaveLeavesOpen(nn.Module module)
+    {
+        using var stream = new MemoryStream();
+        module.save(stream);
+        return stream.CanWrite;
+    }
+
+    public static string DeviceOf(nn.Module module) => module.parameters().First().device.ToString();
+
+    /// <summary>Adds a parameter that TorchSharp cannot save: one that is not contiguous.</summary>
+    public static void AddUnsavable(nn.Module module) =>
+        module.register_parameter("unsavable", nn.Parameter(zeros(2, 3).t()));
+
+    public static void RequireGradient(nn.Module module, bool required)
+    {
+        foreach (var parameter in module.parameters()) parameter.requires_grad = required;
+    }
+
+    public static string Mood(nn.Module module)
+    {
+        bool[] required = [.. module.parameters().Select(parameter => parameter.requires_grad).Distinct()];
+        var gradient = required is [var all] ? all ? "requires grad" : "frozen" : "partly frozen";
+        return (module.training ? "training, " : "evaluating, ") + gradient;
+    }
+}
+
+/// <summary>A stream as a socket or a pipe gives it: it cannot seek, and a read may give less than was asked for.</summary>
+public sealed class OneWay(Stream inner, int most) : Stream
+{
+    private bool open = true;
+
+    public override bool CanRead => open;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, Math.Min(count, most));
+
+    public override void Flush() => inner.Flush();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        open = false;
+        base.Dispose(disposing);
+    }
+}

@@ -1,0 +1,32 @@
+"""A stream of random bits that is the same on every platform, numpy and worker. Imports nothing of ours.
+
+Philox, a counter-based generator, keyed with a hash of a text: no global seed, no order of calls. numpy promises the
+raw stream of its bit generators; a test holds the hashes of a few cases all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+
+class RandomBits:
+    """A stream of bits that belongs to one case."""
+
+    def __init__(self, key: str) -> None:
+        digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+        self._philox = np.random.Philox(key=int.from_bytes(digest, "little"))
+        self._ahead: Bytes = np.empty(0, np.uint8)
+
+    def take(self, size: int) -> Bytes:
+        """The next ``size`` bytes. Drawn in large steps, because a case may have 20,000 small tensors."""
+        if size > self._ahead.size:
+            words = max(-(-size // 8), 8192)
+            fresh = self._philox.random_raw(words).astype("<u8").view(np.uint8)
+            self._ahead = np.concatenate([self._ahead, fresh])
+        taken, self._ahead = self._ahead[:size], self._ahead[size:]
+        return taken

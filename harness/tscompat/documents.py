@@ -1,0 +1,50 @@
+"""Reads a TOML or JSON file and holds it to a JSON Schema. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+SHOWN_FAULTS = 10
+
+_PARSERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
+
+# What jsonschema's own words leave out, by the keyword of the schema that was not met.
+_ALSO: dict[str, Callable[[Any], str]] = {
+    "additionalProperties": lambda fault: f"; expected one of {', '.join(fault.schema['properties'])}",
+    "const": lambda fault: f"; found {fault.instance!r}",
+}
+
+
+def read_document(path: Path, refusal: type[ValueError], schema: Path | None = None) -> Any:
+    """What stands in the file, in dicts and lists.
+
+    Raises ``refusal``, with a line for each of the first ten faults: the file, the place in it, what was found and what
+    was expected. Raises OSError when a file cannot be read.
+    """
+    try:
+        document = _PARSERS[path.suffix](path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise refusal(f"{path} is not valid {path.suffix[1:].upper()}: {error}") from error
+    if schema is not None:
+        held_to = json.loads(schema.read_text(encoding="utf-8"))
+        validator: Any = Draft202012Validator(held_to, format_checker=FormatChecker())
+        faults: Iterator[Any] = validator.iter_errors(document)
+        lines = [f"{path}: {_words(fault)}" for fault in islice(faults, SHOWN_FAULTS)]
+        if lines:
+            raise refusal("\n".join(lines))
+    return document
+
+
+def _words(fault: Any) -> str:
+    while fault.context:  # of alternatives none of which fits, the one that came furthest
+        fault = max(fault.context, key=lambda each: (len(each.absolute_path), each.validator != "type"))
+    place = " / ".join(map(str, fault.absolute_path)) or "the file"
+    also = _ALSO.get(fault.validator, lambda _: "")
+    return f"{place}: {fault.message}{also(fault)}"

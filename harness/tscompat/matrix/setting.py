@@ -1,0 +1,19 @@
+"""What the controller tells its workers. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a worker needs to know."""
+
+    run_folder: str
+    out: str
+    publish: str
+    torchsharp: str
+    memory_limit: int
+    """Bytes that one peer may take."""
+    again: str
+    """The command that starts a run like this one; ``-k ID`` makes it one of a single verdict."""

@@ -1,0 +1,101 @@
+"""What loading does to a module that is already there, played on both sides. May import models.
+
+PyTorch's half reads the file with the oracle and calls ``load_state_dict``; TorchSharp's is ``Module.load`` with its
+options. What is observed must agree: whether it was refused, what each tensor holds afterwards. A stream stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from tscompat import codec
+from tscompat.catalogue import Case, Scenario, make
+from tscompat.models import loading
+from tscompat.peer.receipt import receipt
+from tscompat.tensors import Entry, StateDict, Tensor
+from tscompat.verdict import Kind, Verdict
+
+from . import judging
+from .route import PYTHON_TO_DOTNET, Job, Route
+
+
+class Observed(NamedTuple):
+    """What a load did: why it was refused (empty if it was not), and a digest of each tensor afterwards."""
+
+    refused: str
+    state: Mapping[str, str]
+
+
+def play(job: Job) -> Mapping[str, Verdict]:
+    """Load the scenario's file on both sides."""
+    assert job.case.scenario is not None
+    contents = make(replace(job.case, id=f"{job.case.id}/file", tensors=job.case.scenario.file))
+    job.artifact.write_bytes(file_bytes(job.case.scenario, contents))
+    answer = job.ask("attempt", job.reader_device)
+    theirs = Observed(judging.without_paths(answer["refused"], job), answer["state"])
+    refused, state_dict = loading.play(job.case, job.case.scenario, job.entries, job.artifact)
+    ours = Observed(refused, {name: digest(tensor) for name, tensor in state_dict})
+    return {
+        "outcome": outcome(ours, theirs),
+        "state": state(ours, theirs, job.entries),
+        "stream": stream(answer["open"]),
+    }
+
+
+def file_bytes(scenario: Scenario, contents: StateDict) -> bytes:
+    """The file: the oracle's bytes, cut or with something behind."""
+    whole = b"".join(bytes(memoryview(part)) for part in codec.encode_state_dict(contents))
+    return whole[: max(0, len(whole) - scenario.cut)] + bytes(scenario.trailing)
+
+
+def digest(tensor: Tensor) -> str:
+    """What identifies a tensor's dtype, shape and bits."""
+    return receipt([Entry("", tensor)])
+
+
+def outcome(ours: Observed, theirs: Observed) -> Verdict:
+    """Whether both sides refuse, or neither does."""
+    if bool(ours.refused) == bool(theirs.refused):
+        return judging.PASS
+    if theirs.refused:
+        return Verdict(Kind.REFUSED, theirs.refused)
+    return Verdict(Kind.ACCEPTED, f"PyTorch refuses: {ours.refused}")
+
+
+def state(ours: Observed, theirs: Observed, before: StateDict) -> Verdict:
+    """Whether each tensor holds the same afterwards."""
+    kept = {name: digest(tensor) for name, tensor in before}
+    told: list[str] = []
+    for name, before_it in kept.items():
+        here, there = ours.state[name], theirs.state.get(name)
+        if here != there:
+            told.append(f"{name!r} is {_word(here, before_it)} in PyTorch, {_word(there, before_it)} in .NET")
+    return Verdict(Kind.BITS, "; ".join(told)) if told else judging.PASS
+
+
+def _word(now: str | None, before: str) -> str:
+    return "gone" if now is None else "kept" if now == before else "changed"
+
+
+def stream(still_open: bool | None) -> Verdict:
+    """Whether the stream is open after a load that was not refused; PyTorch leaves it open."""
+    if still_open is False:
+        return Verdict(Kind.REFUSED, "the stream is closed afterwards")
+    return judging.PASS
+
+
+def _checks(case: Case, direction: str) -> tuple[str, ...]:
+    streams = case.scenario is not None and case.scenario.overload != "path"
+    return ("outcome", "state", "stream") if streams else ("outcome", "state")
+
+
+ROUTES = (
+    Route(
+        name="load",
+        why="Module.load into a module that is already there, with all its options",
+        directions={PYTHON_TO_DOTNET: play},
+        checks=_checks,
+    ),
+)
