@@ -1,5 +1,4 @@
 using TorchSharp;
-using TorchSharpCompat.Models;
 using static TorchSharp.torch;
 
 namespace TorchSharpCompat;
@@ -13,9 +12,11 @@ public static class Modules
     /// </summary>
     public static nn.Module Build(string kind, string description, int code)
     {
-        var module = kind == "arch" ? Architectures.Build(description) : Layers.Build(description);
+        var module = kind == "arch" ? TorchSharpCompat.Models.Architectures.Build(description) : Layers.Build(description);
         return (ScalarType)code == ScalarType.Float32 ? module : module.to((ScalarType)code);
     }
+
+    public static string[] Architectures => TorchSharpCompat.Models.Architectures.Names;
 
     /// <summary>Moves a module; an extension method, which pythonnet does not see.</summary>
     public static nn.Module To(nn.Module module, string device) => module.to(device);

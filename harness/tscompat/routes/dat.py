@@ -97,6 +97,8 @@ def _load(job: Job, entries: StateDict) -> Verdict:
 
 
 def _checks(form: Format, case: Case, direction: str) -> tuple[str, ...]:
+    if case.model and case.model.only:
+        return ()
     quantizer = "quantizer" in case.tags and direction == PYTHON_TO_DOTNET
     return (*form.checks[direction], *(("quantizer",) if quantizer else ()))
 

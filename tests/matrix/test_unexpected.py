@@ -1,0 +1,75 @@
+"""What a run says of what nobody declared, and of a declaration that nothing fits: in a copy of the project."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tscompat.paths import data_folder
+from tscompat.results.file import Results, load_results
+
+pytestmark = pytest.mark.usefixtures("publish")
+LOST = "dat/python-to-dotnet/cpu/quantized/per-tensor/qi8/quantizer"
+Run = Callable[..., tuple[int, Results]]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project's own folders, to be changed."""
+    root = data_folder("cases").parent
+    for name in ("harness", "cases", "dotnet"):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "bin", "obj"))
+    shutil.copy(root / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(copy: Path) -> Run:
+    def run(*arguments: str) -> tuple[int, Results]:
+        command = [sys.executable, "-m", "tscompat", "run", "--out", str(copy / "out"), *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(copy / "harness")}
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, load_results(copy / "out" / "results.json")
+
+    return run
+
+
+def undeclare(copy: Path, name: str) -> None:
+    """Take an entry out of divergences.toml."""
+    file = copy / "cases" / "divergences.toml"
+    text = file.read_text(encoding="utf-8")
+    shorter = re.sub(rf"(?ms)^\[{name}\]$.*?(?=^\[[^\[]|\Z)", "", text)
+    assert len(shorter) < len(text)
+    file.write_text(shorter, encoding="utf-8")
+
+
+def test_an_unexpected_verdict_fails_and_keeps_what_a_person_needs(copy: Path, run: Run):
+    undeclare(copy, "quantizer-lost")
+    code, results = run("-n", "0", "-k", LOST)
+    (record,) = results.records
+    kept = copy / "out" / "unexpected" / LOST
+    assert (code, record.judgement.outcome, results.complete) == (1, "failed", True)
+    assert {file.name for file in kept.iterdir()} >= {"expected.dat", "again.txt"}
+    assert (kept / "again.txt").read_text(encoding="utf-8").strip() == record.rerun
+
+
+def test_stopping_at_the_first_failure_is_an_incompatibility_too(copy: Path, run: Run):
+    undeclare(copy, "quantizer-lost")
+    code, results = run("-n", "2", "-x", "-k", "quantized/ or pattern/random")
+    assert (code, results.complete) == (1, False)
+
+
+def test_a_stale_divergence_fails_a_run_in_which_all_passes(copy: Path, run: Run):
+    file = copy / "cases" / "divergences.toml"
+    text = file.read_text(encoding="utf-8").replace("covers = 335\n", "covers = 336\n")
+    file.write_text(text, encoding="utf-8")
+    code, results = run("-n", "0", "-k", "role/both/u8")
+    assert code == 1
+    assert [problem.split(":")[0] for problem in results.problems] == ["divergence 'save-needs-contiguous' (refused)"]
