@@ -32,7 +32,18 @@ PROJECT = "project"
 @nox.session(venv_backend="none")
 def matrix(session: nox.Session) -> None:
     """The compatibility matrix against the real TorchSharp (arguments: tscompat run --help)"""
-    code = wait_for(environment(session, PROJECT), "-m", "tscompat", "run", *session.posargs)
+    run_matrix(session)
+
+
+@nox.session(venv_backend="none")
+def full(session: nox.Session) -> None:
+    """The matrix with its large cases: every architecture in every dtype; takes many minutes and gigabytes"""
+    run_matrix(session, "--full")
+
+
+def run_matrix(session: nox.Session, *options: str) -> None:
+    """Run the matrix and end with the house's exit code."""
+    code = wait_for(environment(session, PROJECT), "-m", "tscompat", "run", *options, *session.posargs)
     if code != 0:
         # A failed nox session always exits 1; the house tells 1 (incompatible), 2 (could not run) and 130 (Ctrl-C)
         # apart. A negative code is a signal that killed it.

@@ -173,7 +173,15 @@ def nox(folder: Path, *arguments: str, **variables: str) -> subprocess.Completed
 def test_the_menu_has_one_default() -> None:
     lines = nox(TOP, "-l").stdout.splitlines()
     menu = [tuple(line.split()[:2]) for line in lines if " -> " in line]
-    assert menu == [("*", "matrix"), ("-", "tests"), ("-", "lint"), ("-", "types"), ("-", "bench"), ("-", "fuzz")]
+    assert menu == [
+        ("*", "matrix"),
+        ("-", "full"),
+        ("-", "tests"),
+        ("-", "lint"),
+        ("-", "types"),
+        ("-", "bench"),
+        ("-", "fuzz"),
+    ]
 
 
 def test_a_pip_that_fails_is_could_not_run(tmp_path: Path) -> None:

@@ -125,6 +125,8 @@ class Case:
     scenario: Scenario | None = None
     """What is loaded into the module that has ``tensors``."""
     promise: Promise | None = None
+    full: bool = False
+    """Whether only a full run takes it: large, and told by a neighbour in all likelihood."""
     tags: tuple[str, ...] = ()
 
     @property

@@ -70,7 +70,7 @@ def _expand(file: Path, family: Mapping[str, Any], groups: Mapping[str, list[str
         missing = [key for key in needed if key not in row]
         if missing:
             raise CatalogueError(f"{file}: case / {name}: says no {', '.join(missing)}, nor do the defaults")
-        for group in row["dtypes"]:
+        for group in (*row["dtypes"], *row.get("full_dtypes", ())):
             for dtype in groups.get(group, [group]):
                 if dtype not in BY_NAME and dtype != MIXED:
                     known = ", ".join([*BY_NAME, *groups, MIXED])
@@ -85,6 +85,7 @@ def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None)
         why=row["why"],
         tensors=tuple(spec for tensor in row.get("tensors", ()) for spec in _tensors(tensor, dtype)),
         model=built,
+        full=dtype in row.get("full_dtypes", ()),
         scenario=scenario(row, dtype) if "file" in row else None,
         promise=Promise(case_id.split("/")[1], row["observed"], row["otherwise"]) if "observed" in row else None,
         routes=tuple(row["routes"]),

@@ -24,6 +24,7 @@ Routes = Annotated[list[str] | None, typer.Option("--route", help="Only this rou
 Devices = Annotated[list[Device] | None, typer.Option("--device", help="Only this device (writer-reader); again too.")]
 Workers = Annotated[str, typer.Option("-n", "--workers", help="Workers: a number, or auto for one a core.")]
 Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the files of what was unexpected.")]
+Full = Annotated[bool, typer.Option("--full", help="The large cases too: every architecture in every dtype.")]
 TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; takes --libtorch too.")]
 LibTorch = Annotated[str, typer.Option(help="The version of libtorch that this TorchSharp was built against.")]
 
@@ -35,6 +36,7 @@ def run(
     devices: Devices = None,
     workers: Workers = "auto",
     out: Out = Path("results"),
+    full: Full = False,
     torchsharp: TorchSharp = "",
     libtorch: LibTorch = "",
 ) -> None:
@@ -51,6 +53,7 @@ def run(
         *(f"--tscompat-route={name}" for name in routes or ()),
         *(f"--tscompat-device={name}" for name in devices or ()),
         *(f"--tscompat-{package}={version}" for package, version in versions.items() if version),
+        *(("--tscompat-full",) if full else ()),
         *(("-k", keyword) if keyword else ()),
         *context.args,
         str(matrix / "test_matrix.py"),

@@ -33,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tscompat")
     group.addoption("--tscompat-out", default="results", help="the output folder")
     group.addoption("--tscompat-route", action="append", default=[], help="only this route (may be given again)")
+    group.addoption("--tscompat-full", action="store_true", help="the large cases too")
     group.addoption("--tscompat-torchsharp", default=None, help="another version of the package TorchSharp")
     group.addoption("--tscompat-libtorch", default=None, help="the version of libtorch that goes with it")
     group.addoption("--tscompat-device", action="append", default=[], help="only this device (may be given again)")
@@ -42,7 +43,10 @@ def selected_ids(config: pytest.Config) -> Iterator[VerdictId]:
     """The verdicts that the options leave."""
     routes: list[str] = config.option.tscompat_route
     devices: list[str] = config.option.tscompat_device
-    for verdict_id in verdict_ids(load_catalogue()):
+    cases = load_catalogue()
+    for verdict_id in verdict_ids(
+        {name: case for name, case in cases.items() if config.option.tscompat_full or not case.full}
+    ):
         if (not routes or verdict_id.route in routes) and (not devices or verdict_id.device in devices):
             yield verdict_id
 
