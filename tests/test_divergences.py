@@ -52,8 +52,9 @@ def judge(verdict: Verdict, verdict_id: str = REFUSED, entry: Divergence = ENTRY
 
 def load(folder: Path, text: str) -> Divergences:
     shutil.copy(CASES / "divergences.schema.json", folder)
-    (folder / "divergences.toml").write_text(text, encoding="utf-8")
-    return Divergences.load(folder / "divergences.toml", VERSION)
+    (folder / "divergences").mkdir()
+    (folder / "divergences" / "dat.toml").write_text(text, encoding="utf-8")
+    return Divergences.load(folder / "divergences", VERSION)
 
 
 # judge
@@ -166,8 +167,8 @@ def test_load_makes_the_entry(tmp_path: Path) -> None:
     assert load(tmp_path, TOML).judge(REFUSED, verdict) == judge(verdict)
 
 
-def test_the_published_file_is_valid() -> None:
-    Divergences.load(CASES / "divergences.toml", VERSION)
+def test_the_published_files_are_valid() -> None:
+    Divergences.load(CASES / "divergences", VERSION)
 
 
 def test_the_schema_knows_every_kind_that_can_diverge() -> None:
@@ -195,8 +196,15 @@ def test_the_schema_knows_every_kind_that_can_diverge() -> None:
     ],
 )
 def test_a_faulty_file_is_refused_with_file_entry_and_fault(tmp_path: Path, old: str, new: str, fault: str) -> None:
-    with pytest.raises(DivergencesError, match=rf"divergences\.toml.*{fault}"):
+    with pytest.raises(DivergencesError, match=rf"dat\.toml.*{fault}"):
         load(tmp_path, TOML.replace(old, new))
+
+
+def test_a_name_in_two_files_is_refused(tmp_path: Path) -> None:
+    load(tmp_path, TOML)
+    (tmp_path / "divergences" / "load.toml").write_text(TOML, encoding="utf-8")
+    with pytest.raises(DivergencesError, match=r"load\.toml: no-c32: an entry of this name stands in another file too"):
+        Divergences.load(tmp_path / "divergences", VERSION)
 
 
 def test_every_fault_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is expected to differ (``cases/divergences.toml``), and when that expectation is stale.
+"""What is expected to differ (``cases/divergences/``), and when that expectation is stale.
 
 Imports documents and verdict.
 
@@ -42,7 +42,7 @@ class Judgement:
 
 
 class DivergencesError(ValueError):
-    """The file cannot be used: says for each fault the file, the entry, what was found and what was expected."""
+    """A file cannot be used: says for each fault the file, the entry, what was found and what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Divergence:
 
 
 class Divergences:
-    """The entries of one file. Those apply that hold for the TorchSharp that runs."""
+    """The entries of the folder. Those apply that hold for the TorchSharp that runs."""
 
     def __init__(self, entries: Iterable[Divergence], version: str) -> None:
         """``version`` is the running TorchSharp's: an entry applies when its ``versions`` hold it."""
@@ -96,13 +96,20 @@ class Divergences:
         self._applying = [(_matcher(*entry.ids), entry) for entry in self._entries if version in entry.versions]
 
     @classmethod
-    def load(cls, path: Path, version: str) -> Divergences:
-        """Read the file. Its JSON Schema lies beside it.
+    def load(cls, folder: Path, version: str) -> Divergences:
+        """Read the folder's files. Their JSON Schema lies beside the folder.
 
-        Raises DivergencesError when the file is not what the schema says, OSError when one of the two cannot be read.
+        Raises DivergencesError when a file is not what the schema says or names an entry of another file, OSError when
+        one cannot be read.
         """
-        document: dict[str, Any] = read_document(path, DivergencesError, path.with_suffix(".schema.json"))
-        return cls((each for name, table in document.items() for each in Divergence.of(name, table)), version)
+        tables: dict[str, dict[str, Any]] = {}
+        for file in sorted(folder.glob("*.toml")):
+            document: dict[str, Any] = read_document(file, DivergencesError, folder.with_suffix(".schema.json"))
+            twice = sorted(tables.keys() & document)
+            if twice:
+                raise DivergencesError(f"{file}: {', '.join(twice)}: an entry of this name stands in another file too")
+            tables |= document
+        return cls((each for name, table in tables.items() for each in Divergence.of(name, table)), version)
 
     def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
         """Say what a verdict means for the run."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What happened. The words are published (results.json, divergences.toml): they never change their meaning."""
+    """What happened. The words are published (results.json, cases/divergences/): they never change their meaning."""
 
     PASS = "pass"
     BITS = "bits"

@@ -100,6 +100,6 @@ def is_tame(job: Job) -> bool:
 
 
 def parameters_first(job: Job) -> StateDict:
-    """The case's bits in the order of TorchSharp's state_dict() (cases/divergences.toml, state-dict-order)."""
+    """The case's bits in the order of TorchSharp's state_dict() (cases/divergences/model.toml, state-dict-order)."""
     is_buffer = {spec.name: spec.buffer for spec in job.case.tensors}
     return sorted(job.entries, key=lambda entry: is_buffer[entry.name])

@@ -42,8 +42,8 @@ def run(copy: Path) -> Run:
 
 
 def undeclare(copy: Path, name: str) -> None:
-    """Take an entry out of divergences.toml."""
-    file = copy / "cases" / "divergences.toml"
+    """Take an entry out of divergences/dat.toml."""
+    file = copy / "cases" / "divergences" / "dat.toml"
     text = file.read_text(encoding="utf-8")
     shorter = re.sub(rf"(?ms)^\[{name}\]$.*?(?=^\[[^\[]|\Z)", "", text)
     assert len(shorter) < len(text)
@@ -67,7 +67,7 @@ def test_stopping_at_the_first_failure_is_an_incompatibility_too(copy: Path, run
 
 
 def test_a_stale_divergence_fails_a_run_in_which_all_passes(copy: Path, run: Run):
-    file = copy / "cases" / "divergences.toml"
+    file = copy / "cases" / "divergences" / "dat.toml"
     text = file.read_text(encoding="utf-8").replace("covers = 335\n", "covers = 336\n")
     file.write_text(text, encoding="utf-8")
     code, results = run("-n", "0", "-k", "role/both/u8")

@@ -18,7 +18,7 @@ from .case import Case, Model, Promise, Quantizer, TensorSpec
 from .modules import model
 from .scenarios import scenario
 
-NOT_FAMILIES = ("dtypes.toml", "divergences.toml")
+NOT_A_FAMILY = "dtypes.toml"
 MODULE_FAMILIES = ("arch", "generated", "layer")
 SCHEMAS = {
     "promise": "promise",
@@ -47,7 +47,7 @@ def _load(folder: Path) -> dict[str, Case]:
     groups = read_document(folder / "dtypes.toml", CatalogueError)["groups"]
     cases: dict[str, Case] = {}
     for file in sorted(folder.glob("*.toml")):
-        if file.name in NOT_FAMILIES:
+        if file.name == NOT_A_FAMILY:
             continue
         schema = SCHEMAS.get(file.stem, "family")
         family = read_document(file, CatalogueError, folder / f"{schema}.schema.json")

@@ -64,7 +64,7 @@ class Controller:
         self._answered = False
         self._broken = ""
         self._interrupted = False
-        self._divergences = Divergences.load(data_folder("cases") / "divergences.toml", publish.torchsharp)
+        self._divergences = Divergences.load(data_folder("cases") / "divergences", publish.torchsharp)
         peer = Peer(inside(publish.folder), run_folder / "peer.log", self.setting.memory_limit)
         peer.close()
         if (out / "results.json").exists():

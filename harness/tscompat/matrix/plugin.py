@@ -87,7 +87,7 @@ def workbench(request: pytest.FixtureRequest, worker_id: str) -> Generator[Workb
     folder = Path(setting.run_folder, worker_id)
     folder.mkdir()
     peer = PeerKeeper(lambda: Peer(inside(Path(setting.publish)), folder / "peer.log", setting.memory_limit))
-    divergences = Divergences.load(data_folder("cases") / "divergences.toml", setting.torchsharp)
+    divergences = Divergences.load(data_folder("cases") / "divergences", setting.torchsharp)
     bench = Workbench(load_catalogue(), folder, setting, peer, divergences)
     yield bench
     bench.close()
