@@ -20,6 +20,7 @@ ROOMS: dict[str, list[str]] = {
     "codec": ["dtypes", "tensors"],
     "bits": ["dtypes", "tensors", "identity"],
     "verdict": [],
+    "upstream": [],
     "divergences": ["documents", "verdict"],
     "catalogue": ["dtypes", "tensors", "paths", "documents", "identity"],
     "torch_side": ["dtypes", "tensors", "catalogue"],

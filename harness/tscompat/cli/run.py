@@ -26,6 +26,8 @@ Workers = Annotated[str, typer.Option("-n", "--workers", help="Workers: a number
 Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the files of what was unexpected.")]
 Full = Annotated[bool, typer.Option("--full", help="The large cases too: every architecture in every dtype.")]
 TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; takes --libtorch too.")]
+Exportsd = Annotated[str, typer.Option(envvar="TSCOMPAT_EXPORTSD", help="The path to TorchSharp's exportsd.py.")]
+Importsd = Annotated[str, typer.Option(envvar="TSCOMPAT_IMPORTSD", help="The path to TorchSharp's importsd.py.")]
 LibTorch = Annotated[str, typer.Option(help="The version of libtorch that this TorchSharp was built against.")]
 
 
@@ -39,20 +41,22 @@ def run(
     full: Full = False,
     torchsharp: TorchSharp = "",
     libtorch: LibTorch = "",
+    exportsd: Exportsd = "",
+    importsd: Importsd = "",
 ) -> None:
     """Run the compatibility matrix. What it does not know itself goes to pytest (-x, --lf, -v, --junitxml=...).
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run, 130 interrupted.
     """
     matrix = Path(__file__).parent.parent / "matrix"
-    versions = {"torchsharp": torchsharp, "libtorch": libtorch}
+    things = {"torchsharp": torchsharp, "libtorch": libtorch, "exportsd": exportsd, "importsd": importsd}
     arguments = [
         *("-c", str(matrix / "pytest.ini"), "--rootdir", str(matrix), "-p", "tscompat.matrix.plugin"),
         *("-o", f"cache_dir={out.absolute() / '.pytest_cache'}", "--tscompat-out", str(out.absolute())),
         *("-n", workers, "-q", "--no-header", "--tb=short", "-r", "N"),
         *(f"--tscompat-route={name}" for name in routes or ()),
         *(f"--tscompat-device={name}" for name in devices or ()),
-        *(f"--tscompat-{package}={version}" for package, version in versions.items() if version),
+        *(f"--tscompat-{thing}={which}" for thing, which in things.items() if which),
         *(("--tscompat-full",) if full else ()),
         *(("-k", keyword) if keyword else ()),
         *context.args,

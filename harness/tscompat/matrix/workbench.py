@@ -1,14 +1,14 @@
 """A worker's half of the matrix: one case on the bench at a time, and one peer.
 
-May import catalogue, codec, peer, routes, divergences, results. The items of a case follow each other (scheduling.py),
-so its bits are made once and its envelope is written once for all routes and directions.
+May import catalogue, codec, peer, upstream, routes, divergences, results. The items of a case follow each other
+(scheduling.py), so its bits are made once and its envelope is written once for all routes and directions.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.tensors import StateDict
+from tscompat.upstream import Script
 from tscompat.verdict import Kind, Verdict, VerdictId
 
 from .setting import Setting
@@ -70,7 +71,13 @@ class Workbench:
     """Decides verdicts."""
 
     def __init__(
-        self, cases: Mapping[str, Case], folder: Path, setting: Setting, peer: PeerKeeper, divergences: Divergences
+        self,
+        cases: Mapping[str, Case],
+        folder: Path,
+        setting: Setting,
+        peer: PeerKeeper,
+        divergences: Divergences,
+        scripts: Mapping[str, Script],
     ) -> None:
         self._cases = cases
         self._folder = folder
@@ -78,6 +85,7 @@ class Workbench:
         self._again = setting.again
         self._peer = peer
         self._divergences = divergences
+        self._scripts = scripts
         self._bench: OnTheBench | None = None
 
     def decide(self, verdict_id: VerdictId) -> Finding:
@@ -86,7 +94,7 @@ class Workbench:
         Raises PeerBroken when no peer can be had.
         """
         case = self._cases[verdict_id.case]
-        reason = why_not(verdict_id, case)
+        reason = why_not(verdict_id, case, self._scripts)
         if reason:
             return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
         self._peer.start()
@@ -142,6 +150,7 @@ class Workbench:
             envelope=bench.envelope,
             artifact=artifact,
             peer=self._peer,
+            script=self._scripts.get(route.script),
         )
         start = time.perf_counter()
         verdicts = route.directions[verdict_id.direction](job)
@@ -184,10 +193,13 @@ def devices(verdict_id: VerdictId) -> tuple[str, str]:
     return writer, reader or writer
 
 
-def why_not(verdict_id: VerdictId, case: Case) -> str | None:
+def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str]) -> str | None:
     """Why this cannot be run here; None if it can."""
     if case.model and case.model.only:
         return f"only {case.model.only} has it"
+    script = ROUTES[verdict_id.route].script
+    if script and script not in scripts:
+        return f"no path to {script}.py"
     if "cuda" not in verdict_id.device:
         return None
     if torch_side.cuda_version() is None:

@@ -1,4 +1,4 @@
-"""What a route is, and what its two functions are given. May import catalogue, peer, verdict, tensors."""
+"""What a route is, and what its two functions are given. May import catalogue, peer, upstream, verdict, tensors."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from tscompat.catalogue import Case, Scenario
 from tscompat.peer.process import PeerKeeper
 from tscompat.tensors import StateDict
+from tscompat.upstream import Script
 from tscompat.verdict import Verdict
 
 PYTHON_TO_DOTNET = "python-to-dotnet"
@@ -32,6 +33,8 @@ class Job:
     artifact: Path
     """Where the writer writes; a fresh name for each job."""
     peer: PeerKeeper
+    script: Script | None = None
+    """The script of upstream's that the route needs."""
     dotnet_seconds: float = field(default=0.0)
     """Time inside .NET, as the peer measured it."""
 
@@ -87,6 +90,8 @@ class Route:
     directions: Mapping[str, Carry]
     checks: Callable[[Case, str], tuple[str, ...]]
     """The names of the checks of a case in a direction, in the order in which a person wants to read them."""
+    script: str = ""
+    """The script of upstream's that it needs (upstream.FUNCTIONS); empty without one."""
 
 
 @functools.cache
