@@ -30,7 +30,7 @@ LOOKS: dict[Outcome, tuple[str, str, str]] = {
 
 def show(results: Results, console: Console) -> None:
     """Print the counts (of all, of the architectures, of the layers), the failures, the known divergences, what was not
-    run, and the times.
+    run, upstream's scripts, and the times.
     """
     by_outcome: dict[Outcome, list[Record]] = {outcome: [] for outcome in LOOKS}
     for record in results.records:
@@ -47,6 +47,8 @@ def show(results: Results, console: Console) -> None:
     ]
     _show_groups("Known divergences", divergences, console)
     _show_groups("Not run", [r.verdict.detail for r in by_outcome[Outcome.NOT_RUN]], console)
+    for name, digest in results.environment.get("scripts", {}).items():
+        console.print(f"Script {name}.py: {digest}", highlight=False)
     if results.timing:
         console.print(_times(results.timing), highlight=False)
     for problem in results.problems:
