@@ -79,6 +79,8 @@ class Scenario:
     """What the file has, in this order; a name may come twice."""
     transient: tuple[str, ...]
     """The module's buffers that are not part of its state dict."""
+    tied: Mapping[str, str]
+    """The module's parameters that are an earlier one under another name."""
     strict: bool
     skip: tuple[str, ...]
     overload: Literal["path", "stream", "one-way"]
@@ -86,6 +88,8 @@ class Scenario:
     """So many bytes are missing at the end of the file."""
     trailing: int
     """So many zero bytes follow the last entry."""
+    report: bool
+    """Whether TorchSharp is asked which entries it has loaded."""
 
 
 class Promise(NamedTuple):

@@ -105,5 +105,10 @@ def _tensors(row: Mapping[str, Any], dtype: str) -> Iterator[TensorSpec]:
     element = BY_NAME[row.get("dtype", dtype)]
     for number in range(row.get("repeat", 1)):
         yield TensorSpec(
-            name.replace("{}", str(number)), element, shape, row.get("fill", "random"), row.get("buffer", False)
+            name=name.replace("{}", str(number)),
+            dtype=element,
+            shape=shape,
+            fill=row.get("fill", "random"),
+            buffer=row.get("buffer", False),
+            tied_to=row.get("tied_to", ""),
         )

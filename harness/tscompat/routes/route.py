@@ -71,7 +71,7 @@ class Job:
 def _told(scenario: Scenario) -> dict[str, Any]:
     """What the peer has to know of a scenario; the file itself it gets as the artifact."""
     known = asdict(scenario)
-    return {key: known[key] for key in ("transient", "strict", "skip", "overload")}
+    return {key: known[key] for key in ("transient", "tied", "strict", "skip", "overload", "report")}
 
 
 Carry = Callable[[Job], Mapping[str, Verdict]]
