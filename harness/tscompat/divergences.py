@@ -111,13 +111,17 @@ class Divergences:
             tables |= document
         return cls((each for name, table in tables.items() for each in Divergence.of(name, table)), version)
 
+    def expected(self, verdict_id: str) -> Divergence | None:
+        """The entry that speaks of this id; None if it is expected to pass."""
+        return next((entry for matcher, entry in self._applying if matcher.match(verdict_id)), None)
+
     def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
         """Say what a verdict means for the run."""
         if verdict.kind is Kind.NOT_RUN:
             return Judgement(Outcome.NOT_RUN)
-        for matcher, entry in self._applying:
-            if matcher.match(verdict_id):
-                return entry.judge(verdict)
+        entry = self.expected(verdict_id)
+        if entry:
+            return entry.judge(verdict)
         if verdict.kind is Kind.PASS:
             return Judgement(Outcome.PASSED)
         return Judgement(Outcome.FAILED, reason=f"unexpected: {verdict.kind}")

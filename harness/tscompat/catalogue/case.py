@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -33,6 +34,11 @@ class TensorSpec:
     """A buffer if true, else a parameter."""
     tied_to: str = ""
     """The name of an earlier tensor that is the same one; it has its bits."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its elements."""
+        return self.dtype.itemsize * math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +135,9 @@ class Case:
     scenario: Scenario | None = None
     """What is loaded into the module that has ``tensors``."""
     promise: Promise | None = None
-    full: bool = False
-    """Whether only a full run takes it: large, and told by a neighbour in all likelihood."""
+    run: Literal["default", "full", "large"] = "default"
+    """The run that takes it. A full one takes the default's too; what only it takes is told by a neighbour in all
+    likelihood."""
     tags: tuple[str, ...] = ()
 
     @property
@@ -142,6 +149,11 @@ class Case:
     def family(self) -> str:
         """The first part of the id."""
         return self.id.split("/", 1)[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its tensors' elements."""
+        return sum(spec.nbytes for spec in self.tensors)
 
     @property
     def source_layout(self) -> str:

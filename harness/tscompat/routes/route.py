@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tscompat.catalogue import Case, Scenario
-from tscompat.peer.process import PeerKeeper
+from tscompat.peer.process import CALL_SECONDS, PeerKeeper
 from tscompat.tensors import StateDict
 from tscompat.verdict import Verdict
 
 PYTHON_TO_DOTNET = "python-to-dotnet"
 DOTNET_TO_PYTHON = "dotnet-to-python"
+SLOWEST = 20e6
+"""Bytes a second that a large case may take at the least."""
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Job:
         case, model = self.case, self.case.model
         answer = self.peer.call(
             call,
+            CALL_SECONDS + case.nbytes / SLOWEST,
             road=self.route,
             envelope=str(self.envelope),
             artifact=str(self.artifact),
