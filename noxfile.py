@@ -37,8 +37,14 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def full(session: nox.Session) -> None:
-    """The matrix with its large cases: every architecture in every dtype; takes many minutes and gigabytes"""
+    """The matrix with every architecture in every dtype; takes many minutes and gigabytes"""
     run_matrix(session, "--full")
+
+
+@nox.session(venv_backend="none")
+def large(session: nox.Session) -> None:
+    """Tensors above 2 GiB and files above 4 GiB; needs 20 GiB of memory and 10 GiB of disk, takes minutes"""
+    run_matrix(session, "--large", "-n", "1")
 
 
 def run_matrix(session: nox.Session, *options: str) -> None:

@@ -184,6 +184,7 @@ def test_the_menu_has_one_default() -> None:
     assert menu == [
         ("*", "matrix"),
         ("-", "full"),
+        ("-", "large"),
         ("-", "tests"),
         ("-", "lint"),
         ("-", "types"),

@@ -122,6 +122,10 @@ class Divergences:
             tables |= document
         return cls((each for name, table in tables.items() for each in Divergence.of(name, table)), version, scripts)
 
+    def expected(self, verdict_id: str) -> list[Divergence]:
+        """The entries that speak of this id, a script's before TorchSharp's; none if it is expected to pass."""
+        return [entry for matcher, entry in self._applying if matcher.match(verdict_id)]
+
     def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
         """Say what a verdict means for the run.
 
@@ -129,7 +133,7 @@ class Divergences:
         """
         if verdict.kind is Kind.NOT_RUN:
             return Judgement(Outcome.NOT_RUN)
-        judgements = [entry.judge(verdict) for matcher, entry in self._applying if matcher.match(verdict_id)]
+        judgements = [entry.judge(verdict) for entry in self.expected(verdict_id)]
         if judgements:
             return min(judgements, key=lambda each: each.outcome is Outcome.FAILED)
         if verdict.kind is Kind.PASS:

@@ -92,6 +92,6 @@ def test_what_torchsharp_refuses_to_save_is_its_refusal(carry: Carry):
     assert (verdict.kind, "non-contiguous" in verdict.detail) == (Kind.REFUSED, True)
 
 
-def test_the_large_cases_of_a_full_run_are_left_out():
-    case = replace(load_catalogue()["role/both/f32"], full=True)
+def test_the_cases_of_a_full_run_are_left_out():
+    case = replace(load_catalogue()["role/both/f32"], run="full")
     assert ROUTES["exportsd"].checks(case, "python-to-dotnet") == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -33,6 +34,11 @@ class TensorSpec:
     """A buffer if true, else a parameter."""
     tied_to: str = ""
     """The name of an earlier tensor that is the same one; it has its bits."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its elements."""
+        return self.dtype.itemsize * math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,8 @@ class Scenario:
     """What the file has, in this order; a name may come twice."""
     transient: tuple[str, ...]
     """The module's buffers that are not part of its state dict."""
+    tied: Mapping[str, str]
+    """The module's parameters that are an earlier one under another name."""
     strict: bool
     skip: tuple[str, ...]
     overload: Literal["path", "stream", "one-way"]
@@ -86,6 +94,8 @@ class Scenario:
     """So many bytes are missing at the end of the file."""
     trailing: int
     """So many zero bytes follow the last entry."""
+    report: bool
+    """Whether TorchSharp is asked which entries it has loaded."""
 
 
 class Promise(NamedTuple):
@@ -125,8 +135,9 @@ class Case:
     scenario: Scenario | None = None
     """What is loaded into the module that has ``tensors``."""
     promise: Promise | None = None
-    full: bool = False
-    """Whether only a full run takes it: large, and told by a neighbour in all likelihood."""
+    run: Literal["default", "full", "large"] = "default"
+    """The run that takes it. A full one takes the default's too; what only it takes is told by a neighbour in all
+    likelihood."""
     tags: tuple[str, ...] = ()
 
     @property
@@ -138,6 +149,11 @@ class Case:
     def family(self) -> str:
         """The first part of the id."""
         return self.id.split("/", 1)[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its tensors' elements."""
+        return sum(spec.nbytes for spec in self.tensors)
 
     @property
     def source_layout(self) -> str:

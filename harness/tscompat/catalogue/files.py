@@ -85,7 +85,7 @@ def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None)
         why=row["why"],
         tensors=tuple(spec for tensor in row.get("tensors", ()) for spec in _tensors(tensor, dtype)),
         model=built,
-        full=dtype in row.get("full_dtypes", ()),
+        run="full" if dtype in row.get("full_dtypes", ()) else row.get("run", "default"),
         scenario=scenario(row, dtype) if "file" in row else None,
         promise=Promise(case_id.split("/")[1], row["observed"], row["otherwise"]) if "observed" in row else None,
         routes=tuple(row["routes"]),
@@ -105,5 +105,10 @@ def _tensors(row: Mapping[str, Any], dtype: str) -> Iterator[TensorSpec]:
     element = BY_NAME[row.get("dtype", dtype)]
     for number in range(row.get("repeat", 1)):
         yield TensorSpec(
-            name.replace("{}", str(number)), element, shape, row.get("fill", "random"), row.get("buffer", False)
+            name=name.replace("{}", str(number)),
+            dtype=element,
+            shape=shape,
+            fill=row.get("fill", "random"),
+            buffer=row.get("buffer", False),
+            tied_to=row.get("tied_to", ""),
         )

@@ -148,15 +148,18 @@ class Controller:
         shutil.rmtree(self.setting.run_folder, ignore_errors=True)
 
 
-def start(versions: Versions, scripts: Mapping[str, str], out: Path, workers: int) -> Controller:
-    """Load the scripts, build, try a peer. Raises pytest.UsageError with one sentence when the run cannot start."""
+def start(versions: Versions, run: str, scripts: Mapping[str, str], out: Path, workers: int) -> Controller:
+    """Load the scripts, build, try a peer. ``run`` says which cases; the files of a large one go to disk.
+
+    Raises pytest.UsageError with one sentence when the run cannot start.
+    """
     run_folder: Path | None = None
     try:
         load_catalogue()
         loaded = load_all(scripts)
         publish = ensure_built(versions, progress=lambda text: print(text, flush=True))
-        run_folder = make_run_folder()
-        return Controller(publish, run_folder, out, workers, again(versions, scripts), loaded)
+        run_folder = make_run_folder(Path(tempfile.gettempdir()) if run == "large" else fast_folder())
+        return Controller(publish, run_folder, out, workers, again(versions, run, scripts), loaded)
     except BaseException as error:
         if run_folder:
             shutil.rmtree(run_folder, ignore_errors=True)
@@ -165,19 +168,22 @@ def start(versions: Versions, scripts: Mapping[str, str], out: Path, workers: in
         raise
 
 
-def again(versions: Versions, scripts: Mapping[str, str]) -> str:
-    """The command that starts a run of these: as a person started this one, through nox or without."""
+def again(versions: Versions, run: str, scripts: Mapping[str, str]) -> str:
+    """The command that starts such a run of these: as a person started this one, through nox or without."""
     nox = Path(sys.prefix).parent.name == ".nox"
     paths = {name: subprocess.list2cmdline([path]) for name, path in scripts.items()}  # in quotes if need be
     options = {"torchsharp": versions.torchsharp, "libtorch": versions.libtorch, **paths}
     return " ".join(
-        ["nox --" if nox else "tscompat run", *(f"--{key} {value}" for key, value in options.items() if value)]
+        [
+            "nox --" if nox else "tscompat run",
+            *([] if run == "default" else [f"--{run}"]),
+            *(f"--{key} {value}" for key, value in options.items() if value),
+        ]
     )
 
 
-def make_run_folder() -> Path:
-    """One folder for all of a run's files, in memory where there is room for it; sweeps those of dead runs first."""
-    base = fast_folder()
+def make_run_folder(base: Path) -> Path:
+    """One folder for all of a run's files; sweeps those of dead runs first."""
     for old in base.glob(f"{_PREFIX}*"):
         pid = old.name.removeprefix(_PREFIX).split("-")[0]
         with suppress(OSError):

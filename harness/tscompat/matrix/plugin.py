@@ -27,6 +27,8 @@ from .scheduling import CaseScheduling
 from .setting import Setting
 from .workbench import Workbench
 
+RUNS = {"default": {"default"}, "full": {"default", "full"}, "large": {"large"}}
+"""What each run takes (``Case.run``)."""
 SETTING = pytest.StashKey[Setting]()
 
 
@@ -35,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tscompat")
     group.addoption("--tscompat-out", default="results", help="the output folder")
     group.addoption("--tscompat-route", action="append", default=[], help="only this route (may be given again)")
-    group.addoption("--tscompat-full", action="store_true", help="the large cases too")
+    group.addoption("--tscompat-run", choices=RUNS, default="default", help="which cases")
     group.addoption("--tscompat-torchsharp", default=None, help="another version of the package TorchSharp")
     group.addoption("--tscompat-libtorch", default=None, help="the version of libtorch that goes with it")
     group.addoption("--tscompat-device", action="append", default=[], help="only this device (may be given again)")
@@ -47,10 +49,8 @@ def selected_ids(config: pytest.Config) -> Iterator[VerdictId]:
     """The verdicts that the options leave."""
     routes: list[str] = config.option.tscompat_route
     devices: list[str] = config.option.tscompat_device
-    cases = load_catalogue()
-    for verdict_id in verdict_ids(
-        {name: case for name, case in cases.items() if config.option.tscompat_full or not case.full}
-    ):
+    runs = RUNS[config.option.tscompat_run]
+    for verdict_id in verdict_ids({name: case for name, case in load_catalogue().items() if case.run in runs}):
         if (not routes or verdict_id.route in routes) and (not devices or verdict_id.device in devices):
             yield verdict_id
 
@@ -66,8 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.option.collectonly:
         workers = getattr(config.option, "numprocesses", None) or 1
         versions = Versions(config.option.tscompat_torchsharp, config.option.tscompat_libtorch)
+        out = Path(config.option.tscompat_out).absolute()
         scripts = {name: path for name in upstream.FUNCTIONS if (path := config.getoption(f"tscompat_{name}"))}
-        controller = start(versions, scripts, Path(config.option.tscompat_out).absolute(), workers)
+        controller = start(versions, config.option.tscompat_run, scripts, out, workers)
         config.stash[SETTING] = controller.setting
         config.pluginmanager.register(controller)
         config.add_cleanup(controller.clean)

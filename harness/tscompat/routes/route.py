@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from tscompat.catalogue import Case, Scenario
-from tscompat.peer.process import PeerKeeper
+from tscompat.peer.process import CALL_SECONDS, PeerKeeper
 from tscompat.tensors import StateDict
 from tscompat.upstream import Script
 from tscompat.verdict import Verdict
 
 PYTHON_TO_DOTNET = "python-to-dotnet"
 DOTNET_TO_PYTHON = "dotnet-to-python"
+SLOWEST = 20e6
+"""Bytes a second that a large case may take at the least."""
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Job:
         case, model = self.case, self.case.model
         answer = self.peer.call(
             call,
+            CALL_SECONDS + case.nbytes / SLOWEST,
             road=self.route,
             envelope=str(self.envelope),
             artifact=str(self.artifact),
@@ -74,7 +77,7 @@ class Job:
 def _told(scenario: Scenario) -> dict[str, Any]:
     """What the peer has to know of a scenario; the file itself it gets as the artifact."""
     known = asdict(scenario)
-    return {key: known[key] for key in ("transient", "strict", "skip", "overload")}
+    return {key: known[key] for key in ("transient", "tied", "strict", "skip", "overload", "report")}
 
 
 Carry = Callable[[Job], Mapping[str, Verdict]]

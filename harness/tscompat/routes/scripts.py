@@ -72,8 +72,8 @@ def _refused(raised: ScriptRaised, job: Job) -> Verdict:
 
 
 def _checks(checks: tuple[str, ...], case: Case, direction: str) -> tuple[str, ...]:
-    """A large case of a full run tells nothing more about a script."""
-    return () if case.full or (case.model and case.model.only) else checks
+    """The cases of a full run tell nothing more about a script."""
+    return () if case.run != "default" or (case.model and case.model.only) else checks
 
 
 ROUTES = (

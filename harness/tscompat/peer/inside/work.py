@@ -122,11 +122,18 @@ class Work:
 
     def bag(self, *, poison: bool) -> Bag:
         """A module that has the envelope's entries and nothing else."""
+        return self.bag_of(self.entries, poison=poison)
+
+    def bag_of(self, entries: StateDict, *, poison: bool) -> Bag:
+        """A module that has these entries and nothing else."""
         says = self.description
         bag = self.dotnet.Bag()
         buffers = set(says.buffers)
-        numbered = list(enumerate(self.entries))
+        numbered = list(enumerate(entries))
         for number, (name, tensor) in reversed(numbered) if says.reverse else numbered:
+            if says.scenario and name in says.scenario["tied"]:
+                bag.Tie(name, says.scenario["tied"][name], says.nested)
+                continue
             made = self.tensor(tensor, poison=poison)
             if says.scenario and name in says.scenario["transient"]:
                 bag.AddTransient(name, made)
