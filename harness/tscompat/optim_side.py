@@ -67,8 +67,9 @@ def record_of(name: str, saved: Saved, parameters: Sequence[torch.Tensor] = ()) 
         options = _options(name, layout.options, group)
         groups.append(options)
         for number in group["params"]:
-            state = saved["state"].get(number) or _initial(name, options, parameters[number : number + 1])
-            states.append(_state(name, layout.state, state, f"parameter {number}"))
+            where = f"parameter {number}"
+            state = saved["state"].get(number) or _initial(name, options, parameters[number : number + 1], where)
+            states.append(_state(name, layout.state, state, where))
     return OptimizerRecord(name_in_dotnet(name), groups, states)
 
 
@@ -104,41 +105,38 @@ class Trainer:
         self._layout = LAYOUTS[layout]
         self._device = device
         self._name = training.optimizer
-        self._sizes = [group.parameters for group in training.groups]
+        self.sizes = [group.parameters for group in training.groups]
+        """How many parameters each group has."""
         self._parameters = {
-            name: self._tensor(name).requires_grad_() for name in map("parameter.{}".format, range(sum(self._sizes)))
+            name: self._tensor(name).requires_grad_() for name in map("parameter.{}".format, range(sum(self.sizes)))
         }
         waiting = iter(self._parameters.values())
         groups = [
             {**group.options, "params": [next(waiting) for _ in range(group.parameters)]} for group in training.groups
         ]
-        self._optimizer: torch.optim.Optimizer = getattr(torch.optim, self._name)(groups)
+        self.optimizer: torch.optim.Optimizer = getattr(torch.optim, self._name)(groups)
 
     def step(self, number: int) -> None:
         """One step with the gradients of this number. A parameter that has none is left alone."""
         for name, parameter in self._parameters.items():
             gradient = name.replace("parameter", f"gradient.{number}")
             parameter.grad = self._tensor(gradient) if gradient in self._given else None
-        self._optimizer.step()
+        self.optimizer.step()
 
     def parameters(self) -> StateDict:
         """Their present values, in memory of their own."""
         return export({name: parameter.detach().clone() for name, parameter in self._parameters.items()})
 
-    def state_dict(self) -> Saved:
-        """What the optimizer itself saves."""
-        return self._optimizer.state_dict()
-
     def record(self) -> OptimizerRecord:
-        """The same as TorchSharp's class holds it. Raises ValueError as ``record_of`` does."""
-        return record_of(self._name, self.state_dict(), list(self._parameters.values()))
+        """What the optimizer holds, as TorchSharp's class would. Raises ValueError as ``record_of`` does."""
+        return record_of(self._name, self.optimizer.state_dict(), list(self._parameters.values()))
 
-    def load(self, record: OptimizerRecord) -> None:
-        """Go on from where another one was, with the parameters as they were given."""
+    def load(self, saved: Saved) -> None:
+        """Go on from where another optimizer was, with the parameters as they were given."""
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 parameter.copy_(self._tensor(name))
-        self._optimizer.load_state_dict(saved_of(record, self._sizes))
+        self.optimizer.load_state_dict(saved)
 
     def _tensor(self, name: str) -> torch.Tensor:
         return self._layout(to_torch(self._given[name])).to(self._device)
@@ -195,7 +193,7 @@ def _state_in_torch(state: Mapping[str, Value]) -> dict[str, Any]:
     }
 
 
-def _initial(name: str, options: Mapping[str, float], parameter: Sequence[torch.Tensor]) -> dict[str, Any]:
+def _initial(name: str, options: Mapping[str, float], parameter: Sequence[torch.Tensor], where: str) -> dict[str, Any]:
     """The state of a parameter that was never stepped: the fields that Initialize of TorchSharp's State makes, as torch
     starts them, which keeps numbers in float32.
 
@@ -209,7 +207,7 @@ def _initial(name: str, options: Mapping[str, float], parameter: Sequence[torch.
             state[field] = float(np.float32(start))
         elif not absent:
             if not parameter:
-                raise ValueError("a parameter was never stepped, so what is saved does not tell its shape: give it")
+                raise ValueError(f"{where} was never stepped, so what is saved does not tell its shape: give it too")
             like = parameter[0]
             state[field] = torch.full_like(like, complex(start, start) if like.is_complex() else start)
     return state

@@ -17,7 +17,7 @@ from tscompat.bits import compare
 from tscompat.catalogue import Case, Training, load_bounds
 from tscompat.codec import OptimizerRecord, read_optimizer, read_state_dict, write_optimizer
 from tscompat.codec.optimizer import flat_options, flat_states
-from tscompat.optim_side import Trainer
+from tscompat.optim_side import Trainer, saved_of
 from tscompat.tensors import StateDict
 from tscompat.ulps import furthest
 from tscompat.verdict import Kind, Verdict
@@ -41,7 +41,7 @@ class Format:
 
 DAT = Format(
     write=lambda path, trainer: write_optimizer(path, trainer.record()),
-    read=lambda path, trainer: trainer.load(read_optimizer(path)),
+    read=lambda path, trainer: trainer.load(saved_of(read_optimizer(path), trainer.sizes)),
 )
 
 
@@ -63,6 +63,13 @@ class Exchange:
     def trainer(self, given: StateDict, device: str = "cpu") -> Trainer:
         """The case's optimizer in torch, over these parameters and gradients."""
         return Trainer(self.training, self.job.case.layout, given, device)
+
+    def trained(self, device: str) -> Trainer:
+        """The same in the middle of the training, about to be saved."""
+        trainer = self.trainer(self.job.entries, device)
+        for number in range(self.training.steps):
+            trainer.step(number)
+        return trainer
 
     def train(
         self,
@@ -116,17 +123,14 @@ class Exchange:
 def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     """torch in the middle of a training, its file loaded and saved again by TorchSharp; both go on."""
     exchange = Exchange(job)
-    training = exchange.training
-    trainer = exchange.trainer(job.entries, job.writer_device)
-    for number in range(training.steps):
-        trainer.step(number)
+    trainer = exchange.trained(job.writer_device)
     record = trainer.record()
     form.write(job.artifact, trainer)
     exchange.train(
         job.reader_device,
         _poisoned(record),
         [*trainer.parameters(), *exchange.gradients],
-        before=[0] if training.target == "used" else [],
+        before=[0] if exchange.training.target == "used" else [],
         load=job.artifact,
         save=exchange.again,
     )
@@ -143,16 +147,15 @@ def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
 def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
     """TorchSharp in the middle of a training, its file loaded into torch's optimizer; both go on."""
     exchange = Exchange(job)
-    training = exchange.training
     start = exchange.trainer(job.entries).record()
-    steps = range(training.steps)
+    steps = range(exchange.training.steps)
     exchange.train(job.writer_device, start, job.entries, before=steps, load=None, save=job.artifact)
     refused = exchange.refused("save")
     if refused:
         return dict.fromkeys(CHECKS, refused)
     held = read_optimizer(exchange.memory[0])
     trainer = exchange.trainer([*read_state_dict(exchange.parameters[0]), *exchange.gradients], job.reader_device)
-    if training.target == "used":
+    if exchange.training.target == "used":
         trainer.step(0)
     try:
         form.read(job.artifact, trainer)
