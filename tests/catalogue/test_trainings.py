@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tscompat.catalogue import load_bounds, load_catalogue, make
+from tscompat.catalogue import CatalogueError, load_bounds, load_catalogue, make
 from tscompat.dtypes import BY_NAME
+from tscompat.paths import data_folder
 
 CASES = {case_id: case for case_id, case in load_catalogue().items() if case.training}
+
+
+def test_a_case_without_steps_is_an_error_that_says_where(tmp_path: Path) -> None:
+    for name in ("training.schema.json", "dtypes.toml"):
+        shutil.copy(data_folder("cases") / name, tmp_path)
+    (tmp_path / "optim.toml").write_text(
+        'why = "w"\n[case.a]\ndtypes = ["f32"]\nroutes = ["optimizer"]\n'
+        'optimizer = "SGD"\nparameters = [{ shape = [2] }]\n'
+    )
+    with pytest.raises(CatalogueError, match=r"optim\.toml: case / a: says no steps"):
+        load_catalogue(tmp_path)
 
 
 def test_a_case_has_its_parameters_and_their_gradients_for_every_step_and_one_more() -> None:

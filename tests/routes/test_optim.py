@@ -30,8 +30,8 @@ class Changed:
     def __init__(self, keeper: PeerKeeper, change: Callable[[dict[str, Any]], object]) -> None:
         self.keeper, self.change = keeper, change
 
-    def call(self, name: str, **told: Any) -> dict[str, Any]:
-        answer = self.keeper.call(name, **told)
+    def call(self, name: str, *seconds: float, **told: Any) -> dict[str, Any]:
+        answer = self.keeper.call(name, *seconds, **told)
         self.change(told["training"])
         return answer
 
@@ -42,7 +42,7 @@ class Says:
     def __init__(self, errors: dict[str, list[str]]) -> None:
         self.errors = errors
 
-    def call(self, name: str, **told: Any) -> dict[str, Any]:
+    def call(self, name: str, *seconds: float, **told: Any) -> dict[str, Any]:
         return {"seconds": 0.0, "errors": self.errors}
 
 
