@@ -98,6 +98,28 @@ class Scenario:
     """Whether TorchSharp is asked which entries it has loaded."""
 
 
+class Group(NamedTuple):
+    """A parameter group of an optimizer."""
+
+    options: Mapping[str, Any]
+    """Under the names of torch.optim."""
+    parameters: int
+    """How many of the case's parameters, after those of the groups before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """An optimizer in the middle of its work. The case's tensors are ``parameter.N`` and ``gradient.STEP.N``."""
+
+    optimizer: str
+    """A class of torch.optim."""
+    groups: tuple[Group, ...]
+    steps: int
+    """How many are made before saving."""
+    target: Literal["fresh", "used", "scoped"]
+    """What is loaded into: new, or after a step of its own; or in a dispose scope that ends before the next step."""
+
+
 class Promise(NamedTuple):
     """Something that a person may rely on."""
 
@@ -134,6 +156,8 @@ class Case:
     """What both sides build; without one, the tensors are put into a module that has nothing else."""
     scenario: Scenario | None = None
     """What is loaded into the module that has ``tensors``."""
+    training: Training | None = None
+    """The optimizer over the parameters among ``tensors``."""
     promise: Promise | None = None
     run: Literal["default", "full", "large"] = "default"
     """The run that takes it. A full one takes the default's too; what only it takes is told by a neighbour in all

@@ -42,11 +42,18 @@ class Job:
 
     @property
     def inputs(self) -> Path:
-        """Where the inputs of a forward pass stand."""
+        """Where the inputs of a forward pass stand, or what a training is given."""
         return self.artifact.with_suffix(".inputs")
 
     def ask(
-        self, call: str, device: str, *, layout: str = "contiguous", reverse: bool = False, train: bool = False
+        self,
+        call: str,
+        device: str,
+        *,
+        layout: str = "contiguous",
+        reverse: bool = False,
+        train: bool = False,
+        training: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Have the peer do its part of this job. What .NET throws comes back as ``error``."""
         case, model = self.case, self.case.model
@@ -68,6 +75,7 @@ class Job:
             device=device,
             scale=case.quantizer.scale,
             zero_point=case.quantizer.zero_point,
+            training=training,
             identity=is_identity(case),
         )
         self.dotnet_seconds += answer["seconds"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from tscompat.bits import compare
@@ -19,6 +20,8 @@ from tscompat.tensors import Entry, StateDict, Tensor
 from .clr import Dotnet, DotnetError, Snapshot
 from .probes import PROBES, Unable
 from .roads import ROADS
+from .trainings import OVERLOADS
+from .trainings import train as run_training
 from .work import Description, Refusal, Work
 
 Answer = dict[str, Any]
@@ -121,6 +124,11 @@ def probe(work: Work) -> Answer:
             return {"unable": str(reason)}
 
 
+def train(work: Work) -> Answer:
+    """An optimizer over given parameters: its file, the step after it; what memory holds goes to files."""
+    return {"errors": run_training(work, partial(_snapshot, work))}
+
+
 @contextmanager
 def _snapshot(work: Work, held: Any, *disposed: Any) -> Generator[tuple[Snapshot, StateDict]]:
     """The state of a module, a tensor or some tensors as views of .NET's memory; ``disposed`` goes at the end."""
@@ -175,4 +183,5 @@ CALLS: dict[str, Callable[[Dotnet, dict[str, Any]], Answer]] = {
     "forward": _call(forward, ["forward"]),
     "attempt": _call(attempt, ["load"]),
     "probe": _call(probe, ["promise"]),
+    "train": _call(train, OVERLOADS),
 }

@@ -78,6 +78,12 @@ class Dotnet:
     IO: Any
     """``System.IO``."""
     Exception: Any
+    Torch: Any
+    """``TorchSharp.torch``."""
+    Optimizers: Any
+    """``TorchSharp.Modules``, where the optimizers' classes are."""
+    Array: Any
+    """``System.Array``: ``Array[type](list)``."""
 
     @contextmanager
     def errors(self) -> Generator[None]:
@@ -117,4 +123,7 @@ def load(publish: Path) -> Dotnet:
         Extensions=torchsharp.TensorExtensionMethods,
         IO=import_module("System.IO"),
         Exception=system.Exception,
+        Torch=torchsharp.torch,
+        Optimizers=import_module("TorchSharp.Modules"),
+        Array=system.Array,
     )

@@ -51,7 +51,7 @@ class Description:
     envelope: str
     artifact: str
     inputs: str
-    """A file with the inputs of a forward pass; empty without one."""
+    """A file with the inputs of a forward pass, or what a training is given; empty without one."""
     model: list[str] | None
     """Kind, description and dtype of a module to build natively; None for a bag of the envelope's tensors."""
     train: bool
@@ -68,6 +68,8 @@ class Description:
     device: str
     scale: float
     zero_point: int
+    training: dict[str, Any] | None
+    """What an optimizer is to do (trainings.Training)."""
     identity: bool
     """Whether the bits are the identity pattern, so that a mix-up can be named."""
 
