@@ -38,7 +38,7 @@ ROOMS["__init__"] = []
 """What each room may import of the others, from left to right."""
 
 GUESTS: dict[str, list[str]] = {
-    "torch": ["torch_side", "models", "optim_side"],
+    "torch": ["torch_side", "models", "optim_side", "routes"],
     "clr": ["peer"],
     "pythonnet": ["peer"],
 }

@@ -159,6 +159,8 @@ class Case:
     training: Training | None = None
     """The optimizer over the parameters among ``tensors``."""
     promise: Promise | None = None
+    full_routes: tuple[str, ...] = ()
+    """Those of its routes that only a full run takes."""
     run: Literal["default", "full", "large"] = "default"
     """The run that takes it. A full one takes the default's too; what only it takes is told by a neighbour in all
     likelihood."""

@@ -75,6 +75,8 @@ class Dotnet:
     """``TorchSharp.torch.Tensor`` with its static ``Load`` overloads."""
     Extensions: Any
     """``TorchSharp.TensorExtensionMethods`` with ``Save`` and ``Load``."""
+    PyBridge: Any
+    """``TorchSharp.PyBridge.PyBridgeModuleExtensions``."""
     IO: Any
     """``System.IO``."""
     Exception: Any
@@ -102,6 +104,7 @@ def load(publish: Path) -> Dotnet:
     bridge: Any = import_module("clr")
     bridge.AddReference("Peer")
     bridge.AddReference("TorchSharp")
+    bridge.AddReference("TorchSharp.PyBridge")
 
     system: Any = import_module("System")
     torchsharp: Any = import_module("TorchSharp")
@@ -121,6 +124,7 @@ def load(publish: Path) -> Dotnet:
         Fields=ours.Fields,
         Tensor=torchsharp.torch.Tensor,
         Extensions=torchsharp.TensorExtensionMethods,
+        PyBridge=import_module("TorchSharp.PyBridge").PyBridgeModuleExtensions,
         IO=import_module("System.IO"),
         Exception=system.Exception,
         Torch=torchsharp.torch,
