@@ -27,6 +27,7 @@ ROOMS: dict[str, list[str]] = {
     "peer": ["dtypes", "tensors", "paths", "codec", "bits", "verdict"],
 }
 ROOMS["routes"] = [*ROOMS]
+ROOMS["convert"] = [*ROOMS]
 ROOMS["results"] = ["documents", "verdict", "divergences"]
 ROOMS["matrix"] = [*ROOMS]
 ROOMS["cli"] = [*ROOMS]
@@ -35,7 +36,7 @@ ROOMS["__init__"] = []
 """What each room may import of the others, from left to right."""
 
 GUESTS: dict[str, list[str]] = {
-    "torch": ["torch_side", "models"],
+    "torch": ["torch_side", "models", "convert"],
     "clr": ["peer"],
     "pythonnet": ["peer"],
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tscompat.catalogue import Case, Scenario
-from tscompat.peer.process import PeerKeeper
+from tscompat.peer.process import CALL_SECONDS, PeerKeeper
 from tscompat.tensors import StateDict
 from tscompat.verdict import Verdict
 
@@ -41,12 +41,20 @@ class Job:
         return self.artifact.with_suffix(".inputs")
 
     def ask(
-        self, call: str, device: str, *, layout: str = "contiguous", reverse: bool = False, train: bool = False
+        self,
+        call: str,
+        device: str,
+        *,
+        layout: str = "contiguous",
+        reverse: bool = False,
+        train: bool = False,
+        seconds: float = CALL_SECONDS,
     ) -> dict[str, Any]:
         """Have the peer do its part of this job. What .NET throws comes back as ``error``."""
         case, model = self.case, self.case.model
         answer = self.peer.call(
             call,
+            seconds,
             road=self.route,
             envelope=str(self.envelope),
             artifact=str(self.artifact),
