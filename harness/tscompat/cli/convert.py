@@ -57,7 +57,8 @@ def convert(
         tell(f"could not convert: {error}")
         raise typer.Exit(2) from error
     seconds = time.monotonic() - start
-    typer.echo(f"{target}: {len(conversion.items)} tensors, {decimal(target.stat().st_size)} in {seconds:.1f} s")
+    tensors = f"{len(conversion.items)} tensor{'s' if len(conversion.items) > 1 else ''}"
+    typer.echo(f"{target}: {tensors}, {decimal(target.stat().st_size)} in {seconds:.1f} s")
     if target.suffix.lower() == DAT and not no_verify:
         with console.status("TorchSharp loads it"):
             verdict = verify(target, conversion.items, tell)

@@ -85,9 +85,9 @@ def _at(document: Keyed, key: str) -> object:
 
 
 def _there_is(document: Keyed, key: str = "") -> str:
-    found = [f"--key {path} ({len(each)} entries)" for path, each in _candidates(document, key) if path]
+    found = [f"--key {path} ({len(each)})" for path, each in _candidates(document, key) if path]
     if found:
-        return f"choose one: {_list(found)}"
+        return f"choose one (of so many entries): {_list(found)}"
     return f"the keys are {_list([f'{name!r} ({type(value).__name__})' for name, value in document.items()]) or 'none'}"
 
 

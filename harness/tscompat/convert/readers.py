@@ -148,12 +148,14 @@ def _read_shards(path: Path, key: str, tell: Tell) -> Contents:
         shards[shard].append(name)
     contents: Contents = []
     for shard, names in sorted(shards.items()):
-        found = read(path.with_name(shard), "", tell)
+        file = path.with_name(shard)
+        if not file.exists():
+            raise ConvertError(f"{path}: names {shard}, which is not beside it: get that file too")
+        found = read(file, "", tell)
         odd = sorted({each.name for each in found} ^ set(names))
         if odd:
-            raise ConvertError(
-                f"the index and {shard} do not agree on {len(odd)} names, {odd[0]!r} is one: get both anew"
-            )
+            count = f"{len(odd)} name{'s' if len(odd) > 1 else ''}"
+            raise ConvertError(f"{path}: {shard} and the index do not agree on {count} ({odd[0]!r}): get both anew")
         contents += found
     return contents
 

@@ -95,7 +95,13 @@ def _write_pickle(sink: Sink, items: Sequence[Item]) -> None:
     for number, item in enumerate(items):
         tie = number if item.tie is None else item.tie
         state[item.name] = tied.setdefault(tie, torch_item.tensor_of(item))
-    torch.save(state, sink)
+    try:
+        torch.save(state, sink)
+    except RuntimeError as error:
+        # Closing a file that was broken off (Ctrl-C, a full disk), torch's writer complains and hides why.
+        if error.__context__ is None:
+            raise
+        raise error.__context__ from None
 
 
 WRITERS: dict[str, Writer] = {
