@@ -12,12 +12,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from typing_extensions import Buffer
 
 from .item import ConvertError
 
 _STEP = 1 << 23
 """Bytes a system call, and between two signs of progress."""
+_PAGE = 4096
 _ROOM = 1 << 20
 """Free bytes to leave on the disk."""
 
@@ -31,13 +33,16 @@ class Sink(io.FileIO):
 
     def write(self, data: Buffer, /) -> int:
         """Write all of it, which a bare file does not promise."""
-        whole = memoryview(data).cast("B") if memoryview(data).nbytes else memoryview(b"")
+        whole = np.frombuffer(data, np.uint8)
         start = 0
-        while start < len(whole):
-            written = super().write(whole[start : start + _STEP])
+        while start < whole.size:
+            piece = whole[start : start + _STEP]
+            # Mapped pages are fetched before the system call: met in it, they make the kernel write in small pieces.
+            piece[::_PAGE].max()
+            written = super().write(piece)
             start += written
             self._advance(written)
-        return len(whole)
+        return whole.size
 
 
 def check(path: Path, source: Path, *, force: bool) -> None:
