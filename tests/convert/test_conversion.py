@@ -15,7 +15,6 @@ from samples import ALL, READ, convert, random_entry, to_torch
 from tscompat.bits import compare
 from tscompat.codec import read_state_dict, write_state_dict
 from tscompat.convert import ConvertError, prepare
-from tscompat.convert import conversion as module
 from tscompat.dtypes import BY_NAME, FOREIGN, DType
 from tscompat.tensors import Entry, StateDict, tensor_of
 
@@ -77,7 +76,7 @@ def test_order_is_kept_where_the_elements_are_of_one_size(target: str, tmp_path:
     entries = [random_entry(name, F32) for name in "badc"]
     torch.save(to_torch(entries), tmp_path / "a.pth")
     convert(tmp_path / "a.pth", tmp_path / f"b{target}")
-    assert {name for name, _ in READ[target](tmp_path / f"b{target}")} == set("badc")
+    assert "".join(name for name, _ in READ[target](tmp_path / f"b{target}")) == "badc"
 
 
 @pytest.mark.parametrize(
@@ -116,8 +115,8 @@ def test_a_name_that_means_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_skipped_is_not_refused(tmp_path: Path) -> None:
-    torch.save({"w": torch.ones(1), "epoch": 3, "s.a": torch.eye(2).to_sparse()}, tmp_path / "a.pth")
-    convert(tmp_path / "a.pth", tmp_path / "b.dat", skip=["epoch", "s.*"])
+    torch.save({"w": torch.ones(1), "epoch": 3, "s.a": torch.eye(2).to_sparse(), "l[0]": 1}, tmp_path / "a.pth")
+    convert(tmp_path / "a.pth", tmp_path / "b.dat", skip=["epoch", "s.*", "l[0]"])
     assert [name for name, _ in read_state_dict(tmp_path / "b.dat")] == ["w"]
 
 
@@ -167,13 +166,6 @@ def test_views_are_resolved(tmp_path: Path) -> None:
     convert(tmp_path / "b.dat", tmp_path / "c.pth")
     found = torch.load(tmp_path / "c.pth", weights_only=True)
     assert all(torch.equal(found[name], view) for name, view in views.items())
-
-
-def test_a_tensor_that_torchsharp_cannot_load_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TORCHSHARP_MOST_ELEMENTS", 3)
-    torch.save({"w": torch.ones(4), "v": torch.ones(3)}, tmp_path / "a.pth")
-    (said,) = convert(tmp_path / "a.pth", tmp_path / "b.dat")
-    assert said.startswith("warning: w has more than 2^31-1 elements")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,15 @@ def test_all_bytes_are_told(target: str, source: Path, tmp_path: Path) -> None:
     assert sum(told) == (tmp_path / target).stat().st_size
 
 
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_size_is_known_before(target: str, tmp_path: Path) -> None:
+    shared = torch.ones(10_000)
+    torch.save({f"tied{number}": shared for number in range(9)}, tmp_path / "a.pth")
+    conversion = prepare(tmp_path / "a.pth", tmp_path / target, tell=print)
+    conversion.carry_out(lambda written: None)
+    assert 0.5 < (tmp_path / target).stat().st_size / conversion.size <= 1
+
+
 def test_what_is_there_is_not_replaced(source: Path, tmp_path: Path) -> None:
     (tmp_path / "b.dat").write_text("mine")
     with pytest.raises(ConvertError, match="is there already: give another name, or --force"):

@@ -10,6 +10,8 @@ import safetensors.torch
 import torch
 from samples import convert
 
+from tscompat.convert import ConvertError, writers
+
 STATE = {
     "u8": torch.arange(3, dtype=torch.uint8),
     "f64": torch.ones(2, dtype=torch.float64),
@@ -48,6 +50,15 @@ def test_safetensors_are_aligned(source: Path, tmp_path: Path) -> None:
 def test_safetensors_say_that_they_are_of_torch(source: Path, tmp_path: Path) -> None:
     convert(source, tmp_path / "b.safetensors")
     assert header(tmp_path / "b.safetensors")[1]["__metadata__"] == {"format": "pt"}
+
+
+def test_more_names_than_safetensors_has_room_for(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "MOST_HEADER", 100)
+    with pytest.raises(ConvertError, match=r"the names take \d+ bytes, safetensors has room for 100"):
+        convert(source, tmp_path / "b.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
 
 
 def test_a_pickle_holds_no_more_than_the_tensors(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from .item import Contents, ConvertError, Item, Tell, Unfit
 from .readers import read
 from .writers import WRITERS, Writer
 
-TORCHSHARP_MOST_ELEMENTS = 2**31 - 1
 _SHOWN = 10
+_BESIDE_A_NAME = 512
+"""Bytes of headers for a tensor; torch's zip files take the most."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,10 @@ class Conversion:
     @property
     def size(self) -> int:
         """About how many bytes will be written: the elements, and a little for each name."""
-        return sum(item.nbytes + len(item.name) + 256 for item in self.items)
+        names = sum(len(item.name) + _BESIDE_A_NAME for item in self.items)
+        tied = _writer(self.target).keeps_ties
+        distinct = {item.tie if tied and item.tie else number: item for number, item in enumerate(self.items)}
+        return names + sum(item.nbytes for item in distinct.values())
 
     def carry_out(self, advance: Callable[[int], object]) -> None:
         """Write the target, which appears whole or not at all; ``advance`` is told bytes as they are written.
@@ -64,8 +68,6 @@ def prepare(
         raise ConvertError(f"{source}: there are no tensors left to convert")
     if not writer.keeps_ties:
         _tell_ties(items, tell)
-    if target.suffix.lower() == ".dat":
-        _tell_large(items, tell)
     return Conversion(target, items, force)
 
 
@@ -78,7 +80,7 @@ def _writer(target: Path) -> Writer:
 
 def _without(contents: Contents, skip: Iterable[str]) -> Contents:
     for pattern in skip:
-        kept = [each for each in contents if not fnmatchcase(each.name, pattern)]
+        kept = [each for each in contents if each.name != pattern and not fnmatchcase(each.name, pattern)]
         if len(kept) == len(contents):
             raise ConvertError(f"--skip {pattern}: no tensor has such a name")
         contents = kept
@@ -115,9 +117,3 @@ def _tell_ties(items: Sequence[Item], tell: Tell) -> None:
     for names in tied.values():
         if len(names) > 1:
             tell(f"tied: {', '.join(names)} are one tensor, and each gets its own copy")
-
-
-def _tell_large(items: Sequence[Item], tell: Tell) -> None:
-    for item in items:
-        if item.nbytes // item.dtype.itemsize > TORCHSHARP_MOST_ELEMENTS:
-            tell(f"warning: {item.name} has more than 2^31-1 elements, which TorchSharp 0.107.0 cannot load")

@@ -15,7 +15,7 @@ from tscompat.codec import encode_state_dict
 from tscompat.dtypes import NO_CODE
 
 from . import torch_item
-from .item import Item, Lazily
+from .item import ConvertError, Item, Lazily
 from .output import Sink
 
 _SAFETENSORS = {
@@ -26,6 +26,8 @@ _SAFETENSORS = {
 }
 """The names of torch's dtypes in safetensors (``_TYPES`` in its torch.py)."""
 _METADATA = "__metadata__"
+MOST_HEADER = 100_000_000
+"""Bytes of the header that the library reads (``MAX_HEADER_SIZE`` in its tensor.rs)."""
 
 
 class Writer(NamedTuple):
@@ -79,6 +81,8 @@ def _write_safetensors(sink: Sink, items: Sequence[Item]) -> None:
         }
     encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
+    if len(encoded) > MOST_HEADER:
+        raise ConvertError(f"{sink.name}: the names take {len(encoded)} bytes, safetensors has room for {MOST_HEADER}")
     sink.write(struct.pack("<Q", len(encoded)) + encoded)
     for item in placed:
         sink.write(np.frombuffer(item.read(), np.uint8))

@@ -54,7 +54,7 @@ class Job:
         case, model = self.case, self.case.model
         answer = self.peer.call(
             call,
-            seconds,
+            seconds=seconds,
             road=self.route,
             envelope=str(self.envelope),
             artifact=str(self.artifact),
