@@ -96,7 +96,7 @@ def test_a_full_disk_is_noticed_before(source: Path, tmp_path: Path, monkeypatch
     usage = namedtuple("usage", "free")
     conversion = prepare(source, tmp_path / "b.dat", tell=print)
     monkeypatch.setattr(output.shutil, "disk_usage", lambda folder: usage(2000))
-    with pytest.raises(ConvertError, match=r"takes 0.00 GB, and 0.00 GB are free: free some disk space"):
+    with pytest.raises(ConvertError, match=r"takes 4.5 kB, and 2.0 kB are free: free some disk space"):
         conversion.carry_out(lambda written: None)
 
 

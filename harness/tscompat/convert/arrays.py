@@ -59,4 +59,4 @@ def _member(archive: zipfile.ZipFile, path: Path, member: str) -> Item | Unfit:
             raise ConvertError(f"{path}: the array {member} is damaged: {error}") from error
         return np.ascontiguousarray(array, dtype.newbyteorder("<"))
 
-    return Item(name, known, shape, read)
+    return Item(name, known, shape, read, copies=True)

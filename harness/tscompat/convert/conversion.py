@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import output
+from . import output, spool
 from .item import Contents, ConvertError, Item, Tell, Unfit
 from .readers import read
 from .writers import WRITERS, Writer
@@ -30,16 +30,21 @@ class Conversion:
     def size(self) -> int:
         """About how many bytes will be written: the elements, and a little for each name."""
         names = sum(len(item.name) + _BESIDE_A_NAME for item in self.items)
-        tied = _writer(self.target).keeps_ties
+        tied = _writer(self.target).by_torch
         distinct = {item.tie if tied and item.tie else number: item for number, item in enumerate(self.items)}
         return names + sum(item.nbytes for item in distinct.values())
+
+    @property
+    def room(self) -> int:
+        """How many bytes must be free to write it."""
+        return self.size + (spool.room(self.items) if _writer(self.target).by_torch else 0)
 
     def carry_out(self, advance: Callable[[int], object]) -> None:
         """Write the target, which appears whole or not at all; ``advance`` is told bytes as they are written.
 
         Raises ConvertError when there is no room for it, and OSError.
         """
-        with output.beside(self.target, self.size, advance, force=self.force) as sink:
+        with output.beside(self.target, self.room, advance, force=self.force) as sink:
             _writer(self.target).write(sink, self.items)
 
 
@@ -66,7 +71,7 @@ def prepare(
         )
     if not items:
         raise ConvertError(f"{source}: there are no tensors left to convert")
-    if not writer.keeps_ties:
+    if not writer.by_torch:
         _tell_ties(items, tell)
     return Conversion(target, items, force)
 

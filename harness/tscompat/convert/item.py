@@ -23,7 +23,9 @@ class Item(NamedTuple):
     dtype: DType
     shape: tuple[int, ...]
     read: Callable[[], Buffer]
-    """Gives the elements as ``Tensor.data`` has them: a view of the mapped file, or a copy that nobody keeps."""
+    """Gives the elements as ``Tensor.data`` has them."""
+    copies: bool
+    """Whether that is a copy, made when it is asked for; else it is a view of the mapped file."""
     quantizer: Quantizer = PLAIN
     tie: Hashable = None
     """The same for all names of one tensor; None where it is not known."""

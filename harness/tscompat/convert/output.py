@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from rich.filesize import decimal
 from typing_extensions import Buffer
 
 from .item import ConvertError
@@ -20,7 +21,7 @@ from .item import ConvertError
 _STEP = 1 << 23
 """Bytes a system call, and between two signs of progress."""
 _PAGE = 4096
-_ROOM = 1 << 20
+_LEFT = 1 << 20
 """Free bytes to leave on the disk."""
 
 
@@ -57,14 +58,14 @@ def check(path: Path, source: Path, *, force: bool) -> None:
 
 
 @contextmanager
-def beside(path: Path, size: int, advance: Callable[[int], object], *, force: bool) -> Generator[Sink]:
-    """A file to write about ``size`` bytes to, which takes the place of ``path`` at the end.
+def beside(path: Path, room: int, advance: Callable[[int], object], *, force: bool) -> Generator[Sink]:
+    """A file to write to, with ``room`` bytes free for it, which takes the place of ``path`` at the end.
 
     Raises ConvertError when the disk has no room for it, or when ``path`` is there by now and not to be replaced.
     """
     free = shutil.disk_usage(path.parent).free
-    if free < size + _ROOM:
-        raise ConvertError(f"{path}: takes {size / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free: free some disk space")
+    if free < room + _LEFT:
+        raise ConvertError(f"{path}: takes {decimal(room)}, and {decimal(free)} are free: free some disk space")
     path = path.resolve()  # a link stays one
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:

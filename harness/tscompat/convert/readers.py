@@ -132,7 +132,7 @@ def _read_safetensors(path: Path, key: str, tell: Tell) -> Contents:
 
 def _read_dat(path: Path, key: str, tell: Tell) -> Contents:
     def item(name: str, tensor: Any) -> Item:
-        return Item(name, tensor.dtype, tensor.shape, lambda: tensor.data)
+        return Item(name, tensor.dtype, tensor.shape, lambda: tensor.data, copies=False)
 
     return [item(name, tensor) for name, tensor in read_state_dict(path)]
 

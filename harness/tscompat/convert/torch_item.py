@@ -39,7 +39,8 @@ def item(name: object, value: object) -> Item | Unfit:
         quantizer = Quantizer(tensor.q_scale(), tensor.q_zero_point())
     where = (tensor.data_ptr(), tensor.stride(), tensor.is_conj(), tensor.is_neg())
     tie = (dtype.name, tuple(tensor.shape), where) if tensor.numel() else None
-    return Item(name, dtype, tuple(tensor.shape), lambda: torch_side.from_torch(tensor).data, quantizer, tie)
+    copies = not tensor.is_contiguous() or tensor.is_conj() or tensor.is_neg()
+    return Item(name, dtype, tuple(tensor.shape), lambda: torch_side.from_torch(tensor).data, copies, quantizer, tie)
 
 
 def tensor_of(item: Item) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from tscompat.dtypes import NO_CODE
 from . import torch_item
 from .item import ConvertError, Item, Lazily
 from .output import Sink
+from .spool import spooled
 
 _SAFETENSORS = {
     **{"bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "float16": "F16"},
@@ -35,8 +37,8 @@ class Writer(NamedTuple):
 
     unfit: Callable[[Item], str]
     """Why the format cannot hold a tensor; empty if it can."""
-    keeps_ties: bool
-    """Whether names of one tensor stay names of one."""
+    by_torch: bool
+    """Whether torch.save writes it: names of one tensor stay names of one, and all tensors are wanted at once."""
     write: Callable[[Sink, Sequence[Item]], None]
 
 
@@ -93,12 +95,13 @@ def _fits(item: Item) -> str:
 
 
 def _write_pickle(sink: Sink, items: Sequence[Item]) -> None:
-    """torch.save wants all tensors at once: what is not mapped is in memory until the end."""
     tied: dict[Hashable, torch.Tensor] = {}
     state: dict[str, torch.Tensor] = {}
-    for number, item in enumerate(items):
+    for number, item in enumerate(spooled(items, Path(sink.name).parent)):
         tie = number if item.tie is None else item.tie
-        state[item.name] = tied.setdefault(tie, torch_item.tensor_of(item))
+        if tie not in tied:
+            tied[tie] = torch_item.tensor_of(item)
+        state[item.name] = tied[tie]
     try:
         torch.save(state, sink)
     except RuntimeError as error:
@@ -109,7 +112,7 @@ def _write_pickle(sink: Sink, items: Sequence[Item]) -> None:
 
 
 WRITERS: dict[str, Writer] = {
-    ".dat": Writer(_unfit_for_dat, keeps_ties=False, write=_write_dat),
-    ".safetensors": Writer(_unfit_for_safetensors, keeps_ties=False, write=_write_safetensors),
-    ".pth": Writer(_fits, keeps_ties=True, write=_write_pickle),
+    ".dat": Writer(_unfit_for_dat, by_torch=False, write=_write_dat),
+    ".safetensors": Writer(_unfit_for_safetensors, by_torch=False, write=_write_safetensors),
+    ".pth": Writer(_fits, by_torch=True, write=_write_pickle),
 }
