@@ -37,8 +37,10 @@ def convert(
 ) -> None:
     """Convert a model's tensors to another file format, bit for bit.
 
-    Pickles are read with weights_only: no code in them is run. What OUT cannot hold is refused by name before a byte is
-    written. OUT appears whole or not at all. A .dat is loaded by the real TorchSharp and compared, where there is .NET.
+    What OUT cannot hold is refused by name before a byte is written.
+    OUT appears whole or not at all, and what is there already is not replaced.
+    Pickles are read with weights_only: no code in them is run.
+    A .dat is loaded by the real TorchSharp and compared, where there is .NET.
 
     Exit codes: 0 done, 1 TorchSharp loads something else, 2 could not convert, 130 interrupted.
     """
