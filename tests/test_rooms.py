@@ -30,6 +30,7 @@ ROOMS: dict[str, list[str]] = {
     "peer": ["dtypes", "tensors", "paths", "codec", "bits", "verdict"],
 }
 ROOMS["routes"] = [*ROOMS]
+ROOMS["convert"] = [*ROOMS]
 ROOMS["results"] = ["documents", "verdict", "divergences"]
 ROOMS["matrix"] = [*ROOMS]
 ROOMS["cli"] = [*ROOMS]
@@ -38,7 +39,7 @@ ROOMS["__init__"] = []
 """What each room may import of the others, from left to right."""
 
 GUESTS: dict[str, list[str]] = {
-    "torch": ["torch_side", "models", "optim_side", "routes"],
+    "torch": ["torch_side", "models", "optim_side", "routes", "convert"],
     "clr": ["peer"],
     "pythonnet": ["peer"],
 }
