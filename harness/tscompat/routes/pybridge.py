@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import safetensors
-import safetensors.torch
 import torch
+from safetensors import torch as safetensors_torch
 
 from tscompat import torch_side
 from tscompat.catalogue import Case
@@ -25,6 +26,8 @@ from tscompat.verdict import Kind, Verdict
 from . import judging
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
 
+LIBRARY: Any = safetensors_torch
+"""safetensors' functions for torch, whose types are not complete."""
 State = Mapping[str, torch.Tensor]
 UNREADABLE = (RuntimeError, ValueError, TypeError, KeyError, pickle.UnpicklingError, safetensors.SafetensorError)
 """What torch and safetensors raise for what they cannot write or read."""
@@ -46,7 +49,7 @@ def write_pickle(state: State, path: Path, legacy: bool = False) -> None:
 
 def write_safetensors(state: State, path: Path) -> None:
     """``save_file`` of safetensors, with the metadata that the transformers library writes."""
-    safetensors.torch.save_file(dict(state), path, metadata={"format": "pt"})
+    LIBRARY.save_file(dict(state), path, metadata={"format": "pt"})
 
 
 def write_shards(write: Callable[[State, Path], None], name: str, state: State, folder: Path) -> None:
@@ -72,7 +75,7 @@ FORMATS: Mapping[str, tuple[Format, str]] = {
     ),
     "pybridge-legacy": (Format(partial(write_pickle, legacy=True)), "torch.save as before torch 1.6, and load_py"),
     "pybridge-safetensors": (
-        Format(write_safetensors, safetensors.torch.load_file),
+        Format(write_safetensors, LIBRARY.load_file),
         "safetensors and load_safetensors; save_safetensors and safetensors",
     ),
     "pybridge-pickle-shards": (
