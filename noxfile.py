@@ -44,7 +44,7 @@ def full(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def large(session: nox.Session) -> None:
     """Tensors above 2 GiB and files above 4 GiB; needs 20 GiB of memory and 10 GiB of disk, takes minutes"""
-    run_matrix(session, "--large", "-n", "1")
+    run_matrix(session, "--large")
 
 
 def run_matrix(session: nox.Session, *options: str) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from tscompat.catalogue import load_catalogue
 from tscompat.divergences import Divergences, Judgement, Outcome
+from tscompat.matrix.workbench import why_not
 from tscompat.results.record import Record
 from tscompat.results.roads import roads
 from tscompat.routes import verdict_ids
+from tscompat.upstream import FUNCTIONS
 from tscompat.verdict import Kind, Verdict
 
 TOP = Path(__file__).parents[1]
@@ -25,7 +27,7 @@ def expected(version: str) -> Iterator[Record]:
         entry = next(iter(divergences.expected(str(verdict_id))), None)
         verdict = Verdict(entry.kind) if entry else Verdict(Kind.PASS)
         judgement = Judgement(Outcome.DIVERGENCE, entry.name, entry.cause) if entry else Judgement(Outcome.PASSED)
-        if "cuda" in verdict_id.device or (case.model and case.model.only):
+        if why_not(verdict_id, case, FUNCTIONS):
             verdict, judgement = Verdict(Kind.NOT_RUN), Judgement(Outcome.NOT_RUN)
         yield Record(verdict_id, case.dtype, verdict, judgement, 0.0)
 

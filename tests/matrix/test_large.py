@@ -32,8 +32,8 @@ def test_a_large_run_takes_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("memory", "disk", "reason"),
     [
-        (8 << 30, 1 << 40, "needs 8 GiB of memory"),
-        (1 << 40, 4 << 30, "needs 4 GiB in the temporary folder"),
+        (7 << 30, 1 << 40, "needs 8.0 GiB of memory, 7.0 are free"),
+        (1 << 40, 4 << 30, "needs 4.0 GiB in the temporary folder, 4.0 are free"),
         (1 << 40, 1 << 40, None),
     ],
 )

@@ -48,7 +48,7 @@ def row(lines: Sequence[str], road: str) -> list[str]:
         ((PASSED, Judgement(Outcome.FAILED)), "part"),
         ((KNOWN,), "no"),
         ((NOT_RUN,), "not run"),
-        ((NOT_RUN, PASSED), "yes"),
+        ((NOT_RUN, PASSED), "yes, where run"),
     ],
 )
 def test_a_cell_sums_up_its_records(

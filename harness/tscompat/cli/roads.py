@@ -1,4 +1,4 @@
-"""``tscompat roads``: the page that says which road carries what. May import results."""
+"""``tscompat roads``: the page that says which road carries what. May import divergences, results."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tscompat.divergences import Outcome
 from tscompat.results.file import ResultsError, load_results
 from tscompat.results.roads import roads
 
@@ -21,6 +22,10 @@ def roads_(
         for path, result in zip(results, read, strict=True):
             if not result.complete:
                 raise ResultsError(f"{path}: the run did not come to its end; run it again")
+            if any(record.judgement.outcome is Outcome.FAILED for record in result.records):
+                raise ResultsError(f"{path}: something failed; declare it or mend it first")
+            if result.environment["torchsharp"] != read[0].environment["torchsharp"]:
+                raise ResultsError(f"{path}: another TorchSharp than in {results[0]}; make a page for each")
         out.write_text(
             roads(read[0].environment, [record for result in read for record in result.records]),
             encoding="utf-8",

@@ -50,6 +50,10 @@ def run(
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run, 130 interrupted.
     """
+    if full and large:
+        raise typer.BadParameter("the large cases are a run of their own: leave --full out", param_hint="--large")
+    if large and workers == "auto":
+        workers = "1"  # each worker would take what another has looked at
     matrix = Path(__file__).parent.parent / "matrix"
     things = {"torchsharp": torchsharp, "libtorch": libtorch, "exportsd": exportsd, "importsd": importsd}
     arguments = [

@@ -197,12 +197,14 @@ class Workbench:
         assert self._bench is not None
         folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
         (self._out / folder).mkdir(parents=True, exist_ok=True)
-        (self._out / folder / "again.txt").write_text(again + "\n", encoding="utf-8")
-        kept: list[str] = []
+        told, kept = [again], list[str]()
         for name, file in (("expected.dat", self._bench.envelope), ("actual.dat", carried.artifact)):
-            if file.is_file() and file.stat().st_size <= MOST_KEPT:
+            if file.is_file() and file.stat().st_size > MOST_KEPT:
+                told.append(f"{name} is not kept: it has {file.stat().st_size} bytes")
+            elif file.is_file():
                 shutil.copyfile(file, self._out / folder / name)
                 kept.append((folder / name).as_posix())
+        (self._out / folder / "again.txt").write_text("\n".join(told) + "\n", encoding="utf-8")
         if carried.log:
             (self._out / folder / "peer.log").write_text(carried.log, encoding="utf-8")
             kept.append((folder / "peer.log").as_posix())
@@ -246,5 +248,5 @@ def too_large(case: Case, folder: Path) -> str | None:
         (disk, shutil.disk_usage(folder).free, "in the temporary folder"),
     ):
         if there < need:
-            return f"needs {need / 2**30:.0f} GiB {what}"
+            return f"needs {need / 2**30:.1f} GiB {what}, {there / 2**30:.1f} are free"
     return None

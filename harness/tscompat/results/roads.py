@@ -40,7 +40,7 @@ NEEDS = (
     Need("quantized", "quantized tensors with their scale and zero point", "quantized/*"),
     Need("layers", "the layers of torch.nn", "layer/*"),
     Need("models", "architectures: ResNet, GPT, U-Net, ...", "arch/*"),
-    Need("tied", "two names of one parameter", "arch/gpt/*"),
+    Need("tied", "two names of one tensor", "tied/*"),
     Need("nested", "modules in modules", "generated/*"),
     Need("large", "a tensor above 2 GiB, a file above 4 GiB", "large/*"),
     Need("optimizers", "the state of an optimizer", "optim/*"),
@@ -99,12 +99,11 @@ def _whole(names: Iterable[str], column: int, rows: Sequence[Sequence[str]]) -> 
 
 
 def _word(outcomes: set[Outcome]) -> str:
-    tried = outcomes - {Outcome.NOT_RUN}
-    if not tried:
+    if outcomes <= {Outcome.NOT_RUN}:
         return "not run" if outcomes else "–"
-    if tried == {Outcome.PASSED}:
-        return YES
-    return "part" if Outcome.PASSED in tried else "no"
+    if outcomes <= {Outcome.PASSED, Outcome.NOT_RUN}:
+        return YES if Outcome.NOT_RUN not in outcomes else "yes, where run"
+    return "part" if Outcome.PASSED in outcomes else "no"
 
 
 def _faults(records: Iterable[Record]) -> dict[str, str]:

@@ -81,8 +81,9 @@ def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
                 # torch's copy_ casts and broadcasts: what is unlike must not get that far.
                 "bits": _load(job, entries) if unlike is judging.PASS else unlike,
                 "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
+                "quantizer": judging.quantizer(None, job),  # the format has no place for it
             }
-    return dict.fromkeys(("bytes", "bits", "order"), failed)
+    return dict.fromkeys(("bytes", "bits", "order", "quantizer"), failed)
 
 
 def _load(job: Job, entries: StateDict) -> Verdict:
@@ -98,8 +99,7 @@ def _load(job: Job, entries: StateDict) -> Verdict:
 def _checks(form: Format, case: Case, direction: str) -> tuple[str, ...]:
     if case.model and case.model.only:
         return ()
-    quantizer = "quantizer" in case.tags and direction == PYTHON_TO_DOTNET
-    return (*form.checks[direction], *(("quantizer",) if quantizer else ()))
+    return (*form.checks[direction], *(("quantizer",) if "quantizer" in case.tags else ()))
 
 
 ROUTES = tuple(

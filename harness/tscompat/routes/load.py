@@ -93,19 +93,25 @@ def report(case: Case, told: Mapping[str, bool]) -> Verdict:
     """Whether TorchSharp's ``loadedParameters`` says of each entry of the file whether it was loaded."""
     assert case.scenario is not None
     here = {spec.name for spec in case.tensors} - {*case.scenario.skip}
+    due = {spec.name: spec.name in here for spec in case.scenario.file}
     wrong = [
-        f"{spec.name!r} was {'loaded' if spec.name in here else 'not loaded'}, the report says {told.get(spec.name)}"
-        for spec in case.scenario.file
-        if told.get(spec.name) != (spec.name in here)
+        f"{name!r} was {_DONE[due.get(name)]}, the report says {told.get(name)}"
+        for name in {**due, **told}
+        if told.get(name) != due.get(name)
     ]
     return Verdict(Kind.NAMES, "; ".join(wrong)) if wrong else judging.PASS
 
 
+_DONE = {True: "loaded", False: "not loaded", None: "not in the file"}
+
+
 def _checks(case: Case, direction: str) -> tuple[str, ...]:
-    assert case.scenario is not None
-    stream = ("stream",) if case.scenario.overload != "path" else ()
-    report = ("report",) if case.scenario.report else ()
-    return ("outcome", "state", *stream, *report)
+    scenario = case.scenario
+    assert scenario is not None
+    streams = scenario.overload != "path"
+    # A report has one place for each name; what comes twice is refused.
+    reports = scenario.report and len({spec.name for spec in scenario.file}) == len(scenario.file)
+    return ("outcome", "state", *(("stream",) if streams else ()), *(("report",) if reports else ()))
 
 
 ROUTES = (

@@ -1,44 +1,37 @@
 """What the documentation says, and what a person takes for granted, tried on the real TorchSharp.
 
-May import models, torch_side.
+May import codec, models. Where a promise is about PyTorch too, PyTorch is asked as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from tscompat import codec, torch_side
+from tscompat import codec
 from tscompat.catalogue import Case
-from tscompat.models import loading
+from tscompat.models import promises
 from tscompat.verdict import Kind, Verdict
 
 from . import judging
 from .route import PYTHON_TO_DOTNET, Job, Route
 
 
-def python_state_dict(job: Job) -> None:
-    """``model.to("cpu").state_dict()`` of a model on the job's device, in the artifact."""
-    module = loading.bag(job.case, job.entries).to(job.writer_device)
-    codec.write_state_dict(job.artifact, torch_side.export(module.to("cpu").state_dict()))
-
-
-BEFORE: Mapping[str, Callable[[Job], None]] = {"python-state-dict-from-the-cpu": python_state_dict}
-"""What Python does before the peer tries a promise."""
-
-
 def keep(job: Job) -> Mapping[str, Verdict]:
-    """Have the peer try the promise."""
+    """Have the peer try the promise, and PyTorch."""
     promise = job.case.promise
     assert promise is not None
-    if promise.probe in BEFORE:
-        BEFORE[promise.probe](job)
+    codec.write_state_dict(job.artifact, promises.save_from_the_cpu(job.case, job.entries, job.writer_device))
     answer = job.ask("probe", job.reader_device)
     if "unable" in answer:
         return {"kept": Verdict(Kind.NOT_RUN, answer["unable"])}
     refused = judging.refused(answer, job)
-    if refused or answer["observed"] == promise.observed:
-        return {"kept": refused or judging.PASS}
-    return {"kept": Verdict(Kind(promise.otherwise), f"{answer['observed']}; due is: {promise.observed}")}
+    if refused:
+        return {"kept": refused}
+    ours = promises.observe(job.case, job.entries, job.artifact.with_suffix(".torch"))
+    for side, seen in (("PyTorch", ours), ("TorchSharp", answer["observed"])):
+        if seen not in (None, promise.observed):
+            return {"kept": Verdict(Kind(promise.otherwise), f"{side}: {seen}; due is: {promise.observed}")}
+    return {"kept": judging.PASS}
 
 
 def _checks(case: Case, direction: str) -> tuple[str, ...]:

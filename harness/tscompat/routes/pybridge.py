@@ -118,8 +118,9 @@ def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
             return {
                 "bits": judging.held(entries, job),
                 "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
+                "quantizer": judging.quantizer(None, job),  # no file that PyBridge writes has one
             }
-    return {"bits": failed, "order": failed}
+    return {"bits": failed, "order": failed, "quantizer": failed}
 
 
 def _words(error: Exception) -> str:
@@ -130,9 +131,8 @@ def _words(error: Exception) -> str:
 def _checks(case: Case, direction: str) -> tuple[str, ...]:
     if case.model and case.model.only:
         return ()
-    if direction == DOTNET_TO_PYTHON:
-        return ("bits", "order")
-    return ("bits", "quantizer") if "quantizer" in case.tags else ("bits",)
+    order = ("order",) if direction == DOTNET_TO_PYTHON else ()
+    return ("bits", *order, *(("quantizer",) if "quantizer" in case.tags else ()))
 
 
 ROUTES = tuple(

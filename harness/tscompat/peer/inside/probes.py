@@ -92,11 +92,12 @@ def load_keeps_training_and_gradients(work: Work, read: Read) -> str:
 
 def exactly_the_same_name(work: Work, read: Read) -> str:
     renamed = [entry._replace(name=entry.name.capitalize()) for entry in work.entries]
+    module = work.bag_of(renamed, poison=True)
     try:
         with work.dotnet.errors():
-            work.bag_of(renamed, poison=True).load(work.description.envelope)
-    except DotnetError:
-        return "refused"
+            module.load(work.description.envelope)
+    except DotnetError as error:
+        return "refused" if "Mismatched module state names" in error.message else error.message
     return "accepted"
 
 
@@ -119,9 +120,10 @@ def python_state_dict_from_the_cpu(work: Work, read: Read) -> str:
 
 def save_into_a_missing_folder(work: Work, read: Read) -> str:
     folder = Path(work.description.artifact).with_suffix(".missing")
+    module = work.module(poison=False)
     try:
         with work.dotnet.errors():
-            work.module(poison=False).save(str(folder / "model.dat"))
+            module.save(str(folder / "model.dat"))
     except DotnetError as error:
         named = "the folder is named" if folder.name in error.message else error.message
         return f"refused: {named}, {'something' if folder.exists() else 'nothing'} is there"
@@ -137,19 +139,21 @@ def read_only_folder(work: Work, read: Read) -> str:
     folder.chmod(0o500)
     try:
         if os.access(folder, os.W_OK):
-            raise Unable("this user may write to every folder")
+            raise Unable("this system or user writes into read-only folders")
         module = work.module(poison=True)
         module.load(str(file))
         seen = ["loaded" if receipt(read(module)) == receipt(work.entries) else "other bits"]
+        another = str(folder / "another.dat")
         try:
             with work.dotnet.errors():
-                work.module(poison=False).save(str(folder / "another.dat"))
+                module.save(another)
             seen.append("accepted")
-        except DotnetError:
-            seen.append("refused")
+        except DotnetError as error:
+            seen.append("refused" if another in error.message else error.message)
         same = [each.name for each in folder.iterdir()] == [file.name]
         return "; ".join([*seen, "unchanged" if same else "changed"])
     finally:
+        file.chmod(0o600)
         folder.chmod(0o700)
 
 
