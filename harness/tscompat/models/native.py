@@ -73,17 +73,21 @@ def filled(case: Case, entries: StateDict) -> torch.nn.Module:
     return module.eval()
 
 
-def forward(module: torch.nn.Module, case: Case, given: StateDict, dtype: DType) -> StateDict:
-    """What the module computes from these inputs, in its present mode: its outputs, named by their number."""
+def arguments(case: Case, given: StateDict, dtype: DType) -> list[torch.Tensor | tuple[torch.Tensor, torch.Tensor]]:
+    """The inputs as the case's module takes them, in this dtype: a pair of states is one."""
     assert case.model is not None
     tensors = (torch_side.to_torch(tensor) for _, tensor in given)
     converted = (each.to(torch_dtype(dtype)) if each.is_floating_point() else each for each in tensors)
-    nested: list[torch.Tensor | tuple[torch.Tensor, torch.Tensor]] = [
+    return [
         (next(converted), next(converted)) if isinstance(item, tuple) else next(converted) for item in case.model.inputs
     ]
+
+
+def forward(module: torch.nn.Module, case: Case, given: StateDict, dtype: DType) -> StateDict:
+    """What the module computes from these inputs, in its present mode: its outputs, named by their number."""
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        outputs = layers.forward(module, nested)
+        outputs = layers.forward(module, arguments(case, given, dtype))
     return torch_side.export({str(number): output for number, output in enumerate(outputs)})
 
 

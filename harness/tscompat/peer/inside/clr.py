@@ -74,6 +74,9 @@ class Dotnet:
     IO: Any
     """``System.IO``."""
     Exception: Any
+    Programs: Any
+    Statics: Any
+    """``TorchSharp.torch`` with its static ``save`` and ``load``."""
 
     @contextmanager
     def errors(self) -> Generator[None]:
@@ -112,4 +115,6 @@ def load(publish: Path) -> Dotnet:
         Extensions=torchsharp.TensorExtensionMethods,
         IO=import_module("System.IO"),
         Exception=system.Exception,
+        Programs=ours.Programs,
+        Statics=torchsharp.torch,
     )
