@@ -25,7 +25,7 @@ public static class Programs
     /// <summary>Runs a script: inputs beyond those that it declares are the parts of its last one, a tuple.</summary>
     public static Tensor[] Run(jit.ScriptModule script, Tensor[] inputs)
     {
-        var declared = script.GetNumberOfInputs() - 1; // the first is the module itself
+        var declared = script.GetNumberOfInputs();
         object[] values = inputs.Length == declared ? inputs : [.. inputs[..(declared - 1)], Pair(inputs[(declared - 1)..])];
         return [.. Layers.Flat(script.forward(values))];
     }

@@ -69,8 +69,13 @@ def filled(case: Case, entries: StateDict) -> torch.nn.Module:
     """The case's module with these bits, in eval mode."""
     assert case.model is not None
     module = build(case.model, BY_NAME[case.dtype])
-    module.load_state_dict({name: torch_side.to_torch(tensor) for name, tensor in entries})
+    fill(module, entries)
     return module.eval()
+
+
+def fill(module: torch.nn.Module, entries: StateDict) -> None:
+    """Give a module these bits."""
+    module.load_state_dict({name: torch_side.to_torch(tensor) for name, tensor in entries})
 
 
 def arguments(case: Case, given: StateDict, dtype: DType) -> list[torch.Tensor | tuple[torch.Tensor, torch.Tensor]]:

@@ -61,6 +61,7 @@ def save_script(path: Path, case: Case, entries: StateDict, given: StateDict, de
             module = native.filled(case, entries)
             inputs = native.arguments(case, given, BY_NAME[case.dtype])
             script = _torch.jit.trace(module, tuple(inputs), check_trace=False)
+            native.fill(module, entries)  # tracing runs it, and an embedding with max_norm then writes to its weights
         else:
             script = _torch.jit.script(_bag(case, torch_side.on(device, torch_side.source(case, entries))))
         _torch.jit.save(script, str(path))

@@ -26,6 +26,7 @@ def carry(save: Save, job: Job) -> Mapping[str, Verdict]:
     """Exported in Python, loaded and run by TorchSharp."""
     given = make_inputs(job.case) if job.case.model else []
     write_state_dict(job.inputs, given)
+    job.artifact = job.artifact.with_suffix(".pt2")  # torch asks for it
     save(job.artifact, job.case, job.entries, given)
     answer = job.ask("run", job.reader_device)
     refused = judging.refused(answer, job)
