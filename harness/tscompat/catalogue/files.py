@@ -19,7 +19,7 @@ from .modules import model
 from .scenarios import scenario
 
 NOT_A_FAMILY = "dtypes.toml"
-MODULE_FAMILIES = ("arch", "export", "generated", "layer")
+MODULE_FAMILIES = ("arch", "generated", "layer", "program")
 SCHEMAS = {
     "promise": "promise",
     **dict.fromkeys(MODULE_FAMILIES, "module"),
