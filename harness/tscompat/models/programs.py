@@ -87,7 +87,8 @@ def save_pickle(path: Path, tensor: Tensor) -> None:
 
 def load_pickle(path: Path) -> Tensor:
     """Read one tensor with torch.load(weights_only=True). Raises RuntimeError for what it does not take."""
-    return torch_side.from_torch(_torch.load(str(path), weights_only=True))
+    with _quiet():
+        return torch_side.from_torch(_torch.load(str(path), weights_only=True))
 
 
 def save_exported(path: Path, case: Case, entries: StateDict, given: StateDict) -> None:

@@ -182,24 +182,28 @@ _ARCHIVE = Road(
 _EXPORT = Road(
     _nothing_to_load_into, _cannot_save, lambda work, _: work.dotnet.Programs.LoadExported(work.description.artifact)
 )
-ROADS |= {
-    "dat-writer": Road(_module, _save_module_with_writer, _load_module_with_reader),
-    "dat-state-dict": Road(_module, _save_state_dict, _load_state_dict),
-    **{name: Road(_single, _save_tensor_with_writer, _new_from_reader(load)) for name, load in _NEW_TENSORS.items()},
-    "torch-save": _ARCHIVE,
-    "torch-save-script": _ARCHIVE,
-    "torchscript": Road(
-        _script,
-        lambda work, script: work.dotnet.Programs.SaveScript(script, work.description.artifact),
-        lambda work, _: work.dotnet.Programs.LoadScript(work.description.artifact, work.description.device),
-    ),
-    "torchscript-bytes": Road(
-        _script,
-        lambda work, script: work.dotnet.Programs.SaveScriptBytes(script, work.description.artifact),
-        lambda work, _: work.dotnet.Programs.LoadScriptBytes(work.description.artifact, work.description.device),
-    ),
-    "export": _EXPORT,
-    "export-aoti": _EXPORT,
-}
+ROADS.update(
+    {
+        "dat-writer": Road(_module, _save_module_with_writer, _load_module_with_reader),
+        "dat-state-dict": Road(_module, _save_state_dict, _load_state_dict),
+        **{
+            name: Road(_single, _save_tensor_with_writer, _new_from_reader(load)) for name, load in _NEW_TENSORS.items()
+        },
+        "torch-save": _ARCHIVE,
+        "torch-save-script": _ARCHIVE,
+        "torchscript": Road(
+            _script,
+            lambda work, script: work.dotnet.Programs.SaveScript(script, work.description.artifact),
+            lambda work, _: work.dotnet.Programs.LoadScript(work.description.artifact, work.description.device),
+        ),
+        "torchscript-bytes": Road(
+            _script,
+            lambda work, script: work.dotnet.Programs.SaveScriptBytes(script, work.description.artifact),
+            lambda work, _: work.dotnet.Programs.LoadScriptBytes(work.description.artifact, work.description.device),
+        ),
+        "export": _EXPORT,
+        "export-aoti": _EXPORT,
+    }
+)
 """More overloads, and ``torch.save/load`` of a tensor (Tensor/torch.Serialization.cs), ``torch.jit``
 (JIT/ScriptModule.cs), ``torch.export`` (Export/ExportedProgram.cs)."""
