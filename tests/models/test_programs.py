@@ -49,3 +49,7 @@ def test_a_pickled_tensor_comes_back(tmp_path: Path):
     tensor = native.entries(load_catalogue()["pattern/special/c64"])[0].tensor
     programs.save_pickle(tmp_path / "t.pt", tensor)
     assert bytes(memoryview(programs.load_pickle(tmp_path / "t.pt").data)) == bytes(memoryview(tensor.data))
+
+
+def test_the_versions_of_the_formats_are_numbers():
+    assert all(float(version) > 0 for version in programs.format_versions().values())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +105,23 @@ def test_what_pytorch_refuses_is_a_refusal_of_pytorch(job: Callable[[str, str], 
 def test_a_model_without_inputs_is_not_claimed():
     case = next(case for case in load_catalogue().values() if case.model and not case.model.inputs)
     assert ROUTES["torchscript"].checks(case, PYTHON_TO_DOTNET) == ()
+
+
+@pytest.mark.parametrize(("version", "loads"), [(0, False), (1, True), (3, True), (10, True), (11, False)])
+def test_both_sides_read_the_same_versions_of_the_file_format(
+    job: Callable[[str, str], Job], tmp_path: Path, version: int, loads: bool
+):
+    """caffe2/serialize/versions.h: 1 to 10. Both sides write 3 as long as no operator asks for more."""
+    asked = job(BAG, "torchscript")
+    programs.save_script(tmp_path / "written.pt", asked.case, asked.entries, [])
+    with zipfile.ZipFile(tmp_path / "written.pt") as written, zipfile.ZipFile(asked.artifact, "w") as changed:
+        assert written.read("written/version") == b"3\n"
+        for item in written.infolist():
+            changed.writestr(
+                item.filename, f"{version}\n" if item.filename == "written/version" else written.read(item)
+            )
+    found = {"Python": False, ".NET": "error" not in asked.ask("load", "cpu")}
+    with suppress(RuntimeError):
+        programs.load_script(asked.artifact)
+        found["Python"] = True
+    assert found == {"Python": loads, ".NET": loads}

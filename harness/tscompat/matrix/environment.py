@@ -1,4 +1,4 @@
-"""What a run ran on, for results.json. May import torch_side, peer."""
+"""What a run ran on, for results.json. May import torch_side, models, peer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 from tscompat import torch_side
+from tscompat.models import programs
 from tscompat.peer.build import Publish
 
 
@@ -23,6 +24,7 @@ def environment(publish: Publish, peer_versions: dict[str, str]) -> dict[str, An
         "cpus": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "torch": torch_side.VERSION,
+        "torch_formats": programs.format_versions(),
         "numpy": version("numpy"),
         "cuda": torch_side.cuda_version(),
         "torchsharp": publish.torchsharp,

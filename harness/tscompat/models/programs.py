@@ -104,6 +104,15 @@ def save_compiled(path: Path, case: Case, entries: StateDict, given: StateDict) 
         inductor.aoti_compile_and_package(_export(case, entries, given), package_path=str(path))
 
 
+def format_versions() -> dict[str, str]:
+    """What this torch writes: the newest operators of TorchScript, and the schema of torch.export (major.minor)."""
+    schema: Any = import_module("torch._export.serde.schema")
+    return {
+        "torchscript_operators": str(_torch._C._get_max_operator_version()),
+        "export_schema": ".".join(map(str, schema.SCHEMA_VERSION)),
+    }
+
+
 def can_compile() -> bool:
     """Whether there is a C++ compiler for AOTInductor."""
     builder: Any = import_module("torch._inductor.cpp_builder")
