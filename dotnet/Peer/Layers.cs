@@ -165,9 +165,10 @@ public static partial class Layers
         return Activator.CreateInstance(tuple, [.. tuple.GetGenericArguments().Select(part => Input(part, left))]);
     }
 
-    private static IEnumerable<Tensor> Flat(object result) => result switch
+    internal static IEnumerable<Tensor> Flat(object result) => result switch
     {
         Tensor tensor => [tensor],
+        Array items => items.Cast<object>().SelectMany(Flat),
         ITuple tuple => Enumerable.Range(0, tuple.Length).SelectMany(i => Flat(tuple[i]!)),
         _ => throw new ArgumentException($"a forward that gives {result.GetType()} is not known here"),
     };

@@ -54,6 +54,16 @@ public static unsafe class Memory
     /// <summary>TorchSharp's Load into an existing tensor; an overload that pythonnet cannot tell from its neighbours.</summary>
     public static void LoadInto(Tensor tensor, BinaryReader reader) => tensor.Load(reader);
 
+    /// <summary>TorchSharp's Load of a new tensor beside Tensor.Load; again an overload among neighbours.</summary>
+    public static Tensor LoadNew(BinaryReader reader) => TensorExtensionMethods.Load(reader);
+
+    /// <summary>TorchSharp's Load into a reference to a tensor that exists.</summary>
+    public static Tensor? LoadRef(Tensor? tensor, BinaryReader reader)
+    {
+        TensorExtensionMethods.Load(ref tensor, reader);
+        return tensor;
+    }
+
     /// <summary>complex32 has no member in TorchSharp's ScalarType, but libtorch knows its code.</summary>
     internal static bool IsComplex(ScalarType dtype) => (int)dtype is >= 8 and <= 10;
 

@@ -116,7 +116,7 @@ def target(case: Case, entries: StateDict) -> dict[str, torch.Tensor]:
     """A state dict to load into: as ``entries``, but with none of their bits, laid out as the case's target."""
     layout = LAYOUTS[case.target_layout]
     order = reversed(entries) if case.target_reversed else entries
-    return {name: layout(to_torch(_poison(tensor))) for name, tensor in order}
+    return {name: layout(to_torch(poison(tensor))) for name, tensor in order}
 
 
 def on(device: str, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -135,6 +135,7 @@ def export(state: Mapping[str, torch.Tensor]) -> StateDict:
     return [Entry(name, from_torch(tensor)) for name, tensor in state.items()]
 
 
-def _poison(tensor: Tensor) -> Tensor:
+def poison(tensor: Tensor) -> Tensor:
+    """The same dtype and shape with the complement of the bits."""
     mask = 1 if tensor.dtype.name == "bool" else 0xFF
     return tensor._replace(data=np.frombuffer(tensor.data, np.uint8) ^ np.uint8(mask))

@@ -35,7 +35,7 @@ def test_every_id_ends_in_its_dtype_or_mixed():
 
 def test_all_sixteen_dtypes_are_in_every_family_that_is_about_values():
     for family in ("pattern", "shape", "role"):
-        assert {case.dtype for case in load_catalogue().values() if case.family == family} == set(BY_NAME)
+        assert {case.dtype for case in load_catalogue().values() if case.family == family} >= set(BY_NAME)
 
 
 def test_the_codes_in_the_data_are_those_of_the_table():

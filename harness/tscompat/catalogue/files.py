@@ -21,7 +21,7 @@ from .trainings import tensors as training_tensors
 from .trainings import training
 
 NOT_A_FAMILY = "dtypes.toml"
-MODULE_FAMILIES = ("arch", "generated", "layer")
+MODULE_FAMILIES = ("arch", "generated", "layer", "program")
 SCHEMAS = {
     "promise": "promise",
     **dict.fromkeys(MODULE_FAMILIES, "module"),

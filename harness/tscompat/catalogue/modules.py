@@ -1,4 +1,4 @@
-"""Families of modules: ``layer.toml`` and ``arch.toml``. May import dtypes.
+"""Families of modules: ``layer.toml``, ``arch.toml`` and their like. May import dtypes.
 
 A case says which module both sides build. Its tensors are what Python's module has (``models.resolve``).
 """
@@ -15,13 +15,13 @@ Row = Mapping[str, Any]
 
 
 def model(family: str, name: str, row: Row, renames: Mapping[str, Mapping[str, str]]) -> Model:
-    """The model of a case: in arch.toml the case's name is the architecture's, unless ``architecture`` says another.
+    """The model of a case: in arch.toml and program.toml the case's name is the architecture's, unless it says another.
 
     ``renames`` is ``[rename]`` of layer.toml: for each class of torch.nn, Python's name of an option and TorchSharp's.
     """
     inputs = tuple(_input(item) for item in row.get("inputs", ()))
     rest = (row.get("only"), row.get("fill", "weights"), row.get("steps", 0))
-    if family == "arch":
+    if family in ("arch", "program"):
         name = row.get("architecture", name)
         return Model("arch", name, {}, name, inputs, *rest)
     dotnet = json.dumps(_for_dotnet(row, renames))

@@ -1,4 +1,4 @@
-"""What a run ran on, for results.json. May import torch_side, peer, upstream."""
+"""What a run ran on, for results.json. May import torch_side, models, peer, upstream."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from tscompat import torch_side
+from tscompat.models import programs
 from tscompat.peer.build import Publish
 from tscompat.upstream import Script
 
@@ -25,6 +26,7 @@ def environment(publish: Publish, peer_versions: dict[str, str], scripts: Mappin
         "cpus": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "torch": torch_side.VERSION,
+        "torch_formats": programs.format_versions(),
         "numpy": version("numpy"),
         "cuda": torch_side.cuda_version(),
         "torchsharp": publish.torchsharp,

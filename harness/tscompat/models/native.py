@@ -69,7 +69,7 @@ def filled(case: Case, entries: StateDict) -> torch.nn.Module:
     """The case's module with these bits, in eval mode."""
     assert case.model is not None
     module = build(case.model, BY_NAME[case.dtype])
-    module.load_state_dict({name: torch_side.to_torch(tensor) for name, tensor in entries})
+    fill(module, entries)
     return module.eval()
 
 
@@ -78,17 +78,26 @@ def state(case: Case, entries: StateDict) -> dict[str, torch.Tensor]:
     return filled(case, entries).state_dict() if case.model else torch_side.source(case, entries)
 
 
-def forward(module: torch.nn.Module, case: Case, given: StateDict, dtype: DType) -> StateDict:
-    """What the module computes from these inputs, in its present mode: its outputs, named by their number."""
+def fill(module: torch.nn.Module, entries: StateDict) -> None:
+    """Give a module these bits."""
+    module.load_state_dict({name: torch_side.to_torch(tensor) for name, tensor in entries})
+
+
+def arguments(case: Case, given: StateDict, dtype: DType) -> list[torch.Tensor | tuple[torch.Tensor, torch.Tensor]]:
+    """The inputs as the case's module takes them, in this dtype: a pair of states is one."""
     assert case.model is not None
     tensors = (torch_side.to_torch(tensor) for _, tensor in given)
     converted = (each.to(torch_dtype(dtype)) if each.is_floating_point() else each for each in tensors)
-    nested: list[torch.Tensor | tuple[torch.Tensor, torch.Tensor]] = [
+    return [
         (next(converted), next(converted)) if isinstance(item, tuple) else next(converted) for item in case.model.inputs
     ]
+
+
+def forward(module: torch.nn.Module, case: Case, given: StateDict, dtype: DType) -> StateDict:
+    """What the module computes from these inputs, in its present mode: its outputs, named by their number."""
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        outputs = layers.forward(module, nested)
+        outputs = layers.forward(module, arguments(case, given, dtype))
     return torch_side.export({str(number): output for number, output in enumerate(outputs)})
 
 

@@ -1,13 +1,13 @@
 """TorchSharp's own format: whole modules and single tensors, by every overload. May import torch_side, models.
 
 Upstream: ``Module.save/load`` in NN/Module.cs, ``Save`` in Tensor/TensorExtensionMethods.cs, ``Tensor.Load`` in
-Tensor/Factories/Tensor.Factories.cs. Which overload a route means stands in peer/inside/calls.py, under the same name.
+Tensor/Factories/Tensor.Factories.cs. Which overload a route means stands in peer/inside/roads, under the same name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -46,6 +46,8 @@ TENSOR = Format(
     read=lambda path, due: [Entry(due[0].name, codec.read_tensor(path))],
     checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits")},
 )
+LOADED = replace(TENSOR, checks={PYTHON_TO_DOTNET: ("bits",), DOTNET_TO_PYTHON: ()})
+"""A tensor by an overload of Load alone: what it loads is saved by the others."""
 
 
 def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
@@ -118,5 +120,10 @@ ROUTES = tuple(
         ("tensor", TENSOR, "Tensor.Save(path), Tensor.Load(path)"),
         ("tensor-stream", TENSOR, "Tensor.Save(Stream), Tensor.Load(Stream)"),
         ("tensor-writer", TENSOR, "Tensor.Save(BinaryWriter), Load(BinaryReader) into a tensor that exists"),
+        ("dat-writer", STATE_DICT, "Module.save(BinaryWriter), Module.load(BinaryReader)"),
+        ("dat-state-dict", STATE_DICT, "Module.save_state_dict(BinaryWriter, state dict), Module.load_state_dict"),
+        ("tensor-reader", LOADED, "Tensor.Load(BinaryReader)"),
+        ("tensor-new", LOADED, "TensorExtensionMethods.Load(BinaryReader)"),
+        ("tensor-ref", LOADED, "TensorExtensionMethods.Load(ref Tensor, BinaryReader) with a tensor that exists"),
     )
 )

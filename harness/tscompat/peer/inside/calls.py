@@ -129,6 +129,21 @@ def train(work: Work) -> Answer:
     return {"errors": run_training(work, partial(_snapshot, work))}
 
 
+def run(work: Work) -> Answer:
+    """The program in the artifact computes; its outputs go into a file beside it."""
+    inputs = read_state_dict(work.description.inputs)
+    road = ROADS[work.description.road]
+    with work.watch.running():
+        tensors = [work.tensor(tensor, poison=False) for _, tensor in inputs]
+        with work.dotnet.errors():
+            program = road.load(work, None)
+            outputs = work.dotnet.Programs.Run(program, tensors)
+    file = f"{work.description.artifact}.outputs"
+    with _snapshot(work, outputs, program, *outputs) as (_, found):
+        write_state_dict(file, found)
+    return {"outputs": file}
+
+
 @contextmanager
 def _snapshot(work: Work, held: Any, *disposed: Any) -> Generator[tuple[Snapshot, StateDict]]:
     """The state of a module, a tensor or some tensors as views of .NET's memory; ``disposed`` goes at the end."""
@@ -184,4 +199,5 @@ CALLS: dict[str, Callable[[Dotnet, dict[str, Any]], Answer]] = {
     "attempt": _call(attempt, ["load"]),
     "probe": _call(probe, ["promise"]),
     "train": _call(train, OVERLOADS),
+    "run": _call(run, ["torchscript", "torchscript-bytes", "export", "export-aoti"]),
 }

@@ -24,6 +24,8 @@ class DotnetModule(Protocol):
 
     def save(self, target: str | DotnetStream) -> Any: ...
     def load(self, source: str | DotnetStream) -> Any: ...
+    def state_dict(self) -> Any: ...
+    def load_state_dict(self, source: Any) -> Any: ...
     def train(self, train: bool) -> None: ...
     def Dispose(self) -> None: ...
 
@@ -86,6 +88,9 @@ class Dotnet:
     """``TorchSharp.Modules``, where the optimizers' classes are."""
     Array: Any
     """``System.Array``: ``Array[type](list)``."""
+    Programs: Any
+    Statics: Any
+    """``TorchSharp.torch`` with its static ``save`` and ``load``."""
 
     @contextmanager
     def errors(self) -> Generator[None]:
@@ -130,4 +135,6 @@ def load(publish: Path) -> Dotnet:
         Torch=torchsharp.torch,
         Optimizers=import_module("TorchSharp.Modules"),
         Array=system.Array,
+        Programs=ours.Programs,
+        Statics=torchsharp.torch,
     )

@@ -1,0 +1,36 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace TorchSharpCompat;
+
+/// <summary>Modules that TorchSharp gets as a program: TorchScript (torch.jit) and AOTInductor packages (torch.export).</summary>
+public static class Programs
+{
+    public static jit.ScriptModule LoadScript(string path, string device) => jit.load(path, device);
+
+    public static void SaveScript(jit.ScriptModule script, string path) => jit.save(script, path);
+
+    public static jit.ScriptModule LoadScriptBytes(string path, string device) => jit.load(File.ReadAllBytes(path), device);
+
+    /// <summary>TorchSharp saves into an array that the caller brings. Here it is as long as the file that it came from.</summary>
+    public static void SaveScriptBytes(jit.ScriptModule script, string path)
+    {
+        var bytes = new byte[new FileInfo(path).Length];
+        jit.save(script, bytes);
+        File.WriteAllBytes(path, bytes);
+    }
+
+    public static ExportedProgram LoadExported(string path) => export.load(path);
+
+    /// <summary>Runs a script: inputs beyond those that it declares are the parts of its last one, a tuple.</summary>
+    public static Tensor[] Run(jit.ScriptModule script, Tensor[] inputs)
+    {
+        var declared = script.GetNumberOfInputs();
+        object[] values = inputs.Length == declared ? inputs : [.. inputs[..(declared - 1)], Pair(inputs[(declared - 1)..])];
+        return [.. Layers.Flat(script.forward(values))];
+    }
+
+    public static Tensor[] Run(ExportedProgram program, Tensor[] inputs) => program.run(inputs);
+
+    private static (Tensor, Tensor) Pair(Tensor[] parts) => (parts[0], parts[1]);
+}
