@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from tscompat.dtypes import BY_NAME
 from tscompat.peer.receipt import receipt
-from tscompat.tensors import StateDict
+from tscompat.tensors import StateDict, Tensor
 
 from .clr import DotnetError, DotnetModule
 from .work import Work
@@ -84,10 +85,27 @@ def load_keeps_training_and_gradients(work: Work, read: Read) -> str:
     return "; ".join(seen)
 
 
+def load_by_reference_refuses_another_dtype(work: Work, read: Read) -> str:
+    """A float16 tensor of the same shape has half of the bytes that the float32 file holds."""
+    entry = work.entries[0].tensor
+    work.dotnet.Extensions.Save(work.tensor(entry, poison=False), work.description.artifact)
+    half = work.tensor(Tensor(BY_NAME["f16"], entry.shape, bytes(2 * entry.numel)), poison=False)
+    reader = work.dotnet.IO.BinaryReader(work.dotnet.IO.File.OpenRead(work.description.artifact))
+    try:
+        with work.dotnet.errors():
+            work.dotnet.Memory.LoadRef(half, reader)
+    except DotnetError:
+        return "refused"
+    finally:
+        reader.Dispose()
+    return "loaded as float16"
+
+
 PROBES: dict[str, Callable[[Work, Read], str]] = {
     probe.__name__.replace("_", "-"): probe
     for probe in (
         *(save_then_load, save_moves_to_the_cpu, load_then_move, usable_after_save, save_over_a_longer_file),
         *(save_leaves_a_stream_open, failed_save_keeps_the_old_file, load_keeps_training_and_gradients),
+        load_by_reference_refuses_another_dtype,
     )
 }
