@@ -9,8 +9,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from tscompat.dtypes import BY_NAME
 from tscompat.peer.receipt import receipt
-from tscompat.tensors import StateDict
+from tscompat.tensors import StateDict, Tensor
 
 from .clr import DotnetError, DotnetModule
 from .work import Work
@@ -157,6 +158,22 @@ def read_only_folder(work: Work, read: Read) -> str:
         folder.chmod(0o700)
 
 
+def load_by_reference_refuses_another_dtype(work: Work, read: Read) -> str:
+    """A float16 tensor of the same shape has half of the bytes that the float32 file holds."""
+    entry = work.entries[0].tensor
+    work.dotnet.Extensions.Save(work.tensor(entry, poison=False), work.description.artifact)
+    half = work.tensor(Tensor(BY_NAME["f16"], entry.shape, bytes(2 * entry.numel)), poison=False)
+    reader = work.dotnet.IO.BinaryReader(work.dotnet.IO.File.OpenRead(work.description.artifact))
+    try:
+        with work.dotnet.errors():
+            work.dotnet.Memory.LoadRef(half, reader)
+    except DotnetError:
+        return "refused"
+    finally:
+        reader.Dispose()
+    return "loaded as float16"
+
+
 PROBES: dict[str, Callable[[Work, Read], str]] = {
     probe.__name__.replace("_", "-"): probe
     for probe in (
@@ -164,5 +181,6 @@ PROBES: dict[str, Callable[[Work, Read], str]] = {
         *(save_leaves_a_stream_open, failed_save_keeps_the_old_file, load_keeps_training_and_gradients),
         *(exactly_the_same_name, names_not_places, fields_are_registered, python_state_dict_from_the_cpu),
         *(save_into_a_missing_folder, read_only_folder),
+        load_by_reference_refuses_another_dtype,
     )
 }
