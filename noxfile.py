@@ -37,13 +37,19 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def full(session: nox.Session) -> None:
-    """The matrix with its large cases: every architecture in every dtype; takes many minutes and gigabytes"""
+    """The matrix with every architecture in every dtype; takes many minutes and gigabytes"""
     run_matrix(session, "--full")
+
+
+@nox.session(venv_backend="none")
+def large(session: nox.Session) -> None:
+    """Tensors above 2 GiB and files above 4 GiB; needs 20 GiB of memory and 10 GiB of disk, takes minutes"""
+    run_matrix(session, "--large", "-n", "1")
 
 
 def run_matrix(session: nox.Session, *options: str) -> None:
     """Run the matrix and end with the house's exit code."""
-    code = wait_for(environment(session, PROJECT), "-m", "tscompat", "run", *options, *session.posargs)
+    code = wait_for(environment(session, PROJECT, "scripts"), "-m", "tscompat", "run", *options, *session.posargs)
     if code != 0:
         # A failed nox session always exits 1; the house tells 1 (incompatible), 2 (could not run) and 130 (Ctrl-C)
         # apart. A negative code is a signal that killed it.

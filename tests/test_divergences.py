@@ -13,6 +13,7 @@ from tscompat.verdict import Kind, Verdict
 CASES = Path(__file__).parents[1] / "cases"
 VERSION = "0.107.0"
 REFUSED = "dat/dotnet-to-python/cpu/shape/rank-9/c32/bits"
+SCRIPT = "sha256:" + 64 * "0"
 OTHER = "dat/dotnet-to-python/cpu/shape/rank-9/f32/bits"
 
 ENTRY = Divergence(
@@ -101,6 +102,38 @@ def test_an_entry_for_another_version_does_not_apply() -> None:
     assert judge(Verdict(Kind.REFUSED, "not supported"), entry=entry).reason == "unexpected: refused"
 
 
+def test_an_entry_for_a_script_applies_when_the_script_of_that_hash_runs() -> None:
+    entry = changed(versions=(), scripts=(SCRIPT,))
+    judgement = Divergences([entry], VERSION, [SCRIPT]).judge(REFUSED, Verdict(Kind.REFUSED, "not yet supported"))
+    assert judgement.outcome is Outcome.DIVERGENCE
+
+
+def test_an_entry_for_a_script_does_not_apply_to_another_script() -> None:
+    entry = changed(versions=(), scripts=(SCRIPT,))
+    assert Divergences([entry], VERSION, ["sha256:1"]).judge(REFUSED, Verdict(Kind.PASS)).outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize(("detail", "name"), [("not yet supported", "no-c32"), ("no numpy", "second")])
+def test_one_fault_may_hide_the_other_and_the_verdict_is_that_of_either(detail: str, name: str) -> None:
+    second = changed(name="second", versions=(), scripts=(SCRIPT,), message="no numpy")
+    judgement = Divergences([ENTRY, second], VERSION, [SCRIPT]).judge(REFUSED, Verdict(Kind.REFUSED, detail))
+    assert judgement == Judgement(Outcome.DIVERGENCE, name, ENTRY.cause)
+
+
+def test_where_both_speak_a_script_names_its_own_fault() -> None:
+    mute, second = changed(message=None), changed(name="second", versions=(), scripts=(SCRIPT,))
+    judgement = Divergences([mute, second], VERSION, [SCRIPT]).judge(
+        REFUSED, Verdict(Kind.REFUSED, "not yet supported")
+    )
+    assert judgement.divergence == "second"
+
+
+def test_a_verdict_of_neither_fault_fails() -> None:
+    second = changed(name="second", versions=(), scripts=(SCRIPT,))
+    judgement = Divergences([ENTRY, second], VERSION, [SCRIPT]).judge(REFUSED, Verdict(Kind.BITS, "…"))
+    assert judgement.outcome is Outcome.FAILED
+
+
 def test_patterns_heed_case() -> None:
     assert judge(Verdict(Kind.PASS), REFUSED.upper()).outcome is Outcome.PASSED
 
@@ -154,6 +187,16 @@ def test_two_entries_for_one_id_may_speak_of_different_versions() -> None:
     assert Divergences([ENTRY, other], VERSION).stale([REFUSED]) == []
 
 
+def test_two_entries_of_one_script_for_one_id_are_stale() -> None:
+    entries = [changed(name=name, versions=(), scripts=(SCRIPT,)) for name in ("one", "other")]
+    assert Divergences(entries, VERSION).stale([REFUSED]) == [f"divergences 'one' and 'other' both match 1: {REFUSED}"]
+
+
+def test_an_entry_of_a_script_may_speak_of_an_id_beside_torchsharps() -> None:
+    other = changed(name="second", versions=(), scripts=(SCRIPT,))
+    assert Divergences([ENTRY, other], VERSION).stale([REFUSED]) == []
+
+
 def test_an_entry_for_another_version_is_held_to_the_catalogue_too() -> None:
     entry = changed(versions=("0.106.0",), covers=2)
     assert Divergences([entry], VERSION).stale([REFUSED]) != []
@@ -186,6 +229,13 @@ def test_the_schema_knows_every_kind_that_can_diverge() -> None:
             "covers = 1",
             "cover = 1\ncovers = 1",
             "no-c32 / expect / 0: Additional properties are not allowed .'cover' was unexpected.; expected one of",
+        ),
+        ('versions = ["0.107.0"]', "", "no-c32: 'versions' is a required property"),
+        ('versions = ["0.107.0"]', 'scripts = ["sha256:0"]', "no-c32 / scripts / 0: 'sha256:0' does not match"),
+        (
+            'versions = ["0.107.0"]',
+            f'versions = ["0.107.0"]\nscripts = ["{SCRIPT}"]',
+            "no-c32: .* is valid under each of",
         ),
         ('kind = "refused"', 'kind = "not-run"', "no-c32 / expect / 0 / kind: 'not-run' is not one of"),
         ('ids = ["dat/*/c32/bits"]', "ids = []", r"no-c32 / expect / 0 / ids: \[\] should be non-empty"),

@@ -69,6 +69,14 @@ def test_everything_after_the_dashes_is_handed_on(matrix: Callable[..., list[str
     assert matrix(0, "-k", "bf16", "-n", "2") == ["python", "-m", "tscompat", "run", "-k", "bf16", "-n", "2"]
 
 
+def test_the_matrix_has_what_upstreams_scripts_import(
+    noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch, commands: list[list[str]]
+) -> None:
+    monkeypatch.setattr(noxfile, "wait_for", lambda *_: 0)
+    noxfile.matrix(a_session())
+    assert any(requirement.startswith("leb128") for requirement in commands[-1])
+
+
 def test_a_command_ends_with_its_own_code(noxfile: ModuleType) -> None:
     assert noxfile.wait_for(sys.executable, "-c", "raise SystemExit(42)") == 42
 
@@ -176,6 +184,7 @@ def test_the_menu_has_one_default() -> None:
     assert menu == [
         ("*", "matrix"),
         ("-", "full"),
+        ("-", "large"),
         ("-", "tests"),
         ("-", "lint"),
         ("-", "types"),

@@ -20,10 +20,13 @@ ROOMS: dict[str, list[str]] = {
     "codec": ["dtypes", "tensors"],
     "bits": ["dtypes", "tensors", "identity"],
     "verdict": [],
+    "upstream": [],
     "divergences": ["documents", "verdict"],
     "catalogue": ["dtypes", "tensors", "paths", "documents", "identity"],
     "torch_side": ["dtypes", "tensors", "catalogue"],
     "models": ["dtypes", "tensors", "codec", "catalogue", "torch_side"],
+    "optim_side": ["dtypes", "tensors", "codec", "catalogue", "torch_side"],
+    "ulps": ["dtypes", "tensors"],
     "peer": ["dtypes", "tensors", "paths", "codec", "bits", "verdict"],
 }
 ROOMS["routes"] = [*ROOMS]
@@ -35,7 +38,7 @@ ROOMS["__init__"] = []
 """What each room may import of the others, from left to right."""
 
 GUESTS: dict[str, list[str]] = {
-    "torch": ["torch_side", "models"],
+    "torch": ["torch_side", "models", "optim_side"],
     "clr": ["peer"],
     "pythonnet": ["peer"],
 }

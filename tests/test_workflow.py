@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tscompat.upstream import FUNCTIONS
+
 TOP = Path(__file__).parents[1]
 WORKFLOW = TOP / ".github" / "workflows" / "ci.yml"
 
@@ -18,4 +20,12 @@ def test_the_workflow_is_valid() -> None:
 def test_every_session_but_the_long_ones_runs_there() -> None:
     sessions = re.findall(r"^def (\w+)\(session:", (TOP / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
     rows = re.findall(r"session: (\w+)", WORKFLOW.read_text(encoding="utf-8"))
-    assert set(rows) == {*sessions} - {"bench", "fuzz", "full", "environment", "run_matrix"}
+    assert set(rows) == {*sessions} - {"bench", "fuzz", "full", "large", "environment", "run_matrix"}
+
+
+def test_the_scripts_come_from_a_pinned_commit_by_the_variables_that_a_run_knows() -> None:
+    workflow = WORKFLOW.read_text(encoding="utf-8")
+    assert re.search(r"repository: dotnet/TorchSharp\n +ref: [0-9a-f]{40}\n", workflow)
+    assert set(re.findall(r"^ +(TSCOMPAT_\w+): .*?/src/Python/(\w+)\.py", workflow, re.MULTILINE)) == {
+        (f"TSCOMPAT_{name.upper()}", name) for name in FUNCTIONS
+    }

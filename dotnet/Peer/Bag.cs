@@ -13,13 +13,7 @@ public sealed class Bag() : nn.Module("bag")
     /// </summary>
     public void Add(string name, Tensor tensor, bool buffer, bool nested)
     {
-        var owner = this;
-        var leaf = name;
-        for (var dot = leaf.IndexOf('.'); nested && dot >= 0; dot = leaf.IndexOf('.'))
-        {
-            owner = owner.Child(leaf[..dot]);
-            leaf = leaf[(dot + 1)..];
-        }
+        var (owner, leaf) = Place(name, nested);
         if (buffer) owner.register_buffer(leaf, tensor);
         else owner.register_parameter(leaf, new TorchSharp.Modules.Parameter(tensor, requires_grad: TakesGradient(tensor.dtype)));
     }
@@ -27,8 +21,27 @@ public sealed class Bag() : nn.Module("bag")
     /// <summary>Registers a buffer that is not part of the state dict.</summary>
     public void AddTransient(string name, Tensor tensor) => register_buffer(name, tensor, persistent: false);
 
+    /// <summary>Registers a parameter that is there already under another name.</summary>
+    public void Tie(string name, string other, bool nested)
+    {
+        var (owner, leaf) = Place(name, nested);
+        var (known, itsLeaf) = Place(other, nested);
+        owner.register_parameter(leaf, known.get_parameter(itsLeaf)!);
+    }
+
     /// <summary>The tensors that are not part of the state dict, which TorchSharp itself does not list.</summary>
     public Tensor Transient(string name) => get_buffer(name) ?? throw new KeyNotFoundException(name);
+
+    private (Bag Owner, string Leaf) Place(string name, bool nested)
+    {
+        var owner = this;
+        for (var dot = name.IndexOf('.'); nested && dot >= 0; dot = name.IndexOf('.'))
+        {
+            owner = owner.Child(name[..dot]);
+            name = name[(dot + 1)..];
+        }
+        return (owner, name);
+    }
 
     private Bag Child(string name)
     {

@@ -7,15 +7,17 @@ namespace TorchSharpCompat;
 public static class Loading
 {
     /// <summary>
-    /// Loads the file into the module. <paramref name="skip"/> holds names, a line each. Returns whether the stream was still
-    /// open afterwards; a path has none, which counts as open.
+    /// Loads the file into the module. <paramref name="skip"/> holds names, a line each; <paramref name="report"/>, if it is
+    /// there, is filled by TorchSharp. Returns whether the stream was still open afterwards; a path has none, which counts as
+    /// open.
     /// </summary>
-    public static bool Load(nn.Module module, string path, string overload, bool strict, string skip)
+    public static bool Load(
+        nn.Module module, string path, string overload, bool strict, string skip, Dictionary<string, bool>? report)
     {
         string[] skipped = skip.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         if (overload == "path")
         {
-            module.load(path, strict, skipped);
+            module.load(path, strict, skipped, report);
             return true;
         }
         using var file = File.OpenRead(path);
@@ -25,7 +27,7 @@ public static class Loading
             "one-way" => new OneWay(file, most: 7),
             _ => throw new KeyNotFoundException($"unknown overload {overload}"),
         };
-        module.load(stream, strict, skipped);
+        module.load(stream, strict, skipped, report);
         return stream.CanRead;
     }
 
@@ -36,6 +38,9 @@ public static class Loading
         module.save(stream);
         return stream.CanWrite;
     }
+
+    /// <summary>Where TorchSharp says which entries it has loaded.</summary>
+    public static Dictionary<string, bool> Report() => [];
 
     public static string DeviceOf(nn.Module module) => module.parameters().First().device.ToString();
 
@@ -53,6 +58,29 @@ public static class Loading
         bool[] required = [.. module.parameters().Select(parameter => parameter.requires_grad).Distinct()];
         var gradient = required is [var all] ? all ? "requires grad" : "frozen" : "partly frozen";
         return (module.training ? "training, " : "evaluating, ") + gradient;
+    }
+}
+
+/// <summary>A module with a field of each sort, registered by their names as the article on saving says.</summary>
+public sealed class Fields : nn.Module
+{
+    private readonly nn.Module layer = nn.Linear(2, 3);
+    private readonly TorchSharp.Modules.Parameter scale = nn.Parameter(zeros(1));
+    private readonly Tensor table = zeros(4);
+
+    public Fields() : base("fields") => RegisterComponents();
+
+    /// <summary>The names of what is registered.</summary>
+    public string Registered
+    {
+        get
+        {
+            var modules = named_children().Select(named => named.name);
+            var parameters = named_parameters(recurse: false).Select(named => named.name);
+            var buffers = named_buffers(recurse: false).Select(named => named.name);
+            return $"modules: {string.Join(", ", modules)}; parameters: {string.Join(", ", parameters)}; "
+                + $"buffers: {string.Join(", ", buffers)}";
+        }
     }
 }
 

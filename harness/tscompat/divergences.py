@@ -59,20 +59,28 @@ class Divergence:
     """What goes wrong, in words. The first sentence stands in the table."""
     upstream: str
     """The file upstream and what happens there."""
-    versions: tuple[str, ...]
-    """The TorchSharp versions it holds for."""
     reproduction: str
     """One line that shows it."""
+    versions: tuple[str, ...] = ()
+    """The TorchSharp versions it holds for, if it is TorchSharp's."""
+    scripts: tuple[str, ...] = ()
+    """The hashes that it holds for, if it is a script's of upstream's."""
     message: str | None = None
     """A regular expression, searched in the verdict's detail: the stable part of the message."""
 
     @classmethod
     def of(cls, name: str, table: dict[str, Any]) -> Iterator[Divergence]:
         """What the entry's table in the file says, which the schema has found good."""
-        entry: dict[str, Any] = {**table, "versions": tuple(table["versions"])}
+        holds_for = {key: tuple(table[key]) for key in ("versions", "scripts") if key in table}
+        entry: dict[str, Any] = {**table, **holds_for}
         for expected in entry.pop("expect"):
-            lists: dict[str, Any] = {"ids": tuple(expected["ids"]), "kind": Kind(expected["kind"])}
-            yield cls(name, **{**entry, **expected, **lists})
+            typed: dict[str, Any] = {"ids": tuple(expected["ids"]), "kind": Kind(expected["kind"])}
+            yield cls(name, **{**entry, **expected, **typed})
+
+    @property
+    def holds_for(self) -> frozenset[str]:
+        """The versions or the hashes."""
+        return frozenset((*self.versions, *self.scripts))
 
     def judge(self, verdict: Verdict) -> Judgement:
         """Judge a verdict whose id this entry matches."""
@@ -88,15 +96,18 @@ class Divergence:
 
 
 class Divergences:
-    """The entries of the folder. Those apply that hold for the TorchSharp that runs."""
+    """The entries of the folder. Those apply that hold for the TorchSharp and the scripts that run."""
 
-    def __init__(self, entries: Iterable[Divergence], version: str) -> None:
-        """``version`` is the running TorchSharp's: an entry applies when its ``versions`` hold it."""
+    def __init__(self, entries: Iterable[Divergence], version: str, scripts: Collection[str] = ()) -> None:
+        """``version`` is the running TorchSharp's, ``scripts`` are the hashes of upstream's scripts in the run."""
         self._entries = tuple(entries)
-        self._applying = [(_matcher(*entry.ids), entry) for entry in self._entries if version in entry.versions]
+        running = {version, *scripts}
+        applying = [entry for entry in self._entries if running & entry.holds_for]
+        applying.sort(key=lambda entry: not entry.scripts)  # a script's name its exceptions, and so go first
+        self._applying = [(_matcher(*entry.ids), entry) for entry in applying]
 
     @classmethod
-    def load(cls, folder: Path, version: str) -> Divergences:
+    def load(cls, folder: Path, version: str, scripts: Collection[str] = ()) -> Divergences:
         """Read the folder's files. Their JSON Schema lies beside the folder.
 
         Raises DivergencesError when a file is not what the schema says or names an entry of another file, OSError when
@@ -109,15 +120,22 @@ class Divergences:
             if twice:
                 raise DivergencesError(f"{file}: {', '.join(twice)}: an entry of this name stands in another file too")
             tables |= document
-        return cls((each for name, table in tables.items() for each in Divergence.of(name, table)), version)
+        return cls((each for name, table in tables.items() for each in Divergence.of(name, table)), version, scripts)
+
+    def expected(self, verdict_id: str) -> list[Divergence]:
+        """The entries that speak of this id, a script's before TorchSharp's; none if it is expected to pass."""
+        return [entry for matcher, entry in self._applying if matcher.match(verdict_id)]
 
     def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
-        """Say what a verdict means for the run."""
+        """Say what a verdict means for the run.
+
+        Of a script's entry and TorchSharp's about one id, one hides the other: the verdict must be as either says.
+        """
         if verdict.kind is Kind.NOT_RUN:
             return Judgement(Outcome.NOT_RUN)
-        for matcher, entry in self._applying:
-            if matcher.match(verdict_id):
-                return entry.judge(verdict)
+        judgements = [entry.judge(verdict) for entry in self.expected(verdict_id)]
+        if judgements:
+            return min(judgements, key=lambda each: each.outcome is Outcome.FAILED)
         if verdict.kind is Kind.PASS:
             return Judgement(Outcome.PASSED)
         return Judgement(Outcome.FAILED, reason=f"unexpected: {verdict.kind}")
@@ -126,7 +144,7 @@ class Divergences:
         """Say, a sentence each, what no longer fits ``ids``, which are all verdict ids of the whole catalogue.
 
         A pattern that matches nothing; an entry that covers more or fewer ids than it says; an id that two entries of
-        one version speak of. The catalogue is the same for every TorchSharp, so entries of all versions are held to it.
+        one version or of one script speak of. The catalogue is the same for all of these, so every entry is held to it.
         """
         sentences: list[str] = []
         matched: list[tuple[Divergence, set[str]]] = []
@@ -145,7 +163,7 @@ class Divergences:
                 )
         for (one, left), (other, right) in combinations(matched, 2):
             both = left & right
-            if both and set(one.versions) & set(other.versions):
+            if both and one.holds_for & other.holds_for:
                 sentences.append(f"divergences '{one.name}' and '{other.name}' both match {_count(both)}")
         return sentences
 

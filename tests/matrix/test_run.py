@@ -100,6 +100,11 @@ def test_an_unknown_option_could_not_run(run: Callable[..., Run]):
     assert run("--no-such-option").end()[0] == 2
 
 
+def test_a_script_that_is_not_there_could_not_run(run: Callable[..., Run]):
+    code, output = run("--importsd", "gone.py").end()
+    assert (code, "could not run: --importsd gone.py: No such file" in output) == (2, True)
+
+
 @pytest.mark.parametrize("victim", ["tscompat.peer.inside", "exec(eval(sys.stdin"], ids=["peer", "worker"])
 def test_a_killed_process_is_one_crash_and_nothing_is_left(run: Callable[..., Run], victim: str):
     """The kill comes while the one worker is in a long case, so it hits a call in progress."""

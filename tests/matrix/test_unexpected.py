@@ -12,12 +12,34 @@ from pathlib import Path
 
 import pytest
 
+from tscompat import upstream
 from tscompat.paths import data_folder
 from tscompat.results.file import Results, load_results
 
 pytestmark = pytest.mark.usefixtures("publish")
 LOST = "dat/python-to-dotnet/cpu/quantized/per-tensor/qi8/quantizer"
 Run = Callable[..., tuple[int, Results]]
+UTF8 = "exportsd/python-to-dotnet/cpu/name/utf8-2byte/f32/bytes"
+MENDED = """
+from tscompat import codec, torch_side
+
+def save_state_dict(state, stream):
+    stream.write(b"".join(map(bytes, map(memoryview, codec.encode_state_dict(torch_side.export(state))))))
+
+def write_tensor(tensor, file_name): ...
+"""
+FAULTY = (
+    MENDED
+    + """
+mended = save_state_dict
+
+def save_state_dict(state, stream):
+    mended(state, stream)
+    stream.seek(1)
+    stream.write(bytes([len(name) for name in state]))  # the characters of the one name
+"""
+)
+"""Doubles of upstream's exportsd.py: one as it should be, one that counts characters where bytes are due."""
 
 
 @pytest.fixture
@@ -68,8 +90,44 @@ def test_stopping_at_the_first_failure_is_an_incompatibility_too(copy: Path, run
 
 def test_a_stale_divergence_fails_a_run_in_which_all_passes(copy: Path, run: Run):
     file = copy / "cases" / "divergences" / "dat.toml"
-    text = file.read_text(encoding="utf-8").replace("covers = 335\n", "covers = 336\n")
-    file.write_text(text, encoding="utf-8")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(re.sub(r"covers = (\d+)", r"covers = \g<1>0", text, count=1), encoding="utf-8")
     code, results = run("-n", "0", "-k", "role/both/u8")
     assert code == 1
     assert [problem.split(":")[0] for problem in results.problems] == ["divergence 'save-needs-contiguous' (refused)"]
+
+
+@pytest.fixture
+def script(copy: Path) -> Callable[[str], list[str]]:
+    """Writes an exportsd.py; returns the options that put it under test."""
+
+    def write(text: str) -> list[str]:
+        (copy / "exportsd.py").write_text(text, encoding="utf-8")
+        return ["--exportsd", str(copy / "exportsd.py"), "-n", "0", "-k", UTF8]
+
+    return write
+
+
+def test_what_an_unknown_script_does_wrong_is_unexpected(run: Run, script: Callable[[str], list[str]]):
+    code, results = run(*script(FAULTY))
+    (record,) = results.records
+    assert (code, record.judgement.reason) == (1, "unexpected: bytes")
+
+
+def test_what_an_unknown_script_does_right_passes(run: Run, script: Callable[[str], list[str]]):
+    code, results = run(*script(MENDED))
+    assert (code, [record.judgement.outcome for record in results.records]) == (0, ["passed"])
+
+
+def test_what_a_script_of_a_declared_hash_does_wrong_is_expected(
+    copy: Path, run: Run, script: Callable[[str], list[str]]
+):
+    options = script(FAULTY)
+    digest = upstream.load("exportsd", copy / "exportsd.py").digest
+    declared = copy / "cases" / "divergences" / "scripts.toml"
+    text = re.sub(r"sha256:[0-9a-f]{64}", digest, declared.read_text(encoding="utf-8"))
+    declared.write_text(text, encoding="utf-8")
+    code, results = run(*options)
+    (record,) = results.records
+    assert (code, record.judgement.divergence) == (0, "exportsd-names-in-characters")
+    assert results.environment["scripts"] == {"exportsd": digest}

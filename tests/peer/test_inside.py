@@ -14,6 +14,7 @@ from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import write_state_dict
 from tscompat.peer.build import Publish
 from tscompat.peer.inside.roads import ROADS
+from tscompat.peer.inside.trainings import OVERLOADS
 from tscompat.peer.process import PeerBroken, PeerKeeper, inside
 from tscompat.peer.receipt import receipt
 from tscompat.routes import ROUTES
@@ -44,6 +45,7 @@ def description(tmp_path: Path) -> dict[str, Any]:
         "device": "cpu",
         "scale": 1.0,
         "zero_point": 0,
+        "training": None,
         "identity": False,
     }
 
@@ -92,7 +94,7 @@ def test_a_fault_of_ours_is_no_crash(keeper: PeerKeeper, description: dict[str, 
 
 
 def test_every_route_has_its_road():
-    assert set(ROADS) | {"schema", "forward", "load", "promise"} == set(ROUTES)
+    assert set(ROADS) | set(OVERLOADS) | {"schema", "forward", "load", "promise"} == set(ROUTES)
 
 
 def test_a_peer_leaves_when_its_pipe_closes(publish: Publish):

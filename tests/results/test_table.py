@@ -191,3 +191,8 @@ def test_the_last_line_sums_up(make_record: MakeRecord, divergence: Record, fail
 
 def test_a_run_of_nothing_can_be_shown() -> None:
     assert shown([]).splitlines()[-1] == "0 passed, 0 known divergences, 0 failures, 0 not run"
+
+
+def test_a_script_under_test_is_told_by_its_hash(make_record: MakeRecord) -> None:
+    environment = {"scripts": {"exportsd": "sha256:" + 64 * "0"}}
+    assert f"Script exportsd.py: sha256:{64 * '0'}" in shown([make_record()], environment=environment)

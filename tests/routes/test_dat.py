@@ -27,7 +27,7 @@ class Fake:
         self.answer = {"seconds": 0.0, **answer}
         self.act = act
 
-    def call(self, name: str, **told: Any) -> dict[str, Any]:
+    def call(self, name: str, *seconds: float, **told: Any) -> dict[str, Any]:
         self.act(told)
         return self.answer
 

@@ -5,7 +5,7 @@ May import dtypes, tensors, identity, paths.
 A case is data (``cases/*.toml``); ``load_catalogue`` gives all of them, ``make`` gives one its state dict.
 """
 
-from .case import PLAIN, Case, InputSpec, Model, Quantizer, Scenario, TensorSpec
+from .case import PLAIN, Case, Group, InputSpec, Model, Quantizer, Scenario, TensorSpec, Training
 from .digits import draw as draw_digits
 from .files import CatalogueError, load_bounds, load_catalogue
 from .fills import make, make_inputs
@@ -14,11 +14,13 @@ __all__ = [
     "PLAIN",
     "Case",
     "CatalogueError",
+    "Group",
     "InputSpec",
     "Model",
     "Quantizer",
     "Scenario",
     "TensorSpec",
+    "Training",
     "draw_digits",
     "load_bounds",
     "load_catalogue",

@@ -26,7 +26,7 @@ class RandomBits:
         """The next ``size`` bytes. Drawn in large steps, because a case may have 20,000 small tensors."""
         if size > self._ahead.size:
             words = max(-(-size // 8), 8192)
-            fresh = self._philox.random_raw(words).astype("<u8").view(np.uint8)
-            self._ahead = np.concatenate([self._ahead, fresh])
+            fresh = self._philox.random_raw(words).astype("<u8", copy=False).view(np.uint8)
+            self._ahead = np.concatenate([self._ahead, fresh]) if self._ahead.size else fresh
         taken, self._ahead = self._ahead[:size], self._ahead[size:]
         return taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -33,6 +34,11 @@ class TensorSpec:
     """A buffer if true, else a parameter."""
     tied_to: str = ""
     """The name of an earlier tensor that is the same one; it has its bits."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its elements."""
+        return self.dtype.itemsize * math.prod(self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,8 @@ class Scenario:
     """What the file has, in this order; a name may come twice."""
     transient: tuple[str, ...]
     """The module's buffers that are not part of its state dict."""
+    tied: Mapping[str, str]
+    """The module's parameters that are an earlier one under another name."""
     strict: bool
     skip: tuple[str, ...]
     overload: Literal["path", "stream", "one-way"]
@@ -86,6 +94,30 @@ class Scenario:
     """So many bytes are missing at the end of the file."""
     trailing: int
     """So many zero bytes follow the last entry."""
+    report: bool
+    """Whether TorchSharp is asked which entries it has loaded."""
+
+
+class Group(NamedTuple):
+    """A parameter group of an optimizer."""
+
+    options: Mapping[str, Any]
+    """Under the names of torch.optim."""
+    parameters: int
+    """How many of the case's parameters, after those of the groups before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """An optimizer in the middle of its work. The case's tensors are ``parameter.N`` and ``gradient.STEP.N``."""
+
+    optimizer: str
+    """A class of torch.optim."""
+    groups: tuple[Group, ...]
+    steps: int
+    """How many are made before saving."""
+    target: Literal["fresh", "used", "scoped"]
+    """What is loaded into: new, or after a step of its own; or in a dispose scope that ends before the next step."""
 
 
 class Promise(NamedTuple):
@@ -124,9 +156,12 @@ class Case:
     """What both sides build; without one, the tensors are put into a module that has nothing else."""
     scenario: Scenario | None = None
     """What is loaded into the module that has ``tensors``."""
+    training: Training | None = None
+    """The optimizer over the parameters among ``tensors``."""
     promise: Promise | None = None
-    full: bool = False
-    """Whether only a full run takes it: large, and told by a neighbour in all likelihood."""
+    run: Literal["default", "full", "large"] = "default"
+    """The run that takes it. A full one takes the default's too; what only it takes is told by a neighbour in all
+    likelihood."""
     tags: tuple[str, ...] = ()
 
     @property
@@ -138,6 +173,11 @@ class Case:
     def family(self) -> str:
         """The first part of the id."""
         return self.id.split("/", 1)[0]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its tensors' elements."""
+        return sum(spec.nbytes for spec in self.tensors)
 
     @property
     def source_layout(self) -> str:

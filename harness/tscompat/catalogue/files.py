@@ -17,6 +17,8 @@ from tscompat.paths import data_folder
 from .case import Case, Model, Promise, Quantizer, TensorSpec
 from .modules import model
 from .scenarios import scenario
+from .trainings import tensors as training_tensors
+from .trainings import training
 
 NOT_A_FAMILY = "dtypes.toml"
 MODULE_FAMILIES = ("arch", "generated", "layer")
@@ -24,8 +26,11 @@ SCHEMAS = {
     "promise": "promise",
     **dict.fromkeys(MODULE_FAMILIES, "module"),
     "load": "scenario",
+    "optim": "training",
 }
 """What a family is held to, where it is not of the plain kind."""
+NEEDED = {"module": (), "training": ("parameters", "steps")}
+"""What every case of such a family must have, where it is not its tensors."""
 MIXED = "mixed"
 
 
@@ -51,22 +56,24 @@ def _load(folder: Path) -> dict[str, Case]:
             continue
         schema = SCHEMAS.get(file.stem, "family")
         family = read_document(file, CatalogueError, folder / f"{schema}.schema.json")
-        cases.update((case.id, case) for case in _expand(file, family, groups))
+        needed = ("dtypes", "routes", *NEEDED.get(schema, ("tensors",)))
+        cases.update((case.id, case) for case in _expand(file, family, groups, needed))
     return cases
 
 
 @functools.cache
-def load_bounds() -> dict[str, float]:
-    """How many ULP of the largest output a forward pass may be from float64's, by dtype (cases/dtypes.toml)."""
-    return read_document(data_folder("cases") / "dtypes.toml", CatalogueError)["forward-ulp"]
+def load_bounds(table: str = "forward-ulp") -> dict[str, float]:
+    """A table of cases/dtypes.toml, which says what its numbers mean: by dtype, how many ULP a result may be off."""
+    return read_document(data_folder("cases") / "dtypes.toml", CatalogueError)[table]
 
 
-def _expand(file: Path, family: Mapping[str, Any], groups: Mapping[str, list[str]]) -> Iterator[Case]:
+def _expand(
+    file: Path, family: Mapping[str, Any], groups: Mapping[str, list[str]], needed: tuple[str, ...]
+) -> Iterator[Case]:
     renames = family.get("rename", {})
     for name, own in family["case"].items():
         row = {"why": family["why"], **family.get("defaults", {}), **own}
         case_id = f"{file.stem}/{name}"
-        needed = ("dtypes", "routes") if file.stem in MODULE_FAMILIES else ("dtypes", "routes", "tensors")
         missing = [key for key in needed if key not in row]
         if missing:
             raise CatalogueError(f"{file}: case / {name}: says no {', '.join(missing)}, nor do the defaults")
@@ -83,10 +90,11 @@ def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None)
     return Case(
         id=case_id,
         why=row["why"],
-        tensors=tuple(spec for tensor in row.get("tensors", ()) for spec in _tensors(tensor, dtype)),
+        tensors=tuple(_all_tensors(row, dtype)),
         model=built,
-        full=dtype in row.get("full_dtypes", ()),
+        run="full" if dtype in row.get("full_dtypes", ()) else row.get("run", "default"),
         scenario=scenario(row, dtype) if "file" in row else None,
+        training=training(row) if "optimizer" in row else None,
         promise=Promise(case_id.split("/")[1], row["observed"], row["otherwise"]) if "observed" in row else None,
         routes=tuple(row["routes"]),
         devices=tuple(row.get("devices", ["cpu"])),
@@ -99,11 +107,22 @@ def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None)
     )
 
 
+def _all_tensors(row: Mapping[str, Any], dtype: str) -> Iterator[TensorSpec]:
+    if "optimizer" in row:
+        return training_tensors(row, dtype)
+    return (spec for tensor in row.get("tensors", ()) for spec in _tensors(tensor, dtype))
+
+
 def _tensors(row: Mapping[str, Any], dtype: str) -> Iterator[TensorSpec]:
     name = row.get("name", "weight") * row.get("name_times", 1)
     shape = tuple(row["shape"])
     element = BY_NAME[row.get("dtype", dtype)]
     for number in range(row.get("repeat", 1)):
         yield TensorSpec(
-            name.replace("{}", str(number)), element, shape, row.get("fill", "random"), row.get("buffer", False)
+            name=name.replace("{}", str(number)),
+            dtype=element,
+            shape=shape,
+            fill=row.get("fill", "random"),
+            buffer=row.get("buffer", False),
+            tied_to=row.get("tied_to", ""),
         )

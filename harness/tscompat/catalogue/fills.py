@@ -69,6 +69,12 @@ def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) ->
     return values.astype(spec.dtype.scalar).view(np.uint8)
 
 
+def moderate(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
+    """Plus or minus 0.5 to 1, in steps that every float type holds; for a complex number both parts."""
+    drawn = bits.take(math.prod(spec.shape) * spec.dtype.parts).view(np.int8).astype(np.float64)
+    return ((np.abs(drawn + 0.5) + 127.5) / 256 * np.sign(drawn + 0.5)).astype(spec.dtype.scalar).view(np.uint8)
+
+
 FILLS: dict[str, Callable[[TensorSpec, int, RandomBits], Bytes]] = {
     "random": random,
     "every": every,
@@ -77,6 +83,7 @@ FILLS: dict[str, Callable[[TensorSpec, int, RandomBits], Bytes]] = {
     "rows-alike": rows_alike,
     "weights": weights,
     "strong-weights": partial(weights, gain=1.5),
+    "moderate": moderate,
 }
 
 _MANTISSA_BITS = {"f16": 10, "c32": 10, "bf16": 7, "f32": 23, "c64": 23, "f64": 52, "c128": 52}

@@ -17,13 +17,17 @@ def scenario(row: Row, dtype: str) -> Scenario:
     return Scenario(
         file=tuple(_spec(tensor, dtype) for tensor in row["file"]),
         transient=tuple(tensor["name"] for tensor in row["tensors"] if tensor.get("transient")),
+        tied={tensor["name"]: tensor["tied_to"] for tensor in row["tensors"] if "tied_to" in tensor},
         strict=row.get("strict", True),
         skip=tuple(row.get("skip", ())),
         overload=row.get("overload", "path"),
         cut=row.get("cut", 0),
         trailing=row.get("trailing", 0),
+        report=row.get("report", False),
     )
 
 
 def _spec(row: Row, dtype: str) -> TensorSpec:
-    return TensorSpec(row["name"], BY_NAME[row.get("dtype", dtype)], tuple(row["shape"]), "weights", buffer=False)
+    return TensorSpec(
+        row["name"], BY_NAME[row.get("dtype", dtype)], tuple(row["shape"]), "weights", False, row.get("tied_to", "")
+    )

@@ -9,6 +9,7 @@ import typer
 
 from .doctor import doctor
 from .list import list_
+from .roads import roads_
 from .run import run
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run)
 app.command("list")(list_)
 app.command("doctor")(doctor)
+app.command("roads")(roads_)
 
 
 def main() -> None:

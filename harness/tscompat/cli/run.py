@@ -24,8 +24,11 @@ Routes = Annotated[list[str] | None, typer.Option("--route", help="Only this rou
 Devices = Annotated[list[Device] | None, typer.Option("--device", help="Only this device (writer-reader); again too.")]
 Workers = Annotated[str, typer.Option("-n", "--workers", help="Workers: a number, or auto for one a core.")]
 Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the files of what was unexpected.")]
-Full = Annotated[bool, typer.Option("--full", help="The large cases too: every architecture in every dtype.")]
+Full = Annotated[bool, typer.Option("--full", help="Every architecture in every dtype too.")]
+Large = Annotated[bool, typer.Option("--large", help="Only tensors above 2 GiB and files above 4 GiB.")]
 TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; takes --libtorch too.")]
+Exportsd = Annotated[str, typer.Option(envvar="TSCOMPAT_EXPORTSD", help="The path to TorchSharp's exportsd.py.")]
+Importsd = Annotated[str, typer.Option(envvar="TSCOMPAT_IMPORTSD", help="The path to TorchSharp's importsd.py.")]
 LibTorch = Annotated[str, typer.Option(help="The version of libtorch that this TorchSharp was built against.")]
 
 
@@ -37,23 +40,26 @@ def run(
     workers: Workers = "auto",
     out: Out = Path("results"),
     full: Full = False,
+    large: Large = False,
     torchsharp: TorchSharp = "",
     libtorch: LibTorch = "",
+    exportsd: Exportsd = "",
+    importsd: Importsd = "",
 ) -> None:
     """Run the compatibility matrix. What it does not know itself goes to pytest (-x, --lf, -v, --junitxml=...).
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run, 130 interrupted.
     """
     matrix = Path(__file__).parent.parent / "matrix"
-    versions = {"torchsharp": torchsharp, "libtorch": libtorch}
+    things = {"torchsharp": torchsharp, "libtorch": libtorch, "exportsd": exportsd, "importsd": importsd}
     arguments = [
         *("-c", str(matrix / "pytest.ini"), "--rootdir", str(matrix), "-p", "tscompat.matrix.plugin"),
         *("-o", f"cache_dir={out.absolute() / '.pytest_cache'}", "--tscompat-out", str(out.absolute())),
         *("-n", workers, "-q", "--no-header", "--tb=short", "-r", "N"),
         *(f"--tscompat-route={name}" for name in routes or ()),
         *(f"--tscompat-device={name}" for name in devices or ()),
-        *(f"--tscompat-{package}={version}" for package, version in versions.items() if version),
-        *(("--tscompat-full",) if full else ()),
+        *(f"--tscompat-{thing}={which}" for thing, which in things.items() if which),
+        *(f"--tscompat-run={name}" for name, wanted in (("full", full), ("large", large)) if wanted),
         *(("-k", keyword) if keyword else ()),
         *context.args,
         str(matrix / "test_matrix.py"),

@@ -1,9 +1,10 @@
-"""The oracle: what the bytes must be. State dicts and single tensors, written canonically and read strictly.
+"""The oracle: what the bytes must be. State dicts, tensors and optimizers, written canonically and read strictly.
 
 Pure Python over numpy, without torch and without .NET. May import dtypes, tensors.
 """
 
 from .errors import Clause, FormatError
+from .optimizer import OptimizerRecord, decode_optimizer, encode_optimizer, read_optimizer, write_optimizer
 from .reader import IndexEntry, decode_state_dict, decode_tensor, index_state_dict, read_state_dict, read_tensor
 from .writer import encode_state_dict, encode_tensor, write_state_dict, write_tensor
 
@@ -11,13 +12,18 @@ __all__ = [
     "Clause",
     "FormatError",
     "IndexEntry",
+    "OptimizerRecord",
+    "decode_optimizer",
     "decode_state_dict",
     "decode_tensor",
+    "encode_optimizer",
     "encode_state_dict",
     "encode_tensor",
     "index_state_dict",
+    "read_optimizer",
     "read_state_dict",
     "read_tensor",
+    "write_optimizer",
     "write_state_dict",
     "write_tensor",
 ]

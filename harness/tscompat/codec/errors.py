@@ -13,6 +13,8 @@ Clause: TypeAlias = Literal[
     "dtype.code",
     "shape.rank",
     "shape.bytes",
+    "optimizer.name",
+    "optimizer.bool",
     "file.truncated",
     "file.trailing",
 ]

@@ -42,7 +42,9 @@ class IndexEntry(NamedTuple):
     nbytes: int
 
 
-class _Header(NamedTuple):
+class Header(NamedTuple):
+    """What stands before a tensor's elements, and how many bytes they take."""
+
     dtype: DType
     shape: tuple[int, ...]
     nbytes: int
@@ -50,7 +52,7 @@ class _Header(NamedTuple):
 
 def decode_state_dict(buffer: Buffer, *, problems: list[FormatError] | None = None) -> StateDict:
     """The state dict that fills ``buffer``; the tensors are read-only views of it. Raises FormatError when strict."""
-    data = _flat(buffer)
+    data = flat(buffer)
     new = tuple[Any, ...].__new__  # where Entry(...) and Tensor(...) end, in half the time
     return [
         new(Entry, (name, new(Tensor, (dtype, shape, data[offset : offset + nbytes]))))
@@ -63,10 +65,10 @@ def decode_tensor(buffer: Buffer, *, problems: list[FormatError] | None = None) 
 
     Raises FormatError, also when lenient if there is no tensor to return.
     """
-    data = _flat(buffer)
+    data = flat(buffer)
     report = refuse if problems is None else problems.append
-    (dtype, shape, nbytes), offset = _header(data, 0, report)
-    _end(data, offset + nbytes, report)
+    (dtype, shape, nbytes), offset = read_header(data, 0, report)
+    expect_end(data, offset + nbytes, report)
     return Tensor(dtype, shape, data[offset : offset + nbytes])
 
 
@@ -75,9 +77,9 @@ def index_state_dict(
 ) -> list[IndexEntry]:
     """Names, dtypes, shapes and offsets of the file at a path, or of a buffer. Reads the headers only."""
     if isinstance(source, str | os.PathLike):
-        with _naming(source):
-            return index_state_dict(_map(source), problems=problems)
-    return list(map(IndexEntry._make, _entries(_flat(source), problems)))
+        with naming(source):
+            return index_state_dict(map_file(source), problems=problems)
+    return list(map(IndexEntry._make, _entries(flat(source), problems)))
 
 
 def read_state_dict(path: str | os.PathLike[str], *, problems: list[FormatError] | None = None) -> StateDict:
@@ -85,21 +87,23 @@ def read_state_dict(path: str | os.PathLike[str], *, problems: list[FormatError]
 
     Raises FormatError with the path, and OSError.
     """
-    with _naming(path):
-        return decode_state_dict(_map(path), problems=problems)
+    with naming(path):
+        return decode_state_dict(map_file(path), problems=problems)
 
 
 def read_tensor(path: str | os.PathLike[str], *, problems: list[FormatError] | None = None) -> Tensor:
     """The same for a single tensor."""
-    with _naming(path):
-        return decode_tensor(_map(path), problems=problems)
+    with naming(path):
+        return decode_tensor(map_file(path), problems=problems)
 
 
-def _flat(buffer: Buffer) -> memoryview:
+def flat(buffer: Buffer) -> memoryview:
+    """The bytes of a contiguous buffer, read-only."""
     return memoryview(np.frombuffer(buffer, np.uint8)).toreadonly()
 
 
-def _map(path: str | os.PathLike[str]) -> Buffer:
+def map_file(path: str | os.PathLike[str]) -> Buffer:
+    """The bytes of a file, read when they are looked at."""
     with Path(path).open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             return b""  # nothing to map, which mmap refuses
@@ -107,7 +111,8 @@ def _map(path: str | os.PathLike[str]) -> Buffer:
 
 
 @contextmanager
-def _naming(path: str | os.PathLike[str]) -> Generator[None]:
+def naming(path: str | os.PathLike[str]) -> Generator[None]:
+    """Adds the path to a FormatError that passes."""
     try:
         yield
     except FormatError as error:
@@ -131,11 +136,11 @@ def _entries(
 def _walk(data: memoryview, report: Report) -> Iterator[tuple[str, DType, tuple[int, ...], int, int]]:
     count, at = leb128.decode(data, 0, "the entry count", report)
     seen: set[str] = set()
-    known: dict[bytes, _Header] = {}
+    known: dict[bytes, Header] = {}
     widths: list[int] = []
     for _ in range(count):
         start = at
-        # _name and _header are the specification; what stands around them is the short way for the many like the last.
+        # read_name and read_header are the specification; around them stands the short way for the many like the last.
         try:
             at = start + 1 + data[start]
             name = str(data[start + 1 : at], "utf-8")
@@ -143,7 +148,7 @@ def _walk(data: memoryview, report: Report) -> Iterator[tuple[str, DType, tuple[
         except (IndexError, UnicodeDecodeError):
             name, short = "", False
         if not short:
-            name, at = _name(data, start, report)
+            name, at = read_name(data, start, report)
         if name in seen:
             report(FormatError(start, f"{_brief.repr(name)} again", "a name of its own", "entry.duplicate"))
         seen.add(name)
@@ -155,20 +160,20 @@ def _walk(data: memoryview, report: Report) -> Iterator[tuple[str, DType, tuple[
                 at += width
                 break
         else:
-            header, at = _header(data, at, report)
+            header, at = read_header(data, at, report)
             if report is refuse:  # a lenient reader must report the same flaw every time
                 known[bytes(data[header_at:at])] = header
                 if at - header_at not in widths and len(widths) < _WIDTHS:
                     widths.append(at - header_at)
         dtype, shape, nbytes = header
         if nbytes > len(data) - at:
-            _header(data, header_at, report)  # raises
+            read_header(data, header_at, report)  # raises
         yield name, dtype, shape, at, nbytes
         at += nbytes
-    _end(data, at, report)
+    expect_end(data, at, report)
 
 
-def _name(data: memoryview, start: int, report: Report) -> tuple[str, int]:
+def read_name(data: memoryview, start: int, report: Report) -> tuple[str, int]:
     """The name that starts with its length at ``start``, and the offset behind it."""
     size, at = leb128.decode(data, start, "a name length", report)
     raw = data[at : at + size]
@@ -183,7 +188,7 @@ def _name(data: memoryview, start: int, report: Report) -> tuple[str, int]:
     return name, at + size
 
 
-def _header(data: memoryview, start: int, report: Report) -> tuple[_Header, int]:
+def read_header(data: memoryview, start: int, report: Report) -> tuple[Header, int]:
     """The dtype, shape and size at ``start``, and the offset of the elements, all of which are there."""
     code, rank_at = leb128.decode(data, start, "a dtype code", report)
     if code not in BY_CODE:
@@ -196,7 +201,7 @@ def _header(data: memoryview, start: int, report: Report) -> tuple[_Header, int]
     for _ in range(rank):
         dim, at = leb128.decode(data, at, "a dim", report)
         dims.append(dim)
-    header = _Header(BY_CODE[code], tuple(dims), _size(BY_CODE[code].itemsize, dims))
+    header = Header(BY_CODE[code], tuple(dims), _size(BY_CODE[code].itemsize, dims))
     left = len(data) - at
     if header.nbytes > left:
         expected = f"{header.nbytes}{'' if header.nbytes <= leb128.MAX else ' or more'} bytes"
@@ -217,6 +222,7 @@ def _size(itemsize: int, dims: list[int]) -> int:
     return size
 
 
-def _end(data: memoryview, at: int, report: Report) -> None:
+def expect_end(data: memoryview, at: int, report: Report) -> None:
+    """Report what follows the last field."""
     if at < len(data):
         report(FormatError(at, f"{len(data) - at} more bytes", "the end of the file", "file.trailing"))

@@ -21,7 +21,7 @@ from tscompat.tensors import Entry, Tensor, tensor_of
 
 from . import leb128
 
-_CHUNK = 1 << 18
+CHUNK = 1 << 18
 """Names, headers and small tensors are joined up to so many bytes: copying them costs less than system calls."""
 
 
@@ -45,7 +45,7 @@ def encode_state_dict(entries: Collection[Entry]) -> Iterator[Buffer]:
         length = len(encoded)
         pieces += leb128.encode(length), encoded, header, data
         size += length + nbytes
-        if size >= _CHUNK:
+        if size >= CHUNK:
             pieces.pop()
             yield b"".join(pieces)
             yield _flat(data)
@@ -67,12 +67,12 @@ def write_state_dict(path: str | os.PathLike[str], entries: Collection[Entry]) -
 
     Raises ValueError as ``encode_state_dict`` does, and OSError.
     """
-    _write(Path(path), encode_state_dict(entries))
+    write_buffers(Path(path), encode_state_dict(entries))
 
 
 def write_tensor(path: str | os.PathLike[str], tensor: Tensor) -> None:
     """The same for a single tensor."""
-    _write(Path(path), encode_tensor(tensor))
+    write_buffers(Path(path), encode_tensor(tensor))
 
 
 @lru_cache  # a model has thousands of tensors and few shapes
@@ -85,7 +85,8 @@ def _flat(data: Buffer) -> memoryview:
     return memoryview(np.frombuffer(data, np.uint8))
 
 
-def _write(path: Path, buffers: Iterable[Buffer]) -> None:
+def write_buffers(path: Path, buffers: Iterable[Buffer]) -> None:
+    """Write one buffer after the other. The file appears whole or not at all."""
     beside = path.with_name(f".tscompat-{secrets.token_hex(8)}.tmp")
     try:
         with beside.open("xb", buffering=0) as file:

@@ -1,7 +1,7 @@
 """The run's controller: builds the .NET side, owns the run folder, hears every report, writes results.json.
 
-May import catalogue, peer, routes, divergences, results. It is a pytest plugin of the process that has no xdist parent
-(the only process with ``-n 0``); workers get its ``Setting``.
+May import catalogue, peer, upstream, routes, divergences, results. It is a pytest plugin of the process that has no
+xdist parent (the only process with ``-n 0``); workers get its ``Setting``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from tscompat.peer.process import Peer, PeerBroken, inside
 from tscompat.results.file import ResultsFile, Timing
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import verdict_ids
+from tscompat.upstream import Script, ScriptUnusable, load_all
 from tscompat.verdict import Kind, Verdict, VerdictId
 
 from .environment import environment
@@ -40,20 +43,23 @@ BROKEN = "tscompat-broken"
 
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
-COULD_NOT_START = (BuildError, CatalogueError, DivergencesError, PeerBroken, OSError)
+COULD_NOT_START = (BuildError, CatalogueError, DivergencesError, PeerBroken, ScriptUnusable, OSError)
 _PREFIX = "tscompat-run-"
 
 
 class Controller:
     """Registered with pytest as a plugin; its methods are hooks."""
 
-    def __init__(self, publish: Publish, run_folder: Path, out: Path, workers: int, again: str) -> None:
+    def __init__(
+        self, publish: Publish, run_folder: Path, out: Path, workers: int, again: str, scripts: Mapping[str, Script]
+    ) -> None:
         self.setting = Setting(
             run_folder=str(run_folder),
             out=str(out),
             publish=str(publish.folder),
             torchsharp=publish.torchsharp,
             memory_limit=int(psutil.virtual_memory().total * 0.75 / workers),
+            scripts={name: str(script.path) for name, script in scripts.items()},
             again=again,
         )
         self._started = time.monotonic()
@@ -64,12 +70,13 @@ class Controller:
         self._answered = False
         self._broken = ""
         self._interrupted = False
-        self._divergences = Divergences.load(data_folder("cases") / "divergences", publish.torchsharp)
+        digests = [script.digest for script in scripts.values()]
+        self._divergences = Divergences.load(data_folder("cases") / "divergences", publish.torchsharp, digests)
         peer = Peer(inside(publish.folder), run_folder / "peer.log", self.setting.memory_limit)
         peer.close()
         if (out / "results.json").exists():
             shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
-        self._results = ResultsFile(out / "results.json", environment(publish, peer.versions))
+        self._results = ResultsFile(out / "results.json", environment(publish, peer.versions, scripts))
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Remember the session, to be able to end it."""
@@ -141,14 +148,18 @@ class Controller:
         shutil.rmtree(self.setting.run_folder, ignore_errors=True)
 
 
-def start(versions: Versions, out: Path, workers: int) -> Controller:
-    """Build, and try a peer. Raises pytest.UsageError with one sentence when the run cannot start."""
+def start(versions: Versions, run: str, scripts: Mapping[str, str], out: Path, workers: int) -> Controller:
+    """Load the scripts, build, try a peer. ``run`` says which cases; the files of a large one go to disk.
+
+    Raises pytest.UsageError with one sentence when the run cannot start.
+    """
     run_folder: Path | None = None
     try:
         load_catalogue()
+        loaded = load_all(scripts)
         publish = ensure_built(versions, progress=lambda text: print(text, flush=True))
-        run_folder = make_run_folder()
-        return Controller(publish, run_folder, out, workers, again(versions))
+        run_folder = make_run_folder(Path(tempfile.gettempdir()) if run == "large" else fast_folder())
+        return Controller(publish, run_folder, out, workers, again(versions, run, scripts), loaded)
     except BaseException as error:
         if run_folder:
             shutil.rmtree(run_folder, ignore_errors=True)
@@ -157,18 +168,22 @@ def start(versions: Versions, out: Path, workers: int) -> Controller:
         raise
 
 
-def again(versions: Versions) -> str:
-    """The command that starts a run of these versions: as a person started this one, through nox or without."""
+def again(versions: Versions, run: str, scripts: Mapping[str, str]) -> str:
+    """The command that starts such a run of these: as a person started this one, through nox or without."""
     nox = Path(sys.prefix).parent.name == ".nox"
-    options = {"torchsharp": versions.torchsharp, "libtorch": versions.libtorch}
+    paths = {name: subprocess.list2cmdline([path]) for name, path in scripts.items()}  # in quotes if need be
+    options = {"torchsharp": versions.torchsharp, "libtorch": versions.libtorch, **paths}
     return " ".join(
-        ["nox --" if nox else "tscompat run", *(f"--{key} {value}" for key, value in options.items() if value)]
+        [
+            "nox --" if nox else "tscompat run",
+            *([] if run == "default" else [f"--{run}"]),
+            *(f"--{key} {value}" for key, value in options.items() if value),
+        ]
     )
 
 
-def make_run_folder() -> Path:
-    """One folder for all of a run's files, in memory where there is room for it; sweeps those of dead runs first."""
-    base = fast_folder()
+def make_run_folder(base: Path) -> Path:
+    """One folder for all of a run's files; sweeps those of dead runs first."""
     for old in base.glob(f"{_PREFIX}*"):
         pid = old.name.removeprefix(_PREFIX).split("-")[0]
         with suppress(OSError):

@@ -1,9 +1,10 @@
-"""What a run ran on, for results.json. May import torch_side, peer."""
+"""What a run ran on, for results.json. May import torch_side, peer, upstream."""
 
 from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -11,9 +12,10 @@ import psutil
 
 from tscompat import torch_side
 from tscompat.peer.build import Publish
+from tscompat.upstream import Script
 
 
-def environment(publish: Publish, peer_versions: dict[str, str]) -> dict[str, Any]:
+def environment(publish: Publish, peer_versions: dict[str, str], scripts: Mapping[str, Script]) -> dict[str, Any]:
     """Versions and the machine, without anything that names the person or a folder."""
     return {
         "tscompat": version("torchsharp-compat"),
@@ -30,4 +32,5 @@ def environment(publish: Publish, peer_versions: dict[str, str]) -> dict[str, An
         "rid": publish.rid,
         "patched": publish.patched,
         **peer_versions,
+        "scripts": {name: script.digest for name, script in scripts.items()},
     }

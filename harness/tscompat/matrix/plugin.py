@@ -1,6 +1,7 @@
-"""The pytest plugin of the matrix: its options, its fixture, and where xdist comes in. May import matrix, routes.
+"""The pytest plugin of the matrix: its options, its fixture, and where xdist comes in.
 
-``controller`` holds what the run's first process does, ``workbench`` what each worker does.
+May import matrix, upstream, routes. ``controller`` holds what the run's first process does, ``workbench`` what each
+worker does.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tscompat import upstream
 from tscompat.catalogue import load_catalogue
 from tscompat.divergences import Divergences
 from tscompat.paths import data_folder
@@ -25,6 +27,8 @@ from .scheduling import CaseScheduling
 from .setting import Setting
 from .workbench import Workbench
 
+RUNS = {"default": {"default"}, "full": {"default", "full"}, "large": {"large"}}
+"""What each run takes (``Case.run``)."""
 SETTING = pytest.StashKey[Setting]()
 
 
@@ -33,20 +37,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tscompat")
     group.addoption("--tscompat-out", default="results", help="the output folder")
     group.addoption("--tscompat-route", action="append", default=[], help="only this route (may be given again)")
-    group.addoption("--tscompat-full", action="store_true", help="the large cases too")
+    group.addoption("--tscompat-run", choices=RUNS, default="default", help="which cases")
     group.addoption("--tscompat-torchsharp", default=None, help="another version of the package TorchSharp")
     group.addoption("--tscompat-libtorch", default=None, help="the version of libtorch that goes with it")
     group.addoption("--tscompat-device", action="append", default=[], help="only this device (may be given again)")
+    for name in upstream.FUNCTIONS:
+        group.addoption(f"--tscompat-{name}", default="", help=f"the path to upstream's {name}.py")
 
 
 def selected_ids(config: pytest.Config) -> Iterator[VerdictId]:
     """The verdicts that the options leave."""
     routes: list[str] = config.option.tscompat_route
     devices: list[str] = config.option.tscompat_device
-    cases = load_catalogue()
-    for verdict_id in verdict_ids(
-        {name: case for name, case in cases.items() if config.option.tscompat_full or not case.full}
-    ):
+    runs = RUNS[config.option.tscompat_run]
+    for verdict_id in verdict_ids({name: case for name, case in load_catalogue().items() if case.run in runs}):
         if (not routes or verdict_id.route in routes) and (not devices or verdict_id.device in devices):
             yield verdict_id
 
@@ -62,7 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.option.collectonly:
         workers = getattr(config.option, "numprocesses", None) or 1
         versions = Versions(config.option.tscompat_torchsharp, config.option.tscompat_libtorch)
-        controller = start(versions, Path(config.option.tscompat_out).absolute(), workers)
+        out = Path(config.option.tscompat_out).absolute()
+        scripts = {name: path for name in upstream.FUNCTIONS if (path := config.getoption(f"tscompat_{name}"))}
+        controller = start(versions, config.option.tscompat_run, scripts, out, workers)
         config.stash[SETTING] = controller.setting
         config.pluginmanager.register(controller)
         config.add_cleanup(controller.clean)
@@ -87,7 +93,9 @@ def workbench(request: pytest.FixtureRequest, worker_id: str) -> Generator[Workb
     folder = Path(setting.run_folder, worker_id)
     folder.mkdir()
     peer = PeerKeeper(lambda: Peer(inside(Path(setting.publish)), folder / "peer.log", setting.memory_limit))
-    divergences = Divergences.load(data_folder("cases") / "divergences", setting.torchsharp)
-    bench = Workbench(load_catalogue(), folder, setting, peer, divergences)
+    scripts = upstream.load_all(setting.scripts)
+    digests = [script.digest for script in scripts.values()]
+    divergences = Divergences.load(data_folder("cases") / "divergences", setting.torchsharp, digests)
+    bench = Workbench(load_catalogue(), folder, setting, peer, divergences, scripts)
     yield bench
     bench.close()

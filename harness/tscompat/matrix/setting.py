@@ -15,5 +15,7 @@ class Setting:
     torchsharp: str
     memory_limit: int
     """Bytes that one peer may take."""
+    scripts: dict[str, str]
+    """The paths to upstream's scripts, absolute, by the name that routes know them by."""
     again: str
     """The command that starts a run like this one; ``-k ID`` makes it one of a single verdict."""

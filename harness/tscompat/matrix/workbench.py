@@ -1,17 +1,20 @@
 """A worker's half of the matrix: one case on the bench at a time, and one peer.
 
-May import catalogue, codec, peer, routes, divergences, results. The items of a case follow each other (scheduling.py),
-so its bits are made once and its envelope is written once for all routes and directions.
+May import catalogue, codec, peer, upstream, routes, divergences, results. The items of a case follow each other
+(scheduling.py), so its bits are made once and its envelope is written once for all routes and directions.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
+
+import psutil
 
 from tscompat import torch_side
 from tscompat.catalogue import Case
@@ -23,12 +26,18 @@ from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.tensors import StateDict
+from tscompat.upstream import Script
 from tscompat.verdict import Kind, Verdict, VerdictId
 
 from .setting import Setting
 
 LEAST_FREE = 16 << 20
 """With fewer bytes free in the run folder, a refusal may be the disk's and not TorchSharp's."""
+
+MOST_KEPT = 1 << 28
+"""A larger file is not kept beside the results."""
+LARGE = 1 << 30
+"""What a case with more bytes needs is looked at first."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,13 @@ class OnTheBench:
     def envelope(self) -> Path:
         return self.folder / "expected.dat"
 
+    def clear(self) -> None:
+        """Remove what earlier journeys left."""
+        for file in self.folder.iterdir():
+            if file != self.envelope:
+                with suppress(PermissionError):  # Windows removes no file that is still mapped: it goes with the folder
+                    file.unlink()
+
 
 class Finding(NamedTuple):
     """A verdict's record, and the part of its seconds that was spent inside .NET."""
@@ -70,7 +86,13 @@ class Workbench:
     """Decides verdicts."""
 
     def __init__(
-        self, cases: Mapping[str, Case], folder: Path, setting: Setting, peer: PeerKeeper, divergences: Divergences
+        self,
+        cases: Mapping[str, Case],
+        folder: Path,
+        setting: Setting,
+        peer: PeerKeeper,
+        divergences: Divergences,
+        scripts: Mapping[str, Script],
     ) -> None:
         self._cases = cases
         self._folder = folder
@@ -78,6 +100,7 @@ class Workbench:
         self._again = setting.again
         self._peer = peer
         self._divergences = divergences
+        self._scripts = scripts
         self._bench: OnTheBench | None = None
 
     def decide(self, verdict_id: VerdictId) -> Finding:
@@ -86,7 +109,9 @@ class Workbench:
         Raises PeerBroken when no peer can be had.
         """
         case = self._cases[verdict_id.case]
-        reason = why_not(verdict_id, case)
+        reason = why_not(verdict_id, case, self._scripts)
+        if reason is None and not self._has(case):
+            reason = too_large(case, self._folder)
         if reason:
             return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
         self._peer.start()
@@ -95,6 +120,7 @@ class Workbench:
         if journey in bench.carried:
             carried = bench.carried[journey]
             return Finding(self._record(verdict_id, case, carried.verdicts[verdict_id.check], carried))
+        bench.clear()
         artifact = bench.folder / f"{'.'.join(journey)}.dat"
         start = time.perf_counter()
         try:
@@ -117,10 +143,14 @@ class Workbench:
         if self._bench:
             shutil.rmtree(self._bench.folder, ignore_errors=True)
 
+    def _has(self, case: Case) -> bool:
+        return self._bench is not None and self._bench.case.id == case.id
+
     def _bring(self, case: Case) -> OnTheBench:
-        if self._bench is None or self._bench.case.id != case.id:
+        if self._bench is None or not self._has(case):
             if self._bench:
                 shutil.rmtree(self._bench.folder, ignore_errors=True)
+                self._bench = None  # its bits go before the next case's are made
             folder = self._folder / case.id.replace("/", ".")
             folder.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()
@@ -142,6 +172,7 @@ class Workbench:
             envelope=bench.envelope,
             artifact=artifact,
             peer=self._peer,
+            script=self._scripts.get(route.script),
         )
         start = time.perf_counter()
         verdicts = route.directions[verdict_id.direction](job)
@@ -169,7 +200,7 @@ class Workbench:
         (self._out / folder / "again.txt").write_text(again + "\n", encoding="utf-8")
         kept: list[str] = []
         for name, file in (("expected.dat", self._bench.envelope), ("actual.dat", carried.artifact)):
-            if file.exists():
+            if file.exists() and file.stat().st_size <= MOST_KEPT:
                 shutil.copyfile(file, self._out / folder / name)
                 kept.append((folder / name).as_posix())
         if carried.log:
@@ -184,10 +215,13 @@ def devices(verdict_id: VerdictId) -> tuple[str, str]:
     return writer, reader or writer
 
 
-def why_not(verdict_id: VerdictId, case: Case) -> str | None:
+def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str]) -> str | None:
     """Why this cannot be run here; None if it can."""
     if case.model and case.model.only:
         return f"only {case.model.only} has it"
+    script = ROUTES[verdict_id.route].script
+    if script and script not in scripts:
+        return f"no path to {script}.py"
     if "cuda" not in verdict_id.device:
         return None
     if torch_side.cuda_version() is None:
@@ -195,4 +229,22 @@ def why_not(verdict_id: VerdictId, case: Case) -> str | None:
     writer, reader = devices(verdict_id)
     if (reader if verdict_id.direction == PYTHON_TO_DOTNET else writer) == "cuda":
         return "TorchSharp is here with the CPU build of libtorch"
+    return None
+
+
+def too_large(case: Case, folder: Path) -> str | None:
+    """What a large case needs that this machine does not have; None if it has it.
+
+    Memory: the case's bits, torch's tensors, .NET's, and one tensor more. Disk: the envelope and an artifact.
+    """
+    if case.nbytes < LARGE:
+        return None
+    memory = 3 * case.nbytes + max(spec.nbytes for spec in case.tensors)
+    disk = 2 * case.nbytes + LEAST_FREE
+    for need, there, what in (
+        (memory, psutil.virtual_memory().available, "of memory"),
+        (disk, shutil.disk_usage(folder).free, "in the temporary folder"),
+    ):
+        if there < need:
+            return f"needs {need / 2**30:.0f} GiB {what}"
     return None

@@ -1,7 +1,11 @@
-"""A scenario as PyTorch plays it. May import codec, tensors, catalogue, torch_side."""
+"""A bag of tensors as a module, and a scenario as PyTorch plays it on one.
+
+May import codec, tensors, catalogue, torch_side.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +16,39 @@ from tscompat.catalogue import Case, Scenario
 from tscompat.tensors import StateDict
 
 
+def bag(case: Case, entries: StateDict, transient: Collection[str] = ()) -> torch.nn.Module:
+    """A module of the case's parameters and buffers with these bits; the dots of a name walk submodules.
+
+    ``transient`` names the buffers that are not persistent.
+    """
+    module = torch.nn.Module()
+    for spec, (name, tensor) in zip(case.tensors, entries, strict=True):
+        made = torch_side.to_torch(tensor)
+        *path, leaf = name.split(".")
+        owner = module
+        for child in path:
+            owner = owner.get_submodule(child) if child in dict(owner.named_children()) else _child(owner, child)
+        if spec.tied_to:
+            owner.register_parameter(leaf, module.get_parameter(spec.tied_to))
+        elif spec.buffer:
+            owner.register_buffer(leaf, made, persistent=name not in transient)
+        else:
+            owner.register_parameter(leaf, torch.nn.Parameter(made))
+    return module
+
+
+def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
+    child = torch.nn.Module()
+    owner.add_module(name, child)
+    return child
+
+
 def play(case: Case, scenario: Scenario, before: StateDict, file: Path) -> tuple[str, StateDict]:
     """Load a file into a module with these bits: why it was refused (empty if it was not), what the module holds then.
 
     A name in the skip list is not loaded, and is neither missing nor unexpected: PyTorch itself has no such list.
     """
-    module = torch.nn.Module()
-    for spec, (name, tensor) in zip(case.tensors, before, strict=True):
-        made = torch_side.to_torch(tensor)
-        if spec.buffer:
-            module.register_buffer(name, made, persistent=name not in scenario.transient)
-        else:
-            module.register_parameter(name, torch.nn.Parameter(made))
+    module = bag(case, before, scenario.transient)
     refused = ""
     try:
         entries = codec.read_state_dict(file)
@@ -34,4 +59,5 @@ def play(case: Case, scenario: Scenario, before: StateDict, file: Path) -> tuple
             refused = f"missing or unexpected: {', '.join(odd)}"
     except (codec.FormatError, RuntimeError) as error:
         refused = str(error.args[0]).partition("\n")[0]
-    return refused, torch_side.export({**dict(module.named_parameters()), **dict(module.named_buffers())})
+    parameters = module.named_parameters(remove_duplicate=False)
+    return refused, torch_side.export({**dict(parameters), **dict(module.named_buffers())})

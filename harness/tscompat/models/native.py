@@ -73,6 +73,11 @@ def filled(case: Case, entries: StateDict) -> torch.nn.Module:
     return module.eval()
 
 
+def state(case: Case, entries: StateDict) -> dict[str, torch.Tensor]:
+    """What Python would save: the state dict of the case's module, or its tensors in the layout of the source."""
+    return filled(case, entries).state_dict() if case.model else torch_side.source(case, entries)
+
+
 def forward(module: torch.nn.Module, case: Case, given: StateDict, dtype: DType) -> StateDict:
     """What the module computes from these inputs, in its present mode: its outputs, named by their number."""
     assert case.model is not None

@@ -30,7 +30,7 @@ LOOKS: dict[Outcome, tuple[str, str, str]] = {
 
 def show(results: Results, console: Console) -> None:
     """Print the counts (of all, of the architectures, of the layers), the failures, the known divergences, what was not
-    run, and the times.
+    run, upstream's scripts, and the times.
     """
     by_outcome: dict[Outcome, list[Record]] = {outcome: [] for outcome in LOOKS}
     for record in results.records:
@@ -43,10 +43,12 @@ def show(results: Results, console: Console) -> None:
         console.print(Text(f"({legend})\n", "dim"))
     _show_failures(by_outcome[Outcome.FAILED], console)
     divergences = [
-        f"{r.judgement.divergence}: {_first_sentence(r.judgement.reason)}" for r in by_outcome[Outcome.DIVERGENCE]
+        f"{r.judgement.divergence}: {first_sentence(r.judgement.reason)}" for r in by_outcome[Outcome.DIVERGENCE]
     ]
     _show_groups("Known divergences", divergences, console)
     _show_groups("Not run", [r.verdict.detail for r in by_outcome[Outcome.NOT_RUN]], console)
+    for name, digest in results.environment.get("scripts", {}).items():
+        console.print(f"Script {name}.py: {digest}", highlight=False)
     if results.timing:
         console.print(_times(results.timing), highlight=False)
     for problem in results.problems:
@@ -84,7 +86,7 @@ def _show_counts(placed: Sequence[tuple[str, Record]], console: Console) -> None
     counts: defaultdict[tuple[str, str], Counter[Outcome]] = defaultdict(Counter)
     for row, record in placed:
         counts[row, record.id.route][record.judgement.outcome] += 1
-    rows = sorted({row for row, _ in counts}, key=_row_order)
+    rows = sorted({row for row, _ in counts}, key=row_order)
     columns = {route: _cells([counts[row, route] for row in rows]) for route in sorted({route for _, route in counts})}
     for routes in _blocks(columns, console.width - max(map(len, rows), default=0)):
         table = Table("", *routes, box=box.SIMPLE_HEAD, show_edge=False)
@@ -157,11 +159,11 @@ def _times(timing: Timing) -> str:
     )
 
 
-def _first_sentence(words: str) -> str:
+def first_sentence(words: str) -> str:
     return re.split(r"(?<=[.!?]) ", " ".join(words.split()), maxsplit=1)[0]
 
 
-def _row_order(row: str) -> tuple[bool, bool, list[str | int]]:
+def row_order(row: str) -> tuple[bool, bool, list[str | int]]:
     """bf16, bool, c32, c64, c128, …, numbers by their value; then ``mixed``, then the sum."""
     parts = re.split(r"(\d+)", row)
     return row == ALL, row == "mixed", [int(part) if part.isdigit() else part for part in parts]

@@ -51,8 +51,7 @@ TENSOR = Format(
 def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     """torch's tensors, written by the oracle, loaded by TorchSharp."""
     case = job.case
-    state = native.filled(case, job.entries).state_dict() if case.model else torch_side.source(case, job.entries)
-    exported = torch_side.export(torch_side.on(job.writer_device, state))
+    exported = torch_side.export(torch_side.on(job.writer_device, native.state(case, job.entries)))
     written = judging.same_file(form.encode(exported), job.envelope) if form is STATE_DICT else None
     if written is judging.PASS:
         job.artifact = job.envelope  # the very file that would be written: a large model is not written again

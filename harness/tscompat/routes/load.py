@@ -41,6 +41,7 @@ def play(job: Job) -> Mapping[str, Verdict]:
         "outcome": outcome(ours, theirs),
         "state": state(ours, theirs, job.entries),
         "stream": stream(answer["open"]),
+        "report": outcome(ours, theirs) if theirs.refused else report(job.case, answer["report"]),
     }
 
 
@@ -71,7 +72,9 @@ def state(ours: Observed, theirs: Observed, before: StateDict) -> Verdict:
     for name, before_it in kept.items():
         here, there = ours.state[name], theirs.state.get(name)
         if here != there:
-            told.append(f"{name!r} is {_word(here, before_it)} in PyTorch, {_word(there, before_it)} in .NET")
+            word, other = _word(here, before_it), _word(there, before_it)
+            otherwise = " otherwise" if word == other else ""
+            told.append(f"{name!r} is {word} in PyTorch, {other}{otherwise} in .NET")
     return Verdict(Kind.BITS, "; ".join(told)) if told else judging.PASS
 
 
@@ -86,9 +89,23 @@ def stream(still_open: bool | None) -> Verdict:
     return judging.PASS
 
 
+def report(case: Case, told: Mapping[str, bool]) -> Verdict:
+    """Whether TorchSharp's ``loadedParameters`` says of each entry of the file whether it was loaded."""
+    assert case.scenario is not None
+    here = {spec.name for spec in case.tensors} - {*case.scenario.skip}
+    wrong = [
+        f"{spec.name!r} was {'loaded' if spec.name in here else 'not loaded'}, the report says {told.get(spec.name)}"
+        for spec in case.scenario.file
+        if told.get(spec.name) != (spec.name in here)
+    ]
+    return Verdict(Kind.NAMES, "; ".join(wrong)) if wrong else judging.PASS
+
+
 def _checks(case: Case, direction: str) -> tuple[str, ...]:
-    streams = case.scenario is not None and case.scenario.overload != "path"
-    return ("outcome", "state", "stream") if streams else ("outcome", "state")
+    assert case.scenario is not None
+    stream = ("stream",) if case.scenario.overload != "path" else ()
+    report = ("report",) if case.scenario.report else ()
+    return ("outcome", "state", *stream, *report)
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""What a route is, and what its two functions are given. May import catalogue, peer, verdict, tensors."""
+"""What a route is, and what its two functions are given. May import catalogue, peer, upstream, verdict, tensors."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from tscompat.catalogue import Case, Scenario
-from tscompat.peer.process import PeerKeeper
+from tscompat.peer.process import CALL_SECONDS, PeerKeeper
 from tscompat.tensors import StateDict
+from tscompat.upstream import Script
 from tscompat.verdict import Verdict
 
 PYTHON_TO_DOTNET = "python-to-dotnet"
 DOTNET_TO_PYTHON = "dotnet-to-python"
+SLOWEST = 20e6
+"""Bytes a second that a large case may take at the least."""
 
 
 @dataclass
@@ -32,21 +35,31 @@ class Job:
     artifact: Path
     """Where the writer writes; a fresh name for each job."""
     peer: PeerKeeper
+    script: Script | None = None
+    """The script of upstream's that the route needs."""
     dotnet_seconds: float = field(default=0.0)
     """Time inside .NET, as the peer measured it."""
 
     @property
     def inputs(self) -> Path:
-        """Where the inputs of a forward pass stand."""
+        """Where the inputs of a forward pass stand, or what a training is given."""
         return self.artifact.with_suffix(".inputs")
 
     def ask(
-        self, call: str, device: str, *, layout: str = "contiguous", reverse: bool = False, train: bool = False
+        self,
+        call: str,
+        device: str,
+        *,
+        layout: str = "contiguous",
+        reverse: bool = False,
+        train: bool = False,
+        training: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Have the peer do its part of this job. What .NET throws comes back as ``error``."""
         case, model = self.case, self.case.model
         answer = self.peer.call(
             call,
+            CALL_SECONDS + case.nbytes / SLOWEST,
             road=self.route,
             envelope=str(self.envelope),
             artifact=str(self.artifact),
@@ -62,6 +75,7 @@ class Job:
             device=device,
             scale=case.quantizer.scale,
             zero_point=case.quantizer.zero_point,
+            training=training,
             identity=is_identity(case),
         )
         self.dotnet_seconds += answer["seconds"]
@@ -71,7 +85,7 @@ class Job:
 def _told(scenario: Scenario) -> dict[str, Any]:
     """What the peer has to know of a scenario; the file itself it gets as the artifact."""
     known = asdict(scenario)
-    return {key: known[key] for key in ("transient", "strict", "skip", "overload")}
+    return {key: known[key] for key in ("transient", "tied", "strict", "skip", "overload", "report")}
 
 
 Carry = Callable[[Job], Mapping[str, Verdict]]
@@ -87,6 +101,8 @@ class Route:
     directions: Mapping[str, Carry]
     checks: Callable[[Case, str], tuple[str, ...]]
     """The names of the checks of a case in a direction, in the order in which a person wants to read them."""
+    script: str = ""
+    """The script of upstream's that it needs (upstream.FUNCTIONS); empty without one."""
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 from tscompat.bits import compare
@@ -17,8 +18,10 @@ from tscompat.peer.receipt import receipt
 from tscompat.tensors import Entry, StateDict, Tensor
 
 from .clr import Dotnet, DotnetError, Snapshot
-from .probes import PROBES
+from .probes import PROBES, Unable
 from .roads import ROADS
+from .trainings import OVERLOADS
+from .trainings import train as run_training
 from .work import Description, Refusal, Work
 
 Answer = dict[str, Any]
@@ -88,13 +91,15 @@ def attempt(work: Work) -> Answer:
     if how is None:
         raise Refusal("this call needs a scenario")
     refused, still_open = "", None
+    report = work.dotnet.Loading.Report() if how["report"] else None
     with work.watch.running():
         bag = work.bag(poison=False)
         try:
             with work.dotnet.errors():
                 skip = "\n".join(how["skip"])
                 artifact = work.description.artifact
-                still_open = bool(work.dotnet.Loading.Load(bag, artifact, how["overload"], how["strict"], skip))
+                options = (how["overload"], how["strict"], skip, report)
+                still_open = bool(work.dotnet.Loading.Load(bag, artifact, *options))
         except DotnetError as error:
             refused = str(error)
     state: dict[str, str] = {}
@@ -103,7 +108,8 @@ def attempt(work: Work) -> Answer:
         for name in how["transient"]:
             with _snapshot(work, bag.Transient(name)) as (_, (transient,)):
                 state[name] = receipt([Entry("", transient.tensor)])
-    return {"refused": refused, "open": still_open, "state": state}
+    told = {str(each.Key): bool(each.Value) for each in report or ()}
+    return {"refused": refused, "open": still_open, "state": state, "report": told}
 
 
 def probe(work: Work) -> Answer:
@@ -112,7 +118,15 @@ def probe(work: Work) -> Answer:
     if try_it is None:
         raise Refusal(f"unknown probe {work.description.probe!r}; this peer knows {', '.join(PROBES)}")
     with ExitStack() as held, work.watch.running(), work.dotnet.errors():
-        return {"observed": try_it(work, lambda module: held.enter_context(_snapshot(work, module, module))[1])}
+        try:
+            return {"observed": try_it(work, lambda module: held.enter_context(_snapshot(work, module, module))[1])}
+        except Unable as reason:
+            return {"unable": str(reason)}
+
+
+def train(work: Work) -> Answer:
+    """An optimizer over given parameters: its file, the step after it; what memory holds goes to files."""
+    return {"errors": run_training(work, partial(_snapshot, work))}
 
 
 @contextmanager
@@ -169,4 +183,5 @@ CALLS: dict[str, Callable[[Dotnet, dict[str, Any]], Answer]] = {
     "forward": _call(forward, ["forward"]),
     "attempt": _call(attempt, ["load"]),
     "probe": _call(probe, ["promise"]),
+    "train": _call(train, OVERLOADS),
 }

@@ -31,6 +31,9 @@ class DotnetModule(Protocol):
 class Bag(DotnetModule, Protocol):
     """dotnet/Peer/Bag.cs."""
 
+    def Add(self, name: str, tensor: DotnetTensor, buffer: bool, nested: bool) -> None: ...
+    def AddTransient(self, name: str, tensor: DotnetTensor) -> None: ...
+    def Tie(self, name: str, other: str, nested: bool) -> None: ...
     def Transient(self, name: str) -> DotnetTensor: ...
 
 
@@ -67,6 +70,7 @@ class Dotnet:
     Slots: Any
     Layers: Any
     Loading: Any
+    Fields: Any
     Tensor: Any
     """``TorchSharp.torch.Tensor`` with its static ``Load`` overloads."""
     Extensions: Any
@@ -74,6 +78,12 @@ class Dotnet:
     IO: Any
     """``System.IO``."""
     Exception: Any
+    Torch: Any
+    """``TorchSharp.torch``."""
+    Optimizers: Any
+    """``TorchSharp.Modules``, where the optimizers' classes are."""
+    Array: Any
+    """``System.Array``: ``Array[type](list)``."""
 
     @contextmanager
     def errors(self) -> Generator[None]:
@@ -108,8 +118,12 @@ def load(publish: Path) -> Dotnet:
         Slots=ours.Slots,
         Layers=ours.Layers,
         Loading=ours.Loading,
+        Fields=ours.Fields,
         Tensor=torchsharp.torch.Tensor,
         Extensions=torchsharp.TensorExtensionMethods,
         IO=import_module("System.IO"),
         Exception=system.Exception,
+        Torch=torchsharp.torch,
+        Optimizers=import_module("TorchSharp.Modules"),
+        Array=system.Array,
     )

@@ -5,6 +5,7 @@ Imports nothing but its neighbours. A probe is given the call in progress; the a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from tscompat.tensors import StateDict
 
 from .clr import DotnetError, DotnetModule
 from .work import Work
+
+
+class Unable(Exception):
+    """The probe cannot be tried here: says why."""
+
 
 Read = Callable[[DotnetModule], StateDict]
 """Reads a module's state from its memory; the views live as long as the module."""
@@ -84,10 +90,75 @@ def load_keeps_training_and_gradients(work: Work, read: Read) -> str:
     return "; ".join(seen)
 
 
+def exactly_the_same_name(work: Work, read: Read) -> str:
+    renamed = [entry._replace(name=entry.name.capitalize()) for entry in work.entries]
+    try:
+        with work.dotnet.errors():
+            work.bag_of(renamed, poison=True).load(work.description.envelope)
+    except DotnetError:
+        return "refused"
+    return "accepted"
+
+
+def names_not_places(work: Work, read: Read) -> str:
+    turned = work.bag_of(work.entries[::-1], poison=True)
+    turned.load(work.description.envelope)
+    return "the same bits" if receipt(read(turned)[::-1]) == receipt(work.entries) else "other bits"
+
+
+def fields_are_registered(work: Work, read: Read) -> str:
+    return str(work.dotnet.Fields().Registered)
+
+
+def python_state_dict_from_the_cpu(work: Work, read: Read) -> str:
+    """What Python saved stands in the artifact."""
+    module = work.module(poison=True)
+    module.load(work.description.artifact)
+    return "the same bits" if receipt(read(module)) == receipt(work.entries) else "other bits"
+
+
+def save_into_a_missing_folder(work: Work, read: Read) -> str:
+    folder = Path(work.description.artifact).with_suffix(".missing")
+    try:
+        with work.dotnet.errors():
+            work.module(poison=False).save(str(folder / "model.dat"))
+    except DotnetError as error:
+        named = "the folder is named" if folder.name in error.message else error.message
+        return f"refused: {named}, {'something' if folder.exists() else 'nothing'} is there"
+    return "accepted"
+
+
+def read_only_folder(work: Work, read: Read) -> str:
+    folder = Path(work.description.artifact).with_suffix(".read-only")
+    folder.mkdir()
+    file = folder / "model.dat"
+    file.write_bytes(Path(work.description.envelope).read_bytes())
+    file.chmod(0o400)
+    folder.chmod(0o500)
+    try:
+        if os.access(folder, os.W_OK):
+            raise Unable("this user may write to every folder")
+        module = work.module(poison=True)
+        module.load(str(file))
+        seen = ["loaded" if receipt(read(module)) == receipt(work.entries) else "other bits"]
+        try:
+            with work.dotnet.errors():
+                work.module(poison=False).save(str(folder / "another.dat"))
+            seen.append("accepted")
+        except DotnetError:
+            seen.append("refused")
+        same = [each.name for each in folder.iterdir()] == [file.name]
+        return "; ".join([*seen, "unchanged" if same else "changed"])
+    finally:
+        folder.chmod(0o700)
+
+
 PROBES: dict[str, Callable[[Work, Read], str]] = {
     probe.__name__.replace("_", "-"): probe
     for probe in (
         *(save_then_load, save_moves_to_the_cpu, load_then_move, usable_after_save, save_over_a_longer_file),
         *(save_leaves_a_stream_open, failed_save_keeps_the_old_file, load_keeps_training_and_gradients),
+        *(exactly_the_same_name, names_not_places, fields_are_registered, python_state_dict_from_the_cpu),
+        *(save_into_a_missing_folder, read_only_folder),
     )
 }

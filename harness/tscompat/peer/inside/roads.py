@@ -107,3 +107,5 @@ ROADS: dict[str, Road] = {
     "tensor-writer": Road(_single, _save_tensor_with_writer, _load_tensor_with_reader),
 }
 """The overloads of ``Module.save/load`` and ``Tensor.Save/Load`` (NN/Module.cs, Tensor/TensorExtensionMethods.cs)."""
+ROADS.update({"exportsd": ROADS["dat"], "exportsd-tensor": ROADS["tensor"], "importsd": ROADS["dat"]})
+"""Upstream's own scripts write and read the same files."""

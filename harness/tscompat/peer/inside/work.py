@@ -51,7 +51,7 @@ class Description:
     envelope: str
     artifact: str
     inputs: str
-    """A file with the inputs of a forward pass; empty without one."""
+    """A file with the inputs of a forward pass, or what a training is given; empty without one."""
     model: list[str] | None
     """Kind, description and dtype of a module to build natively; None for a bag of the envelope's tensors."""
     train: bool
@@ -68,6 +68,8 @@ class Description:
     device: str
     scale: float
     zero_point: int
+    training: dict[str, Any] | None
+    """What an optimizer is to do (trainings.Training)."""
     identity: bool
     """Whether the bits are the identity pattern, so that a mix-up can be named."""
 
@@ -122,11 +124,18 @@ class Work:
 
     def bag(self, *, poison: bool) -> Bag:
         """A module that has the envelope's entries and nothing else."""
+        return self.bag_of(self.entries, poison=poison)
+
+    def bag_of(self, entries: StateDict, *, poison: bool) -> Bag:
+        """A module that has these entries and nothing else."""
         says = self.description
         bag = self.dotnet.Bag()
         buffers = set(says.buffers)
-        numbered = list(enumerate(self.entries))
+        numbered = list(enumerate(entries))
         for number, (name, tensor) in reversed(numbered) if says.reverse else numbered:
+            if says.scenario and name in says.scenario["tied"]:
+                bag.Tie(name, says.scenario["tied"][name], says.nested)
+                continue
             made = self.tensor(tensor, poison=poison)
             if says.scenario and name in says.scenario["transient"]:
                 bag.AddTransient(name, made)

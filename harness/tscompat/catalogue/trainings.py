@@ -1,0 +1,48 @@
+"""The family of optimizers: ``optim.toml``. May import dtypes.
+
+A case is a few parameters, their gradients for each step, and the optimizer over them. All values are moderate numbers
+that every float type holds exactly, so that a difference after a step comes from the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tscompat.dtypes import BY_NAME
+
+from .case import Group, TensorSpec, Training
+
+Row = Mapping[str, Any]
+FILL = "moderate"
+
+
+def training(row: Row) -> Training:
+    """The training of a case from its table."""
+    groups = row.get("groups", [{"parameters": len(row["parameters"])}])
+    options = row.get("options", {})
+    return Training(
+        optimizer=row["optimizer"],
+        groups=tuple(Group(_plain({**options, **group.get("options", {})}), group["parameters"]) for group in groups),
+        steps=row["steps"],
+        target=row.get("target", "fresh"),
+    )
+
+
+def _plain(options: Mapping[str, bool | float | list[float]]) -> Row:
+    """Pairs as tuples, which is what torch's own defaults are: the difference would show in a pickle."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+
+
+def tensors(row: Row, dtype: str) -> Iterator[TensorSpec]:
+    """The parameters, and their gradients for each step and for the one after loading."""
+    numbered = [
+        (number, BY_NAME[parameter.get("dtype", dtype)], tuple(parameter["shape"]), parameter.get("gradient", True))
+        for number, parameter in enumerate(row["parameters"])
+    ]
+    for number, element, shape, _ in numbered:
+        yield TensorSpec(f"parameter.{number}", element, shape, FILL, buffer=False)
+    for step in range(row["steps"] + 1):
+        for number, element, shape, has_gradient in numbered:
+            if has_gradient:
+                yield TensorSpec(f"gradient.{step}.{number}", element, shape, FILL, buffer=False)

@@ -1,0 +1,245 @@
+"""TorchSharp's optimizer files: the options of every parameter group, then the state of every parameter, by tables.
+
+The layout is that of OptimizerHelper.save_state_dict (src/TorchSharp/Optimizers/Optimizer.cs) and of SaveStateDict in
+each optimizer's Options and State (the file of its name beside it): the class's name as .NET's BinaryWriter writes a
+string, LEB128 counts of groups and of states, all options, all states. Numbers are little-endian. How many parameters a
+group has is not in the file. May import dtypes, tensors.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from typing_extensions import Buffer
+
+from tscompat.dtypes import BY_NAME
+from tscompat.tensors import Entry, StateDict, Tensor, tensor_of
+
+from . import leb128
+from .errors import FormatError, refuse
+from .reader import expect_end, flat, map_file, naming, read_header, read_name
+from .writer import CHUNK, encode_tensor, write_buffers
+
+Kind: TypeAlias = Literal["f64", "i64", "bool", "tensor", "tensor?"]
+"""How a field stands in the file. A ``tensor?`` is a bool that says whether a tensor follows."""
+Value: TypeAlias = float | Tensor | None
+"""A field of this kind: float, int, bool, Tensor; None for a ``tensor?`` that is not there."""
+
+
+class OptimizerRecord(NamedTuple):
+    """An optimizer file. The fields are those of ``LAYOUTS``."""
+
+    name: str
+    """The class in TorchSharp, a key of ``LAYOUTS``."""
+    groups: Sequence[Mapping[str, float]]
+    """The options of each parameter group."""
+    states: Sequence[Mapping[str, Value]]
+    """The state of each parameter, group after group. A parameter that was never stepped has one too."""
+
+
+class Layout(NamedTuple):
+    """The fields of one optimizer in the order of the file."""
+
+    options: Mapping[str, Kind]
+    state: Mapping[str, Kind]
+
+
+_KINDS: dict[str, Kind] = {kind: kind for kind in ("f64", "i64", "bool", "tensor", "tensor?")}
+
+
+def _fields(words: str) -> Mapping[str, Kind]:
+    pairs = (word.partition(":") for word in words.split())
+    return {name: _KINDS[kind or "f64"] for name, _, kind in pairs}
+
+
+def _layout(options: str, state: str) -> Layout:
+    return Layout(_fields(f"initial_lr lr {options}"), _fields(state))
+
+
+_BETAS = "beta1 beta2 eps weight_decay"
+_ADAM = _layout(
+    f"{_BETAS} amsgrad:bool maximize:bool", "step:i64 exp_avg:tensor exp_avg_sq:tensor max_exp_avg_sq:tensor?"
+)
+LAYOUTS: Mapping[str, Layout] = {
+    "SGD": _layout("momentum dampening weight_decay nesterov:bool maximize:bool", "momentum_buffer:tensor?"),
+    "ASGD": _layout("maximize:bool lambd alpha weight_decay t0", "step:i64 eta mu ax:tensor"),
+    "Rprop": _layout("maximize:bool etaminus etaplus min_step max_step", "step:i64 prev:tensor step_size:tensor"),
+    "RMSProp": _layout(
+        "maximize:bool momentum alpha eps weight_decay centered:bool",
+        "step:i64 square_avg:tensor momentum_buffer:tensor? grad_avg:tensor?",
+    ),
+    "Adam": _ADAM,
+    "AdamW": _ADAM,
+    "NAdam": _layout(f"{_BETAS} momentum_decay", "step:i64 mu_product exp_avg:tensor exp_avg_sq:tensor"),
+    "RAdam": _layout(_BETAS, "step:i64 exp_avg:tensor exp_avg_sq:tensor"),
+    "Adamax": _layout(_BETAS, "step:i64 exp_avg:tensor exp_inf:tensor"),
+    "Adadelta": _layout("rho eps weight_decay maximize:bool", "step:i64 square_avg:tensor acc_delta:tensor"),
+    "Adagrad": _layout("lr_decay initial_accumulator_value eps weight_decay", "step:i64 sum:tensor"),
+}
+"""All optimizers that TorchSharp can save, by class. A field without a kind is an f64. The names are TorchSharp's, but
+``initial_lr`` and ``lr`` are its InitialLearningRate and LearningRate. No option changes the layout."""
+
+_NUMBERS = {"f64": "<d", "i64": "<q", "bool": "<?"}
+
+
+def encode_optimizer(record: OptimizerRecord) -> Iterator[Buffer]:
+    """The canonical file as a stream of flat buffers; those of tensors are views of the tensors' own memory.
+
+    Raises ValueError, possibly after some of the stream, for an unknown class, for fields that are not exactly those of
+    its layout or not of their kind, and for a tensor whose bytes do not fit its dtype and shape.
+    """
+    layout = LAYOUTS.get(record.name)
+    if layout is None:
+        raise ValueError(f"TorchSharp saves no optimizer {record.name!r}; expected one of {', '.join(LAYOUTS)}")
+    return _joined(_pieces(record, layout))
+
+
+def write_optimizer(path: str | os.PathLike[str], record: OptimizerRecord) -> None:
+    """Write an optimizer file. It appears whole or not at all; one that stood there stays until then.
+
+    Raises ValueError as ``encode_optimizer`` does, and OSError.
+    """
+    write_buffers(Path(path), encode_optimizer(record))
+
+
+def decode_optimizer(buffer: Buffer) -> OptimizerRecord:
+    """The optimizer file that fills ``buffer``; the tensors are read-only views of it. Raises FormatError."""
+    data = flat(buffer)
+    name, at = read_name(data, 0, refuse)
+    layout = LAYOUTS.get(name)
+    if layout is None:
+        raise FormatError(0, repr(name[:80]), f"an optimizer, one of {', '.join(LAYOUTS)}", "optimizer.name")
+    groups, at = leb128.decode(data, at, "the count of parameter groups")
+    states, at = leb128.decode(data, at, "the count of states")
+    options: list[dict[str, float]] = []
+    for _ in range(groups):
+        numbers, at = _decode_options(layout.options, data, at)
+        options.append(numbers)
+    state: list[dict[str, Value]] = []
+    for _ in range(states):
+        values, at = _decode_state(layout.state, data, at)
+        state.append(values)
+    expect_end(data, at, refuse)
+    return OptimizerRecord(name, options, state)
+
+
+def read_optimizer(path: str | os.PathLike[str]) -> OptimizerRecord:
+    """Map an optimizer file. The tensors are views of it and keep it mapped, so do not shorten it while they live.
+
+    Raises FormatError with the path, and OSError.
+    """
+    with naming(path):
+        return decode_optimizer(map_file(path))
+
+
+def flat_options(record: OptimizerRecord) -> StateDict:
+    """The options of all groups as named 0-d tensors, to be compared: ``group.0.lr``."""
+    return _flattened("group", LAYOUTS[record.name].options, record.groups)
+
+
+def flat_states(record: OptimizerRecord) -> StateDict:
+    """The same of all states: ``state.2.exp_avg``. An optional tensor that is not there has no entry."""
+    return _flattened("state", LAYOUTS[record.name].state, record.states)
+
+
+def _flattened(part: str, kinds: Mapping[str, Kind], rows: Sequence[Mapping[str, Value]]) -> StateDict:
+    return [
+        Entry(f"{part}.{number}.{field}", _as_tensor(kind, fields[field]))
+        for number, fields in enumerate(rows)
+        for field, kind in kinds.items()
+        if fields[field] is not None
+    ]
+
+
+def _as_tensor(kind: Kind, value: Value) -> Tensor:
+    return value if isinstance(value, Tensor) else tensor_of(BY_NAME[kind], (), np.array(value, BY_NAME[kind].scalar))
+
+
+def _joined(pieces: Iterable[Buffer]) -> Iterator[Buffer]:
+    """Small pieces in few buffers, large ones as they are."""
+    small: list[Buffer] = []
+    size = 0
+    for piece in pieces:
+        nbytes = memoryview(piece).nbytes
+        if small and size + nbytes >= CHUNK:
+            yield b"".join(small)
+            small.clear()
+            size = 0
+        if nbytes >= CHUNK:
+            yield piece
+        else:
+            small.append(piece)
+            size += nbytes
+    if small:
+        yield b"".join(small)
+
+
+def _pieces(record: OptimizerRecord, layout: Layout) -> Iterator[Buffer]:
+    name = record.name.encode()
+    yield b"".join([leb128.encode(len(name)), name, *map(leb128.encode, (len(record.groups), len(record.states)))])
+    for number, options in enumerate(record.groups):
+        yield from _fields_of(layout.options, options, f"group {number}")
+    for number, state in enumerate(record.states):
+        yield from _fields_of(layout.state, state, f"state {number}")
+
+
+def _fields_of(kinds: Mapping[str, Kind], fields: Mapping[str, Value], where: str) -> Iterator[Buffer]:
+    if fields.keys() != kinds.keys():
+        odd = ", ".join(sorted(fields.keys() ^ kinds.keys()))
+        raise ValueError(f"{where} has exactly {', '.join(kinds)}; too many or too few: {odd}")
+    for name, kind in kinds.items():
+        value = fields[name]
+        if kind == "tensor?":
+            yield b"\0" if value is None else b"\1"
+            if value is None:
+                continue
+        if isinstance(value, Tensor) != kind.startswith("tensor") or isinstance(value, bool) != (kind == "bool"):
+            raise ValueError(f"{where}: {name} is a {kind}, not {type(value).__name__}")
+        try:
+            if isinstance(value, Tensor):
+                yield from encode_tensor(value)
+            else:
+                yield struct.pack(_NUMBERS[kind], value)
+        except (ValueError, struct.error) as error:
+            raise ValueError(f"{where}: {name}: {error}") from error
+
+
+def _decode_options(kinds: Mapping[str, Kind], data: memoryview, at: int) -> tuple[dict[str, float], int]:
+    options: dict[str, float] = {}
+    for name, kind in kinds.items():
+        options[name], at = _number(data, at, kind, name)
+    return options, at
+
+
+def _decode_state(kinds: Mapping[str, Kind], data: memoryview, at: int) -> tuple[dict[str, Value], int]:
+    state: dict[str, Value] = {}
+    for name, kind in kinds.items():
+        if kind == "tensor":
+            state[name], at = _tensor(data, at)
+        elif kind == "tensor?":
+            there, at = _number(data, at, "bool", f"whether there is {name}")
+            state[name], at = _tensor(data, at) if there else (None, at)
+        else:
+            state[name], at = _number(data, at, kind, name)
+    return state, at
+
+
+def _tensor(data: memoryview, at: int) -> tuple[Tensor, int]:
+    (dtype, shape, nbytes), at = read_header(data, at, refuse)
+    return Tensor(dtype, shape, data[at : at + nbytes]), at + nbytes
+
+
+def _number(data: memoryview, at: int, kind: Kind, what: str) -> tuple[float, int]:
+    form = _NUMBERS[kind]
+    end = at + struct.calcsize(form)
+    raw = data[at:end]
+    if len(raw) < end - at:
+        raise FormatError(at, f"{len(raw)} bytes, then the end", f"{what} in {end - at} bytes", "file.truncated")
+    if kind == "bool" and raw[0] > 1:
+        raise FormatError(at, f"0x{raw[0]:02x}", f"{what} as 0x00 or 0x01", "optimizer.bool")
+    return struct.unpack(form, raw)[0], end

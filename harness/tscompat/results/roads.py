@@ -1,0 +1,117 @@
+"""docs/roads.md: which road carries what, from results.json and nothing else. Imports divergences and results.
+
+A road is a route that carries values (it has a check ``bits``), a row one of its directions. What is only about the
+file (``bytes``, ``order``) does not count here, nor does a device.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from tscompat.divergences import Outcome
+
+from .record import Record
+from .table import first_sentence, row_order
+
+YES = "yes"
+NOT_ABOUT_VALUES = ("bytes", "order")
+PLAIN = ("pattern", "shape", "count")
+"""The families in which nothing but the element type is special."""
+
+
+class Need(NamedTuple):
+    """Something that a person wants to carry."""
+
+    column: str
+    words: str
+    cases: str
+    """A pattern over the ids of the cases that try it."""
+
+
+NEEDS = (
+    Need("names", "names in any script, of any length", "name/*"),
+    Need("views", "transposed, sliced, channels-last, conjugated", "layout/*"),
+    Need("quantized", "quantized tensors with their scale and zero point", "quantized/*"),
+    Need("layers", "the layers of torch.nn", "layer/*"),
+    Need("models", "architectures: ResNet, GPT, U-Net, ...", "arch/*"),
+    Need("tied", "two names of one parameter", "arch/gpt/*"),
+    Need("nested", "modules in modules", "generated/*"),
+    Need("large", "a tensor above 2 GiB, a file above 4 GiB", "large/*"),
+    Need("optimizers", "the state of an optimizer", "optim/*"),
+)
+
+
+def roads(environment: Mapping[str, object], records: Sequence[Record]) -> str:
+    """The page, in Markdown. ``environment`` names the versions of TorchSharp and of what comes with it."""
+    names = list(dict.fromkeys(record.id.route for record in records if record.id.check == "bits"))
+    carried = [
+        record
+        for record in records
+        if record.id.route in names and record.id.device == "cpu" and record.id.check not in NOT_ABOUT_VALUES
+    ]
+    plain = [record for record in carried if record.id.case.split("/")[0] in PLAIN]
+    dtypes = sorted({record.dtype for record in plain}, key=row_order)
+    by_need = _rows(names, [[r for r in carried if fnmatch(r.id.case, need.cases)] for need in NEEDS])
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown
+    )
+    return templates.get_template("roads.md.jinja").render(
+        environment=environment,
+        dtypes=dtypes,
+        needs=NEEDS,
+        by_dtype=_rows(names, [[record for record in plain if record.dtype == dtype] for dtype in dtypes]),
+        by_need=by_need,
+        whole=[_whole(names, column, by_need) for column in range(1, len(NEEDS) + 1)],
+        faults={name: _faults(record for record in carried if record.id.route == name) for name in names},
+    )
+
+
+def _rows(names: Iterable[str], columns: Sequence[Sequence[Record]]) -> list[list[str]]:
+    """A row for each road and direction that is tried: what it is, and a word a column."""
+    tables: list[defaultdict[tuple[str, str], set[Outcome]]] = []
+    for records in columns:
+        outcomes: defaultdict[tuple[str, str], set[Outcome]] = defaultdict(set)
+        for record in records:
+            outcomes[record.id.route, record.id.direction].add(record.judgement.outcome)
+        tables.append(outcomes)
+    return [
+        [f"{name} {direction.replace('-', ' ')}", *(_word(outcomes[name, direction]) for outcomes in tables)]
+        for name in names
+        for direction in ("python-to-dotnet", "dotnet-to-python")
+        if any((name, direction) in outcomes for outcomes in tables)
+    ]
+
+
+def _whole(names: Iterable[str], column: int, rows: Sequence[Sequence[str]]) -> list[str]:
+    """The roads that carry all of this column, in each direction that they have."""
+    words = {name: {row[column] for row in rows if row[0].split()[0] == name} for name in names}
+    return [name for name, said in words.items() if said == {YES}]
+
+
+def _word(outcomes: set[Outcome]) -> str:
+    tried = outcomes - {Outcome.NOT_RUN}
+    if not tried:
+        return "not run" if outcomes else "–"
+    if tried == {Outcome.PASSED}:
+        return YES
+    return "part" if Outcome.PASSED in tried else "no"
+
+
+def _faults(records: Iterable[Record]) -> dict[str, str]:
+    """The divergences by name, each in a sentence."""
+    found = {
+        record.judgement.divergence: first_sentence(record.judgement.reason)
+        for record in records
+        if record.judgement.outcome is Outcome.DIVERGENCE
+    }
+    return {name: sentence for name, sentence in sorted(found.items(), key=str) if name}

@@ -1,0 +1,225 @@
+"""TorchSharp's optimizer files, by both overloads, and the step after loading. May import optim_side, ulps.
+
+Upstream: ``save_state_dict`` and ``load_state_dict`` of OptimizerHelper in Optimizers/Optimizer.cs. Which overload a
+route means stands in peer/inside/trainings.py, under the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tscompat import codec
+from tscompat.bits import compare
+from tscompat.catalogue import Case, Training, load_bounds
+from tscompat.codec import OptimizerRecord, read_optimizer, read_state_dict, write_optimizer
+from tscompat.codec.optimizer import flat_options, flat_states
+from tscompat.optim_side import Trainer, saved_of
+from tscompat.tensors import StateDict
+from tscompat.ulps import furthest
+from tscompat.verdict import Kind, Verdict
+
+from . import judging
+from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
+
+CHECKS = ("bytes", "options", "bits", "step", "count")
+"""TorchSharp's file against the oracle's; the options and the state that were loaded; the parameters and the counts of
+steps after one step more."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """Python's half of a road: how torch's optimizer gets into a file and out of it."""
+
+    write: Callable[[Path, Trainer], None]
+    read: Callable[[Path, Trainer], None]
+    """Loads into the trainer. Raises FormatError for a file that cannot be read."""
+
+
+DAT = Format(
+    write=lambda path, trainer: write_optimizer(path, trainer.record()),
+    read=lambda path, trainer: trainer.load(saved_of(read_optimizer(path), trainer.sizes)),
+)
+
+
+class Exchange:
+    """A job's files beside its artifact, and the call that fills them."""
+
+    def __init__(self, job: Job) -> None:
+        assert job.case.training is not None
+        self.job = job
+        self.training: Training = job.case.training
+        self.gradients = [entry for entry in job.entries if entry.name.startswith("gradient.")]
+        self.again = job.artifact.with_suffix(".again")
+        self.memory, self.parameters = (
+            (job.artifact.with_suffix(f".{what}-before"), job.artifact.with_suffix(f".{what}-after"))
+            for what in ("memory", "parameters")
+        )
+        self._errors: Mapping[str, Any] = {}
+
+    def trainer(self, given: StateDict, device: str = "cpu") -> Trainer:
+        """The case's optimizer in torch, over these parameters and gradients."""
+        return Trainer(self.training, self.job.case.layout, given, device)
+
+    def trained(self, device: str) -> Trainer:
+        """The same in the middle of the training, about to be saved."""
+        trainer = self.trainer(self.job.entries, device)
+        for number in range(self.training.steps):
+            trainer.step(number)
+        return trainer
+
+    def train(
+        self,
+        device: str,
+        record: OptimizerRecord,
+        given: StateDict,
+        *,
+        before: Sequence[int],
+        load: Path | None,
+        save: Path,
+    ) -> None:
+        """Have the peer do its part. ``record`` says what to build."""
+        codec.write_state_dict(self.job.inputs, given)
+        groups = zip(record.groups, self.training.groups, strict=True)
+        answer = self.job.ask(
+            "train",
+            device,
+            layout=self.job.case.layout,
+            training={
+                "optimizer": record.name,
+                "groups": [(options, group.parameters) for options, group in groups],
+                "before": list(before),
+                "load": "" if load is None else str(load),
+                "scoped": self.training.target == "scoped",
+                "save": str(save),
+                "after": self.training.steps,
+                "memory": list(map(str, self.memory)),
+                "parameters": list(map(str, self.parameters)),
+            },
+        )
+        self._errors = answer["errors"]
+
+    def refused(self, *stages: str) -> Verdict | None:
+        """The verdict if TorchSharp threw an exception in the beginning or in one of these stages."""
+        errors = [self._errors[stage] for stage in ("begin", *stages) if stage in self._errors]
+        return judging.refused({"error": errors[0]}, self.job) if errors else None
+
+    def step(self, trainer: Trainer) -> Mapping[str, Verdict]:
+        """Make the last step in torch too, and hold .NET's parameters and counts against it."""
+        refused = self.refused("step")
+        if refused:
+            return {"step": refused, "count": refused}
+        trainer.step(self.training.steps)
+        ours, theirs = (_counts(record) for record in (trainer.record(), read_optimizer(self.memory[1])))
+        return {
+            "step": within(trainer.parameters(), read_state_dict(self.parameters[1])),
+            "count": judging.worst(compare(ours, theirs), judging.VALUES),
+        }
+
+
+def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
+    """torch in the middle of a training, its file loaded and saved again by TorchSharp; both go on."""
+    exchange = Exchange(job)
+    trainer = exchange.trained(job.writer_device)
+    record = trainer.record()
+    form.write(job.artifact, trainer)
+    exchange.train(
+        job.reader_device,
+        _poisoned(record),
+        [*trainer.parameters(), *exchange.gradients],
+        before=[0] if exchange.training.target == "used" else [],
+        load=job.artifact,
+        save=exchange.again,
+    )
+    refused = exchange.refused()
+    if refused:
+        return dict.fromkeys(CHECKS, refused)
+    return {
+        "bytes": exchange.refused("save") or judging.same_file(codec.encode_optimizer(record), exchange.again),
+        **_loaded(record, read_optimizer(exchange.memory[0])),
+        **exchange.step(trainer),
+    }
+
+
+def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
+    """TorchSharp in the middle of a training, its file loaded into torch's optimizer; both go on."""
+    exchange = Exchange(job)
+    start = exchange.trainer(job.entries).record()
+    steps = range(exchange.training.steps)
+    exchange.train(job.writer_device, start, job.entries, before=steps, load=None, save=job.artifact)
+    refused = exchange.refused("save")
+    if refused:
+        return dict.fromkeys(CHECKS, refused)
+    held = read_optimizer(exchange.memory[0])
+    trainer = exchange.trainer([*read_state_dict(exchange.parameters[0]), *exchange.gradients], job.reader_device)
+    if exchange.training.target == "used":
+        trainer.step(0)
+    try:
+        form.read(job.artifact, trainer)
+    except codec.FormatError as error:
+        return dict.fromkeys(CHECKS, Verdict(Kind.BYTES, f"unreadable: {error.args[0]}"))
+    return {
+        "bytes": judging.same_file(codec.encode_optimizer(held), job.artifact),
+        **_loaded(held._replace(groups=start.groups), trainer.record()),
+        **exchange.step(trainer),
+    }
+
+
+def within(ours: StateDict, theirs: StateDict) -> Verdict:
+    """Whether each element is as near to torch's as ``step-ulp`` of cases/dtypes.toml says."""
+    unlike = judging.worst(compare(ours, theirs), judging.VALUES - {Kind.BITS})
+    if unlike is not judging.PASS:
+        return unlike
+    bounds = load_bounds("step-ulp")
+    for (name, our), (_, their) in zip(ours, theirs, strict=True):
+        apart, bound = furthest(our, their), bounds[our.dtype.name]
+        if apart.ulps > bound:
+            told = f"{name} ({our.dtype.name}) at {list(apart.at)} is {apart.ulps} ULP off, at most {bound} are allowed"
+            return Verdict(Kind.BITS, told)
+    return judging.PASS
+
+
+def _loaded(due: OptimizerRecord, found: OptimizerRecord) -> Mapping[str, Verdict]:
+    parts = {"options": flat_options, "bits": flat_states}
+    return {check: judging.worst(compare(flat(due), flat(found)), judging.VALUES) for check, flat in parts.items()}
+
+
+def _counts(record: OptimizerRecord) -> StateDict:
+    return [entry for entry in flat_states(record) if entry.name.endswith(".step")]
+
+
+def _poisoned(record: OptimizerRecord) -> OptimizerRecord:
+    """The same with other options everywhere, so that an option that is not loaded cannot pass."""
+    return record._replace(
+        groups=[
+            {name: not value if isinstance(value, bool) else value + 0.125 for name, value in options.items()}
+            for options in record.groups
+        ]
+    )
+
+
+def _checks(case: Case, direction: str) -> tuple[str, ...]:
+    assert case.training is not None
+    if case.training.target == "scoped" and direction == DOTNET_TO_PYTHON:
+        return ()  # torch has no dispose scopes
+    return CHECKS[:-1] if case.training.optimizer == "SGD" else CHECKS  # which counts no steps
+
+
+ROUTES = tuple(
+    Route(
+        name=name,
+        why=why,
+        directions={
+            PYTHON_TO_DOTNET: partial(python_to_dotnet, DAT),
+            DOTNET_TO_PYTHON: partial(dotnet_to_python, DAT),
+        },
+        checks=_checks,
+    )
+    for name, why in (
+        ("optimizer", "Optimizer.save_state_dict(path), load_state_dict(path)"),
+        ("optimizer-writer", "Optimizer.save_state_dict(BinaryWriter), load_state_dict(BinaryReader)"),
+    )
+)

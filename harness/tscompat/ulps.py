@@ -1,0 +1,45 @@
+"""How far apart two results are in ULP, the distance from a float to its neighbour. May import dtypes, tensors."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .tensors import Tensor
+
+
+class Apart(NamedTuple):
+    """The largest distance between two tensors, and where it is."""
+
+    ulps: int
+    at: tuple[int, ...]
+    """The index of the element; a complex number is as far off as the worse of its parts."""
+
+
+def furthest(one: Tensor, other: Tensor) -> Apart:
+    """The largest distance between two tensors of floats of the same dtype and shape; 0 at () where there are none.
+
+    Zero and negative zero are the same; two NaNs are 0 apart, a NaN and a number as far as their bits say.
+    """
+    if not one.nbytes:
+        return Apart(0, ())
+    a, b = _places(one), _places(other)
+    apart = np.where(a > b, a, b) - np.where(a > b, b, a)
+    apart[_nans(one) & _nans(other)] = 0
+    worst = int(apart.argmax())
+    index = np.unravel_index(worst // one.dtype.parts, one.shape)
+    return Apart(int(apart[worst]), tuple(map(int, index)))
+
+
+def _places(tensor: Tensor) -> NDArray[np.uint64]:
+    """Where each part stands among all floats of its type, from the most negative up: neighbours are 1 apart."""
+    size = tensor.dtype.scalar.itemsize
+    bits = np.frombuffer(tensor.data, f"<u{size}").astype(np.uint64)
+    half = np.uint64(1 << (8 * size - 1))
+    return np.where(bits >= half, half - (bits - half), bits + half)
+
+
+def _nans(tensor: Tensor) -> NDArray[np.bool_]:
+    return np.isnan(np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar).astype(np.float64))

@@ -1,0 +1,67 @@
+"""The family of optimizers: what a row becomes, and numbers that every float type holds."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tscompat.catalogue import CatalogueError, load_bounds, load_catalogue, make
+from tscompat.dtypes import BY_NAME
+from tscompat.paths import data_folder
+
+CASES = {case_id: case for case_id, case in load_catalogue().items() if case.training}
+
+
+def test_a_case_without_steps_is_an_error_that_says_where(tmp_path: Path) -> None:
+    for name in ("training.schema.json", "dtypes.toml"):
+        shutil.copy(data_folder("cases") / name, tmp_path)
+    (tmp_path / "optim.toml").write_text(
+        'why = "w"\n[case.a]\ndtypes = ["f32"]\nroutes = ["optimizer"]\n'
+        'optimizer = "SGD"\nparameters = [{ shape = [2] }]\n'
+    )
+    with pytest.raises(CatalogueError, match=r"optim\.toml: case / a: says no steps"):
+        load_catalogue(tmp_path)
+
+
+def test_a_case_has_its_parameters_and_their_gradients_for_every_step_and_one_more() -> None:
+    names = [spec.name for spec in CASES["optim/adam-never-stepped/f32"].tensors]
+    assert names == ["parameter.0", "parameter.1", *(f"gradient.{step}.0" for step in range(4))]
+
+
+def test_options_of_a_group_go_before_those_of_the_case() -> None:
+    training = CASES["optim/sgd-groups/f32"].training
+    assert training is not None
+    assert [(group.options["lr"], group.parameters) for group in training.groups] == [(0.01, 2), (0.125, 1)]
+
+
+@pytest.mark.parametrize("case_id", CASES)
+def test_groups_hold_all_parameters(case_id: str) -> None:
+    case = CASES[case_id]
+    assert case.training is not None
+    due = [spec.name for spec in case.tensors if spec.name.startswith("parameter.")]
+    assert sum(group.parameters for group in case.training.groups) == len(due)
+
+
+def test_every_dtype_has_a_bound() -> None:
+    dtypes = {spec.dtype.name for case in CASES.values() for spec in case.tensors}
+    assert dtypes == load_bounds("step-ulp").keys()
+
+
+def test_pairs_are_tuples_as_torch_has_them() -> None:
+    training = CASES["optim/adam-decay/f32"].training
+    assert training is not None
+    assert training.groups[0].options["betas"] == (0.5, 0.75)
+
+
+@pytest.mark.parametrize("dtype", ["f16", "bf16", "f32", "f64", "c64"])
+def test_numbers_are_moderate_and_bfloat16_holds_them(dtype: str) -> None:
+    case = CASES[f"optim/sgd{'-complex' if dtype == 'c64' else ''}/{dtype}"]
+    values = np.concatenate(
+        [np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar).astype(np.float64) for _, tensor in make(case)]
+    )
+    assert ((np.abs(values) >= 0.5) & (np.abs(values) < 1)).all()
+    assert (values.astype(BY_NAME["bf16"].scalar).astype(np.float64) == values).all()
+    assert {-1.0, 1.0} == set(np.sign(values))

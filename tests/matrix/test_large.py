@@ -1,0 +1,50 @@
+"""What only a large run takes, and what a machine must have for it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+
+from tscompat.catalogue import load_catalogue
+from tscompat.matrix import workbench
+from tscompat.matrix.plugin import selected_ids
+
+CASE = load_catalogue()["large/elements-above-2-31/u8"]
+
+
+def families(run: str) -> set[str]:
+    options = SimpleNamespace(tscompat_route=[], tscompat_device=[], tscompat_run=run)
+    config: Any = SimpleNamespace(option=options)
+    return {each.case.split("/")[0] for each in selected_ids(config)}
+
+
+@pytest.mark.parametrize("run", ["default", "full"])
+def test_no_other_run_takes_a_large_case(run: str) -> None:
+    assert "large" not in families(run)
+
+
+def test_a_large_run_takes_nothing_else() -> None:
+    assert families("large") == {"large"}
+
+
+@pytest.mark.parametrize(
+    ("memory", "disk", "reason"),
+    [
+        (8 << 30, 1 << 40, "needs 8 GiB of memory"),
+        (1 << 40, 4 << 30, "needs 4 GiB in the temporary folder"),
+        (1 << 40, 1 << 40, None),
+    ],
+)
+def test_a_case_says_what_it_needs(
+    memory: int, disk: int, reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory))
+    monkeypatch.setattr(workbench.shutil, "disk_usage", lambda _: SimpleNamespace(free=disk))
+    assert workbench.too_large(CASE, tmp_path) == reason
+
+
+def test_a_small_case_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
+    assert workbench.too_large(load_catalogue()["role/both/bf16"], tmp_path) is None

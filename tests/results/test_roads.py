@@ -1,0 +1,83 @@
+"""The page of the roads: what a cell says of the records behind it."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tscompat.divergences import Judgement, Outcome
+from tscompat.results.record import Record
+from tscompat.results.roads import NEEDS, roads
+from tscompat.verdict import VerdictId
+
+PASSED = Judgement(Outcome.PASSED)
+KNOWN = Judgement(Outcome.DIVERGENCE, "no-c32", "There is no complex32. So it cannot be read.")
+NOT_RUN = Judgement(Outcome.NOT_RUN)
+THERE = "python-to-dotnet"
+BACK = "dotnet-to-python"
+
+
+@pytest.fixture
+def a_record(make_record: Callable[..., Record]) -> Callable[..., Record]:
+    def make(
+        case: str = "pattern/all/bf16",
+        judgement: Judgement = PASSED,
+        direction: str = THERE,
+        device: str = "cpu",
+        check: str = "bits",
+        route: str = "dat",
+    ) -> Record:
+        return make_record(id=VerdictId(route, direction, device, case, check), judgement=judgement)
+
+    return make
+
+
+def page(*records: Record) -> list[str]:
+    return roads({"torchsharp": "0.107.0"}, records).splitlines()
+
+
+def row(lines: Sequence[str], road: str) -> list[str]:
+    """The first table's row of a road."""
+    return [cell.strip() for cell in next(line for line in lines if line.startswith(f"| {road}")).split("|")[2:-1]]
+
+
+@pytest.mark.parametrize(
+    ("judgements", "word"),
+    [
+        ((PASSED, PASSED), "yes"),
+        ((PASSED, KNOWN), "part"),
+        ((PASSED, Judgement(Outcome.FAILED)), "part"),
+        ((KNOWN,), "no"),
+        ((NOT_RUN,), "not run"),
+        ((NOT_RUN, PASSED), "yes"),
+    ],
+)
+def test_a_cell_sums_up_its_records(
+    a_record: Callable[..., Record], judgements: Sequence[Judgement], word: str
+) -> None:
+    assert row(page(*(a_record(judgement=each) for each in judgements)), "dat python to dotnet") == [word]
+
+
+def test_the_directions_are_rows_of_their_own(a_record: Callable[..., Record]) -> None:
+    lines = page(a_record(), a_record(judgement=KNOWN, direction=BACK))
+    assert row(lines, "dat python to dotnet") + row(lines, "dat dotnet to python") == ["yes", "no"]
+
+
+def test_the_bytes_of_the_file_do_not_count(a_record: Callable[..., Record]) -> None:
+    assert row(page(a_record(), a_record(judgement=KNOWN, check="bytes")), "dat python to dotnet") == ["yes"]
+
+
+def test_another_device_does_not_count(a_record: Callable[..., Record]) -> None:
+    assert row(page(a_record(), a_record(judgement=NOT_RUN, device="cuda")), "dat python to dotnet") == ["yes"]
+
+
+def test_a_route_without_values_is_no_road(a_record: Callable[..., Record]) -> None:
+    assert not any("schema" in line for line in page(a_record(), a_record(route="schema", check="names")))
+
+
+def test_a_need_names_the_roads_that_carry_all_of_it(a_record: Callable[..., Record]) -> None:
+    lines = page(a_record("name/utf8/f32"), a_record("name/utf8/f32", KNOWN, route="tensor"))
+    assert f"* *names*, {NEEDS[0].words}: dat" in lines
+
+
+def test_a_fault_is_told_in_a_sentence(a_record: Callable[..., Record]) -> None:
+    assert "* `no-c32`: There is no complex32." in page(a_record(judgement=KNOWN))
