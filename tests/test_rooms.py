@@ -27,6 +27,7 @@ ROOMS: dict[str, list[str]] = {
     "models": ["dtypes", "tensors", "codec", "catalogue", "torch_side"],
     "optim_side": ["dtypes", "tensors", "codec", "catalogue", "torch_side"],
     "ulps": ["dtypes", "tensors"],
+    "checkpoints": ["dtypes", "tensors", "torch_side"],
     "peer": ["dtypes", "tensors", "paths", "codec", "bits", "verdict"],
 }
 ROOMS["routes"] = [*ROOMS]
@@ -38,7 +39,7 @@ ROOMS["__init__"] = []
 """What each room may import of the others, from left to right."""
 
 GUESTS: dict[str, list[str]] = {
-    "torch": ["torch_side", "models", "optim_side"],
+    "torch": ["torch_side", "models", "optim_side", "checkpoints"],
     "clr": ["peer"],
     "pythonnet": ["peer"],
 }

@@ -96,15 +96,22 @@ def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None)
         scenario=scenario(row, dtype) if "file" in row else None,
         training=training(row) if "optimizer" in row else None,
         promise=Promise(case_id.split("/")[1], row["observed"], row["otherwise"]) if "observed" in row else None,
-        routes=tuple(row["routes"]),
+        routes=_routes(row, dtype),
         devices=tuple(row.get("devices", ["cpu"])),
         layout=row.get("layout", "contiguous"),
         side=row.get("side", "source"),
         target_reversed=row.get("target_reversed", False),
         nested=row.get("nested", False),
+        pickled=row.get("pickled", "as-it-is"),
         quantizer=Quantizer(**row.get("quantizer", {})),
         tags=tuple(row.get("tags", [])),
     )
+
+
+def _routes(row: Mapping[str, Any], dtype: str) -> tuple[str, ...]:
+    """A case that has dtypes for a full run travels ``full_routes`` in these dtypes alone."""
+    kept_back = row.get("full_routes", ()) if dtype not in row.get("full_dtypes", [dtype]) else ()
+    return tuple(route for route in row["routes"] if route not in kept_back)
 
 
 def _all_tensors(row: Mapping[str, Any], dtype: str) -> Iterator[TensorSpec]:

@@ -29,6 +29,7 @@ def environment(publish: Publish, peer_versions: dict[str, str], scripts: Mappin
         "cuda": torch_side.cuda_version(),
         "torchsharp": publish.torchsharp,
         "libtorch": publish.libtorch,
+        "pybridge": publish.pybridge,
         "rid": publish.rid,
         "patched": publish.patched,
         **peer_versions,

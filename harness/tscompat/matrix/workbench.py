@@ -72,7 +72,7 @@ class OnTheBench:
         for file in self.folder.iterdir():
             if file != self.envelope:
                 with suppress(PermissionError):  # Windows removes no file that is still mapped: it goes with the folder
-                    file.unlink()
+                    shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 
 class Finding(NamedTuple):
@@ -200,7 +200,7 @@ class Workbench:
         (self._out / folder / "again.txt").write_text(again + "\n", encoding="utf-8")
         kept: list[str] = []
         for name, file in (("expected.dat", self._bench.envelope), ("actual.dat", carried.artifact)):
-            if file.exists() and file.stat().st_size <= MOST_KEPT:
+            if file.is_file() and file.stat().st_size <= MOST_KEPT:
                 shutil.copyfile(file, self._out / folder / name)
                 kept.append((folder / name).as_posix())
         if carried.log:

@@ -71,6 +71,7 @@ class Publish:
     folder: Path
     torchsharp: str
     libtorch: str
+    pybridge: str
     rid: str
     patched: glibcxx.Patch | None
     """What was changed so that TorchSharp loads on this host; None when it loads as it comes."""
@@ -217,7 +218,8 @@ def _build(plan: Plan, progress: Callable[[str], None]) -> Publish:
 def _packages(folder: Path, rid: str) -> dict[str, str]:
     libraries: dict[str, Any] = json.loads((folder / "Peer.deps.json").read_text(encoding="utf-8"))["libraries"]
     versions = dict(name.split("/") for name in libraries)
-    return {"torchsharp": versions["TorchSharp"], "libtorch": versions[f"libtorch-cpu-{rid}"]}
+    packages = {"torchsharp": "TorchSharp", "libtorch": f"libtorch-cpu-{rid}", "pybridge": "TorchSharp.PyBridge"}
+    return {key: versions[package] for key, package in packages.items()}
 
 
 def _publish(plan: Plan, artifacts: Path, folder: Path, log: Path) -> None:

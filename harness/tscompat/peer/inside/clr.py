@@ -84,6 +84,8 @@ class Dotnet:
     """``TorchSharp.Modules``, where the optimizers' classes are."""
     Array: Any
     """``System.Array``: ``Array[type](list)``."""
+    Bridge: Any
+    """``TorchSharp.PyBridge.PyBridgeModuleExtensions``: extension methods, to be called as static ones."""
 
     @contextmanager
     def errors(self) -> Generator[None]:
@@ -102,6 +104,7 @@ def load(publish: Path) -> Dotnet:
     bridge: Any = import_module("clr")
     bridge.AddReference("Peer")
     bridge.AddReference("TorchSharp")
+    bridge.AddReference("TorchSharp.PyBridge")
 
     system: Any = import_module("System")
     torchsharp: Any = import_module("TorchSharp")
@@ -126,4 +129,5 @@ def load(publish: Path) -> Dotnet:
         Torch=torchsharp.torch,
         Optimizers=import_module("TorchSharp.Modules"),
         Array=system.Array,
+        Bridge=import_module("TorchSharp.PyBridge").PyBridgeModuleExtensions,
     )
