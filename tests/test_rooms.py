@@ -24,10 +24,10 @@ ROOMS: dict[str, list[str]] = {
     "divergences": ["documents", "verdict"],
     "catalogue": ["dtypes", "tensors", "paths", "documents", "identity"],
     "torch_side": ["dtypes", "tensors", "catalogue"],
-    "models": ["dtypes", "tensors", "codec", "catalogue", "torch_side"],
+    "checkpoints": ["dtypes", "tensors", "torch_side"],
+    "models": ["dtypes", "tensors", "codec", "catalogue", "torch_side", "checkpoints"],
     "optim_side": ["dtypes", "tensors", "codec", "catalogue", "torch_side"],
     "ulps": ["dtypes", "tensors"],
-    "checkpoints": ["dtypes", "tensors", "torch_side"],
     "peer": ["dtypes", "tensors", "paths", "codec", "bits", "verdict"],
 }
 ROOMS["routes"] = [*ROOMS]

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import safetensors
+import safetensors.torch
 import torch
-from safetensors.torch import save_file
 
 from .tensors import StateDict
 from .torch_side import export
 
 State: TypeAlias = dict[str, torch.Tensor]
+
+_library: Any = safetensors.torch  # which has no types
 
 SAFETENSORS_DTYPES = frozenset({"u8", "i8", "i16", "i32", "i64", "f16", "f32", "f64", "c64", "bool", "bf16"})
 """Those of ours that a safetensors file has a name for."""
@@ -37,7 +39,7 @@ def write_pickle(state: Mapping[str, Any], path: Path, *, zipped: bool = True) -
 
 def write_safetensors(state: State, path: Path) -> None:
     """``save_file`` with metadata. It takes plain tensors that share no memory, so each goes as a copy of its own."""
-    save_file({name: _plain(tensor) for name, tensor in state.items()}, path, metadata={"format": "pt"})
+    _library.save_file({name: _plain(tensor) for name, tensor in state.items()}, path, metadata={"format": "pt"})
 
 
 def write_shards(write: Callable[[State, Path], None], name: str, state: State, folder: Path) -> None:
@@ -69,6 +71,7 @@ def read_pickle(path: Path) -> StateDict:
 def read_safetensors(path: Path) -> StateDict:
     """All tensors, in the order in which they lie in the file. Raises UnreadableCheckpoint."""
     try:
+        file: Any
         with safetensors.safe_open(path, "pt") as file:
             return export({name: file.get_tensor(name) for name in file.offset_keys()})
     except safetensors.SafetensorError as error:
@@ -86,8 +89,12 @@ def _first_line(error: Exception) -> str:
 def _as_views(state: State) -> State:
     """Each a part of one storage, one behind the other; their dtype is one."""
     whole = torch.cat([tensor.reshape(-1) for tensor in state.values()])
-    parts = whole.split([tensor.numel() for tensor in state.values()])
-    return {name: part.view(tensor.shape) for (name, tensor), part in zip(state.items(), parts, strict=True)}
+    views: State = {}
+    at = 0
+    for name, tensor in state.items():
+        views[name] = whole[at : at + tensor.numel()].view(tensor.shape)
+        at += tensor.numel()
+    return views
 
 
 def _with_room(tensor: torch.Tensor) -> torch.Tensor:
@@ -112,6 +119,7 @@ PICKLED: Mapping[str, Callable[[State], Mapping[str, Any]]] = {
     "gradients": lambda state: {name: tensor.requires_grad_() for name, tensor in state.items()},
     "one-storage": _as_views,
     "roomy-storage": lambda state: {name: _with_room(tensor) for name, tensor in state.items()},
-    "tied": lambda state: dict.fromkeys(state, next(iter(state.values()))),
+    "tied": lambda state: {name: next(iter(state.values())).detach() for name in state},
+    "one-object": lambda state: dict.fromkeys(state, next(iter(state.values()))),
 }
 """What is pickled, of a state dict (cases/pickle.toml)."""

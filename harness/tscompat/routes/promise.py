@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tscompat import codec, torch_side
+from tscompat import checkpoints, codec, torch_side
 from tscompat.catalogue import Case
 from tscompat.models import loading
 from tscompat.verdict import Kind, Verdict
@@ -22,7 +22,15 @@ def python_state_dict(job: Job) -> None:
     codec.write_state_dict(job.artifact, torch_side.export(module.to("cpu").state_dict()))
 
 
-BEFORE: Mapping[str, Callable[[Job], None]] = {"python-state-dict-from-the-cpu": python_state_dict}
+def python_pickle(job: Job) -> None:
+    """``torch.save(model.state_dict())``, in the artifact."""
+    checkpoints.write_pickle(loading.bag(job.case, job.entries).state_dict(), job.artifact)
+
+
+BEFORE: Mapping[str, Callable[[Job], None]] = {
+    "python-state-dict-from-the-cpu": python_state_dict,
+    "pybridge-keeps-training-and-gradients": python_pickle,
+}
 """What Python does before the peer tries a promise."""
 
 

@@ -1,7 +1,7 @@
 """TorchSharp.PyBridge between Python's own files and TorchSharp's modules. May import torch_side, checkpoints, models.
 
-Python's half is torch's and safetensors' own library. No byte is held against an oracle: a pickle may be written in many
-ways. Upstream: TorchSharp.PyBridge/PyBridgeModuleExtensions.cs.
+Python's half is torch's and safetensors' own library. No byte is held against an oracle: a pickle may be written in
+many ways. Upstream: TorchSharp.PyBridge/PyBridgeModuleExtensions.cs.
 """
 
 from __future__ import annotations

@@ -153,12 +153,24 @@ def read_only_folder(work: Work, read: Read) -> str:
         folder.chmod(0o700)
 
 
+def pybridge_keeps_training_and_gradients(work: Work, read: Read) -> str:
+    """What Python saved stands in the artifact."""
+    module = work.module(poison=True)
+    seen: list[str] = []
+    for training, gradient in ((True, True), (False, False)):
+        module.train(training)
+        work.dotnet.Loading.RequireGradient(module, gradient)
+        work.dotnet.Bridge.load_py(module, work.description.artifact)
+        seen.append(str(work.dotnet.Loading.Mood(module)))
+    return "; ".join(seen)
+
+
 PROBES: dict[str, Callable[[Work, Read], str]] = {
     probe.__name__.replace("_", "-"): probe
     for probe in (
         *(save_then_load, save_moves_to_the_cpu, load_then_move, usable_after_save, save_over_a_longer_file),
         *(save_leaves_a_stream_open, failed_save_keeps_the_old_file, load_keeps_training_and_gradients),
         *(exactly_the_same_name, names_not_places, fields_are_registered, python_state_dict_from_the_cpu),
-        *(save_into_a_missing_folder, read_only_folder),
+        *(save_into_a_missing_folder, read_only_folder, pybridge_keeps_training_and_gradients),
     )
 }
