@@ -71,8 +71,8 @@ def read_pickle(path: Path) -> StateDict:
 def read_safetensors(path: Path) -> StateDict:
     """All tensors, in the order in which they lie in the file. Raises UnreadableCheckpoint."""
     try:
-        file: Any
-        with safetensors.safe_open(path, "pt") as file:
+        opened: Any = safetensors.safe_open(path, "pt")
+        with opened as file:
             return export({name: file.get_tensor(name) for name in file.offset_keys()})
     except safetensors.SafetensorError as error:
         raise UnreadableCheckpoint(_first_line(error)) from error

@@ -1,7 +1,8 @@
 """What loading does to a module that is already there, played on both sides. May import models.
 
 PyTorch's half reads the file with the oracle, or as PyTorch does, and calls ``load_state_dict``; .NET's is
-``Module.load``, or PyBridge's ``load_py`` and ``load_safetensors``, with its options. What is observed must agree: whether it was refused, what each tensor holds afterwards. A stream stays open.
+``Module.load``, or PyBridge's ``load_py`` and ``load_safetensors``, with its options. What is observed must agree:
+whether it was refused, what each tensor holds afterwards. A stream stays open.
 """
 
 from __future__ import annotations
@@ -35,6 +36,10 @@ class Form(NamedTuple):
 
     write: Callable[[StateDict, Path], None]
     read: Callable[[Path], StateDict]
+
+
+def _oracles(entries: StateDict, path: Path) -> None:
+    codec.write_state_dict(path, entries)
 
 
 def _torchs(write: Callable[[checkpoints.State, Path], None]) -> Callable[[StateDict, Path], None]:
@@ -132,7 +137,7 @@ ROUTES = tuple(
         (
             "load",
             "Module.load",
-            Form(lambda entries, path: codec.write_state_dict(path, entries), codec.read_state_dict),
+            Form(_oracles, codec.read_state_dict),
         ),
         ("pybridge-load-pickle", "load_py", Form(_torchs(checkpoints.write_pickle), checkpoints.read_pickle)),
         (
