@@ -24,13 +24,13 @@ ROOMS: dict[str, list[str]] = {
     "divergences": ["documents", "verdict"],
     "catalogue": ["dtypes", "tensors", "paths", "documents", "identity"],
     "torch_side": ["dtypes", "tensors", "catalogue"],
-    "checkpoints": ["dtypes", "tensors", "torch_side"],
-    "models": ["dtypes", "tensors", "codec", "catalogue", "torch_side", "checkpoints"],
+    "models": ["dtypes", "tensors", "codec", "catalogue", "torch_side"],
     "optim_side": ["dtypes", "tensors", "codec", "catalogue", "torch_side"],
     "ulps": ["dtypes", "tensors"],
     "peer": ["dtypes", "tensors", "paths", "codec", "bits", "verdict"],
 }
 ROOMS["routes"] = [*ROOMS]
+ROOMS["convert"] = [*ROOMS]
 ROOMS["results"] = ["documents", "verdict", "divergences"]
 ROOMS["matrix"] = [*ROOMS]
 ROOMS["cli"] = [*ROOMS]
@@ -39,7 +39,7 @@ ROOMS["__init__"] = []
 """What each room may import of the others, from left to right."""
 
 GUESTS: dict[str, list[str]] = {
-    "torch": ["torch_side", "models", "optim_side", "checkpoints"],
+    "torch": ["torch_side", "models", "optim_side", "routes", "convert"],
     "clr": ["peer"],
     "pythonnet": ["peer"],
 }

@@ -20,7 +20,7 @@ class DType:
     name: str
     """The short name that ends a case id: ``bf16``."""
     code: int
-    """The number that stands in the file."""
+    """The number that stands in the file; ``NO_CODE`` where the format has none."""
     scalar: np.dtype[Any]
     """The numpy (or ml_dtypes) type of one part, little-endian."""
     parts: int
@@ -49,6 +49,9 @@ class DType:
         return f"<DType {self.name}>"
 
 
+NO_CODE = -1
+
+
 def _row(name: str, code: int, scalar: Any, parts: int, torch: str, dotnet: str) -> DType:
     return DType(name, code, np.dtype(scalar).newbyteorder("<"), parts, torch, dotnet)
 
@@ -72,6 +75,18 @@ DTYPES: tuple[DType, ...] = (
     _row("bf16", 15, ml_dtypes.bfloat16, 1, "bfloat16", "BFloat16"),
 )
 
+FOREIGN: tuple[DType, ...] = (
+    _row("u16", NO_CODE, np.uint16, 1, "uint16", ""),
+    _row("u32", NO_CODE, np.uint32, 1, "uint32", ""),
+    _row("u64", NO_CODE, np.uint64, 1, "uint64", ""),
+    _row("f8-e4m3fn", NO_CODE, ml_dtypes.float8_e4m3fn, 1, "float8_e4m3fn", ""),
+    _row("f8-e4m3fnuz", NO_CODE, ml_dtypes.float8_e4m3fnuz, 1, "float8_e4m3fnuz", ""),
+    _row("f8-e5m2", NO_CODE, ml_dtypes.float8_e5m2, 1, "float8_e5m2", ""),
+    _row("f8-e5m2fnuz", NO_CODE, ml_dtypes.float8_e5m2fnuz, 1, "float8_e5m2fnuz", ""),
+    _row("f8-e8m0fnu", NO_CODE, ml_dtypes.float8_e8m0fnu, 1, "float8_e8m0fnu", ""),
+)
+"""What torch has and TorchSharp has not; only ``tscompat convert`` meets them."""
+
 BY_NAME: dict[str, DType] = {dtype.name: dtype for dtype in DTYPES}
 BY_CODE: dict[int, DType] = {dtype.code: dtype for dtype in DTYPES}
-BY_TORCH: dict[str, DType] = {dtype.torch: dtype for dtype in DTYPES}
+BY_TORCH: dict[str, DType] = {dtype.torch: dtype for dtype in (*DTYPES, *FOREIGN)}

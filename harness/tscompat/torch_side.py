@@ -106,7 +106,10 @@ LAYOUTS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
 def source(case: Case, entries: StateDict) -> dict[str, torch.Tensor]:
     """The state dict as a model in Python would hold it, in the layout of the case's source."""
     layout = LAYOUTS[case.source_layout]
-    return {name: layout(to_torch(tensor, case.quantizer)) for name, tensor in entries}
+    made: dict[str, torch.Tensor] = {}
+    for spec, (name, tensor) in zip(case.tensors, entries, strict=True):
+        made[name] = made[spec.tied_to] if spec.tied_to else layout(to_torch(tensor, case.quantizer))
+    return made
 
 
 def target(case: Case, entries: StateDict) -> dict[str, torch.Tensor]:

@@ -46,6 +46,8 @@ WANTED = {
     ("open 20,000 small tensors", "safetensors.numpy"): "wanted: more than 1",
     ("compare 512 MB, aligned", "memcmp"): "wanted: at least 0.9",
     ("compare 512 MB, unaligned", "memcmp"): "wanted: at least 0.9",
+    ("convert .pth to .dat", "copy"): "wanted: at least 0.5",
+    ("convert .dat to .safetensors", "copy"): "wanted: at least 0.5",
 }
 
 

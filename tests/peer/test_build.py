@@ -51,11 +51,6 @@ def test_libtorch_version_is_the_projects(publish):
     assert publish.libtorch == project.findtext(".//DefaultLibTorchVersion")
 
 
-def test_pybridge_version_is_the_projects(publish):
-    project = ElementTree.parse(data_folder("dotnet") / "Peer" / "Peer.csproj")
-    assert publish.pybridge == project.findtext(".//PyBridgeVersion")
-
-
 def test_native_libraries_lie_beside_the_managed_ones(publish):
     """There TorchSharp finds them (TryLoadNativeLibraryByName in Torch.cs), or else it copies 500 MB."""
     names = {file.stem.removeprefix("lib") for file in publish.folder.iterdir()}

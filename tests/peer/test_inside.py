@@ -13,7 +13,7 @@ import pytest
 from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import write_state_dict
 from tscompat.peer.build import Publish
-from tscompat.peer.inside.calls import ROADS
+from tscompat.peer.inside.roads import ROADS
 from tscompat.peer.inside.trainings import OVERLOADS
 from tscompat.peer.process import PeerBroken, PeerKeeper, inside
 from tscompat.peer.receipt import receipt

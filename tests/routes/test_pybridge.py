@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
+import torch
 
-from tscompat import checkpoints, torch_side
+from tscompat import torch_side
 from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import write_state_dict
+from tscompat.documents import read_document
+from tscompat.paths import data_folder
 from tscompat.peer.process import PeerBroken, PeerKeeper
 from tscompat.routes import ROUTES, Job
+from tscompat.routes.pickled import PICKLED
+from tscompat.routes.pybridge import write_pickle, write_safetensors, write_shards
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.verdict import Kind
 
@@ -21,7 +28,7 @@ CASE = CASES["role/both/bf16"]
 JOURNEYS = [
     (name, direction)
     for name, route in ROUTES.items()
-    if name.startswith("pybridge-") and name in CASE.routes and name != "pybridge-legacy"
+    if name.startswith("pybridge-") and name in CASE.routes
     for direction in route.directions
 ]
 BOTH_WAYS = ["pybridge-pickle", "pybridge-safetensors"]
@@ -69,7 +76,7 @@ def test_a_file_that_python_cannot_read_is_a_difference_of_bytes(tmp_path: Path,
 def test_entries_in_another_order_are_told(tmp_path: Path):
     def save(told: dict[str, Any]) -> None:
         state = torch_side.source(CASE, make(CASE))
-        checkpoints.write_pickle(dict(reversed(state.items())), Path(told["artifact"]))
+        write_pickle(dict(reversed(state.items())), Path(told["artifact"]))
 
     peer = Fake({"saved": True}, save)
     verdicts = ROUTES["pybridge-pickle"].directions[DOTNET_TO_PYTHON](
@@ -82,17 +89,44 @@ def test_entries_in_another_order_are_told(tmp_path: Path):
     ("route", "case_id", "direction", "checks"),
     [
         ("pybridge-pickle", "pickle/ordered/f32", DOTNET_TO_PYTHON, ()),
-        ("pybridge-pickle", "layout/target/offset/f32", DOTNET_TO_PYTHON, ()),
         ("pybridge-pickle", "quantized/per-tensor/qi8", PYTHON_TO_DOTNET, ("bits", "quantizer")),
-        ("pybridge-safetensors", "role/both/c64", PYTHON_TO_DOTNET, ("bits",)),
-        ("pybridge-safetensors", "role/both/c128", PYTHON_TO_DOTNET, ()),
-        ("pybridge-checkpoint-safetensors", "count/128-of-each/mixed", PYTHON_TO_DOTNET, ()),
     ],
 )
 def test_what_has_no_meaning_is_not_checked(route: str, case_id: str, direction: str, checks: tuple[str, ...]):
     assert ROUTES[route].checks(CASES[case_id], direction) == checks
 
 
-def test_a_large_architecture_takes_these_roads_in_a_full_run_alone():
-    taken = {case_id: "pybridge-pickle" in CASES[f"arch/{case_id}"].routes for case_id in ("vgg16/f32", "vgg16/f64")}
-    assert taken == {"vgg16/f32": False, "vgg16/f64": True}
+def test_shards_are_two_files_and_an_index(tmp_path: Path):
+    state = torch_side.source(CASE, make(CASE))
+    write_shards(write_safetensors, "model.safetensors", state, tmp_path / "shards")
+    index = json.loads((tmp_path / "shards" / "model.safetensors.index.json").read_text(encoding="utf-8"))
+    shards = (tmp_path / "shards").glob("*.safetensors")
+    found = {name: file.name for file in shards for name in safetensors.torch.load_file(file)}
+    assert (found, len(set(found.values()))) == (index["weight_map"], 2)
+
+
+def test_the_schema_of_families_names_every_way_to_pickle():
+    schema = read_document(data_folder("cases") / "family.schema.json", ValueError)
+    assert set(schema["$defs"]["case"]["properties"]["pickled"]["enum"]) == set(PICKLED)
+
+
+def storages(way: str) -> set[tuple[int, int]]:
+    """Of two tensors of five elements, the address of each one's storage and its size in elements."""
+    made = PICKLED[way]({"one": torch.zeros(5), "two": torch.zeros(5)})
+    return {(each.untyped_storage().data_ptr(), each.untyped_storage().nbytes() // 4) for each in made.values()}
+
+
+def test_a_tied_tensor_has_the_storage_of_the_other():
+    assert [size for _, size in storages("tied")] == [5]
+
+
+def test_all_tensors_are_parts_of_one_storage():
+    assert [size for _, size in storages("one-storage")] == [10]
+
+
+def test_a_roomy_storage_is_larger_than_its_tensor():
+    assert [size for _, size in storages("roomy-storage")] == [10, 10]
+
+
+def test_what_a_state_dict_gives_has_metadata():
+    assert hasattr(PICKLED["metadata"]({"one": torch.zeros(1)}), "_metadata")

@@ -152,7 +152,7 @@ class Case:
     nested: bool = False
     """Whether the dots of the names are submodules."""
     pickled: str = "as-it-is"
-    """What is pickled of a state dict: a key of ``checkpoints.PICKLED``."""
+    """What is pickled of a state dict: a key of ``routes.pickled.PICKLED``."""
     quantizer: Quantizer = PLAIN
     model: Model | None = None
     """What both sides build; without one, the tensors are put into a module that has nothing else."""
@@ -161,6 +161,8 @@ class Case:
     training: Training | None = None
     """The optimizer over the parameters among ``tensors``."""
     promise: Promise | None = None
+    full_routes: tuple[str, ...] = ()
+    """Those of its routes that only a full run takes."""
     run: Literal["default", "full", "large"] = "default"
     """The run that takes it. A full one takes the default's too; what only it takes is told by a neighbour in all
     likelihood."""

@@ -96,7 +96,8 @@ def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None)
         scenario=scenario(row, dtype) if "file" in row else None,
         training=training(row) if "optimizer" in row else None,
         promise=Promise(case_id.split("/")[1], row["observed"], row["otherwise"]) if "observed" in row else None,
-        routes=_routes(row, dtype),
+        routes=(*row["routes"], *row.get("full_routes", ())),
+        full_routes=tuple(row.get("full_routes", ())),
         devices=tuple(row.get("devices", ["cpu"])),
         layout=row.get("layout", "contiguous"),
         side=row.get("side", "source"),
@@ -106,12 +107,6 @@ def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None)
         quantizer=Quantizer(**row.get("quantizer", {})),
         tags=tuple(row.get("tags", [])),
     )
-
-
-def _routes(row: Mapping[str, Any], dtype: str) -> tuple[str, ...]:
-    """A case that has dtypes for a full run travels ``full_routes`` in these dtypes alone."""
-    kept_back = row.get("full_routes", ()) if dtype not in row.get("full_dtypes", [dtype]) else ()
-    return tuple(route for route in row["routes"] if route not in kept_back)
 
 
 def _all_tensors(row: Mapping[str, Any], dtype: str) -> Iterator[TensorSpec]:

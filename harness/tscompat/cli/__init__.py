@@ -7,6 +7,7 @@ import traceback
 
 import typer
 
+from .convert import convert
 from .doctor import doctor
 from .list import list_
 from .roads import roads_
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run)
 app.command("list")(list_)
 app.command("doctor")(doctor)
+app.command("convert")(convert)
 app.command("roads")(roads_)
 
 

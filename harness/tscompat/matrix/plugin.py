@@ -49,8 +49,11 @@ def selected_ids(config: pytest.Config) -> Iterator[VerdictId]:
     """The verdicts that the options leave."""
     routes: list[str] = config.option.tscompat_route
     devices: list[str] = config.option.tscompat_device
-    runs = RUNS[config.option.tscompat_run]
-    for verdict_id in verdict_ids({name: case for name, case in load_catalogue().items() if case.run in runs}):
+    run = config.option.tscompat_run
+    cases = {name: case for name, case in load_catalogue().items() if case.run in RUNS[run]}
+    for verdict_id in verdict_ids(cases):
+        if run == "default" and verdict_id.route in cases[verdict_id.case].full_routes:
+            continue
         if (not routes or verdict_id.route in routes) and (not devices or verdict_id.device in devices):
             yield verdict_id
 

@@ -1,6 +1,6 @@
 """A bag of tensors as a module, and a scenario as PyTorch plays it on one.
 
-May import codec, tensors, catalogue, torch_side.
+May import tensors, catalogue, torch_side.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tscompat import checkpoints, codec, torch_side
+from tscompat import torch_side
 from tscompat.catalogue import Case, Scenario
 from tscompat.tensors import StateDict
 
@@ -42,9 +42,16 @@ def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
     return child
 
 
-def play(case: Case, scenario: Scenario, before: StateDict, read: Callable[[], StateDict]) -> tuple[str, StateDict]:
+def play(
+    case: Case,
+    scenario: Scenario,
+    before: StateDict,
+    read: Callable[[], StateDict],
+    unreadable: tuple[type[Exception], ...],
+) -> tuple[str, StateDict]:
     """Load what is read into a module with these bits: why it was refused (empty if it was not), what it holds then.
 
+    ``unreadable`` is what ``read`` raises for a file that it cannot read.
     A name in the skip list is not loaded, and is neither missing nor unexpected: PyTorch itself has no such list.
     """
     module = bag(case, before, scenario.transient)
@@ -56,7 +63,7 @@ def play(case: Case, scenario: Scenario, before: StateDict, read: Callable[[], S
         odd = sorted({*keys.missing_keys, *keys.unexpected_keys} - {*scenario.skip})
         if scenario.strict and odd:
             refused = f"missing or unexpected: {', '.join(odd)}"
-    except (codec.FormatError, checkpoints.UnreadableCheckpoint, RuntimeError) as error:
+    except (*unreadable, RuntimeError) as error:
         refused = str(error.args[0]).partition("\n")[0]
     parameters = module.named_parameters(remove_duplicate=False)
     return refused, torch_side.export({**dict(parameters), **dict(module.named_buffers())})

@@ -218,8 +218,11 @@ def _build(plan: Plan, progress: Callable[[str], None]) -> Publish:
 def _packages(folder: Path, rid: str) -> dict[str, str]:
     libraries: dict[str, Any] = json.loads((folder / "Peer.deps.json").read_text(encoding="utf-8"))["libraries"]
     versions = dict(name.split("/") for name in libraries)
-    packages = {"torchsharp": "TorchSharp", "libtorch": f"libtorch-cpu-{rid}", "pybridge": "TorchSharp.PyBridge"}
-    return {key: versions[package] for key, package in packages.items()}
+    return {
+        "torchsharp": versions["TorchSharp"],
+        "libtorch": versions[f"libtorch-cpu-{rid}"],
+        "pybridge": versions["TorchSharp.PyBridge"],
+    }
 
 
 def _publish(plan: Plan, artifacts: Path, folder: Path, log: Path) -> None:

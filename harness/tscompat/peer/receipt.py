@@ -6,13 +6,14 @@ The peer makes it from .NET's memory, the test process from the case; a peer tha
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 
 import xxhash
 
-from tscompat.tensors import StateDict
+from tscompat.tensors import Entry
 
 
-def receipt(entries: StateDict) -> str:
+def receipt(entries: Iterable[Entry]) -> str:
     """XXH3 (128 bits, hexadecimal) over names, codes, shapes and bytes, in the order of the entries."""
     digest = xxhash.xxh3_128()
     for name, (dtype, shape, data) in entries:

@@ -13,14 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tscompat import checkpoints, codec, torch_side
+from tscompat import codec, torch_side
 from tscompat.catalogue import Case, Scenario, make
 from tscompat.models import loading
 from tscompat.peer.receipt import receipt
 from tscompat.tensors import Entry, StateDict, Tensor
 from tscompat.verdict import Kind, Verdict
 
-from . import judging
+from . import judging, pybridge
 from .route import PYTHON_TO_DOTNET, Job, Route
 
 
@@ -36,14 +36,26 @@ class Form(NamedTuple):
 
     write: Callable[[StateDict, Path], None]
     read: Callable[[Path], StateDict]
+    unreadable: tuple[type[Exception], ...]
+    """What ``read`` raises for a file that it cannot read."""
 
 
 def _oracles(entries: StateDict, path: Path) -> None:
     codec.write_state_dict(path, entries)
 
 
-def _torchs(write: Callable[[checkpoints.State, Path], None]) -> Callable[[StateDict, Path], None]:
-    return lambda entries, path: write({name: torch_side.to_torch(tensor) for name, tensor in entries}, path)
+def _of_pybridge(name: str) -> Form:
+    """A format of PyBridge's roads, from and to our state dicts."""
+    form, _ = pybridge.FORMATS[name]
+
+    def write(entries: StateDict, path: Path) -> None:
+        form.write({name: torch_side.to_torch(tensor) for name, tensor in entries}, path)
+
+    def read(path: Path) -> StateDict:
+        assert form.read is not None
+        return torch_side.export(form.read(path))
+
+    return Form(write, read, pybridge.UNREADABLE)
 
 
 def play(form: Form, job: Job) -> Mapping[str, Verdict]:
@@ -54,7 +66,9 @@ def play(form: Form, job: Job) -> Mapping[str, Verdict]:
     job.artifact.write_bytes(damaged(job.case.scenario, job.artifact.read_bytes()))
     answer = job.ask("attempt", job.reader_device)
     theirs = Observed(judging.without_paths(answer["refused"], job), answer["state"])
-    refused, state_dict = loading.play(job.case, job.case.scenario, job.entries, partial(form.read, job.artifact))
+    refused, state_dict = loading.play(
+        job.case, job.case.scenario, job.entries, partial(form.read, job.artifact), form.unreadable
+    )
     ours = Observed(refused, {name: digest(tensor) for name, tensor in state_dict})
     return {
         "outcome": outcome(ours, theirs),
@@ -134,16 +148,8 @@ ROUTES = tuple(
         checks=_checks,
     )
     for name, method, form in (
-        (
-            "load",
-            "Module.load",
-            Form(_oracles, codec.read_state_dict),
-        ),
-        ("pybridge-load-pickle", "load_py", Form(_torchs(checkpoints.write_pickle), checkpoints.read_pickle)),
-        (
-            "pybridge-load-safetensors",
-            "load_safetensors",
-            Form(_torchs(checkpoints.write_safetensors), checkpoints.read_safetensors),
-        ),
+        ("load", "Module.load", Form(_oracles, codec.read_state_dict, (codec.FormatError,))),
+        ("pybridge-load-pickle", "load_py", _of_pybridge("pybridge-pickle")),
+        ("pybridge-load-safetensors", "load_safetensors", _of_pybridge("pybridge-safetensors")),
     )
 )

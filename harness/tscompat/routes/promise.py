@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tscompat import checkpoints, codec, torch_side
+from tscompat import codec, torch_side
 from tscompat.catalogue import Case
 from tscompat.models import loading
 from tscompat.verdict import Kind, Verdict
 
-from . import judging
+from . import judging, pybridge
 from .route import PYTHON_TO_DOTNET, Job, Route
 
 
@@ -24,7 +24,7 @@ def python_state_dict(job: Job) -> None:
 
 def python_pickle(job: Job) -> None:
     """``torch.save(model.state_dict())``, in the artifact."""
-    checkpoints.write_pickle(loading.bag(job.case, job.entries).state_dict(), job.artifact)
+    pybridge.write_pickle(loading.bag(job.case, job.entries).state_dict(), job.artifact)
 
 
 BEFORE: Mapping[str, Callable[[Job], None]] = {

@@ -1,36 +1,106 @@
-"""TorchSharp.PyBridge between Python's own files and TorchSharp's modules. May import torch_side, checkpoints, models.
+"""TorchSharp.PyBridge: Python's own files, pickles and safetensors, whole or in shards. May import torch_side, models.
 
-Python's half is torch's and safetensors' own library. No byte is held against an oracle: a pickle may be written in
-many ways. Upstream: TorchSharp.PyBridge/PyBridgeModuleExtensions.cs.
+Which method of PyBridge a route means stands in peer/inside/roads.py, under the same name. Nobody says what the bytes
+of these files must be, so there is no oracle for them: the values are judged, and the order of the entries.
 """
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tscompat import checkpoints, torch_side
+import safetensors
+import torch
+from safetensors import torch as safetensors_torch
+
+from tscompat import torch_side
 from tscompat.catalogue import Case
 from tscompat.models import native
-from tscompat.tensors import StateDict
 from tscompat.verdict import Kind, Verdict
 
 from . import judging
-from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Carry, Job, Route
+from .pickled import PICKLED
+from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
 
-Write = Callable[[Any, Path], None]
-Read = Callable[[Path], StateDict]
-CHECKS = {PYTHON_TO_DOTNET: ("bits",), DOTNET_TO_PYTHON: ("bits", "order")}
+LIBRARY: Any = safetensors_torch
+"""safetensors' functions for torch, whose types are not complete."""
+State = Mapping[str, Any]
+UNREADABLE = (RuntimeError, ValueError, TypeError, KeyError, pickle.UnpicklingError, safetensors.SafetensorError)
+"""What torch and safetensors raise for what they cannot write or read."""
 
 
-def written(write: Write, job: Job) -> Mapping[str, Verdict]:
-    """Written by Python, loaded by PyBridge."""
-    case = job.case
-    state = torch_side.on(job.writer_device, native.state(case, job.entries))
-    write(checkpoints.PICKLED[case.pickled](state), job.artifact)
-    answer = job.ask("load", job.reader_device, layout=case.target_layout, reverse=case.target_reversed)
+@dataclass(frozen=True)
+class Format:
+    """Python's half: how a state dict gets into a file, and out of one that PyBridge wrote."""
+
+    write: Callable[[State, Path], None]
+    read: Callable[[Path], State] | None = None
+    """None if PyBridge does not write such files."""
+
+
+def write_pickle(state: State, path: Path, legacy: bool = False) -> None:
+    """``torch.save``, into a zip file or as it was before torch 1.6."""
+    torch.save(state, path, _use_new_zipfile_serialization=not legacy)
+
+
+def write_safetensors(state: State, path: Path) -> None:
+    """``save_file`` of safetensors, with the metadata that the transformers library writes."""
+    LIBRARY.save_file(dict(state), path, metadata={"format": "pt"})
+
+
+def write_shards(write: Callable[[State, Path], None], name: str, state: State, folder: Path) -> None:
+    """Two files and their index, as ``save_pretrained`` of the transformers library names them."""
+    folder.mkdir()
+    stem, suffix = name.rsplit(".", 1)
+    names = list(state)
+    half = (len(names) + 1) // 2
+    shards = {f"{stem}-{n:05}-of-00002.{suffix}": part for n, part in ((1, names[:half]), (2, names[half:])) if part}
+    for file, part in shards.items():
+        write({each: state[each] for each in part}, folder / file)
+    index = {
+        "metadata": {"total_size": sum(tensor.nbytes for tensor in state.values())},
+        "weight_map": {each: file for file, part in shards.items() for each in part},
+    }
+    (folder / f"{name}.index.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+FORMATS: Mapping[str, tuple[Format, str]] = {
+    "pybridge-pickle": (
+        Format(write_pickle, partial(torch.load, weights_only=True)),
+        "torch.save and load_py; save_py and torch.load",
+    ),
+    "pybridge-legacy": (Format(partial(write_pickle, legacy=True)), "torch.save as before torch 1.6, and load_py"),
+    "pybridge-safetensors": (
+        Format(write_safetensors, LIBRARY.load_file),
+        "safetensors and load_safetensors; save_safetensors and safetensors",
+    ),
+    "pybridge-pickle-shards": (
+        Format(partial(write_shards, write_pickle, "pytorch_model.bin")),
+        "two pickles with their index, and load_checkpoint",
+    ),
+    "pybridge-safetensors-shards": (
+        Format(partial(write_shards, write_safetensors, "model.safetensors")),
+        "two safetensors files with their index, and load_checkpoint",
+    ),
+}
+
+
+def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
+    """A state dict of torch's, written as Python's users write it, loaded by PyBridge."""
+    state = native.state(job.case, job.entries)
+    if job.writer_device != "cpu":
+        state = torch_side.on(job.writer_device, state)
+    try:
+        form.write(PICKLED[job.case.pickled](state), job.artifact)
+    except UNREADABLE as error:
+        refused = Verdict(Kind.REFUSED, f"Python's writer: {_words(error)}")
+        return {"bits": refused, "quantizer": refused}
+    answer = job.ask("load", job.reader_device, layout=job.case.target_layout, reverse=job.case.target_reversed)
     refused = judging.refused(answer, job)
     return {
         "bits": refused or judging.loaded(answer, job),
@@ -38,72 +108,44 @@ def written(write: Write, job: Job) -> Mapping[str, Verdict]:
     }
 
 
-def read(reader: Read, job: Job) -> Mapping[str, Verdict]:
-    """Saved by PyBridge, read by Python."""
+def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
+    """Saved by PyBridge, read as Python's users read it."""
+    assert form.read is not None
     failed = judging.refused(job.ask("save", job.writer_device, layout=job.case.source_layout), job)
     if failed is None:
         try:
-            entries = reader(job.artifact)
-        except checkpoints.UnreadableCheckpoint as error:
-            failed = Verdict(Kind.BYTES, f"unreadable: {judging.without_paths(str(error), job)}")
+            entries = torch_side.export(torch_side.on(job.reader_device, form.read(job.artifact)))
+        except UNREADABLE as error:
+            failed = Verdict(Kind.BYTES, f"unreadable: {_words(error)}")
         else:
             return {
                 "bits": judging.held(entries, job),
                 "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
             }
-    return dict.fromkeys(CHECKS[DOTNET_TO_PYTHON], failed)
+    return {"bits": failed, "order": failed}
+
+
+def _words(error: Exception) -> str:
+    """The type and the first line; torch goes on with advice."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
 def _checks(case: Case, direction: str) -> tuple[str, ...]:
-    """Python's own way of pickling, and what a module has before it loads, are of no concern to what .NET saves."""
     if case.model and case.model.only:
         return ()
-    if direction == DOTNET_TO_PYTHON and (case.pickled != "as-it-is" or case.side == "target"):
-        return ()
-    quantizer = "quantizer" in case.tags and direction == PYTHON_TO_DOTNET
-    return (*CHECKS[direction], *(("quantizer",) if quantizer else ()))
+    if direction == DOTNET_TO_PYTHON:
+        # What Python makes of a state dict before it pickles it is nothing to .NET.
+        return ("bits", "order") if case.pickled == "as-it-is" else ()
+    return ("bits", "quantizer") if "quantizer" in case.tags else ("bits",)
 
 
-def _safetensors_checks(case: Case, direction: str) -> tuple[str, ...]:
-    """Only what a safetensors file has names of dtypes for."""
-    fits = all(spec.dtype.name in checkpoints.SAFETENSORS_DTYPES for spec in case.tensors)
-    return _checks(case, direction) if fits else ()
-
-
-def _route(name: str, why: str, write: Write, reader: Read | None = None) -> Route:
-    directions: dict[str, Carry] = {PYTHON_TO_DOTNET: partial(written, write)}
-    if reader:
-        directions[DOTNET_TO_PYTHON] = partial(read, reader)
-    checks = _safetensors_checks if "safetensors" in name else _checks
-    return Route(name=f"pybridge-{name}", why=why, directions=directions, checks=checks)
-
-
-ROUTES = (
-    _route(
-        "pickle",
-        "torch.save(state_dict), load_py(path); save_py(path), torch.load",
-        checkpoints.write_pickle,
-        checkpoints.read_pickle,
-    ),
-    _route(
-        "legacy",
-        "torch.save without zip, load_py(path)",
-        partial(checkpoints.write_pickle, zipped=False),
-    ),
-    _route(
-        "safetensors",
-        "save_file, load_safetensors(path); save_safetensors(path), safe_open",
-        checkpoints.write_safetensors,
-        checkpoints.read_safetensors,
-    ),
-    _route(
-        "checkpoint-pickle",
-        "a folder of pickles with an index, load_checkpoint",
-        partial(checkpoints.write_shards, checkpoints.write_pickle, "pytorch_model.bin"),
-    ),
-    _route(
-        "checkpoint-safetensors",
-        "a folder of safetensors with an index, load_checkpoint",
-        partial(checkpoints.write_shards, checkpoints.write_safetensors, "model.safetensors"),
-    ),
+ROUTES = tuple(
+    Route(
+        name=name,
+        why=why,
+        directions={PYTHON_TO_DOTNET: partial(python_to_dotnet, form)}
+        | ({DOTNET_TO_PYTHON: partial(dotnet_to_python, form)} if form.read else {}),
+        checks=_checks,
+    )
+    for name, (form, why) in FORMATS.items()
 )

@@ -59,7 +59,7 @@ class Job:
         case, model = self.case, self.case.model
         answer = self.peer.call(
             call,
-            CALL_SECONDS + case.nbytes / SLOWEST,
+            CALL_SECONDS + self.envelope.stat().st_size / SLOWEST,
             road=self.route,
             envelope=str(self.envelope),
             artifact=str(self.artifact),

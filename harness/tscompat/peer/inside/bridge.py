@@ -1,44 +1,34 @@
-"""The roads of TorchSharp.PyBridge: a module to and from pickles, safetensors, sharded checkpoints. Imports neighbours.
+"""The roads of TorchSharp.PyBridge: Python's own files, read and written in .NET. Imports its neighbours.
 
-Its methods are extension methods, which pythonnet sees as static ones. The artifact of a checkpoint is its folder.
+Upstream: PyBridgeModuleExtensions.cs of shaltielshmid/TorchSharp.PyBridge. They are extension methods, which pythonnet
+calls as what they are: static methods of a class.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from .clr import DotnetModule
-from .roads import Road
-from .work import Refusal, Work
+from .work import Work
 
 
-def _module(work: Work, poison: bool) -> DotnetModule:
-    return work.module(poison=poison)
+def save(name: str) -> Callable[[Work, DotnetModule], None]:
+    """Saves the module to the artifact by the extension method of this name."""
+    return lambda work, module: getattr(work.dotnet.PyBridge, name)(module, work.description.artifact)
 
 
-def _road(load: Callable[[Any], Any], save: Callable[[Any], Any] | None = None) -> Road:
-    """The road by these methods of PyBridge's."""
+def load(name: str) -> Callable[[Work, DotnetModule], DotnetModule]:
+    """Loads the artifact into the module."""
 
-    def write(work: Work, module: DotnetModule) -> None:
-        if save is None:
-            raise Refusal(f"PyBridge has nothing that saves for {work.description.road}")
-        save(work.dotnet.Bridge)(module, work.description.artifact)
-
-    def read(work: Work, module: DotnetModule) -> DotnetModule:
-        load(work.dotnet.Bridge)(module, work.description.artifact)
+    def call(work: Work, module: DotnetModule) -> DotnetModule:
+        getattr(work.dotnet.PyBridge, name)(module, work.description.artifact)
         return module
 
-    return Road(_module, write, read)
+    return call
 
 
-_CHECKPOINT = _road(lambda bridge: bridge.load_checkpoint)
-
-ROADS: dict[str, Road] = {
-    "pybridge-pickle": _road(lambda bridge: bridge.load_py, lambda bridge: bridge.save_py),
-    "pybridge-legacy": _road(lambda bridge: bridge.load_py),
-    "pybridge-safetensors": _road(lambda bridge: bridge.load_safetensors, lambda bridge: bridge.save_safetensors),
-    "pybridge-checkpoint-pickle": _CHECKPOINT,
-    "pybridge-checkpoint-safetensors": _CHECKPOINT,
-}
-"""``load_*`` and ``save_*`` with a path (TorchSharp.PyBridge/PyBridgeModuleExtensions.cs)."""
+def load_checkpoint(work: Work, module: DotnetModule) -> DotnetModule:
+    """Loads a folder of shards with their index, without the progress bar."""
+    anything = None
+    work.dotnet.PyBridge.load_checkpoint(module, work.description.artifact, anything, True, anything, anything, False)
+    return module

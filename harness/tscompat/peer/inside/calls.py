@@ -17,15 +17,14 @@ from tscompat.dtypes import BY_CODE
 from tscompat.peer.receipt import receipt
 from tscompat.tensors import Entry, StateDict, Tensor
 
-from . import bridge, roads
 from .clr import Dotnet, DotnetError, Snapshot
 from .probes import PROBES, Unable
+from .roads import ROADS
 from .trainings import OVERLOADS
 from .trainings import train as run_training
 from .work import Description, Refusal, Work
 
 Answer = dict[str, Any]
-ROADS = {**roads.ROADS, **bridge.ROADS}
 
 
 def save(work: Work) -> Answer:

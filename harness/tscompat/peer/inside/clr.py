@@ -75,6 +75,8 @@ class Dotnet:
     """``TorchSharp.torch.Tensor`` with its static ``Load`` overloads."""
     Extensions: Any
     """``TorchSharp.TensorExtensionMethods`` with ``Save`` and ``Load``."""
+    PyBridge: Any
+    """``TorchSharp.PyBridge.PyBridgeModuleExtensions``."""
     IO: Any
     """``System.IO``."""
     Exception: Any
@@ -84,8 +86,6 @@ class Dotnet:
     """``TorchSharp.Modules``, where the optimizers' classes are."""
     Array: Any
     """``System.Array``: ``Array[type](list)``."""
-    Bridge: Any
-    """``TorchSharp.PyBridge.PyBridgeModuleExtensions``: extension methods, to be called as static ones."""
 
     @contextmanager
     def errors(self) -> Generator[None]:
@@ -124,10 +124,10 @@ def load(publish: Path) -> Dotnet:
         Fields=ours.Fields,
         Tensor=torchsharp.torch.Tensor,
         Extensions=torchsharp.TensorExtensionMethods,
+        PyBridge=import_module("TorchSharp.PyBridge").PyBridgeModuleExtensions,
         IO=import_module("System.IO"),
         Exception=system.Exception,
         Torch=torchsharp.torch,
         Optimizers=import_module("TorchSharp.Modules"),
         Array=system.Array,
-        Bridge=import_module("TorchSharp.PyBridge").PyBridgeModuleExtensions,
     )

@@ -160,7 +160,7 @@ def pybridge_keeps_training_and_gradients(work: Work, read: Read) -> str:
     for training, gradient in ((True, True), (False, False)):
         module.train(training)
         work.dotnet.Loading.RequireGradient(module, gradient)
-        work.dotnet.Bridge.load_py(module, work.description.artifact)
+        work.dotnet.PyBridge.load_py(module, work.description.artifact)
         seen.append(str(work.dotnet.Loading.Mood(module)))
     return "; ".join(seen)
 

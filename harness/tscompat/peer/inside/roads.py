@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from . import bridge
 from .clr import DotnetModule, DotnetStream, DotnetTensor
 from .work import Work
 
@@ -109,3 +110,13 @@ ROADS: dict[str, Road] = {
 """The overloads of ``Module.save/load`` and ``Tensor.Save/Load`` (NN/Module.cs, Tensor/TensorExtensionMethods.cs)."""
 ROADS.update({"exportsd": ROADS["dat"], "exportsd-tensor": ROADS["tensor"], "importsd": ROADS["dat"]})
 """Upstream's own scripts write and read the same files."""
+ROADS.update(
+    {
+        "pybridge-pickle": Road(_module, bridge.save("save_py"), bridge.load("load_py")),
+        "pybridge-legacy": Road(_module, bridge.save("save_py"), bridge.load("load_py")),
+        "pybridge-safetensors": Road(_module, bridge.save("save_safetensors"), bridge.load("load_safetensors")),
+        "pybridge-pickle-shards": Road(_module, bridge.save("save_py"), bridge.load_checkpoint),
+        "pybridge-safetensors-shards": Road(_module, bridge.save("save_safetensors"), bridge.load_checkpoint),
+    }
+)
+"""TorchSharp.PyBridge. It writes neither legacy pickles nor shards: those routes go one way."""

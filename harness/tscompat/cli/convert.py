@@ -1,0 +1,84 @@
+"""``tscompat convert``: a model from one file format to another. May import convert, verdict."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from tscompat.verdict import Kind, Verdict
+
+if TYPE_CHECKING:
+    from tscompat.convert import Conversion
+
+DAT = ".dat"
+"""What TorchSharp reads, and can be asked about."""
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="IN", help=".pth .pt .ckpt .bin .safetensors .dat .npz, an index of shards (.index.json), or a folder."
+    ),
+]
+Target = Annotated[Path, typer.Argument(metavar="OUT", help=".dat .safetensors .pth")]
+Key = Annotated[str, typer.Option(help="Where in a nested checkpoint the state dict is: 'ema.model'.")]
+Skip = Annotated[list[str] | None, typer.Option(help="Leave out tensors of this name ('*.scale'); may be given again.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace OUT where it is there already.")]
+NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not have TorchSharp load the .dat and compare it.")]
+
+
+def convert(
+    source: Source, target: Target, key: Key = "", skip: Skip = None, force: Force = False, no_verify: NoVerify = False
+) -> None:
+    """Convert a model's tensors to another file format, bit for bit.
+
+    What OUT cannot hold is refused by name before a byte is written.
+    OUT appears whole or not at all, and what is there already is not replaced.
+    Pickles are read with weights_only: no code in them is run.
+    A .dat is loaded by the real TorchSharp and compared, where there is .NET.
+
+    Exit codes: 0 done, 1 TorchSharp loads something else, 2 could not convert, 130 interrupted.
+    """
+    from tscompat.convert import ConvertError, prepare, verify  # brings torch, for which no other verb here has to wait
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def tell(sentence: str) -> None:
+        console.print(sentence, markup=False)
+
+    try:
+        conversion = prepare(source, target, key=key, skip=skip or (), force=force, tell=tell)
+        start = time.monotonic()
+        _carry_out(conversion, console)
+    except (ConvertError, OSError) as error:
+        tell(f"could not convert: {error}")
+        raise typer.Exit(2) from error
+    seconds = time.monotonic() - start
+    tensors = f"{len(conversion.items)} tensor{'s' if len(conversion.items) > 1 else ''}"
+    typer.echo(f"{target}: {tensors}, {decimal(target.stat().st_size)} in {seconds:.1f} s")
+    if target.suffix.lower() == DAT and not no_verify:
+        with console.status("TorchSharp loads it"):
+            verdict = verify(target, conversion.items, tell)
+        _report(target, verdict)
+
+
+def _carry_out(conversion: Conversion, console: Console) -> None:
+    columns = (TextColumn("writing"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=conversion.size)
+        conversion.carry_out(lambda written: progress.advance(task, written))
+
+
+def _report(target: Path, verdict: Verdict) -> None:
+    if verdict.kind is Kind.PASS:
+        typer.echo(f"{target}: TorchSharp loads the same bits")
+    elif verdict.kind is Kind.NOT_RUN:
+        typer.echo(f"{target}: not verified with TorchSharp: {verdict.detail}")
+    else:
+        typer.echo(f"{target}: TorchSharp does not load the same bits: {verdict.kind}: {verdict.detail}", err=True)
+        raise typer.Exit(1)

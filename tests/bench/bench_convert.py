@@ -1,0 +1,56 @@
+"""Conversions against a plain copy of the same file, one after the other in one process.
+
+Takes some 5 GB of disk; pytest's ``--basetemp`` says which.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+import torch
+from bench_codec import label
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from tscompat.convert import prepare
+
+ROADS = [("model.pth", "out.dat"), ("model.dat", "out.safetensors"), ("model.safetensors", "out.dat")]
+ROUNDS = 10
+"""The fastest counts."""
+
+
+def convert(source: Path, target: Path) -> None:
+    """What the command does, without asking TorchSharp."""
+    prepare(source, target, tell=print).carry_out(lambda written: None)
+
+
+RIVALS: dict[str, Callable[[Path, Path], object]] = {"tscompat": convert, "copy": shutil.copyfile}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """A model of 1 GB in each format; it goes when all is measured."""
+    folder = tmp_path_factory.mktemp("convert")
+    generator = torch.Generator().manual_seed(0)
+    state = {f"layers.{i}.weight": torch.randn(1953, 4000, generator=generator) for i in range(32)}
+    torch.save(state, folder / "model.pth")
+    convert(folder / "model.pth", folder / "model.dat")
+    convert(folder / "model.dat", folder / "model.safetensors")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("rival", RIVALS)
+@pytest.mark.parametrize(("source", "target"), ROADS)
+def test_convert(source: str, target: str, rival: str, folder: Path, benchmark: BenchmarkFixture) -> None:
+    """A new file every round."""
+    label(benchmark, f"convert {Path(source).suffix} to {Path(target).suffix}", rival)
+
+    def fresh() -> tuple[tuple[Path, Path], dict[str, object]]:
+        (folder / target).unlink(missing_ok=True)
+        return (folder / source, folder / target), {}
+
+    benchmark.pedantic(RIVALS[rival], setup=fresh, rounds=ROUNDS, warmup_rounds=1)
+    (folder / target).unlink()

@@ -1,0 +1,68 @@
+"""The verb's words and exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from tscompat import convert as room
+from tscompat.cli import app
+from tscompat.verdict import Kind, Verdict
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    torch.save({"model": {"w": torch.ones(3)}, "ema": {"w": torch.zeros(3), "n": 1}}, tmp_path / "a.pth")
+    return tmp_path / "a.pth"
+
+
+def converted(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["convert", *map(str, arguments)])
+
+
+def test_what_was_done(source: Path, tmp_path: Path) -> None:
+    result = converted(source, tmp_path / "b.safetensors", "--key", "model")
+    assert (result.exit_code, result.stdout.partition(" in ")[0]) == (
+        0,
+        f"{tmp_path / 'b.safetensors'}: 1 tensor, 108 bytes",
+    )
+
+
+def test_what_was_refused(source: Path, tmp_path: Path) -> None:
+    result = converted(source, tmp_path / "b.dat")
+    assert (result.exit_code, result.stdout, result.stderr) == (
+        2,
+        "",
+        f"could not convert: {source}: several state dicts here; "
+        "choose one (of so many entries): --key model (1), --key ema (2)\n",
+    )
+
+
+def test_skip_and_force(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "b.dat").touch()
+    arguments = (source, tmp_path / "b.dat", "--key", "ema", "--skip", "n", "--no-verify")
+    assert [converted(*arguments).exit_code, converted(*arguments, "--force").exit_code] == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "said"),
+    [
+        (Verdict(Kind.PASS), 0, "TorchSharp loads the same bits"),
+        (Verdict(Kind.NOT_RUN, "there is no dotnet"), 0, "not verified with TorchSharp: there is no dotnet"),
+        (Verdict(Kind.BITS, "element [0]"), 1, "TorchSharp does not load the same bits: bits: element [0]"),
+    ],
+)
+def test_what_torchsharp_says(
+    verdict: Verdict, code: int, said: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "verify", lambda *told: verdict)
+    result = converted(source, tmp_path / "b.dat", "--key", "model")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (code, f"{tmp_path / 'b.dat'}: {said}")
+
+
+def test_no_verify_asks_nobody(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "verify", None)
+    assert converted(source, tmp_path / "b.dat", "--key", "model", "--no-verify").exit_code == 0
