@@ -1,4 +1,5 @@
 using TorchSharp;
+using TorchSharp.PyBridge;
 using static TorchSharp.torch;
 
 namespace TorchSharpCompat;
@@ -7,17 +8,24 @@ namespace TorchSharpCompat;
 public static class Loading
 {
     /// <summary>
-    /// Loads the file into the module. <paramref name="skip"/> holds names, a line each; <paramref name="report"/>, if it is
+    /// Loads the file into the module, by the method that belongs to the road. <paramref name="skip"/> holds names, a line each; <paramref name="report"/>, if it is
     /// there, is filled by TorchSharp. Returns whether the stream was still open afterwards; a path has none, which counts as
     /// open.
     /// </summary>
     public static bool Load(
-        nn.Module module, string path, string overload, bool strict, string skip, Dictionary<string, bool>? report)
+        nn.Module module, string road, string path, string overload, bool strict, string skip,
+        Dictionary<string, bool>? report)
     {
         string[] skipped = skip.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         if (overload == "path")
         {
-            module.load(path, strict, skipped, report);
+            _ = road switch
+            {
+                "load" => module.load(path, strict, skipped, report),
+                "pybridge-load-pickle" => module.load_py(path, strict, skipped, report),
+                "pybridge-load-safetensors" => module.load_safetensors(path, strict, skipped, report),
+                _ => throw new KeyNotFoundException($"unknown road {road}"),
+            };
             return true;
         }
         using var file = File.OpenRead(path);
@@ -27,7 +35,13 @@ public static class Loading
             "one-way" => new OneWay(file, most: 7),
             _ => throw new KeyNotFoundException($"unknown overload {overload}"),
         };
-        module.load(stream, strict, skipped, report);
+        _ = road switch
+        {
+            "load" => module.load(stream, strict, skipped, report),
+            "pybridge-load-pickle" => module.load_py(stream, strict, skipped, report, leaveOpen: true),
+            "pybridge-load-safetensors" => module.load_safetensors(stream, strict, skipped, report, leaveOpen: true),
+            _ => throw new KeyNotFoundException($"unknown road {road}"),
+        };
         return stream.CanRead;
     }
 

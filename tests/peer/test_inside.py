@@ -94,7 +94,8 @@ def test_a_fault_of_ours_is_no_crash(keeper: PeerKeeper, description: dict[str, 
 
 
 def test_every_route_has_its_road():
-    assert set(ROADS) | set(OVERLOADS) | {"schema", "forward", "load", "promise"} == set(ROUTES)
+    scenarios = {"load", "pybridge-load-pickle", "pybridge-load-safetensors"}
+    assert set(ROADS) | set(OVERLOADS) | scenarios | {"schema", "forward", "promise"} == set(ROUTES)
 
 
 def test_a_peer_leaves_when_its_pipe_closes(publish: Publish):

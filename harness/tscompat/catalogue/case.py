@@ -151,6 +151,8 @@ class Case:
     """Whether the reader registers its tensors in reverse order."""
     nested: bool = False
     """Whether the dots of the names are submodules."""
+    pickled: str = "as-it-is"
+    """What is pickled of a state dict: a key of ``routes.pickled.PICKLED``."""
     quantizer: Quantizer = PLAIN
     model: Model | None = None
     """What both sides build; without one, the tensors are put into a module that has nothing else."""

@@ -103,6 +103,7 @@ def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None)
         side=row.get("side", "source"),
         target_reversed=row.get("target_reversed", False),
         nested=row.get("nested", False),
+        pickled=row.get("pickled", "as-it-is"),
         quantizer=Quantizer(**row.get("quantizer", {})),
         tags=tuple(row.get("tags", [])),
     )

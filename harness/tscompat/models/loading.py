@@ -1,17 +1,16 @@
 """A bag of tensors as a module, and a scenario as PyTorch plays it on one.
 
-May import codec, tensors, catalogue, torch_side.
+May import tensors, catalogue, torch_side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Callable, Collection
 from typing import Any
 
 import torch
 
-from tscompat import codec, torch_side
+from tscompat import torch_side
 from tscompat.catalogue import Case, Scenario
 from tscompat.tensors import StateDict
 
@@ -43,21 +42,28 @@ def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
     return child
 
 
-def play(case: Case, scenario: Scenario, before: StateDict, file: Path) -> tuple[str, StateDict]:
-    """Load a file into a module with these bits: why it was refused (empty if it was not), what the module holds then.
+def play(
+    case: Case,
+    scenario: Scenario,
+    before: StateDict,
+    read: Callable[[], StateDict],
+    unreadable: tuple[type[Exception], ...],
+) -> tuple[str, StateDict]:
+    """Load what is read into a module with these bits: why it was refused (empty if it was not), what it holds then.
 
+    ``unreadable`` is what ``read`` raises for a file that it cannot read.
     A name in the skip list is not loaded, and is neither missing nor unexpected: PyTorch itself has no such list.
     """
     module = bag(case, before, scenario.transient)
     refused = ""
     try:
-        entries = codec.read_state_dict(file)
+        entries = read()
         given = {name: torch_side.to_torch(tensor) for name, tensor in entries if name not in scenario.skip}
         keys: Any = module.load_state_dict(given, strict=False)
         odd = sorted({*keys.missing_keys, *keys.unexpected_keys} - {*scenario.skip})
         if scenario.strict and odd:
             refused = f"missing or unexpected: {', '.join(odd)}"
-    except (codec.FormatError, RuntimeError) as error:
+    except (*unreadable, RuntimeError) as error:
         refused = str(error.args[0]).partition("\n")[0]
     parameters = module.named_parameters(remove_duplicate=False)
     return refused, torch_side.export({**dict(parameters), **dict(module.named_buffers())})

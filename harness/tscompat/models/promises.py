@@ -1,6 +1,6 @@
 """What PyTorch itself does where a promise is about saving and loading: twins of the peer's probes, by the same names.
 
-The file is ``torch.save``'s of the state dict, in a folder of its own. May import catalogue, tensors, torch_side.
+The file is ``torch.save``'s of the state dict, in a folder of its own. May import catalogue, tensors.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-from tscompat import torch_side
 from tscompat.catalogue import Case
 from tscompat.tensors import StateDict
 
@@ -104,7 +103,7 @@ TWINS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
         *(usable_after_save, save_over_a_longer_file, save_leaves_a_stream_open, load_keeps_training_and_gradients),
         *(exactly_the_same_name, names_not_places, save_into_a_missing_folder, read_only_folder),
     )
-}
+} | {"pybridge-keeps-training-and-gradients": load_keeps_training_and_gradients}
 
 
 def observe(case: Case, entries: StateDict, folder: Path) -> str | None:
@@ -117,6 +116,6 @@ def observe(case: Case, entries: StateDict, folder: Path) -> str | None:
     return twin(bag(case, entries), folder)
 
 
-def save_from_the_cpu(case: Case, entries: StateDict, device: str) -> StateDict:
-    """``model.to("cpu").state_dict()`` of a model on this device."""
-    return torch_side.export(bag(case, entries).to(device).to("cpu").state_dict())
+def state_from_the_cpu(case: Case, entries: StateDict, device: str) -> dict[str, torch.Tensor]:
+    """``model.to("cpu").state_dict()`` of a model on this device: what Python saves before a probe."""
+    return bag(case, entries).to(device).to("cpu").state_dict()

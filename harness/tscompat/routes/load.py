@@ -1,23 +1,26 @@
 """What loading does to a module that is already there, played on both sides. May import models.
 
-PyTorch's half reads the file with the oracle and calls ``load_state_dict``; TorchSharp's is ``Module.load`` with its
-options. What is observed must agree: whether it was refused, what each tensor holds afterwards. A stream stays open.
+PyTorch's half reads the file with the oracle, or as PyTorch does, and calls ``load_state_dict``; .NET's is
+``Module.load``, or PyBridge's ``load_py`` and ``load_safetensors``, with its options. What is observed must agree:
+whether it was refused, what each tensor holds afterwards. A stream stays open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
-from tscompat import codec
+from tscompat import codec, torch_side
 from tscompat.catalogue import Case, Scenario, make
 from tscompat.models import loading
 from tscompat.peer.receipt import receipt
 from tscompat.tensors import Entry, StateDict, Tensor
 from tscompat.verdict import Kind, Verdict
 
-from . import judging
+from . import judging, pybridge
 from .route import PYTHON_TO_DOTNET, Job, Route
 
 
@@ -28,14 +31,44 @@ class Observed(NamedTuple):
     state: Mapping[str, str]
 
 
-def play(job: Job) -> Mapping[str, Verdict]:
+class Form(NamedTuple):
+    """What the file is."""
+
+    write: Callable[[StateDict, Path], None]
+    read: Callable[[Path], StateDict]
+    unreadable: tuple[type[Exception], ...]
+    """What ``read`` raises for a file that it cannot read."""
+
+
+def _oracles(entries: StateDict, path: Path) -> None:
+    codec.write_state_dict(path, entries)
+
+
+def _of_pybridge(name: str) -> Form:
+    """A format of PyBridge's roads, from and to our state dicts."""
+    form, _ = pybridge.FORMATS[name]
+
+    def write(entries: StateDict, path: Path) -> None:
+        form.write({name: torch_side.to_torch(tensor) for name, tensor in entries}, path)
+
+    def read(path: Path) -> StateDict:
+        assert form.read is not None
+        return torch_side.export(form.read(path))
+
+    return Form(write, read, pybridge.UNREADABLE)
+
+
+def play(form: Form, job: Job) -> Mapping[str, Verdict]:
     """Load the scenario's file on both sides."""
     assert job.case.scenario is not None
     contents = make(replace(job.case, id=f"{job.case.id}/file", tensors=job.case.scenario.file))
-    job.artifact.write_bytes(file_bytes(job.case.scenario, contents))
+    form.write(contents, job.artifact)
+    job.artifact.write_bytes(damaged(job.case.scenario, job.artifact.read_bytes()))
     answer = job.ask("attempt", job.reader_device)
     theirs = Observed(judging.without_paths(answer["refused"], job), answer["state"])
-    refused, state_dict = loading.play(job.case, job.case.scenario, job.entries, job.artifact)
+    refused, state_dict = loading.play(
+        job.case, job.case.scenario, job.entries, partial(form.read, job.artifact), form.unreadable
+    )
     ours = Observed(refused, {name: digest(tensor) for name, tensor in state_dict})
     return {
         "outcome": outcome(ours, theirs),
@@ -45,9 +78,8 @@ def play(job: Job) -> Mapping[str, Verdict]:
     }
 
 
-def file_bytes(scenario: Scenario, contents: StateDict) -> bytes:
-    """The file: the oracle's bytes, cut or with something behind."""
-    whole = b"".join(bytes(memoryview(part)) for part in codec.encode_state_dict(contents))
+def damaged(scenario: Scenario, whole: bytes) -> bytes:
+    """The file as the scenario has it: cut, or with something behind."""
     return whole[: max(0, len(whole) - scenario.cut)] + bytes(scenario.trailing)
 
 
@@ -114,11 +146,16 @@ def _checks(case: Case, direction: str) -> tuple[str, ...]:
     return ("outcome", "state", *(("stream",) if streams else ()), *(("report",) if reports else ()))
 
 
-ROUTES = (
+ROUTES = tuple(
     Route(
-        name="load",
-        why="Module.load into a module that is already there, with all its options",
-        directions={PYTHON_TO_DOTNET: play},
+        name=name,
+        why=f"{method} into a module that is already there, with all its options",
+        directions={PYTHON_TO_DOTNET: partial(play, form)},
         checks=_checks,
-    ),
+    )
+    for name, method, form in (
+        ("load", "Module.load", Form(_oracles, codec.read_state_dict, (codec.FormatError,))),
+        ("pybridge-load-pickle", "load_py", _of_pybridge("pybridge-pickle")),
+        ("pybridge-load-safetensors", "load_safetensors", _of_pybridge("pybridge-safetensors")),
+    )
 )

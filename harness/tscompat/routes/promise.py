@@ -1,18 +1,18 @@
 """What the documentation says, and what a person takes for granted, tried on the real TorchSharp.
 
-May import codec, models. Where a promise is about PyTorch too, PyTorch is asked as well.
+May import codec, torch_side, models. Where a promise is about PyTorch too, PyTorch is asked as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tscompat import codec
+from tscompat import codec, torch_side
 from tscompat.catalogue import Case
 from tscompat.models import promises
 from tscompat.verdict import Kind, Verdict
 
-from . import judging
+from . import judging, pybridge
 from .route import PYTHON_TO_DOTNET, Job, Route
 
 
@@ -20,7 +20,9 @@ def keep(job: Job) -> Mapping[str, Verdict]:
     """Have the peer try the promise, and PyTorch."""
     promise = job.case.promise
     assert promise is not None
-    codec.write_state_dict(job.artifact, promises.save_from_the_cpu(job.case, job.entries, job.writer_device))
+    state = promises.state_from_the_cpu(job.case, job.entries, job.writer_device)
+    codec.write_state_dict(job.artifact, torch_side.export(state))
+    pybridge.write_pickle(state, job.artifact.with_suffix(".pth"))
     answer = job.ask("probe", job.reader_device)
     if "unable" in answer:
         return {"kept": Verdict(Kind.NOT_RUN, answer["unable"])}

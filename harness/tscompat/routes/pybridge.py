@@ -24,11 +24,12 @@ from tscompat.models import native
 from tscompat.verdict import Kind, Verdict
 
 from . import judging
+from .pickled import PICKLED
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
 
 LIBRARY: Any = safetensors_torch
 """safetensors' functions for torch, whose types are not complete."""
-State = Mapping[str, torch.Tensor]
+State = Mapping[str, Any]
 UNREADABLE = (RuntimeError, ValueError, TypeError, KeyError, pickle.UnpicklingError, safetensors.SafetensorError)
 """What torch and safetensors raise for what they cannot write or read."""
 
@@ -92,8 +93,10 @@ FORMATS: Mapping[str, tuple[Format, str]] = {
 def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     """A state dict of torch's, written as Python's users write it, loaded by PyBridge."""
     state = native.state(job.case, job.entries)
+    if job.writer_device != "cpu":
+        state = torch_side.on(job.writer_device, state)
     try:
-        form.write(state if job.writer_device == "cpu" else torch_side.on(job.writer_device, state), job.artifact)
+        form.write(PICKLED[job.case.pickled](state), job.artifact)
     except UNREADABLE as error:
         refused = Verdict(Kind.REFUSED, f"Python's writer: {_words(error)}")
         return {"bits": refused, "quantizer": refused}
@@ -131,6 +134,8 @@ def _words(error: Exception) -> str:
 def _checks(case: Case, direction: str) -> tuple[str, ...]:
     if case.model and case.model.only:
         return ()
+    if direction == DOTNET_TO_PYTHON and case.pickled != "as-it-is":
+        return ()  # what Python makes of a state dict before it pickles it is nothing to .NET
     order = ("order",) if direction == DOTNET_TO_PYTHON else ()
     return ("bits", *order, *(("quantizer",) if "quantizer" in case.tags else ()))
 

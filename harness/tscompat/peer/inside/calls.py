@@ -99,7 +99,7 @@ def attempt(work: Work) -> Answer:
                 skip = "\n".join(how["skip"])
                 artifact = work.description.artifact
                 options = (how["overload"], how["strict"], skip, report)
-                still_open = bool(work.dotnet.Loading.Load(bag, artifact, *options))
+                still_open = bool(work.dotnet.Loading.Load(bag, work.description.road, artifact, *options))
         except DotnetError as error:
             refused = str(error)
     state: dict[str, str] = {}
@@ -196,7 +196,7 @@ CALLS: dict[str, Callable[[Dotnet, dict[str, Any]], Answer]] = {
     "load": _call(load, ROADS),
     "schema": _call(schema, ["schema"]),
     "forward": _call(forward, ["forward"]),
-    "attempt": _call(attempt, ["load"]),
+    "attempt": _call(attempt, ["load", "pybridge-load-pickle", "pybridge-load-safetensors"]),
     "probe": _call(probe, ["promise"]),
     "train": _call(train, OVERLOADS),
     "run": _call(run, ["torchscript", "torchscript-bytes", "export", "export-aoti"]),

@@ -174,6 +174,19 @@ def load_by_reference_refuses_another_dtype(work: Work, read: Read) -> str:
     return "loaded as float16"
 
 
+def pybridge_keeps_training_and_gradients(work: Work, read: Read) -> str:
+    """What Python pickled stands beside the artifact."""
+    pickle = str(Path(work.description.artifact).with_suffix(".pth"))
+    module = work.module(poison=True)
+    seen: list[str] = []
+    for training, gradient in ((True, True), (False, False)):
+        module.train(training)
+        work.dotnet.Loading.RequireGradient(module, gradient)
+        work.dotnet.PyBridge.load_py(module, pickle)
+        seen.append(str(work.dotnet.Loading.Mood(module)))
+    return "; ".join(seen)
+
+
 PROBES: dict[str, Callable[[Work, Read], str]] = {
     probe.__name__.replace("_", "-"): probe
     for probe in (
@@ -181,6 +194,6 @@ PROBES: dict[str, Callable[[Work, Read], str]] = {
         *(save_leaves_a_stream_open, failed_save_keeps_the_old_file, load_keeps_training_and_gradients),
         *(exactly_the_same_name, names_not_places, fields_are_registered, python_state_dict_from_the_cpu),
         *(save_into_a_missing_folder, read_only_folder),
-        load_by_reference_refuses_another_dtype,
+        *(load_by_reference_refuses_another_dtype, pybridge_keeps_training_and_gradients),
     )
 }
