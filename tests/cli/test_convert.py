@@ -8,8 +8,8 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from tscompat import convert as room
 from tscompat.cli import app
+from tscompat.convert import Conversion
 from tscompat.verdict import Kind, Verdict
 
 
@@ -58,11 +58,11 @@ def test_skip_and_force(source: Path, tmp_path: Path) -> None:
 def test_what_torchsharp_says(
     verdict: Verdict, code: int, said: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "verify", lambda *told: verdict)
+    monkeypatch.setattr(Conversion, "verify", lambda *told: verdict)
     result = converted(source, tmp_path / "b.dat", "--key", "model")
     assert (result.exit_code, result.output.splitlines()[-1]) == (code, f"{tmp_path / 'b.dat'}: {said}")
 
 
 def test_no_verify_asks_nobody(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "verify", None)
+    monkeypatch.setattr(Conversion, "verify", None)
     assert converted(source, tmp_path / "b.dat", "--key", "model", "--no-verify").exit_code == 0

@@ -9,7 +9,7 @@ import pytest
 import torch
 from samples import random_entry, to_torch
 
-from tscompat.convert import Conversion, prepare, verify
+from tscompat.convert import Conversion, prepare
 from tscompat.dtypes import DTYPES
 from tscompat.peer.build import Publish
 from tscompat.verdict import Kind, Verdict
@@ -27,24 +27,24 @@ def converted(tmp_path: Path) -> Conversion:
 
 
 def test_the_same_bits(converted: Conversion, publish: Publish) -> None:
-    assert verify(converted.target, converted.items, print) == Verdict(Kind.PASS)
+    assert converted.verify(print) == Verdict(Kind.PASS)
 
 
 def test_a_file_that_is_not_what_the_source_holds(converted: Conversion, publish: Publish) -> None:
     data = bytearray(converted.target.read_bytes())
     data[-1] ^= 1
     converted.target.write_bytes(data)
-    assert verify(converted.target, converted.items, print).kind is Kind.BITS
+    assert converted.verify(print).kind is Kind.BITS
 
 
 def test_a_model_larger_than_the_memory_is_not_tried(converted: Conversion, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = psutil.virtual_memory()
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=10**8))
-    verdict = verify(converted.target, converted.items, print)
+    verdict = converted.verify(print)
     assert verdict == Verdict(Kind.NOT_RUN, "TorchSharp would take 1.0 GB of memory, 0.1 are available")
 
 
 def test_without_dotnet(converted: Conversion, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    verdict = verify(converted.target, converted.items, print)
+    verdict = converted.verify(print)
     assert (verdict.kind, verdict.detail.partition(":")[0]) == (Kind.NOT_RUN, "there is no dotnet on PATH")
