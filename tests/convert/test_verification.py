@@ -9,7 +9,7 @@ import pytest
 import torch
 from samples import random_entry, to_torch
 
-from tscompat.convert import Conversion, prepare
+from tscompat.convert import Conversion, OptimizerConversion, prepare, prepare_optimizer
 from tscompat.dtypes import DTYPES
 from tscompat.peer.build import Publish
 from tscompat.verdict import Kind, Verdict
@@ -48,3 +48,30 @@ def test_without_dotnet(converted: Conversion, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PATH", "")
     verdict = converted.verify(print)
     assert (verdict.kind, verdict.detail.partition(":")[0]) == (Kind.NOT_RUN, "there is no dotnet on PATH")
+
+
+@pytest.fixture(params=["SGD", "Adam"])
+def optimizer(request: pytest.FixtureRequest, tmp_path: Path) -> OptimizerConversion:
+    """With tensors in its state, and without."""
+    parameters = [torch.nn.Parameter(torch.ones(shape)) for shape in ((3, 4), (), (5,))]
+    made = getattr(torch.optim, request.param)([{"params": parameters[:1]}, {"params": parameters[1:]}], lr=0.25)
+    for parameter in parameters:
+        parameter.grad = torch.full_like(parameter, 0.5)
+    made.step()
+    torch.save(made.state_dict(), tmp_path / "a.pth")
+    conversion = prepare_optimizer(tmp_path / "a.pth", tmp_path / "b.dat", name=request.param, tell=print)
+    conversion.carry_out(lambda written: None)
+    return conversion
+
+
+def test_the_same_state_of_an_optimizer(optimizer: OptimizerConversion, publish: Publish) -> None:
+    assert optimizer.verify(print) == Verdict(Kind.PASS)
+
+
+def test_an_option_that_is_not_what_the_source_holds(optimizer: OptimizerConversion, publish: Publish) -> None:
+    data = bytearray(optimizer.target.read_bytes())
+    first = data.index(optimizer.record.name.encode()) + len(optimizer.record.name) + 2
+    data[first] ^= 1
+    optimizer.target.write_bytes(data)
+    verdict = optimizer.verify(print)
+    assert (verdict.kind, "group.0.initial_lr" in verdict.detail) == (Kind.BITS, True)

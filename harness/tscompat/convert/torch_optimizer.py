@@ -46,7 +46,7 @@ def judged(state: Keyed, name: str, tell: Tell) -> Saved:
     if faults:
         raise ConvertError(f"nothing is written, because a .dat cannot hold all of it:{listed(faults)}")
     known = defaults.keys() | _NO_OPTIONS | HOW
-    left = sorted({str(option) for group in groups for option in group.keys() - known})
+    left = sorted({option for group in groups for option in group.keys() - known})
     if left:
         tell(f"left: {', '.join(left)} (of the parameter groups), for which TorchSharp's {name} has no place")
     added = {option: value for option, value in defaults.items() if isinstance(value, bool)}
@@ -55,15 +55,19 @@ def judged(state: Keyed, name: str, tell: Tell) -> Saved:
 
 
 def _are_states(states: object) -> TypeGuard[Mapping[Any, Keyed]]:
-    return is_mapping(states) and all(map(is_mapping, states.values()))
+    return is_mapping(states) and all(map(_is_named, states.values()))
 
 
 def _are_groups(groups: object) -> TypeGuard[list[Keyed]]:
-    return _is_list(groups) and all(is_mapping(group) and _are_numbers(group.get("params")) for group in groups)
+    return _is_list(groups) and all(_is_named(group) and _are_numbers(group.get("params")) for group in groups)
 
 
 def _are_numbers(numbers: object) -> bool:
     return _is_list(numbers) and all(isinstance(number, int) for number in numbers)
+
+
+def _is_named(value: object) -> TypeGuard[Keyed]:
+    return is_mapping(value) and all(isinstance(name, str) for name in value)
 
 
 def _is_list(value: object) -> TypeGuard[list[Any]]:
