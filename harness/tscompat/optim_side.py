@@ -26,8 +26,10 @@ _IN_DOTNET = {"RMSprop": "RMSProp"}
 _IN_TORCH = {dotnet: name for name, dotnet in _IN_DOTNET.items()}
 _PAIRS = {"betas": ("beta1", "beta2"), "etas": ("etaminus", "etaplus"), "step_sizes": ("min_step", "max_step")}
 """One option in torch, two in TorchSharp."""
-_NOT_IN_FILES = {"params", "param_names", "initial_lr", "foreach", "fused", "capturable", "differentiable"}
-"""Keys of a torch group that say how to compute and not what, or that are dealt with on their own."""
+HOW = frozenset({"foreach", "fused", "capturable", "differentiable"})
+"""Options that say how to compute and not what. Versions of torch differ in them."""
+_NOT_IN_FILES = {"params", "param_names", "initial_lr", *HOW}
+"""Keys of a torch group that TorchSharp's has not, or that are dealt with on their own."""
 _IMPLIED = {"AdamW": {"decoupled_weight_decay": True}}
 """Options that TorchSharp's class has not, and what it does in their place, if not False."""
 _FILLED_WITH = {"step_size": "lr", "sum": "initial_accumulator_value", "eta": "lr"}
@@ -49,6 +51,12 @@ def name_in_dotnet(name: str) -> str:
 def name_in_torch(name: str) -> str:
     """The class of torch.optim for TorchSharp's class."""
     return _IN_TORCH.get(name, name)
+
+
+def defaults_of(name: str) -> dict[str, Any]:
+    """The options of a class of torch.optim, as they are when nothing is said."""
+    kind: Any = getattr(torch.optim, name)
+    return kind([torch.empty(0)]).defaults
 
 
 def record_of(name: str, saved: Saved, parameters: Sequence[torch.Tensor] = ()) -> OptimizerRecord:
@@ -84,8 +92,7 @@ def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
     if len(sizes) != len(record.groups) or sum(sizes) != len(record.states):
         due = f"{len(record.groups)} parameter groups and {len(record.states)} parameters"
         raise ValueError(f"the record has {due}; expected groups of {', '.join(map(str, sizes))}")
-    kind: Any = getattr(torch.optim, name_in_torch(record.name))
-    defaults: dict[str, Any] = kind([torch.empty(0)]).defaults
+    defaults = defaults_of(name_in_torch(record.name))
     starts = [sum(sizes[:group]) for group in range(len(sizes))]
     return {
         "state": {number: _state_in_torch(state) for number, state in enumerate(record.states)},

@@ -8,8 +8,8 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
-from tscompat import convert as room
 from tscompat.cli import app
+from tscompat.convert import Conversion
 from tscompat.verdict import Kind, Verdict
 
 
@@ -58,11 +58,34 @@ def test_skip_and_force(source: Path, tmp_path: Path) -> None:
 def test_what_torchsharp_says(
     verdict: Verdict, code: int, said: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "verify", lambda *told: verdict)
+    monkeypatch.setattr(Conversion, "verify", lambda *told: verdict)
     result = converted(source, tmp_path / "b.dat", "--key", "model")
     assert (result.exit_code, result.output.splitlines()[-1]) == (code, f"{tmp_path / 'b.dat'}: {said}")
 
 
 def test_no_verify_asks_nobody(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "verify", None)
+    monkeypatch.setattr(Conversion, "verify", None)
     assert converted(source, tmp_path / "b.dat", "--key", "model", "--no-verify").exit_code == 0
+
+
+def test_an_optimizer_there_and_back(tmp_path: Path) -> None:
+    parameter = torch.nn.Parameter(torch.ones(3))
+    torch.save({"optimizer": torch.optim.SGD([parameter]).state_dict()}, tmp_path / "a.pth")
+    there = converted(tmp_path / "a.pth", tmp_path / "b.dat", "--optimizer", "SGD", "--no-verify")
+    back = converted(tmp_path / "b.dat", tmp_path / "c.pth")
+    said = [result.stdout.partition(", ")[0] for result in (there, back)]
+    assert said == [f"{tmp_path / name}: the state of SGD" for name in ("b.dat", "c.pth")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the state of an optimizer ('state' and 'param_groups'), and does not say of which"),
+        (["--optimizer", "SGD", "--skip", "w"], "--skip is for models"),
+        (["--groups", "1"], "--groups is for TorchSharp's files"),
+    ],
+)
+def test_an_optimizer_that_is_refused(arguments: list[str], said: str, tmp_path: Path) -> None:
+    torch.save(torch.optim.SGD([torch.nn.Parameter(torch.ones(3))]).state_dict(), tmp_path / "a.pth")
+    result = converted(tmp_path / "a.pth", tmp_path / "b.dat", *arguments)
+    assert (result.exit_code, said in result.stderr) == (2, True)

@@ -7,23 +7,23 @@ from typing import Any
 import pytest
 import torch
 
-from tscompat.convert.checkpoint import find
+from tscompat.convert.checkpoint import MODEL, Kind, find
 from tscompat.convert.item import ConvertError
 
 STATE = {"w": torch.ones(2), "b": torch.zeros(1)}
-OPTIMIZER = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))]).state_dict()
+SGD = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))]).state_dict()
 
 
-def heard(document: object, key: str = "") -> tuple[Any, list[str]]:
+def heard(document: object, key: str = "", kind: Kind = MODEL) -> tuple[Any, list[str]]:
     said: list[str] = []
-    return find(document, key, said.append), said
+    return find(document, key, said.append, kind), said
 
 
 @pytest.mark.parametrize(
     ("document", "key"),
     [
         (STATE, ""),
-        ({"state_dict": STATE, "epoch": 3, "best": torch.tensor(1.0), "optimizer": OPTIMIZER}, ""),
+        ({"state_dict": STATE, "epoch": 3, "best": torch.tensor(1.0), "optimizer": SGD}, ""),
         ({"a": {"b": {"c": STATE}}}, ""),
         ({"model": STATE, "ema": STATE | {"more": torch.ones(1)}}, "model"),
         ({"ema": {"model": STATE}, "model": {"w": torch.ones(1)}}, "ema.model"),
@@ -56,8 +56,8 @@ def test_a_few_tensors_among_other_things_are_taken_where_there_is_nothing_bette
         ([STATE], "", "expected a state dict, found a value of type list"),
         ({}, "", "no state dict here; the keys are none"),
         ({"epoch": 3}, "", r"no state dict here; the keys are 'epoch' \(int\)"),
-        (OPTIMIZER, "", "the state of an optimizer"),
-        ({"model": STATE, "optimizer": OPTIMIZER}, "optimizer", "the state of an optimizer"),
+        (SGD, "", "the state of an optimizer"),
+        ({"model": STATE, "optimizer": SGD}, "optimizer", "the state of an optimizer"),
         (
             {"model": STATE, "ema": {"model": STATE}},
             "",

@@ -9,7 +9,7 @@ import pytest
 import torch
 from samples import random_entry, to_torch
 
-from tscompat.convert import Conversion, prepare, verify
+from tscompat.convert import Conversion, OptimizerConversion, prepare, prepare_optimizer
 from tscompat.dtypes import DTYPES
 from tscompat.peer.build import Publish
 from tscompat.verdict import Kind, Verdict
@@ -27,24 +27,51 @@ def converted(tmp_path: Path) -> Conversion:
 
 
 def test_the_same_bits(converted: Conversion, publish: Publish) -> None:
-    assert verify(converted.target, converted.items, print) == Verdict(Kind.PASS)
+    assert converted.verify(print) == Verdict(Kind.PASS)
 
 
 def test_a_file_that_is_not_what_the_source_holds(converted: Conversion, publish: Publish) -> None:
     data = bytearray(converted.target.read_bytes())
     data[-1] ^= 1
     converted.target.write_bytes(data)
-    assert verify(converted.target, converted.items, print).kind is Kind.BITS
+    assert converted.verify(print).kind is Kind.BITS
 
 
 def test_a_model_larger_than_the_memory_is_not_tried(converted: Conversion, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = psutil.virtual_memory()
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=10**8))
-    verdict = verify(converted.target, converted.items, print)
+    verdict = converted.verify(print)
     assert verdict == Verdict(Kind.NOT_RUN, "TorchSharp would take 1.0 GB of memory, 0.1 are available")
 
 
 def test_without_dotnet(converted: Conversion, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    verdict = verify(converted.target, converted.items, print)
+    verdict = converted.verify(print)
     assert (verdict.kind, verdict.detail.partition(":")[0]) == (Kind.NOT_RUN, "there is no dotnet on PATH")
+
+
+@pytest.fixture(params=["SGD", "Adam"])
+def optimizer(request: pytest.FixtureRequest, tmp_path: Path) -> OptimizerConversion:
+    """With tensors in its state, and without."""
+    parameters = [torch.nn.Parameter(torch.ones(shape)) for shape in ((3, 4), (), (5,))]
+    made = getattr(torch.optim, request.param)([{"params": parameters[:1]}, {"params": parameters[1:]}], lr=0.25)
+    for parameter in parameters:
+        parameter.grad = torch.full_like(parameter, 0.5)
+    made.step()
+    torch.save(made.state_dict(), tmp_path / "a.pth")
+    conversion = prepare_optimizer(tmp_path / "a.pth", tmp_path / "b.dat", name=request.param, tell=print)
+    conversion.carry_out(lambda written: None)
+    return conversion
+
+
+def test_the_same_state_of_an_optimizer(optimizer: OptimizerConversion, publish: Publish) -> None:
+    assert optimizer.verify(print) == Verdict(Kind.PASS)
+
+
+def test_an_option_that_is_not_what_the_source_holds(optimizer: OptimizerConversion, publish: Publish) -> None:
+    data = bytearray(optimizer.target.read_bytes())
+    first = data.index(optimizer.record.name.encode()) + len(optimizer.record.name) + 2
+    data[first] ^= 1
+    optimizer.target.write_bytes(data)
+    verdict = optimizer.verify(print)
+    assert (verdict.kind, "group.0.initial_lr" in verdict.detail) == (Kind.BITS, True)

@@ -1,4 +1,4 @@
-"""``tscompat convert``: a model from one file format to another. May import convert, verdict."""
+"""``tscompat convert``: a model or an optimizer from one file format to another. May import convert, verdict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from tscompat.verdict import Kind, Verdict
 
 if TYPE_CHECKING:
-    from tscompat.convert import Conversion
+    from tscompat.convert import Conversion, OptimizerConversion
 
 DAT = ".dat"
 """What TorchSharp reads, and can be asked about."""
@@ -28,14 +28,32 @@ Source = Annotated[
 Target = Annotated[Path, typer.Argument(metavar="OUT", help=".dat .safetensors .pth")]
 Key = Annotated[str, typer.Option(help="Where in a nested checkpoint the state dict is: 'ema.model'.")]
 Skip = Annotated[list[str] | None, typer.Option(help="Leave out tensors of this name ('*.scale'); may be given again.")]
+Optimizer = Annotated[
+    str,
+    typer.Option(
+        metavar="CLASS",
+        help="IN holds the state of an optimizer of this class: SGD ASGD Rprop RMSprop Adam AdamW NAdam RAdam Adamax "
+        "Adadelta Adagrad. A .dat says it itself.",
+    ),
+]
+Groups = Annotated[
+    str, typer.Option(metavar="N,N", help="How many parameters each group has, where an optimizer's .dat has several.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT where it is there already.")]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not have TorchSharp load the .dat and compare it.")]
 
 
 def convert(
-    source: Source, target: Target, key: Key = "", skip: Skip = None, force: Force = False, no_verify: NoVerify = False
+    source: Source,
+    target: Target,
+    key: Key = "",
+    skip: Skip = None,
+    optimizer: Optimizer = "",
+    groups: Groups = "",
+    force: Force = False,
+    no_verify: NoVerify = False,
 ) -> None:
-    """Convert a model's tensors to another file format, bit for bit.
+    """Convert a model's tensors to another file format, bit for bit; or an optimizer's state to .dat, and back to .pth.
 
     What OUT cannot hold is refused by name before a byte is written.
     OUT appears whole or not at all, and what is there already is not replaced.
@@ -44,7 +62,8 @@ def convert(
 
     Exit codes: 0 done, 1 TorchSharp loads something else, 2 could not convert, 130 interrupted.
     """
-    from tscompat.convert import ConvertError, prepare, verify  # brings torch, for which no other verb here has to wait
+    # Brings torch, for which no other verb here has to wait.
+    from tscompat.convert import ConvertError, is_optimizer_file, prepare, prepare_optimizer
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -52,22 +71,28 @@ def convert(
         console.print(sentence, markup=False)
 
     try:
-        conversion = prepare(source, target, key=key, skip=skip or (), force=force, tell=tell)
+        if optimizer or groups or is_optimizer_file(source):
+            if skip:
+                raise ConvertError("--skip is for models, and the state of an optimizer is one whole: leave it out")
+            conversion = prepare_optimizer(
+                source, target, key=key, name=optimizer, groups=groups, force=force, tell=tell
+            )
+        else:
+            conversion = prepare(source, target, key=key, skip=skip or (), force=force, tell=tell)
         start = time.monotonic()
         _carry_out(conversion, console)
     except (ConvertError, OSError) as error:
         tell(f"could not convert: {error}")
         raise typer.Exit(2) from error
     seconds = time.monotonic() - start
-    tensors = f"{len(conversion.items)} tensor{'s' if len(conversion.items) > 1 else ''}"
-    typer.echo(f"{target}: {tensors}, {decimal(target.stat().st_size)} in {seconds:.1f} s")
+    typer.echo(f"{target}: {conversion.what}, {decimal(target.stat().st_size)} in {seconds:.1f} s")
     if target.suffix.lower() == DAT and not no_verify:
         with console.status("TorchSharp loads it"):
-            verdict = verify(target, conversion.items, tell)
+            verdict = conversion.verify(tell)
         _report(target, verdict)
 
 
-def _carry_out(conversion: Conversion, console: Console) -> None:
+def _carry_out(conversion: Conversion | OptimizerConversion, console: Console) -> None:
     columns = (TextColumn("writing"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=conversion.size)

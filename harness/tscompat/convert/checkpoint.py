@@ -1,12 +1,12 @@
 """Finds the state dict in a checkpoint, which may be nested in whatever its author kept. Imports its neighbours, torch.
 
-Nothing is guessed: one mapping of tensors is taken, of several a person has to choose.
+Nothing is guessed: the only one of its kind is taken, of several a person has to choose.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeGuard
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 
@@ -19,24 +19,38 @@ _SHOWN = 12
 Keyed = Mapping[Any, Any]
 
 
-def find(document: object, key: str, tell: Tell) -> Keyed:
-    """The state dict at or below ``key`` (dots go down a level), or the only one there is.
+class Kind(NamedTuple):
+    """What is looked for."""
+
+    one: str
+    no: str
+    several: str
+    save: str
+    matches: Callable[[Keyed], bool]
+    at_least: Callable[[Keyed], object]
+    """What is taken where nothing matches."""
+
+
+def find(document: object, key: str, tell: Tell, kind: Kind) -> Keyed:
+    """The state dict of this kind at or below ``key`` (dots go down a level), or the only one there is.
 
     Raises ConvertError when there is none, or several, with the keys to choose from.
     """
-    if not _is_mapping(document):
-        raise ConvertError(f"expected a state dict, found {_kind(document)}: save model.state_dict()")
+    if not is_mapping(document):
+        raise ConvertError(f"expected {kind.one}, found {_type(document)}: save {kind.save}")
     start = _at(document, key) if key else document
-    if not _is_mapping(start):
-        raise ConvertError(f"expected a state dict at the key {key!r}, found {_kind(start)}; {_there_is(document)}")
-    if is_optimizer(start):
+    if not is_mapping(start):
         raise ConvertError(
-            "this is the state of an optimizer ('state' and 'param_groups'), and only models can be converted: "
-            "give the model's state dict"
+            f"expected {kind.one} at the key {key!r}, found {_type(start)}; {_there_is(document, '', kind)}"
         )
-    found = list(_candidates(start, key)) or ([(key, start)] if _tensors(start) else [])
+    if is_optimizer(start) and kind is not OPTIMIZER:
+        raise ConvertError(
+            "this is the state of an optimizer ('state' and 'param_groups'), and does not say of which: "
+            "give its class (--optimizer Adam), or the model's state dict"
+        )
+    found = list(_candidates(start, key, kind)) or ([(key, start)] if kind.at_least(start) else [])
     if len(found) != 1:
-        raise ConvertError(f"{'several state dicts' if found else 'no state dict'} here; {_there_is(start, key)}")
+        raise ConvertError(f"{kind.several if found else kind.no} here; {_there_is(start, key, kind)}")
     ((path, chosen),) = found
     if path != key:
         beside = [str(name) for name, value in start.items() if value is not chosen]
@@ -49,16 +63,17 @@ def is_optimizer(mapping: Keyed) -> bool:
     return {"state", "param_groups"} <= mapping.keys()
 
 
-def _candidates(mapping: Keyed, path: str, depth: int = _DEPTH) -> Iterator[tuple[str, Keyed]]:
-    if _is_state_dict(mapping):
+def _candidates(mapping: Keyed, path: str, kind: Kind, depth: int = _DEPTH) -> Iterator[tuple[str, Keyed]]:
+    if kind.matches(mapping):
         yield path, mapping
-        return
-    for name, value in mapping.items():
-        if _is_mapping(value) and depth and not is_optimizer(value):
-            yield from _candidates(value, f"{path}.{name}" if path else str(name), depth - 1)
+    elif depth and not is_optimizer(mapping):
+        for name, value in mapping.items():
+            if is_mapping(value):
+                yield from _candidates(value, f"{path}.{name}" if path else str(name), kind, depth - 1)
 
 
-def _is_mapping(value: object) -> TypeGuard[Keyed]:
+def is_mapping(value: object) -> TypeGuard[Keyed]:
+    """Whether it is a mapping, whatever is in it."""
     return isinstance(value, Mapping)
 
 
@@ -78,23 +93,36 @@ def _at(document: Keyed, key: str) -> object:
     parts = key.split(".")
     for cut in range(1, len(parts)):
         inner = document.get(".".join(parts[:cut]))
-        found = _at(inner, ".".join(parts[cut:])) if _is_mapping(inner) else None
+        found = _at(inner, ".".join(parts[cut:])) if is_mapping(inner) else None
         if found is not None:
             return found
     return None
 
 
-def _there_is(document: Keyed, key: str = "") -> str:
-    found = [f"--key {path} ({len(each)})" for path, each in _candidates(document, key) if path]
+def _there_is(document: Keyed, key: str, kind: Kind) -> str:
+    found = [f"--key {path} ({len(each)})" for path, each in _candidates(document, key, kind) if path]
     if found:
         return f"choose one (of so many entries): {_list(found)}"
     return f"the keys are {_list([f'{name!r} ({type(value).__name__})' for name, value in document.items()]) or 'none'}"
 
 
-def _kind(value: object) -> str:
+def _type(value: object) -> str:
     return "nothing" if value is None else f"a value of type {type(value).__name__}"
 
 
 def _list(words: list[str]) -> str:
     rest = len(words) - _SHOWN
     return ", ".join(words[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+MODEL = Kind(
+    *("a state dict", "no state dict", "several state dicts", "model.state_dict()"),
+    matches=_is_state_dict,
+    at_least=_tensors,
+)
+OPTIMIZER = Kind(
+    *("an optimizer's state dict", "no optimizer's state dict", "several optimizers' state dicts"),
+    save="optimizer.state_dict()",
+    matches=is_optimizer,
+    at_least=is_optimizer,
+)

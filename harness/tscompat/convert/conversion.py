@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from . import output, spool
-from .item import Contents, ConvertError, Item, Tell, Unfit
+from tscompat.verdict import Verdict
+
+from . import output, spool, verification
+from .item import Contents, ConvertError, Item, Tell, Unfit, listed
 from .readers import read
 from .writers import WRITERS, Writer
 
-_SHOWN = 10
 _BESIDE_A_NAME = 512
 """Bytes of headers for a tensor; torch's zip files take the most."""
 
@@ -25,6 +26,11 @@ class Conversion:
     target: Path
     items: Sequence[Item]
     force: bool
+
+    @property
+    def what(self) -> str:
+        """What is converted, in a word or two."""
+        return f"{len(self.items)} tensor{'s' if len(self.items) > 1 else ''}"
 
     @property
     def size(self) -> int:
@@ -47,6 +53,10 @@ class Conversion:
         with output.beside(self.target, self.room, advance, force=self.force) as sink:
             _writer(self.target).write(sink, self.items)
 
+    def verify(self, tell: Tell) -> Verdict:
+        """Whether TorchSharp loads the same from the target, a .dat that was written."""
+        return verification.verify(self.target, self.items, tell)
+
 
 def prepare(
     source: Path, target: Path, *, key: str = "", skip: Iterable[str] = (), force: bool = False, tell: Tell
@@ -56,18 +66,14 @@ def prepare(
     Raises ConvertError, with a line for each of the first ten tensors that cannot be held, and OSError.
     """
     writer = _writer(target)
-    if not source.exists():
-        raise ConvertError(f"{source}: there is no such file or folder")
     output.check(target, source, force=force)
     contents = _without(read(source, key, tell), skip)
     items = [each for each in contents if isinstance(each, Item)]
     faults = [*_unfit(contents, writer), *_repeated(contents)]
     if faults:
-        more = [f"... and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
-        lines = "\n  ".join([*faults[:_SHOWN], *more])
         raise ConvertError(
             f"{target}: nothing is written, because it cannot hold all of {source}; --skip NAME leaves a tensor out:"
-            f"\n  {lines}"
+            f"{listed(faults)}"
         )
     if not items:
         raise ConvertError(f"{source}: there are no tensors left to convert")

@@ -11,9 +11,17 @@ from tscompat.catalogue import PLAIN, Quantizer
 from tscompat.dtypes import DType
 from tscompat.tensors import Entry, Tensor
 
+_SHOWN = 10
+
 
 class ConvertError(ValueError):
     """The conversion cannot be done; the message says where, what was found, and what to do."""
+
+
+def listed(faults: Sequence[str]) -> str:
+    """The first ten of them, each in a line of its own."""
+    more = [f"... and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+    return "".join(f"\n  {line}" for line in [*faults[:_SHOWN], *more])
 
 
 class Item(NamedTuple):

@@ -47,7 +47,9 @@ class Sink(io.FileIO):
 
 
 def check(path: Path, source: Path, *, force: bool) -> None:
-    """Raise ConvertError where a file must not or cannot be written."""
+    """Raise ConvertError where a file must not or cannot be written, or there is nothing to read."""
+    if not source.exists():
+        raise ConvertError(f"{source}: there is no such file or folder")
     if path.is_dir():
         raise ConvertError(f"{path}: this is a folder: give the name of a file")
     if not path.parent.is_dir():

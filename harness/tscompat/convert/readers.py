@@ -99,25 +99,33 @@ def _in_folder(folder: Path, tell: Tell) -> Path:
     raise ConvertError(f"{folder}: nothing to convert in this folder, looked for {', '.join(_IN_A_FOLDER)}")
 
 
-def _read_pickle(path: Path, key: str, tell: Tell) -> Contents:
+def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint.Keyed:
+    """The state dict of this kind in a checkpoint of torch.save.
+
+    Raises ConvertError with the path, and OSError.
+    """
     with path.open("rb") as file:
         mapped = file.read(len(_ZIP)) == _ZIP
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, about what it deprecates in its own code
             document: object = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-        state = checkpoint.find(document, key, tell)
-    except (pickle.UnpicklingError, RuntimeError, AttributeError) as error:
+    except _BROKEN_PICKLE as error:
         advice = next(
             (found.expand(words) for pattern, words in _ADVICE if (found := re.search(pattern, str(error)))), ""
         )
-        if advice:
-            raise ConvertError(f"{path}: {advice}") from error
-        raise
+        raise ConvertError(f"{path}: {advice or f'cannot be read as {_PICKLE.what}: {_said(error)}'}") from error
+    try:
+        state = checkpoint.find(document, key, tell, kind)
     except ConvertError as error:
         raise ConvertError(f"{path}: {error}") from error
     if not mapped:
         tell(f"{path.name} is a legacy pickle, which cannot be mapped: all of it is in memory at once")
+    return state
+
+
+def _read_pickle(path: Path, key: str, tell: Tell) -> Contents:
+    state = saved(path, key, tell, checkpoint.MODEL)
     return [torch_item.item(name, value) for name, value in state.items()]
 
 
@@ -169,11 +177,12 @@ def _said(error: Exception) -> str:
     return re.split(r"\.\s", lines[0])[0] if lines else f"it ends early ({type(error).__name__})"
 
 
+PICKLES = (".pth", ".pt", ".ckpt", ".bin")
 _PICKLE = Reader("a checkpoint of torch.save", _read_pickle, _BROKEN_PICKLE)
 READERS: dict[str, Reader] = {
     ".dat": Reader("a state dict of TorchSharp", _read_dat, (FormatError,)),
     ".safetensors": Reader("safetensors", _read_safetensors, (_safetensors.SafetensorError,)),
     ".npz": Reader("arrays of numpy.savez", _read_npz, arrays.BROKEN),
     ".json": Reader("an index of shards", _read_shards, ()),
-    **dict.fromkeys((".pth", ".pt", ".ckpt", ".bin"), _PICKLE),
+    **dict.fromkeys(PICKLES, _PICKLE),
 }

@@ -102,8 +102,13 @@ def _write_pickle(sink: Sink, items: Sequence[Item]) -> None:
         if tie not in tied:
             tied[tie] = torch_item.tensor_of(item)
         state[item.name] = tied[tie]
+    save(sink, state)
+
+
+def save(sink: Sink, document: object) -> None:
+    """torch.save. Raises what the sink raises."""
     try:
-        torch.save(state, sink)
+        torch.save(document, sink)
     except RuntimeError as error:
         # Closing a file that was broken off (Ctrl-C, a full disk), torch's writer complains and hides why.
         if error.__context__ is None:

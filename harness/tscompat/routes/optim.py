@@ -128,7 +128,7 @@ def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     form.write(job.artifact, trainer)
     exchange.train(
         job.reader_device,
-        _poisoned(record),
+        poisoned(record),
         [*trainer.parameters(), *exchange.gradients],
         before=[0] if exchange.training.target == "used" else [],
         load=job.artifact,
@@ -191,7 +191,7 @@ def _counts(record: OptimizerRecord) -> StateDict:
     return [entry for entry in flat_states(record) if entry.name.endswith(".step")]
 
 
-def _poisoned(record: OptimizerRecord) -> OptimizerRecord:
+def poisoned(record: OptimizerRecord) -> OptimizerRecord:
     """The same with other options everywhere, so that an option that is not loaded cannot pass."""
     return record._replace(
         groups=[
