@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from tscompat.catalogue import Case
 from tscompat.verdict import VerdictId
 
-from . import dat, load, model, optim, promise, pybridge, scripts
+from . import dat, load, model, optim, optim_python, promise, pybridge, scripts
 from .route import Job, Route
 
 ROUTES: Mapping[str, Route] = {
-    route.name: route for road in (dat, model, load, promise, optim, scripts, pybridge) for route in road.ROUTES
+    route.name: route
+    for road in (dat, model, load, promise, optim, scripts, pybridge, optim_python)
+    for route in road.ROUTES
 }
 
 __all__ = ["ROUTES", "Job", "Route", "verdict_ids"]
