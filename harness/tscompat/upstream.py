@@ -13,8 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+_OPTIMIZERS = "sgd asgd rprop rmsprop adam adamw nadam radam adamax adadelta adagrad"
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
-    "exportsd": ("save_state_dict", "write_tensor"),
+    "exportsd": ("save_state_dict", "write_tensor", *map("save_{}".format, _OPTIMIZERS.split())),
     "importsd": ("load_state_dict",),
 }
 """The functions of each script that routes call."""

@@ -56,6 +56,12 @@ def test_pairs_are_tuples_as_torch_has_them() -> None:
     assert training.groups[0].options["betas"] == (0.5, 0.75)
 
 
+def test_pairs_are_lists_where_a_case_says_so() -> None:
+    training = CASES["optim/adam-lists/f32"].training
+    assert training is not None
+    assert training.groups[0].options["betas"] == [0.5, 0.75]
+
+
 @pytest.mark.parametrize("dtype", ["f16", "bf16", "f32", "f64", "c64"])
 def test_numbers_are_moderate_and_bfloat16_holds_them(dtype: str) -> None:
     case = CASES[f"optim/sgd{'-complex' if dtype == 'c64' else ''}/{dtype}"]

@@ -21,17 +21,20 @@ def training(row: Row) -> Training:
     """The training of a case from its table."""
     groups = row.get("groups", [{"parameters": len(row["parameters"])}])
     options = row.get("options", {})
+    pair = list if row.get("lists", False) else tuple
     return Training(
         optimizer=row["optimizer"],
-        groups=tuple(Group(_plain({**options, **group.get("options", {})}), group["parameters"]) for group in groups),
+        groups=tuple(
+            Group(_paired({**options, **group.get("options", {})}, pair), group["parameters"]) for group in groups
+        ),
         steps=row["steps"],
         target=row.get("target", "fresh"),
     )
 
 
-def _plain(options: Mapping[str, bool | float | list[float]]) -> Row:
-    """Pairs as tuples, which is what torch's own defaults are: the difference would show in a pickle."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+def _paired(options: Mapping[str, bool | float | list[float]], pair: type[list[float] | tuple[float, ...]]) -> Row:
+    """Pairs as tuples, which is what torch's own defaults are, or as lists: the difference shows in a pickle."""
+    return {name: pair(value) if isinstance(value, list) else value for name, value in options.items()}
 
 
 def tensors(row: Row, dtype: str) -> Iterator[TensorSpec]:

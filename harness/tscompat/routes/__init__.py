@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from tscompat.catalogue import Case
 from tscompat.verdict import VerdictId
 
-from . import dat, export, load, model, optim, promise, pybridge, scripts, torchscript
+from . import dat, export, load, model, optim, optim_python, promise, pybridge, scripts, torchscript
 from .route import Job, Route
 
 ROUTES: Mapping[str, Route] = {
     route.name: route
-    for road in (dat, model, load, promise, optim, scripts, pybridge, torchscript, export)
+    for road in (dat, model, load, promise, optim, optim_python, scripts, pybridge, torchscript, export)
     for route in road.ROUTES
 }
 

@@ -7,7 +7,6 @@ route means stands in peer/inside/trainings.py, under the same name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,21 +27,6 @@ from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
 CHECKS = ("bytes", "options", "bits", "step", "count")
 """TorchSharp's file against the oracle's; the options and the state that were loaded; the parameters and the counts of
 steps after one step more."""
-
-
-@dataclass(frozen=True)
-class Format:
-    """Python's half of a road: how torch's optimizer gets into a file and out of it."""
-
-    write: Callable[[Path, Trainer], None]
-    read: Callable[[Path, Trainer], None]
-    """Loads into the trainer. Raises FormatError for a file that cannot be read."""
-
-
-DAT = Format(
-    write=lambda path, trainer: write_optimizer(path, trainer.record()),
-    read=lambda path, trainer: trainer.load(saved_of(read_optimizer(path), trainer.sizes)),
-)
 
 
 class Exchange:
@@ -120,12 +104,47 @@ class Exchange:
         }
 
 
-def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
+Hand = Callable[[Job, Trainer], Verdict | None]
+"""Python's half of a road: writes the trainer's optimizer to the artifact, or loads it from there into the trainer.
+
+Returns the verdict of all checks if that cannot be done.
+"""
+Oracle = Callable[[Exchange, OptimizerRecord], Mapping[str, Verdict]]
+"""The check of a file's bytes against the record that it is due to hold; none where nobody says what they must be."""
+
+
+def write(job: Job, trainer: Trainer) -> None:
+    """The oracle writes TorchSharp's file."""
+    write_optimizer(job.artifact, trainer.record())
+
+
+def read(job: Job, trainer: Trainer) -> Verdict | None:
+    """The oracle reads TorchSharp's file."""
+    try:
+        trainer.load(saved_of(read_optimizer(job.artifact), trainer.sizes))
+    except codec.FormatError as error:
+        return Verdict(Kind.BYTES, f"unreadable: {error.args[0]}")
+
+
+def saved_again(exchange: Exchange, record: OptimizerRecord) -> Mapping[str, Verdict]:
+    """What TorchSharp saves of what it has loaded."""
+    refused = exchange.refused("save")
+    return {"bytes": refused or judging.same_file(codec.encode_optimizer(record), exchange.again)}
+
+
+def written(exchange: Exchange, record: OptimizerRecord) -> Mapping[str, Verdict]:
+    """The file of the writer."""
+    return {"bytes": judging.same_file(codec.encode_optimizer(record), exchange.job.artifact)}
+
+
+def python_to_dotnet(write: Hand, oracle: Oracle, job: Job) -> Mapping[str, Verdict]:
     """torch in the middle of a training, its file loaded and saved again by TorchSharp; both go on."""
     exchange = Exchange(job)
     trainer = exchange.trained(job.writer_device)
     record = trainer.record()
-    form.write(job.artifact, trainer)
+    unwritten = write(job, trainer)
+    if unwritten:
+        return dict.fromkeys(CHECKS, unwritten)
     exchange.train(
         job.reader_device,
         poisoned(record),
@@ -136,15 +155,15 @@ def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     )
     refused = exchange.refused()
     if refused:
-        return dict.fromkeys(CHECKS, refused)
+        return {**dict.fromkeys(CHECKS, refused), **oracle(exchange, record)}
     return {
-        "bytes": exchange.refused("save") or judging.same_file(codec.encode_optimizer(record), exchange.again),
+        **oracle(exchange, record),
         **_loaded(record, read_optimizer(exchange.memory[0])),
         **exchange.step(trainer),
     }
 
 
-def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
+def dotnet_to_python(read: Hand, oracle: Oracle, job: Job) -> Mapping[str, Verdict]:
     """TorchSharp in the middle of a training, its file loaded into torch's optimizer; both go on."""
     exchange = Exchange(job)
     start = exchange.trainer(job.entries).record()
@@ -157,12 +176,11 @@ def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
     trainer = exchange.trainer([*read_state_dict(exchange.parameters[0]), *exchange.gradients], job.reader_device)
     if exchange.training.target == "used":
         trainer.step(0)
-    try:
-        form.read(job.artifact, trainer)
-    except codec.FormatError as error:
-        return dict.fromkeys(CHECKS, Verdict(Kind.BYTES, f"unreadable: {error.args[0]}"))
+    unread = read(job, trainer)
+    if unread:
+        return dict.fromkeys(CHECKS, unread)
     return {
-        "bytes": judging.same_file(codec.encode_optimizer(held), job.artifact),
+        **oracle(exchange, held),
         **_loaded(held._replace(groups=start.groups), trainer.record()),
         **exchange.step(trainer),
     }
@@ -201,11 +219,12 @@ def poisoned(record: OptimizerRecord) -> OptimizerRecord:
     )
 
 
-def _checks(case: Case, direction: str) -> tuple[str, ...]:
+def checks(names: tuple[str, ...], case: Case, direction: str) -> tuple[str, ...]:
+    """Those of these names that the case has in this direction."""
     assert case.training is not None
     if case.training.target == "scoped" and direction == DOTNET_TO_PYTHON:
         return ()  # torch has no dispose scopes
-    return CHECKS[:-1] if case.training.optimizer == "SGD" else CHECKS  # which counts no steps
+    return names[:-1] if case.training.optimizer == "SGD" else names  # which counts no steps
 
 
 ROUTES = tuple(
@@ -213,10 +232,10 @@ ROUTES = tuple(
         name=name,
         why=why,
         directions={
-            PYTHON_TO_DOTNET: partial(python_to_dotnet, DAT),
-            DOTNET_TO_PYTHON: partial(dotnet_to_python, DAT),
+            PYTHON_TO_DOTNET: partial(python_to_dotnet, write, saved_again),
+            DOTNET_TO_PYTHON: partial(dotnet_to_python, read, written),
         },
-        checks=_checks,
+        checks=partial(checks, CHECKS),
     )
     for name, why in (
         ("optimizer", "Optimizer.save_state_dict(path), load_state_dict(path)"),

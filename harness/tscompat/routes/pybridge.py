@@ -98,7 +98,7 @@ def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     try:
         form.write(PICKLED[job.case.pickled](state), job.artifact)
     except UNREADABLE as error:
-        refused = Verdict(Kind.REFUSED, f"Python's writer: {_words(error)}")
+        refused = Verdict(Kind.REFUSED, f"Python's writer: {words(error)}")
         return {"bits": refused, "quantizer": refused}
     answer = job.ask("load", job.reader_device, layout=job.case.target_layout, reverse=job.case.target_reversed)
     refused = judging.refused(answer, job)
@@ -116,7 +116,7 @@ def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
         try:
             entries = torch_side.export(torch_side.on(job.reader_device, form.read(job.artifact)))
         except UNREADABLE as error:
-            failed = Verdict(Kind.BYTES, f"unreadable: {_words(error)}")
+            failed = Verdict(Kind.BYTES, f"unreadable: {words(error)}")
         else:
             return {
                 "bits": judging.held(entries, job),
@@ -126,7 +126,7 @@ def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
     return {"bits": failed, "order": failed, "quantizer": failed}
 
 
-def _words(error: Exception) -> str:
+def words(error: Exception) -> str:
     """The type and the first line; torch goes on with advice."""
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 

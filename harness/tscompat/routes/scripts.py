@@ -41,7 +41,7 @@ def exported(write: Write, form: dat.Format, job: Job) -> Mapping[str, Verdict]:
     try:
         write(job.script, torch_side.on(job.writer_device, native.state(job.case, job.entries)), job.artifact)
     except ScriptRaised as raised:
-        return dict.fromkeys(EXPORTED, _refused(raised, job))
+        return dict.fromkeys(EXPORTED, refused(raised, job))
     answer = job.ask("load", job.reader_device, reverse=job.case.target_reversed)
     return {
         "bytes": judging.same_file(form.encode(job.entries), job.artifact),
@@ -59,7 +59,7 @@ def imported(job: Job) -> Mapping[str, Verdict]:
         with job.artifact.open("rb") as stream:
             state = job.script.call("load_state_dict", stream)
     except ScriptRaised as raised:
-        return dict.fromkeys(IMPORTED, _refused(raised, job))
+        return dict.fromkeys(IMPORTED, refused(raised, job))
     entries = torch_side.export(torch_side.on(job.reader_device, state))
     return {
         "bits": judging.held(entries, job),
@@ -67,7 +67,8 @@ def imported(job: Job) -> Mapping[str, Verdict]:
     }
 
 
-def _refused(raised: ScriptRaised, job: Job) -> Verdict:
+def refused(raised: ScriptRaised, job: Job) -> Verdict:
+    """The verdict of what a script raised."""
     return Verdict(Kind.REFUSED, judging.without_paths(str(raised), job))
 
 

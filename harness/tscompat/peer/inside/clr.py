@@ -79,6 +79,8 @@ class Dotnet:
     """``TorchSharp.TensorExtensionMethods`` with ``Save`` and ``Load``."""
     PyBridge: Any
     """``TorchSharp.PyBridge.PyBridgeModuleExtensions``."""
+    PyBridgeOptimizers: Any
+    """``TorchSharp.PyBridge.PyBridgeOptimizerExtensions``."""
     IO: Any
     """``System.IO``."""
     Exception: Any
@@ -130,6 +132,7 @@ def load(publish: Path) -> Dotnet:
         Tensor=torchsharp.torch.Tensor,
         Extensions=torchsharp.TensorExtensionMethods,
         PyBridge=import_module("TorchSharp.PyBridge").PyBridgeModuleExtensions,
+        PyBridgeOptimizers=import_module("TorchSharp.PyBridge").PyBridgeOptimizerExtensions,
         IO=import_module("System.IO"),
         Exception=system.Exception,
         Torch=torchsharp.torch,

@@ -68,14 +68,21 @@ def _load_with_reader(work: Work, optimizer: DotnetOptimizer, path: str) -> None
 
 
 Action: TypeAlias = Callable[[Work, DotnetOptimizer, str], None]
+_BY_PATH: tuple[Action, Action] = (
+    lambda work, optimizer, path: optimizer.save_state_dict(path),
+    lambda work, optimizer, path: optimizer.load_state_dict(path),
+)
 OVERLOADS: Mapping[str, tuple[Action, Action]] = {
-    "optimizer": (
-        lambda work, optimizer, path: optimizer.save_state_dict(path),
-        lambda work, optimizer, path: optimizer.load_state_dict(path),
-    ),
+    "optimizer": _BY_PATH,
     "optimizer-writer": (_save_with_writer, _load_with_reader),
+    "exportsd-optimizer": _BY_PATH,
+    "pybridge-optimizer": (
+        lambda work, optimizer, path: work.dotnet.PyBridgeOptimizers.save_py(optimizer, path),
+        lambda work, optimizer, path: work.dotnet.PyBridgeOptimizers.load_py(optimizer, path),
+    ),
 }
-"""How TorchSharp saves and loads an optimizer, by road (Optimizers/Optimizer.cs)."""
+"""How TorchSharp saves and loads an optimizer, by road: Optimizers/Optimizer.cs, and PyBridgeOptimizerExtensions.cs of
+shaltielshmid/TorchSharp.PyBridge."""
 
 
 def train(work: Work, look: Look) -> dict[str, list[str]]:
