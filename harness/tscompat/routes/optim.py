@@ -122,7 +122,7 @@ def read_dat(job: Job, trainer: Trainer) -> Verdict | None:
     """The oracle reads TorchSharp's file."""
     try:
         trainer.load(saved_of(read_optimizer(job.artifact), trainer.sizes))
-    except codec.FormatError as error:
+    except (codec.FormatError, ValueError) as error:
         return Verdict(Kind.BYTES, f"unreadable: {error.args[0]}")
 
 
