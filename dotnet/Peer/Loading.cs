@@ -4,12 +4,14 @@ using static TorchSharp.torch;
 
 namespace TorchSharpCompat;
 
-/// <summary>Module.load by every overload, with its options (cases/load.toml), and what the probes of promises ask.</summary>
+/// <summary>
+/// Module.load and PyBridge's, by every overload, with their options (cases/load.toml), and what the probes of promises ask.
+/// </summary>
 public static class Loading
 {
     /// <summary>
-    /// Loads the file into the module, by the method that belongs to the road. <paramref name="skip"/> holds names, a line each; <paramref name="report"/>, if it is
-    /// there, is filled by TorchSharp. Returns whether the stream was still open afterwards; a path has none, which counts as
+    /// Loads the file into the module, by the method that belongs to the road. <paramref name="skip"/> holds names, a line
+    /// each; <paramref name="report"/>, if it is there, is filled by TorchSharp. Returns whether the stream was still open afterwards; a path has none, which counts as
     /// open.
     /// </summary>
     public static bool Load(

@@ -39,6 +39,7 @@ def description(tmp_path: Path) -> dict[str, Any]:
         "scenario": None,
         "probe": "",
         "buffers": [1],
+        "tied": {},
         "layout": "contiguous",
         "reverse": False,
         "nested": False,

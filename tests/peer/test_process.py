@@ -154,6 +154,14 @@ def test_a_keeper_replaces_a_peer_that_died_idle_without_a_word(start: Start):
     assert keeper.call("y") == {"call": "y"}
 
 
+@pytest.mark.parametrize(("most", "same"), [(0, False), (GIB, True)])
+def test_a_keeper_renews_a_peer_that_holds_too_much(start: Start, most: int, same: bool):
+    keeper = PeerKeeper(lambda: start(ECHO))
+    first = keeper.start()
+    keeper.renew(most)
+    assert (keeper.start() is first) is same
+
+
 def test_a_keeper_goes_on_after_a_crash(start: Start):
     scripts = iter([DIE, ECHO])
     keeper = PeerKeeper(lambda: start(next(scripts)))

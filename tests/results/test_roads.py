@@ -79,5 +79,10 @@ def test_a_need_names_the_roads_that_carry_all_of_it(a_record: Callable[..., Rec
     assert f"* *names*, {NEEDS[0].words}: dat" in lines
 
 
+def test_where_no_road_carries_all_the_best_is_named(a_record: Callable[..., Record]) -> None:
+    lines = page(*[a_record("name/utf8/f32")] * 9, a_record("name/utf8/f32", KNOWN))
+    assert f"* *names*, {NEEDS[0].words}: all but a few by dat" in lines
+
+
 def test_a_fault_is_told_in_a_sentence(a_record: Callable[..., Record]) -> None:
     assert "* `no-c32`: There is no complex32." in page(a_record(judgement=KNOWN))

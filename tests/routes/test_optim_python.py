@@ -16,10 +16,11 @@ from tscompat.peer.process import PeerKeeper
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.optim import CHECKS
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
-from tscompat.upstream import Script
+from tscompat.upstream import FUNCTIONS, Script
 from tscompat.verdict import Kind, Verdict
 
-CASE = load_catalogue()["optim/adam-groups/bf16"]
+CASES = load_catalogue()
+CASE = CASES["optim/adam-groups/bf16"]
 Carry = Callable[..., Mapping[str, Verdict]]
 
 
@@ -74,6 +75,11 @@ def test_a_pickle_that_torch_cannot_read_is_a_difference_of_bytes(job: Job, monk
     monkeypatch.setattr(Job, "ask", spoil)
     verdicts = ROUTES[job.route].directions[DOTNET_TO_PYTHON](job)
     assert kinds(verdicts) == dict.fromkeys(CHECKS, Kind.BYTES)
+
+
+def test_the_script_has_a_function_for_every_optimizer() -> None:
+    optimizers = {case.training.optimizer.lower() for case in CASES.values() if case.training}
+    assert {f"save_{name}" for name in optimizers} <= set(FUNCTIONS["exportsd"])
 
 
 def test_what_the_script_writes_well_passes(export: Carry) -> None:

@@ -85,8 +85,6 @@ class Scenario:
     """What the file has, in this order; a name may come twice."""
     transient: tuple[str, ...]
     """The module's buffers that are not part of its state dict."""
-    tied: Mapping[str, str]
-    """The module's parameters that are an earlier one under another name."""
     strict: bool
     skip: tuple[str, ...]
     overload: Literal["path", "stream", "one-way"]

@@ -17,7 +17,6 @@ def scenario(row: Row, dtype: str) -> Scenario:
     return Scenario(
         file=tuple(_spec(tensor, dtype) for tensor in row["file"]),
         transient=tuple(tensor["name"] for tensor in row["tensors"] if tensor.get("transient")),
-        tied={tensor["name"]: tensor["tied_to"] for tensor in row["tensors"] if "tied_to" in tensor},
         strict=row.get("strict", True),
         skip=tuple(row.get("skip", ())),
         overload=row.get("overload", "path"),

@@ -54,7 +54,7 @@ def check(path: Path, source: Path, *, force: bool) -> None:
         raise ConvertError(f"{path}: this is a folder: give the name of a file")
     if not path.parent.is_dir():
         raise ConvertError(f"{path}: there is no folder {path.parent}: make it first")
-    if path.exists() and path.samefile(source):
+    if path.exists() and (path.samefile(source) or (source.is_dir() and path.parent.samefile(source))):
         raise ConvertError(f"{path}: this is the file that is read: give another name")
     _still_free(path, force=force)
 

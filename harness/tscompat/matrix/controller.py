@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -149,7 +150,7 @@ class Controller:
 
 
 def start(versions: Versions, run: str, scripts: Mapping[str, str], out: Path, workers: int) -> Controller:
-    """Load the scripts, build, try a peer. ``run`` says which cases; the files of a large one go to disk.
+    """Load the scripts, build, try a peer. ``run`` says which cases; but for the default ones, files go to disk.
 
     Raises pytest.UsageError with one sentence when the run cannot start.
     """
@@ -158,7 +159,7 @@ def start(versions: Versions, run: str, scripts: Mapping[str, str], out: Path, w
         load_catalogue()
         loaded = load_all(scripts)
         publish = ensure_built(versions, progress=lambda text: print(text, flush=True))
-        run_folder = make_run_folder(Path(tempfile.gettempdir()) if run == "large" else fast_folder())
+        run_folder = make_run_folder(fast_folder() if run == "default" else Path(tempfile.gettempdir()))
         return Controller(publish, run_folder, out, workers, again(versions, run, scripts), loaded)
     except BaseException as error:
         if run_folder:
@@ -171,7 +172,8 @@ def start(versions: Versions, run: str, scripts: Mapping[str, str], out: Path, w
 def again(versions: Versions, run: str, scripts: Mapping[str, str]) -> str:
     """The command that starts such a run of these: as a person started this one, through nox or without."""
     nox = Path(sys.prefix).parent.name == ".nox"
-    paths = {name: subprocess.list2cmdline([path]) for name, path in scripts.items()}  # in quotes if need be
+    quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
+    paths = {name: quoted([path]) for name, path in scripts.items()}
     options = {"torchsharp": versions.torchsharp, "libtorch": versions.libtorch, **paths}
     return " ".join(
         [

@@ -6,6 +6,7 @@ worker does.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -95,6 +96,7 @@ def workbench(request: pytest.FixtureRequest, worker_id: str) -> Generator[Workb
     setting = request.config.stash[SETTING]
     folder = Path(setting.run_folder, worker_id)
     folder.mkdir()
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
     peer = PeerKeeper(lambda: Peer(inside(Path(setting.publish)), folder / "peer.log", setting.memory_limit))
     scripts = upstream.load_all(setting.scripts)
     digests = [script.digest for script in scripts.values()]

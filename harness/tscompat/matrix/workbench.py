@@ -36,6 +36,8 @@ LEAST_FREE = 16 << 20
 
 MOST_KEPT = 1 << 28
 """A larger file is not kept beside the results."""
+MOST_LEFT = 1 << 30
+"""Bytes that a peer may hold between two cases. TorchSharp's tensors wait for a finalizer, and libtorch keeps some."""
 LARGE = 1 << 30
 """What a case with more bytes needs is looked at first."""
 
@@ -114,8 +116,8 @@ class Workbench:
             reason = too_large(case, self._folder)
         if reason:
             return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
-        self._peer.start()
         bench = self._bring(case)
+        self._peer.start()
         journey = verdict_id[:3]
         if journey in bench.carried:
             carried = bench.carried[journey]
@@ -151,6 +153,7 @@ class Workbench:
             if self._bench:
                 shutil.rmtree(self._bench.folder, ignore_errors=True)
                 self._bench = None  # its bits go before the next case's are made
+                self._peer.renew(MOST_LEFT)
             folder = self._folder / case.id.replace("/", ".")
             folder.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()

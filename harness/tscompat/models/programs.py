@@ -86,7 +86,7 @@ def save_pickle(path: Path, tensor: Tensor) -> None:
 
 
 def load_pickle(path: Path) -> Tensor:
-    """Read one tensor with torch.load(weights_only=True). Raises RuntimeError for what it does not take."""
+    """Read one tensor with torch.load(weights_only=True). Raises what torch.load raises for what it does not take."""
     with _quiet():
         return torch_side.from_torch(_torch.load(str(path), weights_only=True))
 

@@ -99,6 +99,11 @@ class Peer:
             raise PeerBroken(f"a fault of ours in the peer: {answer['fault']}")
         return answer
 
+    @property
+    def memory(self) -> int:
+        """Resident bytes of the process and its children."""
+        return sum(map(_memory, self._family))
+
     def close(self) -> None:
         """Close the pipe, at which a peer leaves; kill it if it does not."""
         self._closed.set()
@@ -156,7 +161,7 @@ class Peer:
                     continue
                 if time.monotonic() > self._deadline:
                     self._fate = Kind.TIMEOUT, "no answer before the deadline"
-                elif sum(map(_memory, self._family)) > self._memory_limit:
+                elif self.memory > self._memory_limit:
                     self._fate = Kind.MEMORY, f"the peer took more than {self._memory_limit >> 20} MiB"
                 if self._fate:
                     self._kill()
@@ -208,6 +213,11 @@ class PeerKeeper:
             return self.call(name, seconds, **description)  # with a new peer, or none after too many deaths
         self._deaths = 0
         return answer
+
+    def renew(self, most: int) -> None:
+        """Let a peer that holds more than so many bytes go: what one case has left is not the next one's."""
+        if self._peer and self._peer.alive and self._peer.memory > most:
+            self.close()
 
     def close(self) -> None:
         """Let the peer go."""

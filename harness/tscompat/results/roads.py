@@ -20,6 +20,8 @@ from .record import Record
 from .table import first_sentence, row_order
 
 YES = "yes"
+MOST = 0.9
+"""The share of cases that counts as most."""
 NOT_ABOUT_VALUES = ("bytes", "order")
 PLAIN = ("pattern", "shape", "count")
 """The families in which nothing but the element type is special."""
@@ -42,6 +44,7 @@ NEEDS = (
     Need("models", "architectures: ResNet, GPT, U-Net, ...", "arch/*"),
     Need("tied", "two names of one tensor", "tied/*"),
     Need("nested", "modules in modules", "generated/*"),
+    Need("programs", "architectures as programs, with what they compute", "program/*"),
     Need("large", "a tensor above 2 GiB, a file above 4 GiB", "large/*"),
     Need("optimizers", "the state of an optimizer", "optim/*"),
 )
@@ -57,7 +60,7 @@ def roads(environment: Mapping[str, object], records: Sequence[Record]) -> str:
     ]
     plain = [record for record in carried if record.id.case.split("/")[0] in PLAIN]
     dtypes = sorted({record.dtype for record in plain}, key=row_order)
-    by_need = _rows(names, [[r for r in carried if fnmatch(r.id.case, need.cases)] for need in NEEDS])
+    wanted = [[record for record in carried if fnmatch(record.id.case, need.cases)] for need in NEEDS]
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         undefined=StrictUndefined,
@@ -70,8 +73,8 @@ def roads(environment: Mapping[str, object], records: Sequence[Record]) -> str:
         dtypes=dtypes,
         needs=NEEDS,
         by_dtype=_rows(names, [[record for record in plain if record.dtype == dtype] for dtype in dtypes]),
-        by_need=by_need,
-        whole=[_whole(names, column, by_need) for column in range(1, len(NEEDS) + 1)],
+        by_need=_rows(names, wanted),
+        best=[_best(names, records) for records in wanted],
         faults={name: _faults(record for record in carried if record.id.route == name) for name in names},
     )
 
@@ -92,10 +95,17 @@ def _rows(names: Iterable[str], columns: Sequence[Sequence[Record]]) -> list[lis
     ]
 
 
-def _whole(names: Iterable[str], column: int, rows: Sequence[Sequence[str]]) -> list[str]:
-    """The roads that carry all of this column, in each direction that they have."""
-    words = {name: {row[column] for row in rows if row[0].split()[0] == name} for name in names}
-    return [name for name, said in words.items() if said == {YES}]
+def _best(names: Iterable[str], records: Sequence[Record]) -> str:
+    """The roads that carry all of these, in each direction that they have; or else those that carry most."""
+    passed: defaultdict[str, list[bool]] = defaultdict(list)
+    for record in records:
+        if record.judgement.outcome is not Outcome.NOT_RUN:
+            passed[record.id.route].append(record.judgement.outcome is Outcome.PASSED)
+    whole = [name for name in names if passed[name] and all(passed[name])]
+    most = [name for name in names if passed[name] and sum(passed[name]) >= MOST * len(passed[name])]
+    if whole or not most:
+        return ", ".join(whole) or "no road carries most of it"
+    return f"all but a few by {', '.join(most)}"
 
 
 def _word(outcomes: set[Outcome]) -> str:

@@ -113,16 +113,16 @@ Oracle = Callable[[Exchange, OptimizerRecord], Mapping[str, Verdict]]
 """The check of a file's bytes against the record that it is due to hold; none where nobody says what they must be."""
 
 
-def write(job: Job, trainer: Trainer) -> None:
+def write_dat(job: Job, trainer: Trainer) -> None:
     """The oracle writes TorchSharp's file."""
     write_optimizer(job.artifact, trainer.record())
 
 
-def read(job: Job, trainer: Trainer) -> Verdict | None:
+def read_dat(job: Job, trainer: Trainer) -> Verdict | None:
     """The oracle reads TorchSharp's file."""
     try:
         trainer.load(saved_of(read_optimizer(job.artifact), trainer.sizes))
-    except codec.FormatError as error:
+    except (codec.FormatError, ValueError) as error:
         return Verdict(Kind.BYTES, f"unreadable: {error.args[0]}")
 
 
@@ -232,8 +232,8 @@ ROUTES = tuple(
         name=name,
         why=why,
         directions={
-            PYTHON_TO_DOTNET: partial(python_to_dotnet, write, saved_again),
-            DOTNET_TO_PYTHON: partial(dotnet_to_python, read, written),
+            PYTHON_TO_DOTNET: partial(python_to_dotnet, write_dat, saved_again),
+            DOTNET_TO_PYTHON: partial(dotnet_to_python, read_dat, written),
         },
         checks=partial(checks, CHECKS),
     )

@@ -30,8 +30,8 @@ def keep(job: Job) -> Mapping[str, Verdict]:
     if refused:
         return {"kept": refused}
     ours = promises.observe(job.case, job.entries, job.artifact.with_suffix(".torch"))
-    for side, seen in (("PyTorch", ours), ("TorchSharp", answer["observed"])):
-        if seen not in (None, promise.observed):
+    for side, seen in (("PyTorch", ours or promise.observed), ("TorchSharp", answer["observed"])):
+        if seen != promise.observed:
             return {"kept": Verdict(Kind(promise.otherwise), f"{side}: {seen}; due is: {promise.observed}")}
     return {"kept": judging.PASS}
 

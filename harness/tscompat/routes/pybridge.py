@@ -30,7 +30,10 @@ from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
 LIBRARY: Any = safetensors_torch
 """safetensors' functions for torch, whose types are not complete."""
 State = Mapping[str, Any]
-UNREADABLE = (RuntimeError, ValueError, TypeError, KeyError, pickle.UnpicklingError, safetensors.SafetensorError)
+UNREADABLE = (
+    *(RuntimeError, ValueError, TypeError, LookupError),
+    *(pickle.UnpicklingError, safetensors.SafetensorError),
+)
 """What torch and safetensors raise for what they cannot write or read."""
 
 

@@ -69,6 +69,7 @@ class Job:
             probe="" if case.promise is None else case.promise.probe,
             scenario=None if case.scenario is None else _told(case.scenario),
             buffers=[number for number, spec in enumerate(case.tensors) if spec.buffer],
+            tied={spec.name: spec.tied_to for spec in case.tensors if spec.tied_to and case.model is None},
             layout=layout,
             reverse=reverse,
             nested=case.nested,
@@ -85,7 +86,7 @@ class Job:
 def _told(scenario: Scenario) -> dict[str, Any]:
     """What the peer has to know of a scenario; the file itself it gets as the artifact."""
     known = asdict(scenario)
-    return {key: known[key] for key in ("transient", "tied", "strict", "skip", "overload", "report")}
+    return {key: known[key] for key in ("transient", "strict", "skip", "overload", "report")}
 
 
 Carry = Callable[[Job], Mapping[str, Verdict]]

@@ -20,6 +20,7 @@ from tscompat.verdict import Kind, Verdict
 
 from . import judging
 from .model import agrees
+from .pybridge import UNREADABLE
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
 
 
@@ -50,7 +51,7 @@ def dotnet_to_python(job: Job) -> Mapping[str, Verdict]:
     if failed is None:
         try:
             script = programs.load_script(job.artifact)
-        except RuntimeError as error:
+        except UNREADABLE as error:
             failed = Verdict(Kind.BYTES, f"unreadable: {judging.without_paths(str(error), job)}")
         else:
             state = torch_side.on(job.reader_device, script.state_dict())
@@ -76,7 +77,7 @@ def tensor_to_python(read: Callable[[Path], Tensor], job: Job) -> Mapping[str, V
         return {"bits": refused}
     try:
         entries: StateDict = [Entry(job.entries[0].name, read(job.artifact))]
-    except RuntimeError as error:
+    except UNREADABLE as error:
         return {"bits": Verdict(Kind.REFUSED, f"PyTorch: {judging.without_paths(str(error), job)}")}
     return {"bits": judging.held(entries, job)}
 

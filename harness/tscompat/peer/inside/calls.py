@@ -25,6 +25,8 @@ from .trainings import train as run_training
 from .work import Description, Refusal, Work
 
 Answer = dict[str, Any]
+LARGE = 64 << 20
+"""Bytes of a case after which .NET collects its garbage: it does not know how much memory of libtorch's hangs on it."""
 
 
 def save(work: Work) -> Answer:
@@ -186,6 +188,9 @@ def _call(action: Callable[[Work], Answer], roads: Iterable[str]) -> Callable[[D
             reply = action(work)
         except DotnetError as error:
             reply = {"error": [error.type_name, error.message]}
+        if sum(tensor.nbytes for _, tensor in work.entries) > LARGE:
+            dotnet.GC.Collect()
+            dotnet.GC.WaitForPendingFinalizers()
         return {"road": says.road, "seconds": work.watch.seconds, **reply}
 
     return answer

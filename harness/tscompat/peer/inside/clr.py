@@ -91,8 +91,8 @@ class Dotnet:
     Array: Any
     """``System.Array``: ``Array[type](list)``."""
     Programs: Any
-    Statics: Any
-    """``TorchSharp.torch`` with its static ``save`` and ``load``."""
+    GC: Any
+    """``System.GC``."""
 
     @contextmanager
     def errors(self) -> Generator[None]:
@@ -139,5 +139,5 @@ def load(publish: Path) -> Dotnet:
         Optimizers=import_module("TorchSharp.Modules"),
         Array=system.Array,
         Programs=ours.Programs,
-        Statics=torchsharp.torch,
+        GC=system.GC,
     )

@@ -62,6 +62,8 @@ class Description:
     """The name of a promise to try; empty without one."""
     buffers: list[int]
     """The positions of the entries that are buffers."""
+    tied: dict[str, str]
+    """The entries that are an earlier one under another name."""
     layout: str
     reverse: bool
     nested: bool
@@ -133,8 +135,8 @@ class Work:
         buffers = set(says.buffers)
         numbered = list(enumerate(entries))
         for number, (name, tensor) in reversed(numbered) if says.reverse else numbered:
-            if says.scenario and name in says.scenario["tied"]:
-                bag.Tie(name, says.scenario["tied"][name], says.nested)
+            if name in says.tied:
+                bag.Tie(name, says.tied[name], says.nested)
                 continue
             made = self.tensor(tensor, poison=poison)
             if says.scenario and name in says.scenario["transient"]:

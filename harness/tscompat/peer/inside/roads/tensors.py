@@ -53,8 +53,8 @@ def _with_reader(load: Callable[[Work, DotnetTensor, Any], Any]) -> Callable[[Wo
 
 _ARCHIVE = Road(
     nothing_to_load_into,
-    lambda work, tensor: work.dotnet.Statics.save(tensor, work.description.artifact),
-    lambda work, tensor: work.dotnet.Statics.load(work.description.artifact),
+    lambda work, tensor: work.dotnet.Torch.save(tensor, work.description.artifact),
+    lambda work, tensor: work.dotnet.Torch.load(work.description.artifact),
 )
 
 ROADS = {
