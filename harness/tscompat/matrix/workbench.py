@@ -116,8 +116,8 @@ class Workbench:
             reason = too_large(case, self._folder)
         if reason:
             return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
-        bench = self._bring(case)
         self._peer.start()
+        bench = self._bring(case)
         journey = verdict_id[:3]
         if journey in bench.carried:
             carried = bench.carried[journey]
