@@ -25,8 +25,6 @@ from tscompat import codec, torch_side
 
 def save_state_dict(state, stream):
     stream.write(b"".join(map(bytes, map(memoryview, codec.encode_state_dict(torch_side.export(state))))))
-
-def write_tensor(tensor, file_name): ...
 """
 FAULTY = (
     MENDED
@@ -102,7 +100,8 @@ def script(copy: Path) -> Callable[[str], list[str]]:
     """Writes an exportsd.py; returns the options that put it under test."""
 
     def write(text: str) -> list[str]:
-        (copy / "exportsd.py").write_text(text, encoding="utf-8")
+        others = "".join(f"\ndef {name}(*_): ...\n" for name in upstream.FUNCTIONS["exportsd"][1:])
+        (copy / "exportsd.py").write_text(text + others, encoding="utf-8")
         return ["--exportsd", str(copy / "exportsd.py"), "-n", "0", "-k", UTF8]
 
     return write
