@@ -63,6 +63,6 @@ def test_other_outputs_are_found_out(job: Job, tmp_path: Path, place: int, check
 
 
 def test_without_a_compiler_it_is_not_run(job: Job, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(programs, "can_compile", lambda: False)
+    monkeypatch.setattr(programs, "cannot_compile", lambda: "no C++ compiler for AOTInductor")
     verdicts = ROUTES["export-aoti"].directions[PYTHON_TO_DOTNET](job)
     assert {verdict.kind for verdict in verdicts.values()} == {Kind.NOT_RUN}

@@ -113,15 +113,17 @@ def format_versions() -> dict[str, str]:
     }
 
 
-def can_compile() -> bool:
-    """Whether there is a C++ compiler for AOTInductor."""
+def cannot_compile() -> str | None:
+    """Why AOTInductor cannot work here (it does not quote its linker's options), or None if it can."""
+    if " " in str(Path(torch.__file__).parent):
+        return "torch lies in a path with a space, from which AOTInductor cannot link"
     builder: Any = import_module("torch._inductor.cpp_builder")
     missing: Any = import_module("torch._inductor.exc").InvalidCxxCompiler
     try:
         builder.get_cpp_compiler()
     except missing:
-        return False
-    return True
+        return "no C++ compiler for AOTInductor"
+    return None
 
 
 def told(case: Case, outputs: StateDict) -> tuple[StateDict, StateDict]:

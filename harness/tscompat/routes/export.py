@@ -41,8 +41,9 @@ def carry(save: Save, job: Job) -> Mapping[str, Verdict]:
 
 def compiled(job: Job) -> Mapping[str, Verdict]:
     """The same as an AOTInductor package, where there is a compiler."""
-    if not programs.can_compile():
-        return dict.fromkeys(("bits", "forward"), Verdict(Kind.NOT_RUN, "no C++ compiler for AOTInductor"))
+    reason = programs.cannot_compile()
+    if reason:
+        return dict.fromkeys(("bits", "forward"), Verdict(Kind.NOT_RUN, reason))
     return carry(programs.save_compiled, job)
 
 
