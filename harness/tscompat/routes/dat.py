@@ -60,11 +60,9 @@ def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     else:
         form.write(job.artifact, exported)
     answer = job.ask("load", job.reader_device, layout=case.target_layout, reverse=case.target_reversed)
-    refused = judging.refused(answer, job)
     return {
         "bytes": written or judging.same_file(form.encode(job.entries), job.artifact),
-        "bits": refused or judging.loaded(answer, job),
-        "quantizer": refused or judging.quantizer(answer["quantizer"], job),
+        **judging.arrived(answer, job),
     }
 
 

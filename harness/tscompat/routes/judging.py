@@ -54,6 +54,14 @@ def loaded(answer: dict[str, Any], job: Job) -> Verdict:
     return verdict
 
 
+def arrived(answer: dict[str, Any], job: Job) -> dict[str, Verdict]:
+    """What a load brought: ``bits`` and ``quantizer``, or for both that .NET refused it."""
+    failed = refused(answer, job)
+    if failed:
+        return {"bits": failed, "quantizer": failed}
+    return {"bits": loaded(answer, job), "quantizer": quantizer(answer["quantizer"], job)}
+
+
 def held(entries: StateDict, job: Job, only: set[Kind] = VALUES) -> Verdict:
     """What a file or a torch module held, against the case's bits."""
     return worst(compare(job.entries, entries, identity=is_identity(job.case)), only)

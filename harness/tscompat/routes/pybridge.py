@@ -104,11 +104,7 @@ def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
         refused = Verdict(Kind.REFUSED, f"Python's writer: {words(error)}")
         return {"bits": refused, "quantizer": refused}
     answer = job.ask("load", job.reader_device, layout=job.case.target_layout, reverse=job.case.target_reversed)
-    refused = judging.refused(answer, job)
-    return {
-        "bits": refused or judging.loaded(answer, job),
-        "quantizer": refused or judging.quantizer(answer["quantizer"], job),
-    }
+    return judging.arrived(answer, job)
 
 
 def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:

@@ -29,11 +29,7 @@ def python_to_dotnet(job: Job) -> Mapping[str, Verdict]:
     given = make_inputs(job.case) if job.case.model else []
     programs.save_script(job.artifact, job.case, job.entries, given, job.writer_device)
     answer = job.ask("load", job.reader_device)
-    refused = judging.refused(answer, job)
-    verdicts = {
-        "bits": refused or judging.loaded(answer, job),
-        "quantizer": refused or judging.quantizer(answer["quantizer"], job),
-    }
+    verdicts = judging.arrived(answer, job)
     if job.case.model:
         write_state_dict(job.inputs, given)
         answer = job.ask("run", job.reader_device)

@@ -16,6 +16,7 @@ from tscompat.codec.optimizer import LAYOUTS
 from tscompat.tensors import Entry, StateDict
 
 from .clr import DotnetError, DotnetTensor, Snapshot
+from .roads.road import reader, writer
 from .work import Refusal, Work
 
 DotnetOptimizer: TypeAlias = Any
@@ -52,19 +53,13 @@ class Training:
 
 
 def _save_with_writer(work: Work, optimizer: DotnetOptimizer, path: str) -> None:
-    writer = work.dotnet.IO.BinaryWriter(work.dotnet.IO.File.Create(path))
-    try:
-        optimizer.save_state_dict(writer)
-    finally:
-        writer.Dispose()
+    with writer(work, path) as made:
+        optimizer.save_state_dict(made)
 
 
 def _load_with_reader(work: Work, optimizer: DotnetOptimizer, path: str) -> None:
-    reader = work.dotnet.IO.BinaryReader(work.dotnet.IO.File.OpenRead(path))
-    try:
-        optimizer.load_state_dict(reader)
-    finally:
-        reader.Dispose()
+    with reader(work, path) as made:
+        optimizer.load_state_dict(made)
 
 
 Action: TypeAlias = Callable[[Work, DotnetOptimizer, str], None]

@@ -48,22 +48,22 @@ def stream(work: Work, mode: str) -> Generator[DotnetStream]:
 
 
 @contextmanager
-def writer(work: Work) -> Generator[Any]:
-    """The artifact as a BinaryWriter."""
-    with stream(work, "Create") as opened:
-        made = work.dotnet.IO.BinaryWriter(opened)
-        try:
-            yield made
-        finally:
-            made.Dispose()
+def writer(work: Work, path: str | None = None) -> Generator[Any]:
+    """The artifact, or another file, as a BinaryWriter; it closes the stream under it."""
+    file = work.dotnet.IO.File.Create(path or work.description.artifact)
+    made = work.dotnet.IO.BinaryWriter(file)
+    try:
+        yield made
+    finally:
+        made.Dispose()
 
 
 @contextmanager
-def reader(work: Work) -> Generator[Any]:
-    """The artifact as a BinaryReader."""
-    with stream(work, "OpenRead") as opened:
-        made = work.dotnet.IO.BinaryReader(opened)
-        try:
-            yield made
-        finally:
-            made.Dispose()
+def reader(work: Work, path: str | None = None) -> Generator[Any]:
+    """The artifact, or another file, as a BinaryReader; it closes the stream under it."""
+    file = work.dotnet.IO.File.OpenRead(path or work.description.artifact)
+    made = work.dotnet.IO.BinaryReader(file)
+    try:
+        yield made
+    finally:
+        made.Dispose()
