@@ -8,7 +8,7 @@ Strict both ways: an unexpected verdict fails, and so does an expected divergenc
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import translate
@@ -61,26 +61,18 @@ class Divergence:
     """The file upstream and what happens there."""
     reproduction: str
     """One line that shows it."""
-    versions: tuple[str, ...] = ()
-    """The TorchSharp versions it holds for, if it is TorchSharp's."""
-    scripts: tuple[str, ...] = ()
-    """The hashes that it holds for, if it is a script's of upstream's."""
+    versions: frozenset[str]
+    """Whose fault it is, in which versions: ``TorchSharp 0.107.0``, ``exportsd sha256:…``."""
     message: str | None = None
     """A regular expression, searched in the verdict's detail: the stable part of the message."""
 
     @classmethod
     def of(cls, name: str, table: dict[str, Any]) -> Iterator[Divergence]:
         """What the entry's table in the file says, which the schema has found good."""
-        holds_for = {key: tuple(table[key]) for key in ("versions", "scripts") if key in table}
-        entry: dict[str, Any] = {**table, **holds_for}
+        entry: dict[str, Any] = {**table, "versions": frozenset(table["versions"])}
         for expected in entry.pop("expect"):
             typed: dict[str, Any] = {"ids": tuple(expected["ids"]), "kind": Kind(expected["kind"])}
             yield cls(name, **{**entry, **expected, **typed})
-
-    @property
-    def holds_for(self) -> frozenset[str]:
-        """The versions or the hashes."""
-        return frozenset((*self.versions, *self.scripts))
 
     def judge(self, verdict: Verdict) -> Judgement:
         """Judge a verdict whose id this entry matches."""
@@ -96,18 +88,17 @@ class Divergence:
 
 
 class Divergences:
-    """The entries of the folder. Those apply that hold for the TorchSharp and the scripts that run."""
+    """The entries of the folder. Those apply that hold for a version of what runs."""
 
-    def __init__(self, entries: Iterable[Divergence], version: str, scripts: Collection[str] = ()) -> None:
-        """``version`` is the running TorchSharp's, ``scripts`` are the hashes of upstream's scripts in the run."""
+    def __init__(self, entries: Iterable[Divergence], running: Sequence[str]) -> None:
+        """``running`` is what takes part, each with its version; the entries of the first go first."""
         self._entries = tuple(entries)
-        running = {version, *scripts}
-        applying = [entry for entry in self._entries if running & entry.holds_for]
-        applying.sort(key=lambda entry: not entry.scripts)  # a script's name its exceptions, and so go first
-        self._applying = [(_matcher(*entry.ids), entry) for entry in applying]
+        self._applying = [
+            (_matcher(*entry.ids), entry) for version in running for entry in self._entries if version in entry.versions
+        ]
 
     @classmethod
-    def load(cls, folder: Path, version: str, scripts: Collection[str] = ()) -> Divergences:
+    def load(cls, folder: Path, running: Sequence[str]) -> Divergences:
         """Read the folder's files. Their JSON Schema lies beside the folder.
 
         Raises DivergencesError when a file is not what the schema says or names an entry of another file, OSError when
@@ -120,16 +111,16 @@ class Divergences:
             if twice:
                 raise DivergencesError(f"{file}: {', '.join(twice)}: an entry of this name stands in another file too")
             tables |= document
-        return cls((each for name, table in tables.items() for each in Divergence.of(name, table)), version, scripts)
+        return cls((each for name, table in tables.items() for each in Divergence.of(name, table)), running)
 
     def expected(self, verdict_id: str) -> list[Divergence]:
-        """The entries that speak of this id, a script's before TorchSharp's; none if it is expected to pass."""
+        """The entries that speak of this id; none if it is expected to pass."""
         return [entry for matcher, entry in self._applying if matcher.match(verdict_id)]
 
     def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
         """Say what a verdict means for the run.
 
-        Of a script's entry and TorchSharp's about one id, one hides the other: the verdict must be as either says.
+        Of two travellers' entries about one id, one fault hides the other: the verdict must be as either says.
         """
         if verdict.kind is Kind.NOT_RUN:
             return Judgement(Outcome.NOT_RUN)
@@ -144,7 +135,7 @@ class Divergences:
         """Say, a sentence each, what no longer fits ``ids``, which are all verdict ids of the whole catalogue.
 
         A pattern that matches nothing; an entry that covers more or fewer ids than it says; an id that two entries of
-        one version or of one script speak of. The catalogue is the same for all of these, so every entry is held to it.
+        one version speak of. The catalogue is the same for all versions, so every entry is held to it.
         """
         sentences: list[str] = []
         matched: list[tuple[Divergence, set[str]]] = []
@@ -163,7 +154,7 @@ class Divergences:
                 )
         for (one, left), (other, right) in combinations(matched, 2):
             both = left & right
-            if both and one.holds_for & other.holds_for:
+            if both and one.versions & other.versions:
                 sentences.append(f"divergences '{one.name}' and '{other.name}' both match {_count(both)}")
         return sentences
 

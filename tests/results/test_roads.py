@@ -32,7 +32,8 @@ def a_record(make_record: Callable[..., Record]) -> Callable[..., Record]:
 
 
 def page(*records: Record) -> list[str]:
-    return roads({"torchsharp": "0.107.0"}, records).splitlines()
+    versions = {"torchsharp": "0.107.0", "pybridge": "1.4.4", "torch": "2.13.0+cpu", "safetensors": "0.8.0"}
+    return roads(versions, records).splitlines()
 
 
 def row(lines: Sequence[str], road: str) -> list[str]:

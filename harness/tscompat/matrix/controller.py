@@ -34,7 +34,7 @@ from tscompat.routes import verdict_ids
 from tscompat.upstream import Script, ScriptUnusable, load_all
 from tscompat.verdict import Kind, Verdict, VerdictId
 
-from .environment import environment
+from .environment import environment, running
 from .setting import Setting
 
 RECORD = "tscompat-record"
@@ -58,7 +58,7 @@ class Controller:
             run_folder=str(run_folder),
             out=str(out),
             publish=str(publish.folder),
-            torchsharp=publish.torchsharp,
+            running=running(publish, scripts),
             memory_limit=int(psutil.virtual_memory().total * 0.75 / workers),
             scripts={name: str(script.path) for name, script in scripts.items()},
             again=again,
@@ -71,8 +71,7 @@ class Controller:
         self._answered = False
         self._broken = ""
         self._interrupted = False
-        digests = [script.digest for script in scripts.values()]
-        self._divergences = Divergences.load(data_folder("cases") / "divergences", publish.torchsharp, digests)
+        self._divergences = Divergences.load(data_folder("cases") / "divergences", self.setting.running)
         peer = Peer(inside(publish.folder), run_folder / "peer.log", self.setting.memory_limit)
         peer.close()
         if (out / "results.json").exists():

@@ -16,6 +16,19 @@ from tscompat.peer.build import Publish
 from tscompat.upstream import Script
 
 
+def running(publish: Publish, scripts: Mapping[str, Script]) -> list[str]:
+    """What takes part, each with its version. Whose fault a divergence is stands before what it works upon."""
+    versions = {
+        **{name: script.digest for name, script in scripts.items()},
+        "TorchSharp.PyBridge": publish.pybridge,
+        "safetensors": version("safetensors"),
+        "torch": torch_side.VERSION.partition("+")[0],
+        "TorchSharp": publish.torchsharp,
+        "libtorch": publish.libtorch,
+    }
+    return [f"{name} {version}" for name, version in versions.items()]
+
+
 def environment(publish: Publish, peer_versions: dict[str, str], scripts: Mapping[str, Script]) -> dict[str, Any]:
     """Versions and the machine, without anything that names the person or a folder."""
     return {
@@ -28,6 +41,7 @@ def environment(publish: Publish, peer_versions: dict[str, str], scripts: Mappin
         "torch": torch_side.VERSION,
         "torch_formats": programs.format_versions(),
         "numpy": version("numpy"),
+        "safetensors": version("safetensors"),
         "cuda": torch_side.cuda_version(),
         "torchsharp": publish.torchsharp,
         "libtorch": publish.libtorch,

@@ -98,9 +98,7 @@ def workbench(request: pytest.FixtureRequest, worker_id: str) -> Generator[Workb
     folder.mkdir()
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
     peer = PeerKeeper(lambda: Peer(inside(Path(setting.publish)), folder / "peer.log", setting.memory_limit))
-    scripts = upstream.load_all(setting.scripts)
-    digests = [script.digest for script in scripts.values()]
-    divergences = Divergences.load(data_folder("cases") / "divergences", setting.torchsharp, digests)
-    bench = Workbench(load_catalogue(), folder, setting, peer, divergences, scripts)
+    divergences = Divergences.load(data_folder("cases") / "divergences", setting.running)
+    bench = Workbench(load_catalogue(), folder, setting, peer, divergences, upstream.load_all(setting.scripts))
     yield bench
     bench.close()

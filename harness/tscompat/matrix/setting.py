@@ -12,7 +12,8 @@ class Setting:
     run_folder: str
     out: str
     publish: str
-    torchsharp: str
+    running: list[str]
+    """What takes part, each with its version, as the divergences name it."""
     memory_limit: int
     """Bytes that one peer may take."""
     scripts: dict[str, str]

@@ -51,7 +51,7 @@ NEEDS = (
 
 
 def roads(environment: Mapping[str, object], records: Sequence[Record]) -> str:
-    """The page, in Markdown. ``environment`` names the versions of TorchSharp and of what comes with it."""
+    """The page, in Markdown. ``environment`` names the versions of what took part."""
     names = list(dict.fromkeys(record.id.route for record in records if record.id.check == "bits"))
     carried = [
         record
