@@ -61,9 +61,9 @@ def run(copy: Path) -> Run:
     return run
 
 
-def undeclare(copy: Path, name: str) -> None:
-    """Take an entry out of divergences/dat.toml."""
-    file = copy / "cases" / "divergences" / "dat.toml"
+def undeclare(copy: Path, kind: str, name: str) -> None:
+    """Take an entry out of a file of the divergences."""
+    file = copy / "cases" / "divergences" / f"{kind}.toml"
     text = file.read_text(encoding="utf-8")
     shorter = re.sub(rf"(?ms)^\[{name}\]$.*?(?=^\[[^\[]|\Z)", "", text)
     assert len(shorter) < len(text)
@@ -71,7 +71,7 @@ def undeclare(copy: Path, name: str) -> None:
 
 
 def test_an_unexpected_verdict_fails_and_keeps_what_a_person_needs(copy: Path, run: Run):
-    undeclare(copy, "quantizer-lost")
+    undeclare(copy, "dat", "quantizer-lost")
     code, results = run("-n", "0", "-k", LOST)
     (record,) = results.records
     kept = copy / "out" / "unexpected" / LOST
@@ -80,8 +80,21 @@ def test_an_unexpected_verdict_fails_and_keeps_what_a_person_needs(copy: Path, r
     assert (kept / "again.txt").read_text(encoding="utf-8").strip() == record.rerun
 
 
+def test_of_a_folder_of_shards_every_file_is_kept(copy: Path, run: Run):
+    undeclare(copy, "pybridge", "pybridge-pickle-dtypes")
+    shards = "pybridge-pickle-shards/python-to-dotnet/cpu/role/both/c32/bits"
+    _, results = run("-n", "0", "-k", shards)
+    names = {Path(file).name for file in results.records[0].files}
+    assert names == {
+        "expected.dat",
+        "pytorch_model-00001-of-00002.bin",
+        "pytorch_model-00002-of-00002.bin",
+        "pytorch_model.bin.index.json",
+    }
+
+
 def test_stopping_at_the_first_failure_is_an_incompatibility_too(copy: Path, run: Run):
-    undeclare(copy, "quantizer-lost")
+    undeclare(copy, "dat", "quantizer-lost")
     code, results = run("-n", "2", "-x", "-k", "quantized/ or pattern/random")
     assert (code, results.complete) == (1, False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -201,10 +201,11 @@ class Workbench:
         folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
         (self._out / folder).mkdir(parents=True, exist_ok=True)
         told, kept = [again], list[str]()
-        for name, file in (("expected.dat", self._bench.envelope), ("actual.dat", carried.artifact)):
-            if file.is_file() and file.stat().st_size > MOST_KEPT:
+        for name, file in _files(expected=self._bench.envelope, actual=carried.artifact):
+            if file.stat().st_size > MOST_KEPT:
                 told.append(f"{name} is not kept: it has {file.stat().st_size} bytes")
-            elif file.is_file():
+            else:
+                (self._out / folder / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(file, self._out / folder / name)
                 kept.append((folder / name).as_posix())
         (self._out / folder / "again.txt").write_text("\n".join(told) + "\n", encoding="utf-8")
@@ -212,6 +213,15 @@ class Workbench:
             (self._out / folder / "peer.log").write_text(carried.log, encoding="utf-8")
             kept.append((folder / "peer.log").as_posix())
         return tuple(kept)
+
+
+def _files(**paths: Path) -> Iterator[tuple[str, Path]]:
+    """The files that are there, with the names under which they are kept; shards are a folder."""
+    for name, path in paths.items():
+        if path.is_dir():
+            yield from ((f"{name}/{part.name}", part) for part in sorted(path.iterdir()))
+        elif path.is_file():
+            yield f"{name}.dat", path
 
 
 def devices(verdict_id: VerdictId) -> tuple[str, str]:
