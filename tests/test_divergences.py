@@ -134,6 +134,16 @@ def test_a_verdict_of_neither_fault_fails() -> None:
     assert judgement.outcome is Outcome.FAILED
 
 
+def test_an_id_that_is_excepted_is_not_spoken_of() -> None:
+    entry = changed(ids=("dat/*",), unless=("*/f32/*",))
+    assert judge(Verdict(Kind.PASS), OTHER, entry) == Judgement(Outcome.PASSED)
+
+
+def test_an_id_beside_the_excepted_is_spoken_of() -> None:
+    entry = changed(ids=("dat/*",), unless=("*/f32/*", "tensor/*"))
+    assert judge(Verdict(Kind.REFUSED, "not yet supported"), REFUSED, entry).outcome is Outcome.DIVERGENCE
+
+
 def test_patterns_heed_case() -> None:
     assert judge(Verdict(Kind.PASS), REFUSED.upper()).outcome is Outcome.PASSED
 
@@ -150,6 +160,25 @@ def test_a_pattern_that_matches_nothing_is_stale() -> None:
     assert Divergences([entry], [VERSION]).stale([REFUSED]) == [
         "divergence 'no-c32': the pattern 'dat/gone/*' matches no verdict id"
     ]
+
+
+def test_a_pattern_of_which_all_is_excepted_is_stale() -> None:
+    entry = changed(ids=("*/c32/*", "*/f32/*"), unless=("*/f32/bits",))
+    assert Divergences([entry], [VERSION]).stale([REFUSED, OTHER]) == [
+        "divergence 'no-c32': the pattern '*/f32/*' matches no verdict id"
+    ]
+
+
+def test_an_exception_that_takes_nothing_away_is_stale() -> None:
+    entry = changed(unless=("*/f32/*",))
+    assert Divergences([entry], [VERSION]).stale([REFUSED, OTHER]) == [
+        "divergence 'no-c32': unless '*/f32/*' takes nothing away"
+    ]
+
+
+def test_what_is_excepted_is_not_covered() -> None:
+    entry = changed(ids=("dat/*",), unless=("*/f32/*",))
+    assert Divergences([entry], [VERSION]).stale([REFUSED, OTHER]) == []
 
 
 def test_covering_more_than_it_says_is_stale() -> None:
@@ -212,6 +241,11 @@ def test_load_makes_the_entry(tmp_path: Path) -> None:
     assert load(tmp_path, TOML).judge(REFUSED, verdict) == judge(verdict)
 
 
+def test_load_reads_the_exceptions(tmp_path: Path) -> None:
+    text = TOML.replace('ids = ["dat/*/c32/bits"]', 'ids = ["dat/*"]\nunless = ["*/f32/*"]')
+    assert load(tmp_path, text).stale([REFUSED, OTHER]) == []
+
+
 def test_the_published_files_are_valid() -> None:
     Divergences.load(CASES / "divergences", [VERSION])
 
@@ -237,6 +271,7 @@ def test_the_schema_knows_every_kind_that_can_diverge() -> None:
         ("TorchSharp 0.107.0", "exportsd sha256:0", "no-c32 / versions / 0: 'exportsd sha256:0' does not match"),
         ('kind = "refused"', 'kind = "not-run"', "no-c32 / expect / 0 / kind: 'not-run' is not one of"),
         ('ids = ["dat/*/c32/bits"]', "ids = []", r"no-c32 / expect / 0 / ids: \[\] should be non-empty"),
+        ("covers = 1", "covers = 1\nunless = []", r"no-c32 / expect / 0 / unless: \[\] should be non-empty"),
         ("not .* supported", "(", r"no-c32 / expect / 0 / message: '\(' is not a 'regex'"),
         ("no-c32", "No_c32", "the file: 'No_c32' does not match"),
         ("[no-c32]", "[no-c32]\n[no-c32]", "not valid TOML: .*no-c32"),

@@ -54,7 +54,7 @@ class Divergence:
     """fnmatch patterns over verdict ids; ``*`` matches ``/`` too."""
     kind: Kind
     covers: int
-    """How many ids of the whole catalogue the patterns match together."""
+    """How many ids of the whole catalogue match one of ``ids`` and none of ``unless``."""
     cause: str
     """What goes wrong, in words. The first sentence stands in the table."""
     upstream: str
@@ -65,13 +65,19 @@ class Divergence:
     """Whose fault it is, in which versions: ``TorchSharp 0.107.0``, ``exportsd sha256:…``."""
     message: str | None = None
     """A regular expression, searched in the verdict's detail: the stable part of the message."""
+    unless: tuple[str, ...] = ()
+    """Patterns like ``ids``: what one of them matches is not meant."""
 
     @classmethod
     def of(cls, name: str, table: dict[str, Any]) -> Iterator[Divergence]:
         """What the entry's table in the file says, which the schema has found good."""
         entry: dict[str, Any] = {**table, "versions": frozenset(table["versions"])}
         for expected in entry.pop("expect"):
-            typed: dict[str, Any] = {"ids": tuple(expected["ids"]), "kind": Kind(expected["kind"])}
+            typed: dict[str, Any] = {
+                "ids": tuple(expected["ids"]),
+                "unless": tuple(expected.get("unless", ())),
+                "kind": Kind(expected["kind"]),
+            }
             yield cls(name, **{**entry, **expected, **typed})
 
     def judge(self, verdict: Verdict) -> Judgement:
@@ -94,7 +100,10 @@ class Divergences:
         """``running`` is what takes part, each with its version; the entries of the first go first."""
         self._entries = tuple(entries)
         self._applying = [
-            (_matcher(*entry.ids), entry) for version in running for entry in self._entries if version in entry.versions
+            (_matcher(entry.ids, entry.unless), entry)
+            for version in running
+            for entry in self._entries
+            if version in entry.versions
         ]
 
     @classmethod
@@ -134,19 +143,26 @@ class Divergences:
     def stale(self, ids: Collection[str]) -> list[str]:
         """Say, a sentence each, what no longer fits ``ids``, which are all verdict ids of the whole catalogue.
 
-        A pattern that matches nothing; an entry that covers more or fewer ids than it says; an id that two entries of
-        one version speak of. The catalogue is the same for all versions, so every entry is held to it.
+        A pattern that matches nothing, or one of ``unless`` that takes nothing away; an entry that covers more or fewer
+        ids than it says; an id that two entries of one version speak of. The catalogue is the same for all versions, so
+        every entry is held to it.
         """
         sentences: list[str] = []
         matched: list[tuple[Divergence, set[str]]] = []
         for entry in self._entries:
-            found = {pattern: set(filter(_matcher(pattern).match, ids)) for pattern in entry.ids}
+            found = {pattern: set(filter(_matcher([pattern], entry.unless).match, ids)) for pattern in entry.ids}
             covered = set[str]().union(*found.values())
             matched.append((entry, covered))
             sentences += [
                 f"divergence '{entry.name}': the pattern '{pattern}' matches no verdict id"
                 for pattern, hits in found.items()
                 if not hits
+            ]
+            named = list(filter(_matcher(entry.ids).match, ids))
+            sentences += [
+                f"divergence '{entry.name}': unless '{pattern}' takes nothing away"
+                for pattern in entry.unless
+                if not any(map(_matcher([pattern]).match, named))
             ]
             if len(covered) != entry.covers:
                 sentences.append(
@@ -159,8 +175,10 @@ class Divergences:
         return sentences
 
 
-def _matcher(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(map(translate, patterns)))
+def _matcher(ids: Iterable[str], unless: Iterable[str] = ()) -> re.Pattern[str]:
+    """Matches what one of ``ids`` does and none of ``unless``."""
+    none = "".join(f"(?!{translate(pattern)})" for pattern in unless)
+    return re.compile(f"{none}(?:{'|'.join(map(translate, ids))})")
 
 
 def _count(ids: set[str], shown: int = 3) -> str:
