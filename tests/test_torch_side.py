@@ -32,6 +32,15 @@ def test_a_quantized_tensor_gets_its_quantizer():
     assert (made.q_scale(), made.q_zero_point(), made.int_repr().item()) == (0.5, 7, 2**31 - 1)
 
 
+def test_the_quantizer_of_a_state_dict_is_that_of_what_is_quantized():
+    made = torch_side.to_torch(tensor_of(BY_NAME["qi8"], (1,), b"\1"), Quantizer(0.5, 7))
+    assert torch_side.quantizer({"plain": torch.zeros(1), "quantized": made}) == Quantizer(0.5, 7)
+
+
+def test_a_state_dict_without_a_quantized_tensor_has_no_quantizer():
+    assert torch_side.quantizer({"plain": torch.zeros(1)}) is None
+
+
 @pytest.mark.parametrize("case_id", LAYOUTS)
 def test_a_layout_keeps_the_values(case_id: str):
     case = CASES[case_id]

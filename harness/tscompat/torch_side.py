@@ -57,6 +57,12 @@ def from_torch(tensor: torch.Tensor) -> Tensor:
     return Tensor(dtype, tuple(plain.shape), _memory(plain))
 
 
+def quantizer(state: Mapping[str, torch.Tensor]) -> Quantizer | None:
+    """The first one in a state dict, per tensor; None if nothing in it is quantized."""
+    quantized = (tensor for tensor in state.values() if tensor.is_quantized)
+    return next((Quantizer(tensor.q_scale(), tensor.q_zero_point()) for tensor in quantized), None)
+
+
 def _memory(tensor: torch.Tensor) -> np.ndarray:
     """The bytes of a contiguous CPU tensor, shared with it. One element may be contiguous and have any stride."""
     return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import safetensors.torch
 import torch
 
 from tscompat import torch_side
-from tscompat.catalogue import load_catalogue, make
+from tscompat.catalogue import PLAIN, Quantizer, load_catalogue, make
 from tscompat.codec import write_state_dict
 from tscompat.documents import read_document
 from tscompat.paths import data_folder
@@ -25,6 +26,7 @@ from tscompat.verdict import Kind
 
 CASES = load_catalogue()
 CASE = CASES["role/both/bf16"]
+QUANTIZED = CASES["quantized/per-tensor/qi8"]
 JOURNEYS = [
     (name, direction)
     for name, route in ROUTES.items()
@@ -83,6 +85,21 @@ def test_entries_in_another_order_are_told(tmp_path: Path):
         job_of(CASE.id, "pybridge-pickle", tmp_path, peer)
     )
     assert (verdicts["bits"].kind, verdicts["order"].kind) == (Kind.PASS, Kind.ORDER)
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+@pytest.mark.parametrize(
+    ("saved", "kind"), [(QUANTIZED.quantizer, Kind.PASS), (PLAIN, Kind.BITS)], ids=["the-same", "another"]
+)
+def test_the_quantizer_in_the_file_is_judged(tmp_path: Path, saved: Quantizer, kind: Kind):
+    """PyBridge 1.4.4 saves none."""
+
+    def save(told: dict[str, Any]) -> None:
+        state = torch_side.source(replace(QUANTIZED, quantizer=saved), make(QUANTIZED))
+        write_pickle(state, Path(told["artifact"]))
+
+    job = job_of(QUANTIZED.id, "pybridge-pickle", tmp_path, Fake({"saved": True}, save))
+    assert ROUTES[job.route].directions[DOTNET_TO_PYTHON](job)["quantizer"].kind is kind
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,9 @@ class Training:
     groups: tuple[Group, ...]
     steps: int
     """How many are made before saving."""
-    target: Literal["fresh", "used", "scoped"]
-    """What is loaded into: new, or after a step of its own; or in a dispose scope that ends before the next step."""
+    target: Literal["fresh", "used", "scoped", "restored"]
+    """What is loaded into: new, or after a step of its own. Scoped: in a dispose scope that ends before the next step.
+    Restored: TorchSharp then saves it, makes a step, and goes back to what it has saved."""
 
 
 class Promise(NamedTuple):

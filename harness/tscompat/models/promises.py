@@ -103,7 +103,10 @@ TWINS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
         *(usable_after_save, save_over_a_longer_file, save_leaves_a_stream_open, load_keeps_training_and_gradients),
         *(exactly_the_same_name, names_not_places, save_into_a_missing_folder, read_only_folder),
     )
-} | {"pybridge-keeps-training-and-gradients": load_keeps_training_and_gradients}
+} | {
+    "pybridge-keeps-training-and-gradients": load_keeps_training_and_gradients,
+    "pybridge-safetensors-over-a-longer-file": save_over_a_longer_file,
+}
 
 
 def observe(case: Case, entries: StateDict, folder: Path) -> str | None:

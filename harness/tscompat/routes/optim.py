@@ -78,6 +78,7 @@ class Exchange:
                 "before": list(before),
                 "load": "" if load is None else str(load),
                 "scoped": self.training.target == "scoped",
+                "restored": self.training.target == "restored",
                 "save": str(save),
                 "after": self.training.steps,
                 "memory": list(map(str, self.memory)),
@@ -222,8 +223,8 @@ def poisoned(record: OptimizerRecord) -> OptimizerRecord:
 def checks(names: tuple[str, ...], case: Case, direction: str) -> tuple[str, ...]:
     """Those of these names that the case has in this direction."""
     assert case.training is not None
-    if case.training.target == "scoped" and direction == DOTNET_TO_PYTHON:
-        return ()  # torch has no dispose scopes
+    if case.training.target in ("scoped", "restored") and direction == DOTNET_TO_PYTHON:
+        return ()  # what TorchSharp does after it has loaded
     return names[:-1] if case.training.optimizer == "SGD" else names  # which counts no steps
 
 

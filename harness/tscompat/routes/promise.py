@@ -5,7 +5,9 @@ May import codec, torch_side, models. Where a promise is about PyTorch too, PyTo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
 
 from tscompat import codec, torch_side
 from tscompat.catalogue import Case
@@ -15,14 +17,37 @@ from tscompat.verdict import Kind, Verdict
 from . import judging, pybridge
 from .route import PYTHON_TO_DOTNET, Job, Route
 
+Save = Callable[[pybridge.State, Path], None]
+
+
+def _write_dat(state: pybridge.State, path: Path) -> None:
+    codec.write_state_dict(path, torch_side.export(state))
+
+
+def _write_into_folder(write: Save, name: str, state: pybridge.State, folder: Path) -> None:
+    """As ``save_pretrained`` of the transformers library leaves a small model: one file, and no index."""
+    folder.mkdir()
+    write(state, folder / name)
+
+
+GIVEN: Mapping[str, Save] = {
+    "python-state-dict-from-the-cpu": _write_dat,
+    "pybridge-keeps-training-and-gradients": pybridge.write_pickle,
+    "pybridge-checkpoint-of-one-pickle": partial(_write_into_folder, pybridge.write_pickle, "pytorch_model.bin"),
+    "pybridge-checkpoint-of-one-safetensors": partial(
+        _write_into_folder, pybridge.write_safetensors, "model.safetensors"
+    ),
+}
+"""How Python saves a model to the artifact before a probe. The others find none there."""
+
 
 def keep(job: Job) -> Mapping[str, Verdict]:
     """Have the peer try the promise, and PyTorch."""
     promise = job.case.promise
     assert promise is not None
-    state = promises.state_from_the_cpu(job.case, job.entries, job.writer_device)
-    codec.write_state_dict(job.artifact, torch_side.export(state))
-    pybridge.write_pickle(state, job.artifact.with_suffix(".pth"))
+    save = GIVEN.get(promise.probe)
+    if save:
+        save(promises.state_from_the_cpu(job.case, job.entries, job.writer_device), job.artifact)
     answer = job.ask("probe", job.reader_device)
     if "unable" in answer:
         return {"kept": Verdict(Kind.NOT_RUN, answer["unable"])}

@@ -1,7 +1,8 @@
 """TorchSharp.PyBridge: Python's own files, pickles and safetensors, whole or in shards. May import torch_side, models.
 
 Which method of PyBridge a route means stands in peer/inside/roads, under the same name. Nobody says what the bytes
-of these files must be, so there is no oracle for them: the values are judged, and the order of the entries.
+of these files must be, so there is no oracle for them: the values are judged, and the order of the entries. The format
+of safetensors asks neither for metadata nor for an aligned header: PyBridge writes none, and nothing checks them.
 """
 
 from __future__ import annotations
@@ -113,14 +114,15 @@ def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
     failed = judging.refused(job.ask("save", job.writer_device, layout=job.case.source_layout), job)
     if failed is None:
         try:
-            entries = torch_side.export(torch_side.on(job.reader_device, form.read(job.artifact)))
+            state = torch_side.on(job.reader_device, form.read(job.artifact))
+            entries = torch_side.export(state)
         except UNREADABLE as error:
             failed = Verdict(Kind.BYTES, f"unreadable: {words(error)}")
         else:
             return {
                 "bits": judging.held(entries, job),
                 "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
-                "quantizer": judging.quantizer(None, job),  # no file that PyBridge writes has one
+                "quantizer": judging.quantizer(torch_side.quantizer(state), job),
             }
     return {"bits": failed, "order": failed, "quantizer": failed}
 

@@ -81,6 +81,8 @@ class Dotnet:
     """``TorchSharp.PyBridge.PyBridgeModuleExtensions``."""
     PyBridgeOptimizers: Any
     """``TorchSharp.PyBridge.PyBridgeOptimizerExtensions``."""
+    Safetensors: Any
+    """``TorchSharp.PyBridge.Safetensors``, of state dicts."""
     IO: Any
     """``System.IO``."""
     Exception: Any
@@ -133,6 +135,7 @@ def load(publish: Path) -> Dotnet:
         Extensions=torchsharp.TensorExtensionMethods,
         PyBridge=import_module("TorchSharp.PyBridge").PyBridgeModuleExtensions,
         PyBridgeOptimizers=import_module("TorchSharp.PyBridge").PyBridgeOptimizerExtensions,
+        Safetensors=import_module("TorchSharp.PyBridge").Safetensors,
         IO=import_module("System.IO"),
         Exception=system.Exception,
         Torch=torchsharp.torch,

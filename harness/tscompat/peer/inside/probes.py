@@ -14,6 +14,7 @@ from tscompat.peer.receipt import receipt
 from tscompat.tensors import StateDict, Tensor
 
 from .clr import DotnetError, DotnetModule
+from .roads.bridge import load_checkpoint
 from .work import Work
 
 
@@ -175,16 +176,32 @@ def load_by_reference_refuses_another_dtype(work: Work, read: Read) -> str:
 
 
 def pybridge_keeps_training_and_gradients(work: Work, read: Read) -> str:
-    """What Python pickled stands beside the artifact."""
-    pickle = str(Path(work.description.artifact).with_suffix(".pth"))
+    """What Python pickled stands in the artifact."""
     module = work.module(poison=True)
     seen: list[str] = []
     for training, gradient in ((True, True), (False, False)):
         module.train(training)
         work.dotnet.Loading.RequireGradient(module, gradient)
-        work.dotnet.PyBridge.load_py(module, pickle)
+        work.dotnet.PyBridge.load_py(module, work.description.artifact)
         seen.append(str(work.dotnet.Loading.Mood(module)))
     return "; ".join(seen)
+
+
+def pybridge_checkpoint_of_one_file(work: Work, read: Read) -> str:
+    """The artifact is a folder with what Python saved."""
+    module = work.module(poison=True)
+    load_checkpoint(work, module)
+    return "the same bits" if receipt(read(module)) == receipt(work.entries) else "other bits"
+
+
+def pybridge_safetensors_over_a_longer_file(work: Work, read: Read) -> str:
+    file = Path(work.description.artifact)
+    state = work.module(poison=False).state_dict()
+    work.dotnet.Safetensors.SaveStateDict(str(file), state)
+    alone = file.read_bytes()
+    file.write_bytes(bytes(100_000))
+    work.dotnet.Safetensors.SaveStateDict(str(file), state)
+    return "the same file" if file.read_bytes() == alone else f"a file of {file.stat().st_size} bytes"
 
 
 PROBES: dict[str, Callable[[Work, Read], str]] = {
@@ -195,5 +212,8 @@ PROBES: dict[str, Callable[[Work, Read], str]] = {
         *(exactly_the_same_name, names_not_places, fields_are_registered, python_state_dict_from_the_cpu),
         *(save_into_a_missing_folder, read_only_folder),
         *(load_by_reference_refuses_another_dtype, pybridge_keeps_training_and_gradients),
+        pybridge_safetensors_over_a_longer_file,
     )
-}
+} | dict.fromkeys(
+    ("pybridge-checkpoint-of-one-pickle", "pybridge-checkpoint-of-one-safetensors"), pybridge_checkpoint_of_one_file
+)

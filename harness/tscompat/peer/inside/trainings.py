@@ -42,6 +42,8 @@ class Training:
     """A file to load then; empty for none. The parameters are as given again."""
     scoped: bool
     """Whether to load in a dispose scope that ends at once."""
+    restored: bool
+    """Whether TorchSharp then saves it itself, makes the last step, and goes back to what it has saved."""
     save: str
     """Where TorchSharp saves the optimizer then."""
     after: int
@@ -129,6 +131,8 @@ class _Trainer:
             finally:
                 if scope:
                     scope.Dispose()
+            if self._says.restored:
+                self._go_back()
         self._write_down(0)
 
     def save(self) -> None:
@@ -170,6 +174,16 @@ class _Trainer:
                 parameter.grad = self._tensor(name)
         with self._work.dotnet.errors():
             self._optimizer.step()
+
+    def _go_back(self) -> None:
+        """As after a step that was none for the better."""
+        save, load = _BY_PATH
+        with self._work.dotnet.errors():
+            save(self._work, self._optimizer, self._says.save)
+        self._step(self._says.after)
+        self._restore()
+        with self._work.dotnet.errors():
+            load(self._work, self._optimizer, self._says.save)
 
     def _restore(self) -> None:
         guard = self._work.dotnet.Torch.no_grad()

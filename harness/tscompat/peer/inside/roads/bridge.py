@@ -19,8 +19,8 @@ def _call(name: str) -> Callable[[Work, DotnetModule], None]:
     return lambda work, held: getattr(work.dotnet.PyBridge, name)(held, work.description.artifact)
 
 
-def _load_checkpoint(work: Work, held: DotnetModule) -> None:
-    """A folder of shards with their index, strict, without the progress bar."""
+def load_checkpoint(work: Work, held: DotnetModule) -> None:
+    """A folder, of shards with their index or of one file, strict, without the progress bar."""
     name = skip = report = None
     work.dotnet.PyBridge.load_checkpoint(held, work.description.artifact, name, True, skip, report, False)
 
@@ -29,6 +29,6 @@ ROADS = {
     "pybridge-pickle": Road(module, _call("save_py"), into(_call("load_py"))),
     "pybridge-legacy": Road(module, _call("save_py"), into(_call("load_py"))),
     "pybridge-safetensors": Road(module, _call("save_safetensors"), into(_call("load_safetensors"))),
-    "pybridge-pickle-shards": Road(module, _call("save_py"), into(_load_checkpoint)),
-    "pybridge-safetensors-shards": Road(module, _call("save_safetensors"), into(_load_checkpoint)),
+    "pybridge-pickle-shards": Road(module, _call("save_py"), into(load_checkpoint)),
+    "pybridge-safetensors-shards": Road(module, _call("save_safetensors"), into(load_checkpoint)),
 }
