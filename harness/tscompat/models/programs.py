@@ -31,11 +31,13 @@ class Bag(torch.nn.Module):
 
     def __init__(self, state: dict[str, torch.Tensor], buffers: set[str]) -> None:
         super().__init__()
+        tied: dict[int, torch.nn.Parameter] = {}
         for name, tensor in state.items():
             if name in buffers:
                 self._buffers[name] = tensor  # register_buffer takes no dots
             else:
-                self._parameters[name] = torch.nn.Parameter(tensor, requires_grad=False)
+                parameter = torch.nn.Parameter(tensor, requires_grad=False)
+                self._parameters[name] = tied.setdefault(id(tensor), parameter)
 
     def forward(self) -> int:
         return 0

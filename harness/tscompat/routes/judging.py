@@ -27,6 +27,16 @@ def refused(answer: dict[str, Any], job: Job) -> Verdict | None:
     return Verdict(Kind.REFUSED, without_paths(": ".join(answer["error"]), job))
 
 
+def raised(error: Exception, job: Job) -> str:
+    """What Python raised, as .NET's exceptions are told: its type and its message."""
+    return without_paths(f"{type(error).__name__}: {str(error).strip()}", job)
+
+
+def unreadable(error: Exception, job: Job) -> Verdict:
+    """The verdict of a file that Python does not read."""
+    return Verdict(Kind.BYTES, f"unreadable: {raised(error, job)}")
+
+
 def without_paths(message: str, job: Job) -> str:
     """The first line of an exception's message (libtorch's go on with a stack trace), without this run's paths."""
     message = message.strip().partition("\n")[0]

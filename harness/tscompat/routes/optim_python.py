@@ -13,11 +13,11 @@ import torch
 from tscompat.codec import OptimizerRecord
 from tscompat.optim_side import Trainer
 from tscompat.upstream import ScriptRaised
-from tscompat.verdict import Kind, Verdict
+from tscompat.verdict import Verdict
 
-from . import scripts
+from . import judging, scripts
 from .optim import CHECKS, Exchange, checks, dotnet_to_python, python_to_dotnet, written
-from .pybridge import UNREADABLE, words
+from .pybridge import UNREADABLE
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
 
 
@@ -31,7 +31,7 @@ def read_pickle(job: Job, trainer: Trainer) -> Verdict | None:
     try:
         trainer.load(torch.load(job.artifact, weights_only=True))
     except UNREADABLE as error:
-        return Verdict(Kind.BYTES, f"unreadable: {words(error)}")
+        return judging.unreadable(error, job)
 
 
 def write_by_script(job: Job, trainer: Trainer) -> Verdict | None:

@@ -102,7 +102,7 @@ def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     try:
         form.write(PICKLED[job.case.pickled](state), job.artifact)
     except UNREADABLE as error:
-        refused = Verdict(Kind.REFUSED, f"Python's writer: {words(error)}")
+        refused = Verdict(Kind.REFUSED, f"Python's writer: {judging.raised(error, job)}")
         return {"bits": refused, "quantizer": refused}
     answer = job.ask("load", job.reader_device, layout=job.case.target_layout, reverse=job.case.target_reversed)
     return judging.arrived(answer, job)
@@ -117,7 +117,7 @@ def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
             state = torch_side.on(job.reader_device, form.read(job.artifact))
             entries = torch_side.export(state)
         except UNREADABLE as error:
-            failed = Verdict(Kind.BYTES, f"unreadable: {words(error)}")
+            failed = judging.unreadable(error, job)
         else:
             return {
                 "bits": judging.held(entries, job),
@@ -125,11 +125,6 @@ def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
                 "quantizer": judging.quantizer(torch_side.quantizer(state), job),
             }
     return {"bits": failed, "order": failed, "quantizer": failed}
-
-
-def words(error: Exception) -> str:
-    """The type and the first line; torch goes on with advice."""
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
 
 
 def _checks(case: Case, direction: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from tscompat.verdict import Verdict
 
 PYTHON_TO_DOTNET = "python-to-dotnet"
 DOTNET_TO_PYTHON = "dotnet-to-python"
-SLOWEST = 20e6
+SLOWEST = 10e6
 """Bytes a second that a large case may take at the least."""
 
 

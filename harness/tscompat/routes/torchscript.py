@@ -48,7 +48,7 @@ def dotnet_to_python(job: Job) -> Mapping[str, Verdict]:
         try:
             script = programs.load_script(job.artifact)
         except UNREADABLE as error:
-            failed = Verdict(Kind.BYTES, f"unreadable: {judging.without_paths(str(error), job)}")
+            failed = judging.unreadable(error, job)
         else:
             state = torch_side.on(job.reader_device, script.state_dict())
             verdicts = {"bits": judging.held(torch_side.export(state), job)}
@@ -74,7 +74,7 @@ def tensor_to_python(read: Callable[[Path], Tensor], job: Job) -> Mapping[str, V
     try:
         entries: StateDict = [Entry(job.entries[0].name, read(job.artifact))]
     except UNREADABLE as error:
-        return {"bits": Verdict(Kind.REFUSED, f"PyTorch: {judging.without_paths(str(error), job)}")}
+        return {"bits": Verdict(Kind.REFUSED, f"PyTorch: {judging.raised(error, job)}")}
     return {"bits": judging.held(entries, job)}
 
 
