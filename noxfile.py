@@ -49,7 +49,7 @@ def large(session: nox.Session) -> None:
 
 def run_matrix(session: nox.Session, *options: str) -> None:
     """Run the matrix and end with the house's exit code."""
-    code = wait_for(environment(session, PROJECT, "scripts"), "-m", "tscompat", "run", *options, *session.posargs)
+    code = wait_for(environment(session, PROJECT, "matrix"), "-m", "tscompat", "run", *options, *session.posargs)
     if code != 0:
         # A failed nox session always exits 1; the house tells 1 (incompatible), 2 (could not run) and 130 (Ctrl-C)
         # apart. A negative code is a signal that killed it.

@@ -223,6 +223,11 @@ def test_two_entries_of_one_script_for_one_id_are_stale() -> None:
     ]
 
 
+def test_entries_of_two_packages_for_one_id_are_stale() -> None:
+    other = changed(name="second", versions=frozenset({"torch 2.13"}))
+    assert Divergences([ENTRY, other], [VERSION]).stale([REFUSED]) != []
+
+
 def test_an_entry_of_a_script_may_speak_of_an_id_beside_torchsharps() -> None:
     other = changed(name="second", versions=frozenset({SCRIPT}))
     assert Divergences([ENTRY, other], [VERSION]).stale([REFUSED]) == []

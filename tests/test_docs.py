@@ -3,36 +3,30 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 from tscompat.catalogue import load_catalogue
 from tscompat.divergences import Divergences, Judgement, Outcome
+from tscompat.matrix.environment import environment, running
 from tscompat.matrix.workbench import why_not
+from tscompat.peer.build import Publish
 from tscompat.results.record import Record
 from tscompat.results.roads import roads
 from tscompat.routes import verdict_ids
-from tscompat.upstream import FUNCTIONS
+from tscompat.upstream import FUNCTIONS, Script
 from tscompat.verdict import Kind, Verdict
 
 TOP = Path(__file__).parents[1]
-
-
 DIVERGENCES = TOP / "cases" / "divergences"
 
 
-def versions() -> dict[str, str]:
-    """What the page is about: each that an entry names, in the last version that one does."""
-    text = "\n".join(file.read_text(encoding="utf-8") for file in sorted(DIVERGENCES.glob("*.toml")))
-    lists = re.findall(r"^versions = \[(.*)\]$", text, re.MULTILINE)
-    return dict(sorted(found.split(" ") for each in lists for found in re.findall('"([^"]+)"', each)))
-
-
-def expected() -> Iterator[Record]:
+def expected(publish: Publish) -> Iterator[Record]:
     """The record that each verdict of a green run with upstream's scripts and without a CUDA device has."""
     cases = load_catalogue()
-    running = sorted(
-        (f"{name} {version}" for name, version in versions().items()), key=lambda each: "sha256" not in each
-    )
-    divergences = Divergences.load(DIVERGENCES, running)
+    text = (DIVERGENCES / "scripts.toml").read_text(encoding="utf-8")
+    declared = set(re.findall(f'"({"|".join(FUNCTIONS)}) (sha256:[0-9a-f]{{64}})"', text))
+    scripts = {name: Script(Path(), digest, ModuleType(name)) for name, digest in declared}
+    divergences = Divergences.load(DIVERGENCES, running(publish, scripts))
     for verdict_id in verdict_ids(cases):
         case = cases[verdict_id.case]
         entry = next(iter(divergences.expected(str(verdict_id))), None)
@@ -43,13 +37,7 @@ def expected() -> Iterator[Record]:
         yield Record(verdict_id, case.dtype, verdict, judgement, 0.0)
 
 
-def test_the_page_of_the_roads_is_what_a_green_run_gives() -> None:
-    named = versions()
-    environment = {
-        "torchsharp": named["TorchSharp"],
-        "pybridge": named["TorchSharp.PyBridge"],
-        "torch": named["torch"],
-        "safetensors": named["safetensors"],
-    }
+def test_the_page_of_the_roads_is_what_a_green_run_gives(publish: Publish) -> None:
     written = (TOP / "docs" / "roads.md").read_text(encoding="utf-8")
-    assert written == roads(environment, list(expected())), "write it again: tscompat roads --help"
+    due = roads(environment(publish, {}, {}), list(expected(publish)))
+    assert written == due, "write it again: tscompat roads --help"

@@ -8,7 +8,7 @@ Strict both ways: an unexpected verdict fails, and so does an expected divergenc
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import translate
@@ -80,6 +80,18 @@ class Divergence:
             }
             yield cls(name, **{**entry, **expected, **typed})
 
+    @property
+    def of_a_script(self) -> bool:
+        """Whether the fault is a script's of upstream's."""
+        return any("sha256:" in version for version in self.versions)
+
+    def excludes(self, other: Divergence) -> bool:
+        """Whether the two cannot both speak of one id: unless one is of a script, or they are of different versions."""
+        if self.of_a_script != other.of_a_script:
+            return False
+        ours, theirs = ({version.split()[0] for version in entry.versions} for entry in (self, other))
+        return ours.isdisjoint(theirs) or not self.versions.isdisjoint(other.versions)
+
     def judge(self, verdict: Verdict) -> Judgement:
         """Judge a verdict whose id this entry matches."""
         if verdict.kind is Kind.PASS:
@@ -96,18 +108,15 @@ class Divergence:
 class Divergences:
     """The entries of the folder. Those apply that hold for a version of what runs."""
 
-    def __init__(self, entries: Iterable[Divergence], running: Sequence[str]) -> None:
-        """``running`` is what takes part, each with its version; the entries of the first go first."""
+    def __init__(self, entries: Iterable[Divergence], running: Iterable[str]) -> None:
+        """``running`` is what takes part, each with its version."""
         self._entries = tuple(entries)
-        self._applying = [
-            (_matcher(entry.ids, entry.unless), entry)
-            for version in running
-            for entry in self._entries
-            if version in entry.versions
-        ]
+        applying = [entry for entry in self._entries if not entry.versions.isdisjoint(running)]
+        applying.sort(key=lambda entry: not entry.of_a_script)  # which name their exceptions, and so go first
+        self._applying = [(_matcher(entry.ids, entry.unless), entry) for entry in applying]
 
     @classmethod
-    def load(cls, folder: Path, running: Sequence[str]) -> Divergences:
+    def load(cls, folder: Path, running: Iterable[str]) -> Divergences:
         """Read the folder's files. Their JSON Schema lies beside the folder.
 
         Raises DivergencesError when a file is not what the schema says or names an entry of another file, OSError when
@@ -129,7 +138,7 @@ class Divergences:
     def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
         """Say what a verdict means for the run.
 
-        Of two travellers' entries about one id, one fault hides the other: the verdict must be as either says.
+        Of a script's entry and another about one id, one fault hides the other: the verdict must be as either says.
         """
         if verdict.kind is Kind.NOT_RUN:
             return Judgement(Outcome.NOT_RUN)
@@ -144,25 +153,26 @@ class Divergences:
         """Say, a sentence each, what no longer fits ``ids``, which are all verdict ids of the whole catalogue.
 
         A pattern that matches nothing, or one of ``unless`` that takes nothing away; an entry that covers more or fewer
-        ids than it says; an id that two entries of one version speak of. The catalogue is the same for all versions, so
-        every entry is held to it.
+        ids than it says; an id that two entries speak of that exclude each other. The catalogue is the same for all
+        versions, so every entry is held to it.
         """
         sentences: list[str] = []
         matched: list[tuple[Divergence, set[str]]] = []
         for entry in self._entries:
-            found = {pattern: set(filter(_matcher([pattern], entry.unless).match, ids)) for pattern in entry.ids}
-            covered = set[str]().union(*found.values())
+            found = {pattern: set(filter(_matcher([pattern]).match, ids)) for pattern in entry.ids}
+            named = set[str]().union(*found.values())
+            taken = {pattern: set(filter(_matcher([pattern]).match, named)) for pattern in entry.unless}
+            covered = named.difference(*taken.values())
             matched.append((entry, covered))
             sentences += [
                 f"divergence '{entry.name}': the pattern '{pattern}' matches no verdict id"
                 for pattern, hits in found.items()
-                if not hits
+                if hits.isdisjoint(covered)
             ]
-            named = list(filter(_matcher(entry.ids).match, ids))
             sentences += [
                 f"divergence '{entry.name}': unless '{pattern}' takes nothing away"
-                for pattern in entry.unless
-                if not any(map(_matcher([pattern]).match, named))
+                for pattern, hits in taken.items()
+                if not hits
             ]
             if len(covered) != entry.covers:
                 sentences.append(
@@ -170,7 +180,7 @@ class Divergences:
                 )
         for (one, left), (other, right) in combinations(matched, 2):
             both = left & right
-            if both and one.versions & other.versions:
+            if both and one.excludes(other):
                 sentences.append(f"divergences '{one.name}' and '{other.name}' both match {_count(both)}")
         return sentences
 

@@ -32,7 +32,7 @@ def test_a_large_run_takes_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("memory", "disk", "reason"),
     [
-        (7 << 30, 1 << 40, "needs 8.0 GiB of memory, 7.0 are free"),
+        (9 << 30, 1 << 40, "needs 10.0 GiB of memory, 9.0 are free"),
         (1 << 40, 4 << 30, "needs 4.0 GiB in the temporary folder, 4.0 are free"),
         (1 << 40, 1 << 40, None),
     ],

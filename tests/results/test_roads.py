@@ -33,7 +33,8 @@ def a_record(make_record: Callable[..., Record]) -> Callable[..., Record]:
 
 def page(*records: Record) -> list[str]:
     versions = {"torchsharp": "0.107.0", "pybridge": "1.4.4", "torch": "2.13.0+cpu", "safetensors": "0.8.0"}
-    return roads(versions, records).splitlines()
+    formats = {"torchscript_operators": "10", "export_schema": "8.20"}
+    return roads({**versions, "torch_formats": formats}, records).splitlines()
 
 
 def row(lines: Sequence[str], road: str) -> list[str]:

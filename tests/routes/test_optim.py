@@ -160,7 +160,7 @@ def test_a_dispose_scope_is_dotnets_alone() -> None:
 
 
 def test_a_training_is_refused_where_the_peer_does_not_know_its_optimizer(job: Job) -> None:
-    told = {"optimizer": "LBFGS", "groups": [], "before": [], "load": "", "scoped": False, "restored": False}
+    told = {"optimizer": "LBFGS", "groups": [], "before": [], "load": "", "target": "fresh"}
     with pytest.raises(PeerBroken, match="unknown optimizer 'LBFGS'; this peer knows SGD, "):
         job.ask("train", "cpu", training={**told, "save": "", "after": 0, "memory": [], "parameters": []})
 

@@ -1,6 +1,6 @@
 """The catalogue: reads ``cases/``, expands families over dtypes, makes the bits.
 
-May import dtypes, tensors, identity, paths.
+May import dtypes, tensors, identity, paths, documents.
 
 A case is data (``cases/*.toml``); ``load_catalogue`` gives all of them, ``make`` gives one its state dict.
 """

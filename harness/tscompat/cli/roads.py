@@ -9,7 +9,7 @@ import typer
 
 from tscompat.divergences import Outcome
 from tscompat.results.file import ResultsError, load_results
-from tscompat.results.roads import roads
+from tscompat.results.roads import NAMED, roads
 
 
 def roads_(
@@ -24,8 +24,11 @@ def roads_(
                 raise ResultsError(f"{path}: the run did not come to its end; run it again")
             if any(record.judgement.outcome is Outcome.FAILED for record in result.records):
                 raise ResultsError(f"{path}: something failed; declare it or mend it first")
-            if result.environment["torchsharp"] != read[0].environment["torchsharp"]:
-                raise ResultsError(f"{path}: another TorchSharp than in {results[0]}; make a page for each")
+            for name in NAMED:
+                if name not in result.environment:
+                    raise ResultsError(f"{path}: its environment has no {name}: run it again with this tscompat")
+                if result.environment[name] != read[0].environment[name]:
+                    raise ResultsError(f"{path}: another {name} than in {results[0]}; make a page for each")
         out.write_text(
             roads(read[0].environment, [record for result in read for record in result.records]),
             encoding="utf-8",

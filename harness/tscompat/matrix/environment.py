@@ -17,12 +17,11 @@ from tscompat.upstream import Script
 
 
 def running(publish: Publish, scripts: Mapping[str, Script]) -> list[str]:
-    """What takes part, each with its version. Whose fault a divergence is stands before what it works upon."""
+    """What takes part, each with its version, as the divergences name it."""
     versions = {
         **{name: script.digest for name, script in scripts.items()},
         "TorchSharp.PyBridge": publish.pybridge,
-        "safetensors": version("safetensors"),
-        "torch": torch_side.VERSION.partition("+")[0],
+        **{name: ".".join(version(name).split(".")[:2]) for name in ("safetensors", "torch")},
         "TorchSharp": publish.torchsharp,
         "libtorch": publish.libtorch,
     }

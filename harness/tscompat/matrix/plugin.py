@@ -7,11 +7,13 @@ worker does.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tscompat import upstream
@@ -30,6 +32,9 @@ from .workbench import Workbench
 
 RUNS = {"default": {"default"}, "full": {"default", "full"}, "large": {"large"}}
 """What each run takes (``Case.run``)."""
+WORKER = {"default": 2 << 30, "full": 11 << 30, "large": sys.maxsize}
+"""Bytes of the machine's memory for each worker with its peer. Two that carried VGG-19 in float64 at once took 20 GiB;
+in a large run a second one would take what the first has looked at."""
 SETTING = pytest.StashKey[Setting]()
 
 
@@ -82,6 +87,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker the setting."""
     node.workerinput["tscompat"] = asdict(node.config.stash[SETTING])
+
+
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """One a core, as far as memory goes."""
+    cores = yield
+    return max(1, min(cores, psutil.virtual_memory().total // WORKER[config.option.tscompat_run]))
 
 
 @pytest.hookimpl(optionalhook=True)

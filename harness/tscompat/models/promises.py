@@ -1,6 +1,6 @@
 """What PyTorch itself does where a promise is about saving and loading: twins of the peer's probes, by the same names.
 
-The file is ``torch.save``'s of the state dict, in a folder of its own. May import catalogue, tensors.
+The file is ``torch.save``'s of the state dict, or safetensors', in a folder of its own. May import catalogue, tensors.
 """
 
 from __future__ import annotations
@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import torch as safetensors_torch
 
 from tscompat.catalogue import Case
 from tscompat.tensors import StateDict
 
 from .loading import bag
+
+LIBRARY: Any = safetensors_torch
+"""safetensors' functions for torch, whose types are not complete."""
 
 
 def usable_after_save(module: torch.nn.Module, folder: Path) -> str:
@@ -97,6 +102,27 @@ def read_only_folder(module: torch.nn.Module, folder: Path) -> str:
         folder.chmod(0o700)
 
 
+def safetensors_aligned(module: torch.nn.Module, folder: Path) -> str:
+    """Names of eight lengths make headers of eight lengths."""
+    file = folder / "model.safetensors"
+    seen: set[str] = set()
+    for length in range(8):
+        (first, tensor), *others = module.state_dict().items()
+        LIBRARY.save_file({first + length * "x": tensor, **dict(others)}, file)
+        rest = int.from_bytes(file.read_bytes()[:8], "little") % 8  # the length of the header, behind 8 bytes
+        seen.add(f"{rest} bytes behind a multiple of 8" if rest else "at a multiple of 8")
+    return "; ".join(sorted(seen))
+
+
+def safetensors_over_a_longer_file(module: torch.nn.Module, folder: Path) -> str:
+    file = folder / "model.safetensors"
+    LIBRARY.save_file(module.state_dict(), file)
+    alone = file.read_bytes()
+    file.write_bytes(bytes(100_000))
+    LIBRARY.save_file(module.state_dict(), file)
+    return "the same file" if file.read_bytes() == alone else f"a file of {file.stat().st_size} bytes"
+
+
 TWINS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
     twin.__name__.replace("_", "-"): twin
     for twin in (
@@ -105,7 +131,8 @@ TWINS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
     )
 } | {
     "pybridge-keeps-training-and-gradients": load_keeps_training_and_gradients,
-    "pybridge-safetensors-over-a-longer-file": save_over_a_longer_file,
+    "pybridge-safetensors-aligned": safetensors_aligned,
+    "pybridge-safetensors-over-a-longer-file": safetensors_over_a_longer_file,
 }
 
 

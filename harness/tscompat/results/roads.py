@@ -22,6 +22,8 @@ from .table import first_sentence, row_order
 YES = "yes"
 MOST = 0.9
 """The share of cases that counts as most."""
+NAMED = ("torchsharp", "pybridge", "torch", "torch_formats", "safetensors")
+"""What of a run's environment the page names."""
 NOT_ABOUT_VALUES = ("bytes", "order")
 PLAIN = ("pattern", "shape", "count")
 """The families in which nothing but the element type is special."""
@@ -51,7 +53,7 @@ NEEDS = (
 
 
 def roads(environment: Mapping[str, object], records: Sequence[Record]) -> str:
-    """The page, in Markdown. ``environment`` names the versions of what took part."""
+    """The page, in Markdown. ``environment`` has the keys in NAMED."""
     names = list(dict.fromkeys(record.id.route for record in records if record.id.check == "bits"))
     carried = [
         record

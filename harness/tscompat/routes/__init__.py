@@ -1,4 +1,4 @@
-"""The roads between Python and .NET, one file each. May import everything left of it in ARCHITECTURE.md's table.
+"""The roads between Python and .NET, one file each. May import everything above it in ARCHITECTURE.md's table.
 
 ``ROUTES`` is the table of all of them; ``verdict_ids`` says what a full run decides, from the repository alone.
 """

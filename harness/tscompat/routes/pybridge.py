@@ -2,7 +2,7 @@
 
 Which method of PyBridge a route means stands in peer/inside/roads, under the same name. Nobody says what the bytes
 of these files must be, so there is no oracle for them: the values are judged, and the order of the entries. The format
-of safetensors asks neither for metadata nor for an aligned header: PyBridge writes none, and nothing checks them.
+of safetensors does not ask for metadata, and PyBridge writes none; where its tensors begin is a promise.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from tscompat.codec import read_state_dict, write_state_dict
 from tscompat.dtypes import BY_NAME
 from tscompat.models import native, programs
 from tscompat.tensors import Entry, StateDict, Tensor
-from tscompat.verdict import Kind, Verdict
+from tscompat.verdict import Verdict
 
 from . import judging
 from .model import agrees
@@ -74,7 +74,7 @@ def tensor_to_python(read: Callable[[Path], Tensor], job: Job) -> Mapping[str, V
     try:
         entries: StateDict = [Entry(job.entries[0].name, read(job.artifact))]
     except UNREADABLE as error:
-        return {"bits": Verdict(Kind.REFUSED, f"PyTorch: {judging.raised(error, job)}")}
+        return {"bits": judging.unreadable(error, job)}
     return {"bits": judging.held(entries, job)}
 
 

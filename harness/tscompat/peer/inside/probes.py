@@ -194,6 +194,18 @@ def pybridge_checkpoint_of_one_file(work: Work, read: Read) -> str:
     return "the same bits" if receipt(read(module)) == receipt(work.entries) else "other bits"
 
 
+def pybridge_safetensors_aligned(work: Work, read: Read) -> str:
+    """Names of eight lengths make headers of eight lengths."""
+    first, *others = work.entries
+    seen: set[str] = set()
+    for length in range(8):
+        module = work.bag_of([first._replace(name=first.name + length * "x"), *others], poison=False)
+        work.dotnet.PyBridge.save_safetensors(module, work.description.artifact)
+        rest = int.from_bytes(Path(work.description.artifact).read_bytes()[:8], "little") % 8  # the header's length
+        seen.add(f"{rest} bytes behind a multiple of 8" if rest else "at a multiple of 8")
+    return "; ".join(sorted(seen))
+
+
 def pybridge_safetensors_over_a_longer_file(work: Work, read: Read) -> str:
     file = Path(work.description.artifact)
     state = work.module(poison=False).state_dict()
@@ -212,7 +224,7 @@ PROBES: dict[str, Callable[[Work, Read], str]] = {
         *(exactly_the_same_name, names_not_places, fields_are_registered, python_state_dict_from_the_cpu),
         *(save_into_a_missing_folder, read_only_folder),
         *(load_by_reference_refuses_another_dtype, pybridge_keeps_training_and_gradients),
-        pybridge_safetensors_over_a_longer_file,
+        *(pybridge_safetensors_aligned, pybridge_safetensors_over_a_longer_file),
     )
 } | dict.fromkeys(
     ("pybridge-checkpoint-of-one-pickle", "pybridge-checkpoint-of-one-safetensors"), pybridge_checkpoint_of_one_file

@@ -40,10 +40,8 @@ class Training:
     """The sets of gradients to make steps with, before all that follows."""
     load: str
     """A file to load then; empty for none. The parameters are as given again."""
-    scoped: bool
-    """Whether to load in a dispose scope that ends at once."""
-    restored: bool
-    """Whether TorchSharp then saves it itself, makes the last step, and goes back to what it has saved."""
+    target: str
+    """What is loaded into (catalogue.Training). Scoped: in a dispose scope that ends at once."""
     save: str
     """Where TorchSharp saves the optimizer then."""
     after: int
@@ -124,14 +122,14 @@ class _Trainer:
             self._step(number)
         if self._says.load:
             self._restore()
-            scope = self._work.dotnet.Torch.NewDisposeScope() if self._says.scoped else None
+            scope = self._work.dotnet.Torch.NewDisposeScope() if self._says.target == "scoped" else None
             try:
                 with self._work.dotnet.errors():
                     self._load(self._work, self._optimizer, self._says.load)
             finally:
                 if scope:
                     scope.Dispose()
-            if self._says.restored:
+            if self._says.target == "restored":
                 self._go_back()
         self._write_down(0)
 
@@ -176,7 +174,7 @@ class _Trainer:
             self._optimizer.step()
 
     def _go_back(self) -> None:
-        """As after a step that was none for the better."""
+        """TorchSharp saves it itself, makes a step, and loads what it has saved."""
         save, load = _BY_PATH
         with self._work.dotnet.errors():
             save(self._work, self._optimizer, self._says.save)
