@@ -43,7 +43,7 @@ def full(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def large(session: nox.Session) -> None:
-    """Tensors above 2 GiB and files above 4 GiB; needs 20 GiB of memory and 10 GiB of disk, takes minutes"""
+    """Tensors above 2 GiB and files above 4 GiB; needs 20 GiB of memory and 10 GiB of disk, takes 20 minutes"""
     run_matrix(session, "--large")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tscompat.catalogue import load_catalogue
 from tscompat.matrix import workbench
-from tscompat.matrix.plugin import selected_ids
+from tscompat.matrix.plugin import pytest_xdist_auto_num_workers, selected_ids
 
 CASE = load_catalogue()["large/elements-above-2-31/u8"]
 
@@ -27,6 +27,17 @@ def test_no_other_run_takes_a_large_case(run: str) -> None:
 
 def test_a_large_run_takes_nothing_else() -> None:
     assert families("large") == {"large"}
+
+
+@pytest.mark.parametrize(("run", "workers"), [("default", 8), ("full", 2), ("large", 1)])
+def test_there_are_as_many_workers_as_memory_lasts(run: str, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=24 << 30))
+    config: Any = SimpleNamespace(option=SimpleNamespace(tscompat_run=run))
+    hook = pytest_xdist_auto_num_workers(config)
+    next(hook)
+    with pytest.raises(StopIteration) as answered:
+        hook.send(8)
+    assert answered.value.value == workers
 
 
 @pytest.mark.parametrize(
