@@ -29,7 +29,7 @@ def test_a_large_run_takes_nothing_else() -> None:
     assert families("large") == {"large"}
 
 
-@pytest.mark.parametrize(("run", "workers"), [("default", 8), ("full", 2), ("large", 1)])
+@pytest.mark.parametrize(("run", "workers"), [("default", 6), ("full", 2), ("large", 1)])
 def test_there_are_as_many_workers_as_memory_lasts(run: str, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=24 << 30))
     config: Any = SimpleNamespace(option=SimpleNamespace(tscompat_run=run))

@@ -6,6 +6,7 @@ worker does.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Generator, Iterator
@@ -32,9 +33,9 @@ from .workbench import Workbench
 
 RUNS = {"default": {"default"}, "full": {"default", "full"}, "large": {"large"}}
 """What each run takes (``Case.run``)."""
-WORKER = {"default": 2 << 30, "full": 11 << 30, "large": sys.maxsize}
-"""Bytes of the machine's memory for each worker with its peer. Two that carried VGG-19 in float64 at once took 20 GiB;
-in a large run a second one would take what the first has looked at."""
+WORKER = {"default": 4 << 30, "full": 11 << 30, "large": sys.maxsize}
+"""Bytes of the machine's memory for each worker with its peer and its files in shared memory. Two took 7 GiB in a
+default run and 18 to 20 in a full one; in a large run a second one would take what the first has looked at."""
 SETTING = pytest.StashKey[Setting]()
 
 
@@ -111,6 +112,7 @@ def workbench(request: pytest.FixtureRequest, worker_id: str) -> Generator[Workb
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
     peer = PeerKeeper(lambda: Peer(inside(Path(setting.publish)), folder / "peer.log", setting.memory_limit))
     divergences = Divergences.load(data_folder("cases") / "divergences", setting.running)
+    gc.freeze()  # tens of thousands of items, which the collections after large cases need not look at
     bench = Workbench(load_catalogue(), folder, setting, peer, divergences, upstream.load_all(setting.scripts))
     yield bench
     bench.close()
