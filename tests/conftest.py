@@ -18,6 +18,12 @@ for name in FUNCTIONS:  # a path that a person's shell has for the matrix is non
     os.environ.pop(f"TSCOMPAT_{name.upper()}", None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def inductor_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What AOTInductor keeps goes with the other files of the tests."""
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(tmp_path_factory.mktemp("inductor"))
+
+
 @pytest.fixture(scope="session")
 def publish() -> Publish:
     """The .NET project, built once for all test processes."""

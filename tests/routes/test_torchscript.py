@@ -93,13 +93,13 @@ def test_a_model_that_computes_something_else_is_found_out(job: Callable[[str, s
     assert carry(lied_to, PYTHON_TO_DOTNET) == {"bits": Kind.PASS, "forward": Kind.BITS}
 
 
-def test_what_pytorch_refuses_is_a_refusal_of_pytorch(job: Callable[[str, str], Job]):
+def test_what_pytorch_refuses_is_an_unreadable_file(job: Callable[[str, str], Job]):
     refused = job("pattern/random/f32", "torch-save")
     refused.peer = Fake(
         {"saved": True}, lambda told: programs.save_archive(Path(told["artifact"]), refused.entries[0].tensor)
     )
     verdict = ROUTES["torch-save"].directions[DOTNET_TO_PYTHON](refused)["bits"]
-    assert (verdict.kind, verdict.detail[:9]) == (Kind.REFUSED, "PyTorch: ")
+    assert (verdict.kind, verdict.detail[:26]) == (Kind.BYTES, "unreadable: RuntimeError: ")
 
 
 def test_a_model_without_inputs_is_not_claimed():
