@@ -11,7 +11,8 @@ from tscompat.convert.checkpoint import MODEL, Kind, find
 from tscompat.convert.item import ConvertError
 
 STATE = {"w": torch.ones(2), "b": torch.zeros(1)}
-SGD = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))]).state_dict()
+SGD = {"state": {}, "param_groups": [{"lr": 0.001, "momentum": 0, "params": [0]}]}
+"""What ``torch.optim.SGD.state_dict()`` gives, and the keys that tell it."""
 
 
 def heard(document: object, key: str = "", kind: Kind = MODEL) -> tuple[Any, list[str]]:
