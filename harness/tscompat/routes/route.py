@@ -17,7 +17,7 @@ from tscompat.verdict import Verdict
 PYTHON_TO_DOTNET = "python-to-dotnet"
 DOTNET_TO_PYTHON = "dotnet-to-python"
 SLOWEST = 10e6
-"""Bytes a second that a large case may take at the least; PyBridge deflates at 60e6 on a machine of our own."""
+"""Bytes a second that a large case may take at the least; PyBridge deflates some 50e6 here."""
 
 
 @dataclass
