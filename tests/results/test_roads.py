@@ -59,6 +59,13 @@ def test_a_cell_sums_up_its_records(
     assert row(page(*(a_record(judgement=each) for each in judgements)), "dat python to dotnet") == [word]
 
 
+def test_the_order_of_the_records_does_not_matter(a_record: Callable[..., Record]) -> None:
+    records = [
+        a_record(route=route, judgement=judgement) for route in ("tensor", "dat") for judgement in (PASSED, KNOWN)
+    ]
+    assert page(*records) == page(*reversed(records))
+
+
 def test_the_directions_are_rows_of_their_own(a_record: Callable[..., Record]) -> None:
     lines = page(a_record(), a_record(judgement=KNOWN, direction=BACK))
     assert row(lines, "dat python to dotnet") + row(lines, "dat dotnet to python") == ["yes", "no"]

@@ -25,7 +25,7 @@ from tscompat.models import native
 from tscompat.peer.process import PeerBroken, PeerDied, PeerKeeper
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
-from tscompat.routes.route import PYTHON_TO_DOTNET
+from tscompat.routes.route import MUCH_GARBAGE, PYTHON_TO_DOTNET
 from tscompat.tensors import StateDict
 from tscompat.upstream import Script
 from tscompat.verdict import Kind, Verdict, VerdictId
@@ -39,8 +39,6 @@ MOST_KEPT = 1 << 28
 """A larger file is not kept beside the results."""
 MOST_LEFT = 1 << 30
 """Bytes that a peer may hold between two cases. TorchSharp's tensors wait for a finalizer, and libtorch keeps some."""
-MUCH_GARBAGE = 64 << 20
-"""Bytes of a case after which Python collects its garbage: torch's scripts and exceptions are cycles."""
 LARGE = 1 << 30
 """What a case with more bytes needs is looked at first."""
 

@@ -54,7 +54,7 @@ NEEDS = (
 
 def roads(environment: Mapping[str, object], records: Sequence[Record]) -> str:
     """The page, in Markdown. ``environment`` has the keys in NAMED."""
-    names = list(dict.fromkeys(record.id.route for record in records if record.id.check == "bits"))
+    names = sorted({record.id.route for record in records if record.id.check == "bits"})
     carried = [
         record
         for record in records

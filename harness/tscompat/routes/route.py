@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,9 @@ from tscompat.verdict import Verdict
 
 PYTHON_TO_DOTNET = "python-to-dotnet"
 DOTNET_TO_PYTHON = "dotnet-to-python"
+MUCH_GARBAGE = 64 << 20
+"""Bytes of a case for which Python collects its garbage, before .NET takes as much and after the journey: torch's
+scripts and exceptions are cycles."""
 SLOWEST = 10e6
 """Bytes a second that a large case may take at the least; PyBridge deflates some 50e6 here."""
 
@@ -57,6 +61,8 @@ class Job:
     ) -> dict[str, Any]:
         """Have the peer do its part of this job. What .NET throws comes back as ``error``."""
         case, model = self.case, self.case.model
+        if case.nbytes > MUCH_GARBAGE:
+            gc.collect()
         answer = self.peer.call(
             call,
             CALL_SECONDS + self.envelope.stat().st_size / SLOWEST,

@@ -41,8 +41,7 @@ def python_to_dotnet(job: Job) -> Mapping[str, Verdict]:
 def dotnet_to_python(job: Job) -> Mapping[str, Verdict]:
     """Saved by TorchSharp, loaded by torch.jit.load, run in Python."""
     given = make_inputs(job.case) if job.case.model else []
-    other = [Entry(name, torch_side.poison(tensor)) for name, tensor in job.entries]
-    programs.save_script(job.artifact, job.case, other, given)
+    _save_with_other_bits(job, given)
     failed = judging.refused(job.ask("save", job.writer_device), job)
     if failed is None:
         try:
@@ -57,6 +56,11 @@ def dotnet_to_python(job: Job) -> Mapping[str, Verdict]:
                 verdicts["forward"] = agrees(job, given, outputs)
             return verdicts
     return dict.fromkeys(("bits", "forward"), failed)
+
+
+def _save_with_other_bits(job: Job, given: StateDict) -> None:
+    other = [Entry(name, torch_side.poison(tensor)) for name, tensor in job.entries]
+    programs.save_script(job.artifact, job.case, other, given)
 
 
 def tensor_to_dotnet(write: Callable[[Path, Tensor], None], job: Job) -> Mapping[str, Verdict]:
