@@ -15,6 +15,7 @@ from tscompat.tensors import StateDict, Tensor
 
 from .clr import DotnetError, DotnetModule
 from .roads.bridge import load_checkpoint
+from .roads.road import reader
 from .work import Work
 
 
@@ -82,12 +83,17 @@ def failed_save_keeps_the_old_file(work: Work, read: Read) -> str:
 
 
 def load_keeps_training_and_gradients(work: Work, read: Read) -> str:
+    return _moods(work, lambda module: module.load(work.description.envelope))
+
+
+def _moods(work: Work, load: Callable[[DotnetModule], None]) -> str:
+    """What a module is like after it was loaded into as it trained, and as it did not."""
     module = work.module(poison=True)
     seen: list[str] = []
     for training, gradient in ((True, True), (False, False)):
         module.train(training)
         work.dotnet.Loading.RequireGradient(module, gradient)
-        module.load(work.description.envelope)
+        load(module)
         seen.append(str(work.dotnet.Loading.Mood(module)))
     return "; ".join(seen)
 
@@ -164,27 +170,17 @@ def load_by_reference_refuses_another_dtype(work: Work, read: Read) -> str:
     entry = work.entries[0].tensor
     work.dotnet.Extensions.Save(work.tensor(entry, poison=False), work.description.artifact)
     half = work.tensor(Tensor(BY_NAME["f16"], entry.shape, bytes(2 * entry.numel)), poison=False)
-    reader = work.dotnet.IO.BinaryReader(work.dotnet.IO.File.OpenRead(work.description.artifact))
     try:
-        with work.dotnet.errors():
-            work.dotnet.Memory.LoadRef(half, reader)
+        with reader(work) as made, work.dotnet.errors():
+            work.dotnet.Memory.LoadRef(half, made)
     except DotnetError:
         return "refused"
-    finally:
-        reader.Dispose()
     return "loaded as float16"
 
 
 def pybridge_keeps_training_and_gradients(work: Work, read: Read) -> str:
     """What Python pickled stands in the artifact."""
-    module = work.module(poison=True)
-    seen: list[str] = []
-    for training, gradient in ((True, True), (False, False)):
-        module.train(training)
-        work.dotnet.Loading.RequireGradient(module, gradient)
-        work.dotnet.PyBridge.load_py(module, work.description.artifact)
-        seen.append(str(work.dotnet.Loading.Mood(module)))
-    return "; ".join(seen)
+    return _moods(work, lambda module: work.dotnet.PyBridge.load_py(module, work.description.artifact))
 
 
 def pybridge_checkpoint_of_one_file(work: Work, read: Read) -> str:
