@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tscompat.peer.build import Publish, ensure_built
-from tscompat.peer.process import Peer, PeerKeeper, inside
-from tscompat.upstream import FUNCTIONS
+from tscompat.dotnet_side.build import Publish, ensure_built
+from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
+from tscompat.python_side.scripts import FUNCTIONS
 
 GIB = 1 << 30
 

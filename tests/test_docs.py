@@ -6,15 +6,15 @@ from pathlib import Path
 from types import ModuleType
 
 from tscompat.catalogue import load_catalogue
-from tscompat.divergences import Divergences, Judgement, Outcome
+from tscompat.dotnet_side.build import Publish
 from tscompat.matrix.environment import environment, running
 from tscompat.matrix.workbench import why_not
-from tscompat.peer.build import Publish
+from tscompat.python_side.scripts import FUNCTIONS, Script
 from tscompat.results.record import Record
 from tscompat.results.roads import roads
 from tscompat.routes import verdict_ids
-from tscompat.upstream import FUNCTIONS, Script
-from tscompat.verdict import Kind, Verdict
+from tscompat.values.verdict import Kind, Verdict
+from tscompat.verdicts.divergences import Divergences, Judgement, Outcome
 
 TOP = Path(__file__).parents[1]
 DIVERGENCES = TOP / "cases" / "divergences"

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tscompat.upstream import FUNCTIONS
+from tscompat.python_side.scripts import FUNCTIONS
 
 TOP = Path(__file__).parents[1]
 WORKFLOW = TOP / ".github" / "workflows" / "ci.yml"

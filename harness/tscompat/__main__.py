@@ -1,6 +1,6 @@
 """``python -m tscompat``."""
 
-from .cli import main
+from tscompat.cli import main
 
 if __name__ == "__main__":
     main()

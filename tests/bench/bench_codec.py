@@ -27,10 +27,10 @@ import torch
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tscompat.bits import compare
 from tscompat.codec import encode_state_dict, index_state_dict, read_state_dict, write_state_dict
-from tscompat.dtypes import BY_NAME
-from tscompat.tensors import Entry, StateDict, tensor_of
+from tscompat.values.compare import compare
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, StateDict, tensor_of
 
 F32, U8 = BY_NAME["f32"], BY_NAME["u8"]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench_codec import label
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tscompat.convert import prepare
+from bench.bench_codec import label
+from tscompat.verbs.convert import prepare
 
 ROADS = [("model.pth", "out.dat"), ("model.dat", "out.safetensors"), ("model.safetensors", "out.dat")]
 ROUNDS = 10

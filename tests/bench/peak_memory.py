@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from tscompat.bits import same_bytes
 from tscompat.codec import read_state_dict, write_state_dict
-from tscompat.dtypes import BY_NAME
-from tscompat.tensors import Entry, tensor_of
+from tscompat.values.compare import same_bytes
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, tensor_of
 
 
 def growth(work: Callable[[], None]) -> int:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tscompat.catalogue import CatalogueError, load_catalogue
-from tscompat.dtypes import BY_NAME
-from tscompat.paths import data_folder
+from tscompat.resources.folders import data_folder
 from tscompat.routes import ROUTES
+from tscompat.values.dtypes import BY_NAME
 
 
 @pytest.fixture

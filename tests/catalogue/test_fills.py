@@ -10,8 +10,8 @@ import pytest
 from tscompat.catalogue import load_catalogue, make
 from tscompat.catalogue.bits import RandomBits
 from tscompat.catalogue.fills import special_values
-from tscompat.dtypes import BY_NAME
-from tscompat.tensors import Tensor
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Tensor
 
 
 def data(tensor: Tensor) -> bytes:

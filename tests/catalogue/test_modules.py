@@ -35,7 +35,7 @@ def test_an_architecture_is_the_case_s_name_or_what_it_says():
 
 
 def test_every_architecture_of_python_has_a_case():
-    from tscompat.models import ARCHITECTURES
+    from tscompat.python_side.models import ARCHITECTURES
 
     cases = load_catalogue().values()
     assert {case.model.name for case in cases if case.model and case.model.kind == "arch"} == set(ARCHITECTURES)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tscompat.catalogue import CatalogueError, load_bounds, load_catalogue, make
-from tscompat.dtypes import BY_NAME
-from tscompat.paths import data_folder
+from tscompat.resources.folders import data_folder
+from tscompat.values.dtypes import BY_NAME
 
 CASES = {case_id: case for case_id, case in load_catalogue().items() if case.training}
 

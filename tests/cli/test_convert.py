@@ -9,8 +9,8 @@ import torch
 from typer.testing import CliRunner, Result
 
 from tscompat.cli import app
-from tscompat.convert import Conversion
-from tscompat.verdict import Kind, Verdict
+from tscompat.values.verdict import Kind, Verdict
+from tscompat.verbs.convert import Conversion
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from tscompat.codec import (
     write_optimizer,
 )
 from tscompat.codec.optimizer import LAYOUTS, Kind, Value, flat_options, flat_states
-from tscompat.dtypes import BY_NAME, DTYPES
-from tscompat.tensors import Entry, Tensor, tensor_of
+from tscompat.values.dtypes import BY_NAME, DTYPES
+from tscompat.values.tensors import Entry, Tensor, tensor_of
 
 F32, BF16 = BY_NAME["f32"], BY_NAME["bf16"]
 TENSOR = Tensor(F32, (2, 1), np.array([1, -2], "<f4").tobytes())

@@ -25,8 +25,8 @@ from tscompat.codec import (
     write_tensor,
 )
 from tscompat.codec.leb128 import encode
-from tscompat.dtypes import BY_NAME, DTYPES
-from tscompat.tensors import Entry, StateDict, Tensor, tensor_of
+from tscompat.values.dtypes import BY_NAME, DTYPES
+from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
 U8, F32 = BY_NAME["u8"], BY_NAME["f32"]
 

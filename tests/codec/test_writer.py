@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tscompat.codec import encode_state_dict, encode_tensor, read_state_dict, write_state_dict, write_tensor
-from tscompat.dtypes import BY_NAME, DTYPES, DType
-from tscompat.tensors import Entry, StateDict, Tensor, tensor_of
+from tscompat.values.dtypes import BY_NAME, DTYPES, DType
+from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
 U8, F32, BF16 = BY_NAME["u8"], BY_NAME["f32"], BY_NAME["bf16"]
 

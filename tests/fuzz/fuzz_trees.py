@@ -14,20 +14,20 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, event, given, note, settings
-from strategy import Description, to_toml, trees
 
+from fuzz.strategy import Description, to_toml, trees
 from tscompat.catalogue import Case, load_bounds, load_catalogue, make_inputs
 from tscompat.codec import encode_state_dict, write_state_dict
-from tscompat.dtypes import BY_NAME
-from tscompat.models import native
-from tscompat.paths import data_folder
-from tscompat.peer.process import PeerKeeper
+from tscompat.dotnet_side.process import PeerKeeper
+from tscompat.python_side.models import native
+from tscompat.resources.folders import data_folder
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.judging import held, same_file
 from tscompat.routes.model import within
 from tscompat.routes.route import DOTNET_TO_PYTHON
-from tscompat.tensors import StateDict
-from tscompat.verdict import Kind, Verdict
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import StateDict
+from tscompat.values.verdict import Kind, Verdict
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
 

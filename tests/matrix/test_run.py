@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tscompat import torch_side
+from tscompat.python_side import torch_tensors
 from tscompat.results.file import Results, load_results
 
 pytestmark = pytest.mark.usefixtures("publish")
@@ -93,7 +93,7 @@ def test_nothing_but_absent_devices_could_not_run(run: Callable[..., Run]):
     absent = run("-n", "0", "-k", "cuda/pattern/random/u8")
     code, _ = absent.end()
     kinds = set(records(absent.results()).values())
-    assert (code, kinds) == ((0, {"pass"}) if torch_side.cuda_version() else (2, {"not-run"}))
+    assert (code, kinds) == ((0, {"pass"}) if torch_tensors.cuda_version() else (2, {"not-run"}))
 
 
 def test_an_unknown_option_could_not_run(run: Callable[..., Run]):
@@ -105,14 +105,14 @@ def test_a_script_that_is_not_there_could_not_run(run: Callable[..., Run]):
     assert (code, "could not run: --importsd gone.py: No such file" in output) == (2, True)
 
 
-@pytest.mark.parametrize("victim", ["tscompat.peer.inside", "exec(eval(sys.stdin"], ids=["peer", "worker"])
+@pytest.mark.parametrize("victim", ["tscompat.dotnet_side.inside", "exec(eval(sys.stdin"], ids=["peer", "worker"])
 def test_a_killed_process_is_one_crash_and_nothing_is_left(run: Callable[..., Run], victim: str):
     """The kill comes while the one worker is in a long case, so it hits a call in progress."""
     struck = run("-n", "1", "-k", "dat/python-to-dotnet and (count/20000 or role/both/u8)")
-    struck.wait_for("tscompat.peer.inside")
+    struck.wait_for("tscompat.dotnet_side.inside")
     envelope = "gw0/count.20000.f32/expected.dat"
     wait_until(lambda: any((folder / envelope).exists() for folder in run_folders(struck.process.pid)))
-    peer, doomed = struck.wait_for("tscompat.peer.inside"), struck.wait_for(victim)
+    peer, doomed = struck.wait_for("tscompat.dotnet_side.inside"), struck.wait_for(victim)
     idle = peer.cpu_times().user
     # Now it works for the call, which takes more; what its runtime does besides after a start takes less.
     wait_until(lambda: peer.cpu_times().user > idle + 0.25)
@@ -128,7 +128,7 @@ def test_a_killed_process_is_one_crash_and_nothing_is_left(run: Callable[..., Ru
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
 def test_an_interrupted_run_says_so_and_leaves_nothing(run: Callable[..., Run]):
     stopped = run("-n", "1", "-k", "dat/")
-    stopped.wait_for("tscompat.peer.inside")
+    stopped.wait_for("tscompat.dotnet_side.inside")
     wait_until(lambda: (stopped.out / "results.json").exists() and len(stopped.results().records) > 0)
     stopped.process.send_signal(signal.SIGINT)
     code, output = stopped.end()

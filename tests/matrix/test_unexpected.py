@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tscompat import upstream
-from tscompat.paths import data_folder
+from tscompat.python_side import scripts
+from tscompat.resources.folders import data_folder
 from tscompat.results.file import Results, load_results
 
 pytestmark = pytest.mark.usefixtures("publish")
@@ -21,10 +21,11 @@ LOST = "dat/python-to-dotnet/cpu/quantized/per-tensor/qi8/quantizer"
 Run = Callable[..., tuple[int, Results]]
 UTF8 = "exportsd/python-to-dotnet/cpu/name/utf8-2byte/f32/bytes"
 MENDED = """
-from tscompat import codec, torch_side
+from tscompat import codec
+from tscompat.python_side import torch_tensors
 
 def save_state_dict(state, stream):
-    stream.write(b"".join(map(bytes, map(memoryview, codec.encode_state_dict(torch_side.export(state))))))
+    stream.write(b"".join(map(bytes, map(memoryview, codec.encode_state_dict(torch_tensors.export(state))))))
 """
 FAULTY = (
     MENDED
@@ -113,7 +114,7 @@ def script(copy: Path) -> Callable[[str], list[str]]:
     """Writes an exportsd.py; returns the options that put it under test."""
 
     def write(text: str) -> list[str]:
-        others = "".join(f"\ndef {name}(*_): ...\n" for name in upstream.FUNCTIONS["exportsd"][1:])
+        others = "".join(f"\ndef {name}(*_): ...\n" for name in scripts.FUNCTIONS["exportsd"][1:])
         (copy / "exportsd.py").write_text(text + others, encoding="utf-8")
         return ["--exportsd", str(copy / "exportsd.py"), "-n", "0", "-k", UTF8]
 
@@ -135,7 +136,7 @@ def test_what_a_script_of_a_declared_hash_does_wrong_is_expected(
     copy: Path, run: Run, script: Callable[[str], list[str]]
 ):
     options = script(FAULTY)
-    digest = upstream.load("exportsd", copy / "exportsd.py").digest
+    digest = scripts.load("exportsd", copy / "exportsd.py").digest
     declared = copy / "cases" / "divergences" / "scripts.toml"
     text = re.sub(r"sha256:[0-9a-f]{64}", digest, declared.read_text(encoding="utf-8"))
     declared.write_text(text, encoding="utf-8")

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tscompat.divergences import Judgement, Outcome
 from tscompat.results.record import Record
-from tscompat.verdict import Kind, Verdict, VerdictId
+from tscompat.values.verdict import Kind, Verdict, VerdictId
+from tscompat.verdicts.divergences import Judgement, Outcome
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tscompat.divergences import Outcome
 from tscompat.results import file as results_file
 from tscompat.results.file import ResultsError, ResultsFile, Timing, load_results
 from tscompat.results.record import Record
-from tscompat.verdict import Kind, Verdict
+from tscompat.values.verdict import Kind, Verdict
+from tscompat.verdicts.divergences import Outcome
 
 TIMING = Timing(harness_seconds=1.5, torchsharp_seconds=0.5, wall_seconds=4.0)
 

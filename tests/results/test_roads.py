@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from tscompat.divergences import Judgement, Outcome
 from tscompat.results.record import Record
 from tscompat.results.roads import NEEDS, roads
-from tscompat.verdict import VerdictId
+from tscompat.values.verdict import VerdictId
+from tscompat.verdicts.divergences import Judgement, Outcome
 
 PASSED = Judgement(Outcome.PASSED)
 KNOWN = Judgement(Outcome.DIVERGENCE, "no-c32", "There is no complex32. So it cannot be read.")

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tscompat.divergences import Judgement, Outcome
 from tscompat.results.file import Results, Timing
 from tscompat.results.record import Record
 from tscompat.results.table import show
-from tscompat.verdict import Kind, Verdict, VerdictId
+from tscompat.values.verdict import Kind, Verdict, VerdictId
+from tscompat.verdicts.divergences import Judgement, Outcome
 
 MakeRecord = Callable[..., Record]
 

@@ -11,11 +11,11 @@ import pytest
 
 from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import encode_state_dict, write_state_dict
-from tscompat.peer.process import PeerBroken, PeerKeeper
+from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.judging import same_file
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
-from tscompat.verdict import Kind
+from tscompat.values.verdict import Kind
 
 CASE = load_catalogue()["role/both/bf16"]
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from tscompat import torch_side
 from tscompat.catalogue import load_catalogue, make_inputs
 from tscompat.codec import write_state_dict
-from tscompat.dtypes import BY_NAME
-from tscompat.models import native, programs
-from tscompat.peer.process import PeerKeeper
+from tscompat.dotnet_side.process import PeerKeeper
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import native, programs
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import PYTHON_TO_DOTNET
-from tscompat.tensors import Entry, StateDict
-from tscompat.verdict import Kind
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, StateDict
+from tscompat.values.verdict import Kind
 
 CASE = native.resolve(load_catalogue()["program/mlp/f32"])
 
@@ -57,7 +57,7 @@ def test_the_outputs_tell_what_is_computed_and_the_state(job: Job, tmp_path: Pat
 @pytest.mark.parametrize(("place", "check"), [(0, "forward"), (-1, "bits")])
 def test_other_outputs_are_found_out(job: Job, tmp_path: Path, place: int, check: str):
     outputs = outputs_of(job)
-    outputs[place] = Entry(outputs[place].name, torch_side.poison(outputs[place].tensor))
+    outputs[place] = Entry(outputs[place].name, torch_tensors.poison(outputs[place].tensor))
     job.peer = Computing(outputs, tmp_path / "outputs")
     assert [name for name, kind in carry(job).items() if kind is not Kind.PASS] == [check]
 

@@ -7,7 +7,7 @@ import pytest
 from tscompat.catalogue import load_catalogue, make
 from tscompat.routes import load
 from tscompat.routes.load import Observed, digest
-from tscompat.verdict import Kind
+from tscompat.values.verdict import Kind
 
 SKIPS = load_catalogue()["load/report/skip/f32"]
 BEFORE = make(SKIPS)[:1]

@@ -11,13 +11,13 @@ import pytest
 
 from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import read_optimizer, write_optimizer, write_state_dict
-from tscompat.dtypes import BY_NAME
-from tscompat.peer.process import PeerBroken, PeerKeeper
+from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.optim import CHECKS, within
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
-from tscompat.tensors import Entry, Tensor
-from tscompat.verdict import Kind
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, Tensor
+from tscompat.values.verdict import Kind
 
 CASES = load_catalogue()
 CASE = CASES["optim/adam-groups/bf16"]

@@ -11,13 +11,13 @@ import pytest
 
 from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import encode_optimizer, write_state_dict
-from tscompat.optim_side import record_of
-from tscompat.peer.process import PeerKeeper
+from tscompat.dotnet_side.process import PeerKeeper
+from tscompat.python_side.scripts import FUNCTIONS, Script
+from tscompat.python_side.torch_optimizers import record_of
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.optim import CHECKS
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
-from tscompat.upstream import FUNCTIONS, Script
-from tscompat.verdict import Kind, Verdict
+from tscompat.values.verdict import Kind, Verdict
 
 CASES = load_catalogue()
 CASE = CASES["optim/adam-groups/bf16"]

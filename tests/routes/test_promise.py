@@ -9,11 +9,11 @@ import pytest
 
 from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import write_state_dict
-from tscompat.peer.process import PeerKeeper
+from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.promise import GIVEN
 from tscompat.routes.route import PYTHON_TO_DOTNET
-from tscompat.verdict import Kind, Verdict
+from tscompat.values.verdict import Kind, Verdict
 
 CASES = load_catalogue()
 FOLDER = "promise/pybridge-checkpoint-of-one-safetensors/f32"

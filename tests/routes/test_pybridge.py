@@ -12,17 +12,18 @@ import pytest
 import safetensors.torch
 import torch
 
-from tscompat import torch_side
-from tscompat.catalogue import PLAIN, Quantizer, load_catalogue, make
+from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import write_state_dict
-from tscompat.documents import read_document
-from tscompat.paths import data_folder
-from tscompat.peer.process import PeerBroken, PeerKeeper
+from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
+from tscompat.python_side import torch_tensors
+from tscompat.resources.documents import read_document
+from tscompat.resources.folders import data_folder
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.pickled import PICKLED
 from tscompat.routes.pybridge import write_pickle, write_safetensors, write_shards
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
-from tscompat.verdict import Kind
+from tscompat.values.tensors import PLAIN, Quantizer
+from tscompat.values.verdict import Kind
 
 CASES = load_catalogue()
 CASE = CASES["role/both/bf16"]
@@ -77,7 +78,7 @@ def test_a_file_that_python_cannot_read_is_a_difference_of_bytes(tmp_path: Path,
 
 def test_entries_in_another_order_are_told(tmp_path: Path):
     def save(told: dict[str, Any]) -> None:
-        state = torch_side.source(CASE, make(CASE))
+        state = torch_tensors.source(CASE, make(CASE))
         write_pickle(dict(reversed(state.items())), Path(told["artifact"]))
 
     peer = Fake({"saved": True}, save)
@@ -95,7 +96,7 @@ def test_the_quantizer_in_the_file_is_judged(tmp_path: Path, saved: Quantizer, k
     """PyBridge 1.4.4 saves none."""
 
     def save(told: dict[str, Any]) -> None:
-        state = torch_side.source(replace(QUANTIZED, quantizer=saved), make(QUANTIZED))
+        state = torch_tensors.source(replace(QUANTIZED, quantizer=saved), make(QUANTIZED))
         write_pickle(state, Path(told["artifact"]))
 
     job = job_of(QUANTIZED.id, "pybridge-pickle", tmp_path, Fake({"saved": True}, save))
@@ -114,7 +115,7 @@ def test_what_has_no_meaning_is_not_checked(route: str, case_id: str, direction:
 
 
 def test_shards_are_two_files_and_an_index(tmp_path: Path):
-    state = torch_side.source(CASE, make(CASE))
+    state = torch_tensors.source(CASE, make(CASE))
     write_shards(write_safetensors, "model.safetensors", state, tmp_path / "shards")
     index = json.loads((tmp_path / "shards" / "model.safetensors.index.json").read_text(encoding="utf-8"))
     shards = (tmp_path / "shards").glob("*.safetensors")

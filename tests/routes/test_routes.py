@@ -6,7 +6,7 @@ import re
 
 from tscompat.catalogue import load_catalogue
 from tscompat.routes import verdict_ids
-from tscompat.verdict import VerdictId
+from tscompat.values.verdict import VerdictId
 
 IDS = list(verdict_ids(load_catalogue()))
 

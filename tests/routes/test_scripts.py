@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from tscompat import codec, torch_side
+from tscompat import codec
 from tscompat.catalogue import load_catalogue, make
-from tscompat.peer.process import PeerKeeper
+from tscompat.dotnet_side.process import PeerKeeper
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.scripts import FUNCTIONS, Script
 from tscompat.routes import ROUTES, Job
-from tscompat.upstream import FUNCTIONS, Script
-from tscompat.verdict import Kind, Verdict
+from tscompat.values.verdict import Kind, Verdict
 
 Carry = Callable[..., Mapping[str, Verdict]]
 
@@ -41,11 +42,11 @@ def kinds(verdicts: Mapping[str, Verdict]) -> dict[str, Kind]:
 
 
 def encoded(state: Mapping[str, Any]) -> bytearray:
-    return bytearray(b"".join(bytes(memoryview(part)) for part in codec.encode_state_dict(torch_side.export(state))))
+    return bytearray(b"".join(bytes(memoryview(part)) for part in codec.encode_state_dict(torch_tensors.export(state))))
 
 
 def read(stream: Any) -> dict[str, Any]:
-    return {name: torch_side.to_torch(tensor) for name, tensor in codec.decode_state_dict(stream.read())}
+    return {name: torch_tensors.to_torch(tensor) for name, tensor in codec.decode_state_dict(stream.read())}
 
 
 def test_a_state_dict_written_well_passes(carry: Carry):
@@ -64,7 +65,7 @@ def test_other_bits_are_a_difference_of_bytes_and_of_bits(carry: Carry):
 
 def test_a_tensor_written_well_passes(carry: Carry):
     def write(tensor: Any, file_name: str) -> None:
-        codec.write_tensor(file_name, torch_side.from_torch(tensor))
+        codec.write_tensor(file_name, torch_tensors.from_torch(tensor))
 
     assert kinds(carry("exportsd-tensor", "shape/rank-3/f32", write)) == {"bytes": "pass", "bits": "pass"}
 

@@ -12,14 +12,14 @@ import pytest
 
 from tscompat.catalogue import load_catalogue
 from tscompat.codec import write_state_dict
-from tscompat.dtypes import BY_NAME
-from tscompat.models import native, programs
-from tscompat.peer.process import PeerBroken, PeerKeeper
-from tscompat.peer.receipt import receipt
+from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
+from tscompat.dotnet_side.receipt import receipt
+from tscompat.python_side.models import native, programs
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
-from tscompat.tensors import Entry, StateDict, Tensor
-from tscompat.verdict import Kind
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.verdict import Kind
 
 BAG = "role/both/bf16"
 MODEL = "layer/linear/default/f32"

@@ -5,19 +5,17 @@ May import dtypes, tensors, identity, paths, documents.
 A case is data (``cases/*.toml``); ``load_catalogue`` gives all of them, ``make`` gives one its state dict.
 """
 
-from .case import PLAIN, Case, Group, InputSpec, Model, Quantizer, Scenario, TensorSpec, Training
+from .case import Case, Group, InputSpec, Model, Scenario, TensorSpec, Training
 from .digits import draw as draw_digits
 from .files import CatalogueError, load_bounds, load_catalogue
 from .fills import make, make_inputs
 
 __all__ = [
-    "PLAIN",
     "Case",
     "CatalogueError",
     "Group",
     "InputSpec",
     "Model",
-    "Quantizer",
     "Scenario",
     "TensorSpec",
     "Training",

@@ -7,18 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from tscompat.dtypes import DType
-
-
-class Quantizer(NamedTuple):
-    """How a quantized tensor turns its integers into reals: ``scale * (integer - zero_point)``, per tensor."""
-
-    scale: float = 1.0
-    zero_point: int = 0
-
-
-PLAIN = Quantizer()
-"""The quantizer of a case that says none: the integers themselves."""
+from tscompat.values.dtypes import DType
+from tscompat.values.tensors import PLAIN, Quantizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tscompat.documents import read_document
-from tscompat.dtypes import BY_NAME
-from tscompat.paths import data_folder
+from tscompat.resources.documents import read_document
+from tscompat.resources.folders import data_folder
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Quantizer
 
-from .case import Case, Model, Promise, Quantizer, TensorSpec
+from .case import Case, Model, Promise, TensorSpec
 from .modules import model
 from .scenarios import scenario
 from .trainings import tensors as training_tensors

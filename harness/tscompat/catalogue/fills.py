@@ -10,9 +10,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from tscompat.dtypes import BY_NAME, DType
-from tscompat.identity import identity
-from tscompat.tensors import Entry, StateDict, Tensor, tensor_of
+from tscompat.values.dtypes import BY_NAME, DType
+from tscompat.values.identity import identity
+from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
 from .bits import Bytes, RandomBits
 from .case import Case, TensorSpec

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tscompat.dtypes import BY_NAME
+from tscompat.values.dtypes import BY_NAME
 
 from .case import Scenario, TensorSpec
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tscompat.dtypes import BY_NAME
+from tscompat.values.dtypes import BY_NAME
 
 from .case import Group, TensorSpec, Training
 

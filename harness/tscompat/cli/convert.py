@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from tscompat.verdict import Kind, Verdict
+from tscompat.values.verdict import Kind, Verdict
 
 if TYPE_CHECKING:
-    from tscompat.convert import Conversion, OptimizerConversion
+    from tscompat.verbs.convert import Conversion, OptimizerConversion
 
 DAT = ".dat"
 """What TorchSharp reads, and can be asked about."""
@@ -63,7 +63,7 @@ def convert(
     Exit codes: 0 done, 1 TorchSharp loads something else, 2 could not convert, 130 interrupted.
     """
     # Brings torch, for which no other verb here has to wait.
-    from tscompat.convert import ConvertError, is_optimizer_file, prepare, prepare_optimizer
+    from tscompat.verbs.convert import ConvertError, is_optimizer_file, prepare, prepare_optimizer
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 

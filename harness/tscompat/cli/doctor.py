@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tscompat.paths import data_folder, fast_folder
-from tscompat.peer import build, glibcxx
-from tscompat.peer.errors import BuildError
+from tscompat.dotnet_side import build, glibcxx
+from tscompat.dotnet_side.errors import BuildError
+from tscompat.resources.folders import data_folder, fast_folder
 
 NEEDED_MEMORY = 2e9
 NEEDED_TEMPORARY = 0.5e9

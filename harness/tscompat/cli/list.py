@@ -38,6 +38,6 @@ def _cases(tag: str) -> Iterable[tuple[str, str]]:
 
 
 def _routes() -> Iterable[tuple[str, str]]:
-    from tscompat.routes import ROUTES  # brings torch, for which no other verb here has to wait
+    from tscompat.routes import ROUTES
 
     return ((route.name, route.why) for route in ROUTES.values())

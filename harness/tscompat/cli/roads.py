@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from tscompat.divergences import Outcome
 from tscompat.results.file import ResultsError, load_results
 from tscompat.results.roads import NAMED, roads
+from tscompat.verdicts.divergences import Outcome
 
 
 def roads_(

@@ -17,8 +17,8 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 from typing_extensions import Buffer
 
-from tscompat.dtypes import BY_NAME
-from tscompat.tensors import Entry, StateDict, Tensor, tensor_of
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
 from . import leb128
 from .errors import FormatError, refuse

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from typing_extensions import Buffer
 
-from tscompat.dtypes import BY_CODE, DTYPES, DType
-from tscompat.tensors import Entry, StateDict, Tensor
+from tscompat.values.dtypes import BY_CODE, DTYPES, DType
+from tscompat.values.tensors import Entry, StateDict, Tensor
 
 from . import leb128
 from .errors import FormatError, Report, refuse

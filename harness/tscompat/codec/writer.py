@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from typing_extensions import Buffer
 
-from tscompat.dtypes import DType
-from tscompat.tensors import Entry, Tensor, tensor_of
+from tscompat.values.dtypes import DType
+from tscompat.values.tensors import Entry, Tensor, tensor_of
 
 from . import leb128
 

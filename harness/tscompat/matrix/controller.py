@@ -23,16 +23,16 @@ import psutil
 import pytest
 
 from tscompat.catalogue import CatalogueError, load_catalogue
-from tscompat.divergences import Divergences, DivergencesError, Judgement, Outcome
-from tscompat.paths import data_folder, fast_folder
-from tscompat.peer.build import Publish, Versions, ensure_built
-from tscompat.peer.errors import BuildError
-from tscompat.peer.process import Peer, PeerBroken, inside
+from tscompat.dotnet_side.build import Publish, Versions, ensure_built
+from tscompat.dotnet_side.errors import BuildError
+from tscompat.dotnet_side.process import Peer, PeerBroken, inside
+from tscompat.python_side.scripts import Script, ScriptUnusable, load_all
+from tscompat.resources.folders import data_folder, fast_folder
 from tscompat.results.file import ResultsFile, Timing
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import verdict_ids
-from tscompat.upstream import Script, ScriptUnusable, load_all
-from tscompat.verdict import Kind, Verdict, VerdictId
+from tscompat.values.verdict import Kind, Verdict, VerdictId
+from tscompat.verdicts.divergences import Divergences, DivergencesError, Judgement, Outcome
 
 from .environment import environment, running
 from .setting import Setting

@@ -10,10 +10,10 @@ from typing import Any
 
 import psutil
 
-from tscompat import torch_side
-from tscompat.models import programs
-from tscompat.peer.build import Publish
-from tscompat.upstream import Script
+from tscompat.dotnet_side.build import Publish
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import programs
+from tscompat.python_side.scripts import Script
 
 
 def running(publish: Publish, scripts: Mapping[str, Script]) -> list[str]:
@@ -37,11 +37,11 @@ def environment(publish: Publish, peer_versions: dict[str, str], scripts: Mappin
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
-        "torch": torch_side.VERSION,
+        "torch": torch_tensors.VERSION,
         "torch_formats": programs.format_versions(),
         "numpy": version("numpy"),
         "safetensors": version("safetensors"),
-        "cuda": torch_side.cuda_version(),
+        "cuda": torch_tensors.cuda_version(),
         "torchsharp": publish.torchsharp,
         "libtorch": publish.libtorch,
         "pybridge": publish.pybridge,

@@ -17,14 +17,14 @@ from typing import Any
 import psutil
 import pytest
 
-from tscompat import upstream
 from tscompat.catalogue import load_catalogue
-from tscompat.divergences import Divergences
-from tscompat.paths import data_folder
-from tscompat.peer.build import Versions
-from tscompat.peer.process import Peer, PeerKeeper, inside
+from tscompat.dotnet_side.build import Versions
+from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
+from tscompat.python_side import scripts
+from tscompat.resources.folders import data_folder
 from tscompat.routes import ROUTES, verdict_ids
-from tscompat.verdict import VerdictId
+from tscompat.values.verdict import VerdictId
+from tscompat.verdicts.divergences import Divergences
 
 from .controller import start
 from .scheduling import CaseScheduling
@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--tscompat-torchsharp", default=None, help="another version of the package TorchSharp")
     group.addoption("--tscompat-libtorch", default=None, help="the version of libtorch that goes with it")
     group.addoption("--tscompat-device", action="append", default=[], help="only this device (may be given again)")
-    for name in upstream.FUNCTIONS:
+    for name in scripts.FUNCTIONS:
         group.addoption(f"--tscompat-{name}", default="", help=f"the path to upstream's {name}.py")
 
 
@@ -77,8 +77,8 @@ def pytest_configure(config: pytest.Config) -> None:
         workers = getattr(config.option, "numprocesses", None) or 1
         versions = Versions(config.option.tscompat_torchsharp, config.option.tscompat_libtorch)
         out = Path(config.option.tscompat_out).absolute()
-        scripts = {name: path for name in upstream.FUNCTIONS if (path := config.getoption(f"tscompat_{name}"))}
-        controller = start(versions, config.option.tscompat_run, scripts, out, workers)
+        paths = {name: path for name in scripts.FUNCTIONS if (path := config.getoption(f"tscompat_{name}"))}
+        controller = start(versions, config.option.tscompat_run, paths, out, workers)
         config.stash[SETTING] = controller.setting
         config.pluginmanager.register(controller)
         config.add_cleanup(controller.clean)
@@ -113,6 +113,6 @@ def workbench(request: pytest.FixtureRequest, worker_id: str) -> Generator[Workb
     peer = PeerKeeper(lambda: Peer(inside(Path(setting.publish)), folder / "peer.log", setting.memory_limit))
     divergences = Divergences.load(data_folder("cases") / "divergences", setting.running)
     gc.freeze()  # tens of thousands of items, which the collections after large cases need not look at
-    bench = Workbench(load_catalogue(), folder, setting, peer, divergences, upstream.load_all(setting.scripts))
+    bench = Workbench(load_catalogue(), folder, setting, peer, divergences, scripts.load_all(setting.scripts))
     yield bench
     bench.close()

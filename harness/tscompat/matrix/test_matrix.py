@@ -9,9 +9,9 @@ import json
 
 import pytest
 
-from tscompat.divergences import Outcome
-from tscompat.peer.process import PeerBroken
-from tscompat.verdict import VerdictId
+from tscompat.dotnet_side.process import PeerBroken
+from tscompat.values.verdict import VerdictId
+from tscompat.verdicts.divergences import Outcome
 
 from .controller import BROKEN, DOTNET_SECONDS, RECORD
 from .plugin import selected_ids

@@ -17,18 +17,18 @@ from typing import NamedTuple
 
 import psutil
 
-from tscompat import torch_side
 from tscompat.catalogue import Case
 from tscompat.codec import write_state_dict
-from tscompat.divergences import Divergences, Outcome
-from tscompat.models import native
-from tscompat.peer.process import PeerBroken, PeerDied, PeerKeeper
+from tscompat.dotnet_side.process import PeerBroken, PeerDied, PeerKeeper
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import native
+from tscompat.python_side.scripts import Script
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import MUCH_GARBAGE, PYTHON_TO_DOTNET
-from tscompat.tensors import StateDict
-from tscompat.upstream import Script
-from tscompat.verdict import Kind, Verdict, VerdictId
+from tscompat.values.tensors import StateDict
+from tscompat.values.verdict import Kind, Verdict, VerdictId
+from tscompat.verdicts.divergences import Divergences, Outcome
 
 from .setting import Setting
 
@@ -247,7 +247,7 @@ def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str]) -> str 
         return f"no path to {script}.py"
     if "cuda" not in verdict_id.device:
         return None
-    if torch_side.cuda_version() is None:
+    if torch_tensors.cuda_version() is None:
         return "no CUDA device"
     writer, reader = devices(verdict_id)
     if (reader if verdict_id.direction == PYTHON_TO_DOTNET else writer) == "cuda":

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tscompat.documents import read_document
+from tscompat.resources.documents import read_document
 
 from .record import Record
 

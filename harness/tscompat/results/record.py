@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tscompat.divergences import Judgement, Outcome
-from tscompat.verdict import Kind, Verdict, VerdictId
+from tscompat.values.verdict import Kind, Verdict, VerdictId
+from tscompat.verdicts.divergences import Judgement, Outcome
 
 UNEXPECTED = "unexpected"
 """The folder beside results.json that keeps the files of unexpected verdicts."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tscompat.divergences import Outcome
+from tscompat.verdicts.divergences import Outcome
 
 from .record import Record
 from .table import first_sentence, row_order

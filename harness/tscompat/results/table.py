@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tscompat.divergences import Outcome
+from tscompat.verdicts.divergences import Outcome
 
 from .file import Results, Timing
 from .record import Record

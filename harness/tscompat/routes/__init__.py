@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tscompat.catalogue import Case
-from tscompat.verdict import VerdictId
+from tscompat.values.verdict import VerdictId
 
 from . import dat, export, load, model, optim, optim_python, promise, pybridge, scripts, torchscript
 from .route import Job, Route

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from typing_extensions import Buffer
 
-from tscompat import codec, torch_side
+from tscompat import codec
 from tscompat.catalogue import Case
-from tscompat.models import native
-from tscompat.tensors import Entry, StateDict
-from tscompat.verdict import Kind, Verdict
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import native
+from tscompat.values.tensors import Entry, StateDict
+from tscompat.values.verdict import Kind, Verdict
 
 from . import judging
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
@@ -53,7 +54,7 @@ LOADED = replace(TENSOR, checks={PYTHON_TO_DOTNET: ("bits",), DOTNET_TO_PYTHON: 
 def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     """torch's tensors, written by the oracle, loaded by TorchSharp."""
     case = job.case
-    exported = torch_side.export(torch_side.on(job.writer_device, native.state(case, job.entries)))
+    exported = torch_tensors.export(torch_tensors.on(job.writer_device, native.state(case, job.entries)))
     written = judging.same_file(form.encode(exported), job.envelope) if form is STATE_DICT else None
     if written is judging.PASS:
         job.artifact = job.envelope  # the very file that would be written: a large model is not written again
@@ -91,9 +92,9 @@ def _load(job: Job, entries: StateDict) -> Verdict:
     if job.case.model:
         state = native.filled(job.case, entries).state_dict()
     else:
-        state = torch_side.on(job.reader_device, torch_side.target(job.case, job.entries))
-        torch_side.load(state, entries)
-    return judging.held(torch_side.export(state), job)
+        state = torch_tensors.on(job.reader_device, torch_tensors.target(job.case, job.entries))
+        torch_tensors.load(state, entries)
+    return judging.held(torch_tensors.export(state), job)
 
 
 def _checks(form: Format, case: Case, direction: str) -> tuple[str, ...]:

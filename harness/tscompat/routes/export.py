@@ -11,9 +11,9 @@ from pathlib import Path
 
 from tscompat.catalogue import Case, make_inputs
 from tscompat.codec import read_state_dict, write_state_dict
-from tscompat.models import programs
-from tscompat.tensors import StateDict
-from tscompat.verdict import Kind, Verdict
+from tscompat.python_side.models import programs
+from tscompat.values.tensors import StateDict
+from tscompat.values.verdict import Kind, Verdict
 
 from . import judging
 from .model import agrees

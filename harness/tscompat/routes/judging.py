@@ -9,11 +9,11 @@ from typing import Any
 
 from typing_extensions import Buffer
 
-from tscompat.bits import Difference, compare, same_bytes
-from tscompat.peer.process import PeerBroken
-from tscompat.peer.receipt import receipt
-from tscompat.tensors import StateDict
-from tscompat.verdict import Kind, Verdict
+from tscompat.dotnet_side.process import PeerBroken
+from tscompat.dotnet_side.receipt import receipt
+from tscompat.values.compare import Difference, compare, same_bytes
+from tscompat.values.tensors import StateDict
+from tscompat.values.verdict import Kind, Verdict
 
 from .route import Job, is_identity
 

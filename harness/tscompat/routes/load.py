@@ -13,12 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tscompat import codec, torch_side
+from tscompat import codec
 from tscompat.catalogue import Case, Scenario, make
-from tscompat.models import loading
-from tscompat.peer.receipt import receipt
-from tscompat.tensors import Entry, StateDict, Tensor
-from tscompat.verdict import Kind, Verdict
+from tscompat.dotnet_side.receipt import receipt
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import loading
+from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.verdict import Kind, Verdict
 
 from . import judging, pybridge
 from .route import PYTHON_TO_DOTNET, Job, Route
@@ -49,11 +50,11 @@ def _of_pybridge(name: str) -> Form:
     form, _ = pybridge.FORMATS[name]
 
     def write(entries: StateDict, path: Path) -> None:
-        form.write({name: torch_side.to_torch(tensor) for name, tensor in entries}, path)
+        form.write({name: torch_tensors.to_torch(tensor) for name, tensor in entries}, path)
 
     def read(path: Path) -> StateDict:
         assert form.read is not None
-        return torch_side.export(form.read(path))
+        return torch_tensors.export(form.read(path))
 
     return Form(write, read, pybridge.UNREADABLE)
 

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from tscompat.bits import compare
 from tscompat.catalogue import Case, load_bounds, make_inputs
 from tscompat.codec import read_state_dict, write_state_dict
-from tscompat.dtypes import BY_CODE, BY_NAME, DType
-from tscompat.models import native
-from tscompat.tensors import Entry, StateDict, Tensor
-from tscompat.verdict import Kind, Verdict
+from tscompat.python_side.models import native
+from tscompat.values.compare import compare
+from tscompat.values.dtypes import BY_CODE, BY_NAME, DType
+from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.verdict import Kind, Verdict
 
 from . import judging
 from .route import PYTHON_TO_DOTNET, Job, Route

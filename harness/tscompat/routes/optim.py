@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tscompat import codec
-from tscompat.bits import compare
 from tscompat.catalogue import Case, Training, load_bounds
 from tscompat.codec import OptimizerRecord, read_optimizer, read_state_dict, write_optimizer
 from tscompat.codec.optimizer import flat_options, flat_states
-from tscompat.optim_side import Trainer, saved_of
-from tscompat.tensors import StateDict
-from tscompat.ulps import furthest
-from tscompat.verdict import Kind, Verdict
+from tscompat.python_side.torch_optimizers import Trainer, saved_of
+from tscompat.values.compare import compare
+from tscompat.values.tensors import StateDict
+from tscompat.values.ulps import furthest
+from tscompat.values.verdict import Kind, Verdict
 
 from . import judging
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route

@@ -11,9 +11,9 @@ from functools import partial
 import torch
 
 from tscompat.codec import OptimizerRecord
-from tscompat.optim_side import Trainer
-from tscompat.upstream import ScriptRaised
-from tscompat.verdict import Verdict
+from tscompat.python_side.scripts import ScriptRaised
+from tscompat.python_side.torch_optimizers import Trainer
+from tscompat.values.verdict import Verdict
 
 from . import judging, scripts
 from .optim import CHECKS, Exchange, checks, dotnet_to_python, python_to_dotnet, written

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from tscompat import codec, torch_side
+from tscompat import codec
 from tscompat.catalogue import Case
-from tscompat.models import promises
-from tscompat.verdict import Kind, Verdict
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import promises
+from tscompat.values.verdict import Kind, Verdict
 
 from . import judging, pybridge
 from .route import PYTHON_TO_DOTNET, Job, Route
@@ -21,7 +22,7 @@ Save = Callable[[pybridge.State, Path], None]
 
 
 def _write_dat(state: pybridge.State, path: Path) -> None:
-    codec.write_state_dict(path, torch_side.export(state))
+    codec.write_state_dict(path, torch_tensors.export(state))
 
 
 def _write_into_folder(write: Save, name: str, state: pybridge.State, folder: Path) -> None:

@@ -19,10 +19,10 @@ import safetensors
 import torch
 from safetensors import torch as safetensors_torch
 
-from tscompat import torch_side
 from tscompat.catalogue import Case
-from tscompat.models import native
-from tscompat.verdict import Kind, Verdict
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import native
+from tscompat.values.verdict import Kind, Verdict
 
 from . import judging
 from .pickled import PICKLED
@@ -98,7 +98,7 @@ def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     """A state dict of torch's, written as Python's users write it, loaded by PyBridge."""
     state = native.state(job.case, job.entries)
     if job.writer_device != "cpu":
-        state = torch_side.on(job.writer_device, state)
+        state = torch_tensors.on(job.writer_device, state)
     try:
         form.write(PICKLED[job.case.pickled](state), job.artifact)
     except UNREADABLE as error:
@@ -114,15 +114,15 @@ def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
     failed = judging.refused(job.ask("save", job.writer_device, layout=job.case.source_layout), job)
     if failed is None:
         try:
-            state = torch_side.on(job.reader_device, form.read(job.artifact))
-            entries = torch_side.export(state)
+            state = torch_tensors.on(job.reader_device, form.read(job.artifact))
+            entries = torch_tensors.export(state)
         except UNREADABLE as error:
             failed = judging.unreadable(error, job)
         else:
             return {
                 "bits": judging.held(entries, job),
                 "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
-                "quantizer": judging.quantizer(torch_side.quantizer(state), job),
+                "quantizer": judging.quantizer(torch_tensors.quantizer(state), job),
             }
     return {"bits": failed, "order": failed, "quantizer": failed}
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tscompat.catalogue import Case, Scenario
-from tscompat.peer.process import CALL_SECONDS, PeerKeeper
-from tscompat.tensors import StateDict
-from tscompat.upstream import Script
-from tscompat.verdict import Verdict
+from tscompat.dotnet_side.process import CALL_SECONDS, PeerKeeper
+from tscompat.python_side.scripts import Script
+from tscompat.values.tensors import StateDict
+from tscompat.values.verdict import Verdict
 
 PYTHON_TO_DOTNET = "python-to-dotnet"
 DOTNET_TO_PYTHON = "dotnet-to-python"

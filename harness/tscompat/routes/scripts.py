@@ -10,11 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tscompat import torch_side
 from tscompat.catalogue import Case
-from tscompat.models import native
-from tscompat.upstream import Script, ScriptRaised
-from tscompat.verdict import Kind, Verdict
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import native
+from tscompat.python_side.scripts import Script, ScriptRaised
+from tscompat.values.verdict import Kind, Verdict
 
 from . import dat, judging
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
@@ -39,7 +39,7 @@ def exported(write: Write, form: dat.Format, job: Job) -> Mapping[str, Verdict]:
     """Written by exportsd.py, held against the oracle's bytes, loaded by TorchSharp."""
     assert job.script is not None
     try:
-        write(job.script, torch_side.on(job.writer_device, native.state(job.case, job.entries)), job.artifact)
+        write(job.script, torch_tensors.on(job.writer_device, native.state(job.case, job.entries)), job.artifact)
     except ScriptRaised as raised:
         return dict.fromkeys(EXPORTED, refused(raised, job))
     answer = job.ask("load", job.reader_device, reverse=job.case.target_reversed)
@@ -60,7 +60,7 @@ def imported(job: Job) -> Mapping[str, Verdict]:
             state = job.script.call("load_state_dict", stream)
     except ScriptRaised as raised:
         return dict.fromkeys(IMPORTED, refused(raised, job))
-    entries = torch_side.export(torch_side.on(job.reader_device, state))
+    entries = torch_tensors.export(torch_tensors.on(job.reader_device, state))
     return {
         "bits": judging.held(entries, job),
         "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from tscompat import torch_side
 from tscompat.catalogue import Case, make_inputs
 from tscompat.codec import read_state_dict, write_state_dict
-from tscompat.dtypes import BY_NAME
-from tscompat.models import native, programs
-from tscompat.tensors import Entry, StateDict, Tensor
-from tscompat.verdict import Verdict
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import native, programs
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.verdict import Verdict
 
 from . import judging
 from .model import agrees
@@ -49,8 +49,8 @@ def dotnet_to_python(job: Job) -> Mapping[str, Verdict]:
         except UNREADABLE as error:
             failed = judging.unreadable(error, job)
         else:
-            state = torch_side.on(job.reader_device, script.state_dict())
-            verdicts = {"bits": judging.held(torch_side.export(state), job)}
+            state = torch_tensors.on(job.reader_device, script.state_dict())
+            verdicts = {"bits": judging.held(torch_tensors.export(state), job)}
             if job.case.model:
                 outputs = native.forward(script, job.case, given, BY_NAME[job.case.dtype])
                 verdicts["forward"] = agrees(job, given, outputs)
@@ -59,7 +59,7 @@ def dotnet_to_python(job: Job) -> Mapping[str, Verdict]:
 
 
 def _save_with_other_bits(job: Job, given: StateDict) -> None:
-    other = [Entry(name, torch_side.poison(tensor)) for name, tensor in job.entries]
+    other = [Entry(name, torch_tensors.poison(tensor)) for name, tensor in job.entries]
     programs.save_script(job.artifact, job.case, other, given)
 
 
@@ -96,7 +96,7 @@ def _tensor_checks(case: Case, direction: str) -> tuple[str, ...]:
 
 def _parameter(path: Path) -> Tensor:
     """The one parameter of a script."""
-    return torch_side.from_torch(next(programs.load_script(path).parameters()))
+    return torch_tensors.from_torch(next(programs.load_script(path).parameters()))
 
 
 ROUTES = (

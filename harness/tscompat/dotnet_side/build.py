@@ -1,0 +1,265 @@
+"""Builds the .NET project once, outside the source tree, into a cache folder that every peer shares.
+
+The folder's name is a hash of what it is built from, so nothing is ever rebuilt in place: a change is another folder.
+Imports paths, peer.errors and peer.glibcxx.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import platformdirs
+
+from tscompat.resources.folders import data_folder
+
+from . import glibcxx
+from .errors import BuildError
+
+OLDEST_SDK = 8
+NEEDED_BYTES = 2_500_000_000
+"""Free space that a first build may take: NuGet's packages (0.8 GB), the publish (0.5 GB, unless linked) and what lies
+between."""
+
+_KEPT = 2
+_IN_USE_SECONDS = 3 * 3600
+_RIDS = {("Linux", "x86_64"): "linux-x64", ("Windows", "AMD64"): "win-x64", ("Darwin", "arm64"): "osx-arm64"}
+_RECORD = "publish.json"
+_PUBLISH = (
+    *("publish", "Peer.csproj", "--configuration", "Release", "--nologo", "-maxCpuCount:1", "--disable-build-servers"),
+    # Whatever governs the folders around a clone (a monorepo's props) is not meant for this project.
+    *("-p:ImportDirectoryBuildProps=false", "-p:ImportDirectoryBuildTargets=false"),
+    "-p:ImportDirectoryPackagesProps=false",
+)
+_ADVICE = (
+    ("No space left|not enough space on the disk", "free some disk space"),
+    ("error NU1004|error NU1403", "the lock file does not fit the packages: lock anew as dotnet/Peer/Peer.csproj says"),
+    ("error NU", "NuGet could not restore a package: check the network, or add a folder of packages as a NuGet source"),
+    ("error CS", "the C# sources do not compile: correct them"),
+)
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Package versions that replace the defaults; None means what Peer.csproj says."""
+
+    torchsharp: str | None = None
+    libtorch: str | None = None
+    """Must be the one that this TorchSharp was built against."""
+
+
+DEFAULT = Versions()
+
+
+@dataclass(frozen=True)
+class Publish:
+    """A published .NET project: the folder that a peer loads, and what is in it."""
+
+    folder: Path
+    torchsharp: str
+    libtorch: str
+    pybridge: str
+    rid: str
+    patched: glibcxx.Patch | None
+    """What was changed so that TorchSharp loads on this host; None when it loads as it comes."""
+    key: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to build, and the key: a hash of everything that decides what the publish holds."""
+
+    source: Path
+    versions: Versions
+    rid: str
+    sdk: str
+    key: str
+
+
+def cache_folder() -> Path:
+    """Where the publishes lie, a folder each."""
+    return Path(platformdirs.user_cache_dir("tscompat", appauthor=False)) / "peer"
+
+
+def dotnet_command() -> str:
+    """The path of ``dotnet``. Raises BuildError when there is none."""
+    found = shutil.which("dotnet")
+    if found is None:
+        raise BuildError(f"there is no dotnet on PATH: install the .NET SDK {OLDEST_SDK} or later")
+    return found
+
+
+def sdk_version(folder: Path) -> str:
+    """The version of the SDK that ``dotnet`` uses in ``folder``. Raises BuildError when there is none of use."""
+    asked = subprocess.run(
+        [dotnet_command(), "--version"], cwd=folder, env=_environment(), capture_output=True, text=True, check=False
+    )
+    said = asked.stdout.strip()
+    if asked.returncode:
+        # Its last paragraph is a link; the one before says what to do, also about a global.json that pins another SDK.
+        advice = " ".join(asked.stderr.strip().split("\n\n")[-2:][0].splitlines()[:2])
+        raise BuildError(
+            f"dotnet finds no SDK to use (a runtime is not enough): install the .NET SDK {OLDEST_SDK} or later. "
+            f"dotnet says: {advice}"
+        )
+    if int(said.split(".")[0]) < OLDEST_SDK:
+        raise BuildError(f"the .NET SDK {said} is too old: install {OLDEST_SDK} or later")
+    return said
+
+
+def find_built(versions: Versions = DEFAULT) -> Publish | None:
+    """The publish of these sources and versions if it is there. Raises BuildError where nothing can be built."""
+    return _find(plan(versions).key)
+
+
+def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None]) -> Publish:
+    """The publish of these sources and versions, built now if it is not there; callers in parallel build once.
+
+    ``progress`` is told in a sentence what takes long. Raises BuildError when it cannot be built.
+    """
+    todo = plan(versions)
+    found = _find(todo.key)
+    if found:
+        return found
+    root = cache_folder()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BuildError(f"the cache folder cannot be made ({error}): set the user's cache folder anew") from error
+    lock = filelock.FileLock(root / "build.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        progress("waiting for another process that builds the .NET project")
+        lock.acquire()
+    try:
+        return _find(todo.key) or _build(todo, progress)
+    finally:
+        lock.release()
+
+
+def plan(versions: Versions = DEFAULT) -> Plan:
+    """What is to be built, and under which key. Raises BuildError where nothing can be built."""
+    host = (platform.system(), platform.machine())
+    rid = _RIDS.get(host)
+    if rid is None:
+        raise BuildError(f"there is no libtorch package for {' '.join(host)}: use one of {', '.join(_RIDS.values())}")
+    source = data_folder("dotnet") / "Peer"
+    sdk = sdk_version(source)
+    told = json.dumps([_PUBLISH, asdict(versions), rid, sdk, glibcxx.host_versions()])
+    code = sorted([*source.glob("*.cs"), *source.glob("Models/*.cs")])
+    files = [*code, source / "Peer.csproj", source / f"packages.{rid}.lock.json"]
+    digest = hashlib.sha256(told.encode())
+    for file in files:
+        digest.update(
+            f"\n{file.relative_to(source).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode()
+        )
+    return Plan(source, versions, rid, sdk, digest.hexdigest()[:16])
+
+
+def _find(key: str) -> Publish | None:
+    """The publish, if its record can be read: without one the folder is a ruin."""
+    folder = cache_folder() / key
+    try:
+        publish = _read(folder)
+        os.utime(folder / _RECORD)  # the time of its last use, for _prune
+    except (OSError, ValueError, TypeError):
+        return None
+    return publish
+
+
+def _read(folder: Path) -> Publish:
+    return Publish(folder=folder, key=folder.name, **json.loads((folder / _RECORD).read_text(encoding="utf-8")))
+
+
+def _build(plan: Plan, progress: Callable[[str], None]) -> Publish:
+    root = cache_folder()
+    for leftover in root.glob("*.partial"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    free = shutil.disk_usage(root).free
+    if free < NEEDED_BYTES:
+        raise BuildError(
+            f"{root} has {free / 1e9:.1f} GB free, a build takes {NEEDED_BYTES / 1e9:.1f}: free some disk space"
+        )
+    progress(f"building the .NET project with SDK {plan.sdk} (the first time downloads 180 MB)")
+    started = time.monotonic()
+    partial = Path(tempfile.mkdtemp(suffix=".partial", dir=root))
+    folder = partial / "publish"
+    try:
+        _publish(plan, partial / "artifacts", folder, root / "build.log")
+        record = {
+            **_packages(folder, plan.rid),
+            "rid": plan.rid,
+            "patched": glibcxx.make_loadable(folder),
+        }
+        (folder / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
+        shutil.rmtree(root / plan.key, ignore_errors=True)  # a ruin
+        folder.rename(root / plan.key)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    _prune(root)
+    progress(f"built the .NET project in {time.monotonic() - started:.0f} s")
+    return _read(root / plan.key)
+
+
+def _packages(folder: Path, rid: str) -> dict[str, str]:
+    libraries: dict[str, Any] = json.loads((folder / "Peer.deps.json").read_text(encoding="utf-8"))["libraries"]
+    versions = dict(name.split("/") for name in libraries)
+    return {
+        "torchsharp": versions["TorchSharp"],
+        "libtorch": versions[f"libtorch-cpu-{rid}"],
+        "pybridge": versions["TorchSharp.PyBridge"],
+    }
+
+
+def _publish(plan: Plan, artifacts: Path, folder: Path, log: Path) -> None:
+    chosen = {"TorchSharpVersion": plan.versions.torchsharp, "LibTorchVersion": plan.versions.libtorch}
+    command = [
+        *(dotnet_command(), *_PUBLISH, "--runtime", plan.rid),
+        *("--artifacts-path", str(artifacts), "--output", str(folder)),
+        *(f"-p:{name}={version}" for name, version in chosen.items() if version),
+    ]
+    scratch = artifacts.parent / "tmp"  # dotnet leaves folders in the temporary one
+    scratch.mkdir(parents=True)
+    with log.open("wb") as out:
+        done = subprocess.run(
+            command,
+            cwd=plan.source,
+            env=_environment() | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        text = log.read_text(encoding="utf-8", errors="replace")
+        advice = next((what for pattern, what in _ADVICE if re.search(pattern, text)), "see what dotnet says")
+        tail = "\n".join(text.rstrip().splitlines()[-8:])
+        raise BuildError(f"the .NET project could not be built: {advice}. The end of {log}:\n{tail}")
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "DOTNET_CLI_UI_LANGUAGE": "en", "DOTNET_NOLOGO": "1"}
+
+
+def _prune(root: Path) -> None:
+    """Remove old publishes: all but the newest, and those that a process may still be using."""
+    records = sorted(root.glob(f"*/{_RECORD}"), key=lambda record: record.stat().st_mtime, reverse=True)
+    for record in records[_KEPT:]:
+        if time.time() - record.stat().st_mtime > _IN_USE_SECONDS:
+            trash = record.parent.with_suffix(".partial")
+            with contextlib.suppress(PermissionError):  # Windows: a library in it is loaded
+                shutil.rmtree(record.parent.rename(trash))

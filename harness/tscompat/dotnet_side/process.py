@@ -1,0 +1,257 @@
+"""The outside of a peer: start it, ask it with a deadline, watch its memory, notice its death. May import verdict.
+
+A monitor thread kills the peer when a call outlives its deadline or its memory its limit; the blocked read or write
+then sees the pipe close. No signals, no fork: the same on Windows and macOS by construction.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tscompat.values.verdict import Kind
+
+START_SECONDS = 120.0
+CALL_SECONDS = 60.0
+LOG_LINES = 20
+MAX_STARTS_IN_VAIN = 3
+MAX_DEATHS_IN_A_ROW = 20
+
+
+class PeerDied(Exception):
+    """The peer died in a call; ``kind`` is crash, timeout or memory.
+
+    ``detail`` is short and the same each time; ``log`` is the end of what it wrote to its log in this call.
+    """
+
+    def __init__(self, kind: Kind, detail: str, log: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.detail = detail
+        self.log = log
+
+
+class PeerBroken(Exception):
+    """No peer can be had, or it breaks the protocol, or our own code in it does not work: the run cannot go on."""
+
+
+def inside(publish: Path) -> list[str]:
+    """The command that starts the real peer of this process, with which it leaves."""
+    return [sys.executable, "-X", "utf8", "-m", "tscompat.dotnet_side.inside", str(publish), str(os.getpid())]
+
+
+class Peer:
+    """One process that speaks the protocol of ``tscompat.dotnet_side.inside``.
+
+    ``command`` starts it, ``log`` takes its stderr, ``memory_limit`` is in bytes and holds once the peer is ready.
+    Raises PeerBroken with the log's last lines if it does not start.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, memory_limit: int) -> None:
+        self._log = log
+        self._memory_limit = memory_limit
+        self._lock = threading.Lock()
+        self._deadline: float | None = None
+        self._fate: tuple[Kind, str] | None = None
+        self._family: list[psutil.Process] = []
+        with log.open("ab") as stderr:
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
+        self._closed = threading.Event()
+        threading.Thread(target=self._monitor, daemon=True).start()
+        try:
+            self.versions: dict[str, str] = self._ask(b"", START_SECONDS)["ready"]
+        except PeerDied as died:
+            self.close()
+            raise PeerBroken(f"the peer did not start: {died.detail}\n{died.log}") from None
+        self._family = _family(self.pid)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def call(self, name: str, seconds: float = CALL_SECONDS, **description: Any) -> dict[str, Any]:
+        """Ask, and wait for the answer at most ``seconds``.
+
+        Raises BrokenPipeError when the peer was dead before it could be asked, PeerDied when it died in this call,
+        PeerBroken when it refused (it does not know the call or its description) or tells a fault of ours in it.
+        """
+        request = json.dumps({"call": name, **description}) + "\n"
+        answer = self._ask(request.encode(), seconds)
+        if "refusal" in answer:
+            raise PeerBroken(f"the peer refused: {answer['refusal']}")
+        if "fault" in answer:
+            raise PeerBroken(f"a fault of ours in the peer: {answer['fault']}")
+        return answer
+
+    @property
+    def memory(self) -> int:
+        """Resident bytes of the process and its children."""
+        return sum(map(_memory, self._family))
+
+    def close(self) -> None:
+        """Close the pipe, at which a peer leaves; kill it if it does not."""
+        self._closed.set()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):  # gone with the peer
+                    pipe.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._end()
+
+    def _ask(self, request: bytes, seconds: float) -> dict[str, Any]:
+        begin = self._log.stat().st_size
+        with ExitStack() as interrupted:
+            interrupted.callback(self._end)  # after Ctrl-C the next call would be given this one's answer
+            self._deadline = time.monotonic() + seconds
+            line = self._exchange(request)
+            with self._lock:
+                self._deadline = None  # from here on the monitor leaves the peer alone
+            interrupted.pop_all()
+        if line and not self._fate:
+            return json.loads(line)
+        code = self._process.wait()
+        if line is None and not self._fate:
+            raise BrokenPipeError("the peer was gone before it could be asked")
+        kind, detail = self._fate or (Kind.CRASH, f"the peer died with {_cause(code)}")
+        raise PeerDied(kind, detail, self._said_since(begin))
+
+    def _exchange(self, request: bytes) -> bytes | None:
+        """The line that answers; empty if the peer died instead, None if it did not take the request."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(request)
+            self._process.stdin.flush()
+        except OSError:
+            self._process.wait()  # within the deadline, as below: a peer can close its pipe and hang
+            return None
+        line = self._process.stdout.readline()
+        if line.endswith(b"\n"):
+            return line
+        self._process.wait()
+        return b""
+
+    def _said_since(self, begin: int) -> str:
+        with self._log.open("rb") as log:
+            log.seek(begin)
+            return b"".join(deque(log, LOG_LINES)).decode(errors="replace").strip()
+
+    def _monitor(self) -> None:
+        while not self._closed.wait(0.05):
+            with self._lock:  # so that no call pays for the one before it
+                if self._deadline is None or self._fate:
+                    continue
+                if time.monotonic() > self._deadline:
+                    self._fate = Kind.TIMEOUT, "no answer before the deadline"
+                elif self.memory > self._memory_limit:
+                    self._fate = Kind.MEMORY, f"the peer took more than {self._memory_limit >> 20} MiB"
+                if self._fate:
+                    self._kill()
+
+    def _kill(self) -> None:
+        self._process.kill()
+        for process in self._family:
+            with suppress(psutil.Error):  # gone with its parent
+                process.kill()
+
+    def _end(self) -> None:
+        self._kill()
+        self._process.wait()
+
+
+class PeerKeeper:
+    """Keeps one live peer for a worker: replaces a dead one, and gives up for good after too many in a row.
+
+    ``start_peer`` makes a peer or raises PeerBroken. An answered call ends a row of deaths.
+    """
+
+    def __init__(self, start_peer: Callable[[], Peer]) -> None:
+        self._start_peer = start_peer
+        self._peer: Peer | None = None
+        self._deaths = 0
+        self._given_up: PeerBroken | None = None
+
+    def start(self) -> Peer:
+        """The live peer, started now if there is none. Raises PeerBroken when none can be had."""
+        if self._given_up:
+            raise self._given_up
+        if self._peer and not self._peer.alive:
+            self.close()
+            self._deaths += 1
+        try:
+            if self._deaths >= MAX_DEATHS_IN_A_ROW:
+                raise PeerBroken(f"the peer died {self._deaths} times in a row; something is wrong with all of them")
+            self._peer = self._peer or self._started()
+        except PeerBroken as broken:
+            self._given_up = broken
+            raise
+        return self._peer
+
+    def call(self, name: str, seconds: float = CALL_SECONDS, **description: Any) -> dict[str, Any]:
+        """As ``Peer.call``, but a peer that had died idle is replaced and charged to nobody."""
+        try:
+            answer = self.start().call(name, seconds, **description)
+        except BrokenPipeError:
+            return self.call(name, seconds, **description)  # with a new peer, or none after too many deaths
+        self._deaths = 0
+        return answer
+
+    def renew(self, most: int) -> None:
+        """Let a peer that holds more than so many bytes go: what one case has left is not the next one's."""
+        if self._peer and self._peer.alive and self._peer.memory > most:
+            self.close()
+
+    def close(self) -> None:
+        """Let the peer go."""
+        if self._peer:
+            self._peer.close()
+            self._peer = None
+
+    def _started(self) -> Peer:
+        for _ in range(MAX_STARTS_IN_VAIN - 1):
+            try:
+                return self._start_peer()
+            except PeerBroken:
+                time.sleep(1)
+        return self._start_peer()
+
+
+def _cause(code: int) -> str:
+    if code < 0:
+        return f"signal {signal.Signals(-code).name}"
+    return f"exit code {code}"
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """A process and its children: on Windows a venv's python.exe is a launcher, whose child does the work."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _memory(process: psutil.Process) -> int:
+    """Resident bytes; 0 when it cannot be told, which leaves the deadline."""
+    try:
+        return process.memory_info().rss
+    except psutil.Error:
+        return 0

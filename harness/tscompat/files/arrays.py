@@ -1,0 +1,62 @@
+"""Reads .npz: arrays of numpy, each when it is asked for. Imports dtypes, its neighbours.
+
+The headers are read by ``numpy.lib.format``; objects (pickles) are never loaded.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from typing_extensions import Buffer
+
+from tscompat.values.dtypes import BY_TORCH, DType
+
+from .item import Contents, ConvertError, Item, Unfit
+
+_DTYPES: dict[np.dtype[Any], DType] = {
+    BY_TORCH[name].scalar if BY_TORCH[name].parts == 1 else np.dtype(name).newbyteorder("<"): BY_TORCH[name]
+    for name in (
+        *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+        *("float16", "float32", "float64", "complex64", "complex128"),
+    )
+}
+"""The types that numpy has itself. A bfloat16 of ml_dtypes is in a file as ``|V2``, which says nothing of it."""
+
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, NotImplementedError, RuntimeError)
+"""What zipfile and numpy raise for a file that is damaged, encrypted, or none of theirs."""
+
+_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+def contents(path: Path) -> Contents:
+    """The arrays of the file. Raises one of ``BROKEN`` when it has none."""
+    with zipfile.ZipFile(path) as archive:
+        return [_member(archive, path, member) for member in archive.namelist()]
+
+
+def _member(archive: zipfile.ZipFile, path: Path, member: str) -> Item | Unfit:
+    name = member.removesuffix(".npy")
+    with archive.open(member) as file:
+        try:
+            header = _HEADERS[npy.read_magic(file)]
+        except (KeyError, ValueError):
+            return Unfit(name, f"no array: {member} is not in numpy's format 1.0 or 2.0")
+        shape, _, dtype = header(file)
+    known = _DTYPES.get(dtype.newbyteorder("<"))
+    if known is None:
+        return Unfit(name, f"of numpy's {dtype.str}, which no tensor has: save it as another type")
+
+    def read() -> Buffer:
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open(member) as file:
+                array = npy.read_array(file, allow_pickle=False)
+        except BROKEN as error:
+            raise ConvertError(f"{path}: the array {member} is damaged: {error}") from error
+        return np.ascontiguousarray(array, dtype.newbyteorder("<"))
+
+    return Item(name, known, shape, read, copies=True)

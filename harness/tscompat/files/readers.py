@@ -1,0 +1,188 @@
+"""What can be read: a table from suffix to reader, and which file of a folder is meant. Imports its neighbours, codec.
+
+A reader maps its file or notes where the tensors lie; elements are read when a writer asks for them.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import struct
+import warnings
+from collections import defaultdict
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from tscompat.codec import FormatError, read_state_dict
+from tscompat.resources.documents import read_document
+
+from . import arrays, checkpoint, torch_item
+from .item import Contents, ConvertError, Item, Tell
+
+_safetensors: Any = import_module("safetensors")  # its stubs leave the arguments untyped
+_SCHEMA = Path(__file__).with_name("index.schema.json")
+_ZIP = b"PK\x03\x04"
+
+_ADVICE = (
+    (
+        r"Unsupported global: GLOBAL (\S+) was",
+        r"holds a Python object (\1) and not only tensors. It is not read, because that could run any code: where you "
+        "trust the file, load it in Python and torch.save() its state dict alone",
+    ),
+    (
+        "UntypedStorage",
+        "is a legacy pickle with a dtype that torch reads back only from zip files (complex32, uint16, float8, ...): "
+        "torch.save() it again as a zip file",
+    ),
+    (
+        "TorchScript archive",
+        "is TorchScript: in Python, torch.save() the state_dict() of what torch.jit.load() gives",
+    ),
+)
+"""What to do about what torch refuses, by a pattern of what it says."""
+
+_BROKEN_PICKLE = (
+    *(pickle.UnpicklingError, RuntimeError, EOFError, struct.error, ValueError, LookupError, OverflowError),
+    *(AssertionError, AttributeError, TypeError),
+)
+"""What torch.load raises for files that are damaged, or none of its own: it believes what is in them."""
+
+_IN_A_FOLDER = ("*.safetensors.index.json", "*.bin.index.json", "*.safetensors", "*.bin")
+"""What a folder is read by, the first that is there: as Hugging Face's libraries look for it."""
+
+
+class Reader(NamedTuple):
+    """How files of a suffix are read."""
+
+    what: str
+    read: Callable[[Path, str, Tell], Contents]
+    """Takes the file, the key of a nested state dict, and whom to tell what was chosen."""
+    errors: tuple[type[Exception], ...]
+    """What it raises for a file that is not one."""
+
+
+def read(path: Path, key: str, tell: Tell) -> Contents:
+    """What is in a file or a folder, nothing of it read yet.
+
+    Raises ConvertError with the path, and OSError.
+    """
+    if path.is_dir():
+        path = _in_folder(path, tell)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise ConvertError(
+            f"{path}: can be read: {', '.join(READERS)} and a folder, not {path.suffix or 'no suffix'!r}"
+        )
+    if key and reader is not _PICKLE:
+        raise ConvertError(f"{path}: --key is for nested checkpoints, and {reader.what} is flat: leave it out")
+    try:
+        return reader.read(path, key, tell)
+    except ConvertError:  # a ValueError too
+        raise
+    except reader.errors as error:
+        raise ConvertError(f"{path}: cannot be read as {reader.what}: {_said(error)}") from error
+
+
+def _in_folder(folder: Path, tell: Tell) -> Path:
+    for pattern in _IN_A_FOLDER:
+        found = sorted(folder.glob(pattern))
+        if len(found) > 1:
+            names = ", ".join(file.name for file in found)
+            raise ConvertError(f"{folder}: {len(found)} files could be meant: give one of {names}")
+        if found:
+            tell(f"taken: {found[0].name}")
+            return found[0]
+    raise ConvertError(f"{folder}: nothing to convert in this folder, looked for {', '.join(_IN_A_FOLDER)}")
+
+
+def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint.Keyed:
+    """The state dict of this kind in a checkpoint of torch.save.
+
+    Raises ConvertError with the path, and OSError.
+    """
+    with path.open("rb") as file:
+        mapped = file.read(len(_ZIP)) == _ZIP
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, about what it deprecates in its own code
+            document: object = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except _BROKEN_PICKLE as error:
+        advice = next(
+            (found.expand(words) for pattern, words in _ADVICE if (found := re.search(pattern, str(error)))), ""
+        )
+        raise ConvertError(f"{path}: {advice or f'cannot be read as {_PICKLE.what}: {_said(error)}'}") from error
+    try:
+        state = checkpoint.find(document, key, tell, kind)
+    except ConvertError as error:
+        raise ConvertError(f"{path}: {error}") from error
+    if not mapped:
+        tell(f"{path.name} is a legacy pickle, which cannot be mapped: all of it is in memory at once")
+    return state
+
+
+def _read_pickle(path: Path, key: str, tell: Tell) -> Contents:
+    state = saved(path, key, tell, checkpoint.MODEL)
+    return [torch_item.item(name, value) for name, value in state.items()]
+
+
+def _read_safetensors(path: Path, key: str, tell: Tell) -> Contents:
+    opened = _safetensors.safe_open(str(path), "pt")
+    metadata: dict[str, str] = opened.metadata() or {}
+    other = sorted(metadata.keys() - {"format"})
+    if other:
+        tell(f"left: the metadata of {path.name} ({', '.join(other)})")
+    return [torch_item.item(name, opened.get_tensor(name)) for name in opened.offset_keys()]
+
+
+def _read_dat(path: Path, key: str, tell: Tell) -> Contents:
+    def item(name: str, tensor: Any) -> Item:
+        return Item(name, tensor.dtype, tensor.shape, lambda: tensor.data, copies=False)
+
+    return [item(name, tensor) for name, tensor in read_state_dict(path)]
+
+
+def _read_npz(path: Path, key: str, tell: Tell) -> Contents:
+    return arrays.contents(path)
+
+
+def _read_shards(path: Path, key: str, tell: Tell) -> Contents:
+    index: dict[str, str] = read_document(path, ConvertError, _SCHEMA)["weight_map"]
+    shards: defaultdict[str, list[str]] = defaultdict(list)
+    for name, shard in index.items():
+        shards[shard].append(name)
+    contents: Contents = []
+    for shard, names in sorted(shards.items()):
+        file = path.with_name(shard)
+        if not file.exists():
+            raise ConvertError(f"{path}: names {shard}, which is not beside it: get that file too")
+        found = read(file, "", tell)
+        odd = sorted({each.name for each in found} ^ set(names))
+        if odd:
+            count = f"{len(odd)} name{'s' if len(odd) > 1 else ''}"
+            raise ConvertError(f"{path}: {shard} and the index do not agree on {count} ({odd[0]!r}): get both anew")
+        contents += found
+    return contents
+
+
+def _said(error: Exception) -> str:
+    """The first sentence of an exception's message."""
+    lines = [line.strip() for line in str(*error.args[:1]).splitlines() if line.strip()]
+    said = iter(lines)
+    if any("WeightsUnpickler error" in line for line in said):  # before it, torch explains at length
+        lines = list(said)
+    return re.split(r"\.\s", lines[0])[0] if lines else f"it ends early ({type(error).__name__})"
+
+
+PICKLES = (".pth", ".pt", ".ckpt", ".bin")
+_PICKLE = Reader("a checkpoint of torch.save", _read_pickle, _BROKEN_PICKLE)
+READERS: dict[str, Reader] = {
+    ".dat": Reader("a state dict of TorchSharp", _read_dat, (FormatError,)),
+    ".safetensors": Reader("safetensors", _read_safetensors, (_safetensors.SafetensorError,)),
+    ".npz": Reader("arrays of numpy.savez", _read_npz, arrays.BROKEN),
+    ".json": Reader("an index of shards", _read_shards, ()),
+    **dict.fromkeys(PICKLES, _PICKLE),
+}

@@ -1,0 +1,123 @@
+"""What can be written: a table from suffix to writer. Imports codec, dtypes, catalogue, its neighbours and torch."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from tscompat.codec import encode_state_dict
+from tscompat.values.dtypes import NO_CODE
+from tscompat.values.tensors import PLAIN
+
+from . import torch_item
+from .item import ConvertError, Item, Lazily
+from .output import Sink
+from .spool import spooled
+
+_SAFETENSORS = {
+    **{"bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "float16": "F16"},
+    **{"bfloat16": "BF16", "uint32": "U32", "int32": "I32", "float32": "F32", "complex64": "C64"},
+    **{"float64": "F64", "int64": "I64", "uint64": "U64", "float8_e5m2": "F8_E5M2", "float8_e4m3fn": "F8_E4M3"},
+    **{"float8_e8m0fnu": "F8_E8M0", "float8_e4m3fnuz": "F8_E4M3FNUZ", "float8_e5m2fnuz": "F8_E5M2FNUZ"},
+}
+"""The names of torch's dtypes in safetensors (``_TYPES`` in its torch.py)."""
+_METADATA = "__metadata__"
+MOST_HEADER = 100_000_000
+"""Bytes of the header that the library reads (``MAX_HEADER_SIZE`` in its tensor.rs)."""
+
+
+class Writer(NamedTuple):
+    """How files of a suffix are written."""
+
+    unfit: Callable[[Item], str]
+    """Why the format cannot hold a tensor; empty if it can."""
+    by_torch: bool
+    """Whether torch.save writes it: names of one tensor stay names of one, and all tensors are wanted at once."""
+    write: Callable[[Sink, Sequence[Item]], None]
+
+
+def _unfit_for_dat(item: Item) -> str:
+    if item.dtype.code == NO_CODE:
+        return f"{item.dtype.torch} has no code in a .dat: convert it to another dtype in Python"
+    if item.quantizer != PLAIN:
+        scale, zero_point = item.quantizer
+        return (
+            f"{item.dtype.torch} with scale {scale:g} and zero point {zero_point}, for which a .dat has no place: "
+            "dequantize() it in Python"
+        )
+    return ""
+
+
+def _write_dat(sink: Sink, items: Sequence[Item]) -> None:
+    for buffer in encode_state_dict(Lazily(items)):
+        sink.write(buffer)
+
+
+def _unfit_for_safetensors(item: Item) -> str:
+    if item.dtype.torch not in _SAFETENSORS:
+        return f"{item.dtype.torch} does not exist in safetensors: convert it to another dtype in Python"
+    if item.name == _METADATA:
+        return "the name means something else in safetensors: rename it in Python"
+    return ""
+
+
+def _write_safetensors(sink: Sink, items: Sequence[Item]) -> None:
+    """The library's own writer would want all tensors in memory at once.
+
+    The larger elements come first, so that all are aligned: the library's readers want it.
+    """
+    header: dict[str, object] = {_METADATA: {"format": "pt"}}
+    placed = sorted(items, key=lambda item: -item.dtype.itemsize)
+    offset = 0
+    for item in placed:
+        header[item.name] = {
+            "dtype": _SAFETENSORS[item.dtype.torch],
+            "shape": item.shape,
+            "data_offsets": [offset, offset := offset + item.nbytes],
+        }
+    encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    if len(encoded) > MOST_HEADER:
+        raise ConvertError(f"{sink.name}: the names take {len(encoded)} bytes, safetensors has room for {MOST_HEADER}")
+    sink.write(struct.pack("<Q", len(encoded)) + encoded)
+    for item in placed:
+        sink.write(np.frombuffer(item.read(), np.uint8))
+
+
+def _fits(item: Item) -> str:
+    return ""
+
+
+def _write_pickle(sink: Sink, items: Sequence[Item]) -> None:
+    tied: dict[Hashable, torch.Tensor] = {}
+    state: dict[str, torch.Tensor] = {}
+    for number, item in enumerate(spooled(items, Path(sink.name).parent)):
+        tie = number if item.tie is None else item.tie
+        if tie not in tied:
+            tied[tie] = torch_item.tensor_of(item)
+        state[item.name] = tied[tie]
+    save(sink, state)
+
+
+def save(sink: Sink, document: object) -> None:
+    """torch.save. Raises what the sink raises."""
+    try:
+        torch.save(document, sink)
+    except RuntimeError as error:
+        # Closing a file that was broken off (Ctrl-C, a full disk), torch's writer complains and hides why.
+        if error.__context__ is None:
+            raise
+        raise error.__context__ from None
+
+
+WRITERS: dict[str, Writer] = {
+    ".dat": Writer(_unfit_for_dat, by_torch=False, write=_write_dat),
+    ".safetensors": Writer(_unfit_for_safetensors, by_torch=False, write=_write_safetensors),
+    ".pth": Writer(_fits, by_torch=True, write=_write_pickle),
+}

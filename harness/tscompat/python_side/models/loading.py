@@ -1,0 +1,69 @@
+"""A bag of tensors as a module, and a scenario as PyTorch plays it on one.
+
+May import tensors, catalogue, torch_side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import torch
+
+from tscompat.catalogue import Case, Scenario
+from tscompat.python_side import torch_tensors
+from tscompat.values.tensors import StateDict
+
+
+def bag(case: Case, entries: StateDict, transient: Collection[str] = ()) -> torch.nn.Module:
+    """A module of the case's parameters and buffers with these bits; the dots of a name walk submodules.
+
+    ``transient`` names the buffers that are not persistent.
+    """
+    module = torch.nn.Module()
+    for spec, (name, tensor) in zip(case.tensors, entries, strict=True):
+        made = torch_tensors.to_torch(tensor)
+        *path, leaf = name.split(".")
+        owner = module
+        for child in path:
+            owner = owner.get_submodule(child) if child in dict(owner.named_children()) else _child(owner, child)
+        if spec.tied_to:
+            owner.register_parameter(leaf, module.get_parameter(spec.tied_to))
+        elif spec.buffer:
+            owner.register_buffer(leaf, made, persistent=name not in transient)
+        else:
+            owner.register_parameter(leaf, torch.nn.Parameter(made))
+    return module
+
+
+def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
+    child = torch.nn.Module()
+    owner.add_module(name, child)
+    return child
+
+
+def play(
+    case: Case,
+    scenario: Scenario,
+    before: StateDict,
+    read: Callable[[], StateDict],
+    unreadable: tuple[type[Exception], ...],
+) -> tuple[str, StateDict]:
+    """Load what is read into a module with these bits: why it was refused (empty if it was not), what it holds then.
+
+    ``unreadable`` is what ``read`` raises for a file that it cannot read.
+    A name in the skip list is not loaded, and is neither missing nor unexpected: PyTorch itself has no such list.
+    """
+    module = bag(case, before, scenario.transient)
+    refused = ""
+    try:
+        entries = read()
+        given = {name: torch_tensors.to_torch(tensor) for name, tensor in entries if name not in scenario.skip}
+        keys: Any = module.load_state_dict(given, strict=False)
+        odd = sorted({*keys.missing_keys, *keys.unexpected_keys} - {*scenario.skip})
+        if scenario.strict and odd:
+            refused = f"missing or unexpected: {', '.join(odd)}"
+    except (*unreadable, RuntimeError) as error:
+        refused = str(error.args[0]).partition("\n")[0]
+    parameters = module.named_parameters(remove_duplicate=False)
+    return refused, torch_tensors.export({**dict(parameters), **dict(module.named_buffers())})

@@ -1,0 +1,156 @@
+"""A case as a program that leaves Python: TorchScript, an exported program, an AOTInductor package.
+
+May import tensors, catalogue, torch_side, native. A bag of tensors is scripted: there is nothing to trace. A model is
+traced with its own inputs: that takes any Python code, where scripting takes a subset of it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tscompat.catalogue import Case
+from tscompat.python_side import torch_tensors
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, StateDict, Tensor
+
+from . import layers, native
+
+_torch: Any = torch
+"""torch.jit and torch.export are not typed throughout."""
+
+
+class Bag(torch.nn.Module):
+    """The tensors of a case under their names, dots and all, and a forward that a script can have."""
+
+    def __init__(self, state: dict[str, torch.Tensor], buffers: set[str]) -> None:
+        super().__init__()
+        tied: dict[int, torch.nn.Parameter] = {}
+        for name, tensor in state.items():
+            if name in buffers:
+                self._buffers[name] = tensor  # register_buffer takes no dots
+            else:
+                parameter = torch.nn.Parameter(tensor, requires_grad=False)
+                self._parameters[name] = tied.setdefault(id(tensor), parameter)
+
+    def forward(self) -> int:
+        return 0
+
+
+class Telling(torch.nn.Module):
+    """A module that gives its state dict behind its outputs: an exported program in .NET does not show it otherwise."""
+
+    def __init__(self, module: torch.nn.Module, computes: bool) -> None:
+        super().__init__()
+        self.module = module
+        self.computes = computes
+
+    def forward(self, *inputs: Any) -> tuple[torch.Tensor, ...]:
+        outputs = layers.forward(self.module, inputs) if self.computes else []
+        return (*outputs, *self.module.state_dict(keep_vars=True).values())
+
+
+def save_script(path: Path, case: Case, entries: StateDict, given: StateDict, device: str = "cpu") -> None:
+    """Write the case with torch.jit.save. A model needs inputs (``given``): TorchScript is traced with them."""
+    with _quiet():
+        if case.model:
+            module = native.filled(case, entries)
+            inputs = native.arguments(case, given, BY_NAME[case.dtype])
+            script = _torch.jit.trace(module, tuple(inputs), check_trace=False)
+            native.fill(module, entries)  # tracing runs it, and an embedding with max_norm then writes to its weights
+        else:
+            script = _torch.jit.script(_bag(case, torch_tensors.on(device, torch_tensors.source(case, entries))))
+        _torch.jit.save(script, str(path))
+
+
+def load_script(path: Path) -> torch.nn.Module:
+    """What torch.jit.load makes of a file. Raises RuntimeError for one that it cannot read."""
+    with _quiet():
+        return _torch.jit.load(str(path))
+
+
+def save_archive(path: Path, tensor: Tensor) -> None:
+    """Write one tensor as torch::save of C++ does: a script with the one parameter "0"."""
+    with _quiet():
+        bag = Bag({"0": torch_tensors.to_torch(tensor)}, set())
+        _torch.jit.save(_torch.jit.script(bag), str(path))
+
+
+def save_pickle(path: Path, tensor: Tensor) -> None:
+    """Write one tensor with torch.save."""
+    _torch.save(torch_tensors.to_torch(tensor), str(path))
+
+
+def load_pickle(path: Path) -> Tensor:
+    """Read one tensor with torch.load(weights_only=True). Raises what torch.load raises for what it does not take."""
+    with _quiet():
+        return torch_tensors.from_torch(_torch.load(str(path), weights_only=True))
+
+
+def save_exported(path: Path, case: Case, entries: StateDict, given: StateDict) -> None:
+    """Write the case, and its state as outputs, with torch.export.save."""
+    with _quiet():
+        _torch.export.save(_export(case, entries, given), str(path))
+
+
+def save_compiled(path: Path, case: Case, entries: StateDict, given: StateDict) -> None:
+    """Write the case, and its state as outputs, as a package compiled by AOTInductor. Needs a C++ compiler."""
+    inductor: Any = import_module("torch._inductor")
+    with _quiet():
+        inductor.aoti_compile_and_package(_export(case, entries, given), package_path=str(path))
+
+
+def format_versions() -> dict[str, str]:
+    """What this torch writes: the newest operators of TorchScript, and the schema of torch.export (major.minor)."""
+    schema: Any = import_module("torch._export.serde.schema")
+    return {
+        "torchscript_operators": str(_torch._C._get_max_operator_version()),
+        "export_schema": ".".join(map(str, schema.SCHEMA_VERSION)),
+    }
+
+
+def cannot_compile() -> str | None:
+    """Why AOTInductor cannot work here (it does not quote its linker's options), or None if it can."""
+    if " " in str(Path(torch.__file__).parent):
+        return "torch lies in a path with a space, from which AOTInductor cannot link"
+    builder: Any = import_module("torch._inductor.cpp_builder")
+    missing: Any = import_module("torch._inductor.exc").InvalidCxxCompiler
+    try:
+        builder.get_cpp_compiler()
+    except missing:
+        return "no C++ compiler for AOTInductor"
+    return None
+
+
+def told(case: Case, outputs: StateDict) -> tuple[StateDict, StateDict]:
+    """The outputs of a Telling module as what it computes and, under its own names, its state dict."""
+    computed = len(outputs) - len(case.tensors)
+    state = zip(case.tensors, outputs[computed:], strict=True)
+    return outputs[:computed], [Entry(spec.name, tensor) for spec, (_, tensor) in state]
+
+
+def _export(case: Case, entries: StateDict, given: StateDict) -> Any:
+    if case.model:
+        telling = Telling(native.filled(case, entries), computes=True)
+        inputs = native.arguments(case, given, BY_NAME[case.dtype])
+    else:
+        telling, inputs = Telling(_bag(case, torch_tensors.source(case, entries)), computes=False), []
+    return _torch.export.export(telling, tuple(inputs))
+
+
+def _bag(case: Case, state: dict[str, torch.Tensor]) -> Bag:
+    return Bag(state, {spec.name for spec in case.tensors if spec.buffer})
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Without gradients, and without torch's advice to leave TorchScript: the suite is there to test it."""
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,221 @@
+"""torch's optimizers: from cases, and from what they save to optimizer records and back, by tables.
+
+May import dtypes, tensors, codec, catalogue, torch_side. Never imported in a peer, as torch_side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from tscompat.catalogue import Training
+from tscompat.codec import OptimizerRecord
+from tscompat.codec.optimizer import LAYOUTS as FIELDS
+from tscompat.codec.optimizer import Kind, Value
+from tscompat.values.tensors import StateDict, Tensor
+
+from .torch_tensors import LAYOUTS, export, from_torch, to_torch
+
+Saved = dict[str, Any]
+"""What ``torch.optim.Optimizer.state_dict`` returns: ``state`` by the number of the parameter, and ``param_groups``."""
+
+_IN_DOTNET = {"RMSprop": "RMSProp"}
+"""Where TorchSharp's name of a class is not torch's."""
+_IN_TORCH = {dotnet: name for name, dotnet in _IN_DOTNET.items()}
+_PAIRS = {"betas": ("beta1", "beta2"), "etas": ("etaminus", "etaplus"), "step_sizes": ("min_step", "max_step")}
+"""One option in torch, two in TorchSharp."""
+HOW = frozenset({"foreach", "fused", "capturable", "differentiable"})
+"""Options that say how to compute and not what. Versions of torch differ in them."""
+_NOT_IN_FILES = {"params", "param_names", "initial_lr", *HOW}
+"""Keys of a torch group that TorchSharp's has not, or that are dealt with on their own."""
+_IMPLIED = {"AdamW": {"decoupled_weight_decay": True}}
+"""Options that TorchSharp's class has not, and what it does in their place, if not False."""
+_FILLED_WITH = {"step_size": "lr", "sum": "initial_accumulator_value", "eta": "lr"}
+"""The option that a state field starts from; the other tensors start from 0, mu and mu_product from 1."""
+
+
+def name_in_dotnet(name: str) -> str:
+    """TorchSharp's class, a key of codec.optimizer.LAYOUTS, for a class of torch.optim.
+
+    Raises ValueError for one that TorchSharp cannot save.
+    """
+    found = _IN_DOTNET.get(name, name)
+    if found not in FIELDS:
+        known = ", ".join(_IN_TORCH.get(each, each) for each in FIELDS)
+        raise ValueError(f"TorchSharp saves no optimizer {name!r}; expected one of {known}")
+    return found
+
+
+def name_in_torch(name: str) -> str:
+    """The class of torch.optim for TorchSharp's class."""
+    return _IN_TORCH.get(name, name)
+
+
+def defaults_of(name: str) -> dict[str, Any]:
+    """The options of a class of torch.optim, as they are when nothing is said."""
+    kind: Any = getattr(torch.optim, name)
+    return kind([torch.empty(0)]).defaults
+
+
+def record_of(name: str, saved: Saved, parameters: Sequence[torch.Tensor] = ()) -> OptimizerRecord:
+    """What an optimizer of this class of torch.optim saved, as TorchSharp's class holds it.
+
+    ``parameters`` are those of the optimizer, in its order. They are needed for those that were never stepped, which
+    have no state in torch and one in TorchSharp.
+
+    Raises ValueError for a class that TorchSharp has not, for an option or a field of a state that its class has not
+    and that would change what it computes, and for a parameter that is needed and not there.
+    """
+    layout = FIELDS[name_in_dotnet(name)]
+    groups: list[dict[str, float]] = []
+    states: list[dict[str, Value]] = []
+    for group in saved["param_groups"]:
+        options = _options(name, layout.options, group)
+        groups.append(options)
+        for number in group["params"]:
+            where = f"parameter {number}"
+            state = saved["state"].get(number) or _initial(name, options, parameters[number : number + 1], where)
+            states.append(_state(name, layout.state, state, where))
+    return OptimizerRecord(name_in_dotnet(name), groups, states)
+
+
+def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
+    """What ``load_state_dict`` of the optimizer's class in torch takes.
+
+    ``sizes`` says how many parameters each group has, which is not in TorchSharp's file. What its file does not hold
+    either (foreach, capturable, ...) has torch's default.
+
+    Raises ValueError when ``sizes`` does not fit the record.
+    """
+    if len(sizes) != len(record.groups) or sum(sizes) != len(record.states):
+        due = f"{len(record.groups)} parameter groups and {len(record.states)} parameters"
+        raise ValueError(f"the record has {due}; expected groups of {', '.join(map(str, sizes))}")
+    defaults = defaults_of(name_in_torch(record.name))
+    starts = [sum(sizes[:group]) for group in range(len(sizes))]
+    return {
+        "state": {number: _state_in_torch(state) for number, state in enumerate(record.states)},
+        "param_groups": [
+            {**defaults, **_options_in_torch(options), "params": list(range(start, start + size))}
+            for options, start, size in zip(record.groups, starts, sizes, strict=True)
+        ],
+    }
+
+
+class Trainer:
+    """A case's optimizer at work in torch."""
+
+    def __init__(self, training: Training, layout: str, given: StateDict, device: str = "cpu") -> None:
+        """``given`` is what the case's tensors are, the parameters perhaps as they are later on."""
+        self._given = dict(given)
+        self._layout = LAYOUTS[layout]
+        self._device = device
+        self._name = training.optimizer
+        self.sizes = [group.parameters for group in training.groups]
+        """How many parameters each group has."""
+        self._parameters = {
+            name: self._tensor(name).requires_grad_() for name in map("parameter.{}".format, range(sum(self.sizes)))
+        }
+        waiting = iter(self._parameters.values())
+        groups = [
+            {**group.options, "params": [next(waiting) for _ in range(group.parameters)]} for group in training.groups
+        ]
+        self.optimizer: torch.optim.Optimizer = getattr(torch.optim, self._name)(groups)
+
+    def step(self, number: int) -> None:
+        """One step with the gradients of this number. A parameter that has none is left alone."""
+        for name, parameter in self._parameters.items():
+            gradient = name.replace("parameter", f"gradient.{number}")
+            parameter.grad = self._tensor(gradient) if gradient in self._given else None
+        self.optimizer.step()
+
+    def parameters(self) -> StateDict:
+        """Their present values, in memory of their own."""
+        return export({name: parameter.detach().clone() for name, parameter in self._parameters.items()})
+
+    def record(self) -> OptimizerRecord:
+        """What the optimizer holds, as TorchSharp's class would. Raises ValueError as ``record_of`` does."""
+        return record_of(self._name, self.optimizer.state_dict(), list(self._parameters.values()))
+
+    def load(self, saved: Saved) -> None:
+        """Go on from where another optimizer was, with the parameters as they were given."""
+        with torch.no_grad():
+            for name, parameter in self._parameters.items():
+                parameter.copy_(self._tensor(name))
+        self.optimizer.load_state_dict(saved)
+
+    def _tensor(self, name: str) -> torch.Tensor:
+        return self._layout(to_torch(self._given[name])).to(self._device)
+
+
+def _options(name: str, kinds: Mapping[str, Kind], group: Mapping[str, Any]) -> dict[str, float]:
+    flat: dict[str, Any] = {"initial_lr": group.get("initial_lr", group["lr"])}
+    for option, value in group.items():
+        if option in _PAIRS:
+            flat.update(zip(_PAIRS[option], value, strict=True))
+        elif option in kinds:
+            flat[option] = value
+        elif option not in _NOT_IN_FILES and value != _IMPLIED.get(name, {}).get(option, False):
+            raise ValueError(f"TorchSharp's {name_in_dotnet(name)} has no {option}, and it is {value!r} here")
+    return {option: bool(flat[option]) if kind == "bool" else float(flat[option]) for option, kind in kinds.items()}
+
+
+def _options_in_torch(options: Mapping[str, float]) -> dict[str, Any]:
+    flat = dict(options)
+    if flat["initial_lr"] == flat["lr"]:
+        del flat["initial_lr"]  # a scheduler's, which sets it to the rate itself when it is not there
+    pairs = {option: parts for option, parts in _PAIRS.items() if parts[0] in flat}
+    paired = {option: tuple(flat.pop(part) for part in parts) for option, parts in pairs.items()}
+    return flat | paired
+
+
+def _state(name: str, kinds: Mapping[str, Kind], state: Mapping[str, Any], where: str) -> dict[str, Value]:
+    odd = {field for field, value in state.items() if value is not None} - kinds.keys()
+    if odd:
+        raise ValueError(f"{where}: TorchSharp's {name_in_dotnet(name)} keeps no {', '.join(sorted(odd))}")
+    missing = [field for field, kind in kinds.items() if kind != "tensor?" and state.get(field) is None]
+    if missing:
+        raise ValueError(f"{where}: its state has no {', '.join(missing)}")
+    return {field: _value(kind, state.get(field)) for field, kind in kinds.items()}
+
+
+def _value(kind: Kind, value: Any) -> Value:
+    if value is None:
+        return None
+    if kind.startswith("tensor"):
+        return from_torch(value)
+    return int(value) if kind == "i64" else float(value)
+
+
+def _state_in_torch(state: Mapping[str, Value]) -> dict[str, Any]:
+    """Numbers go as they are: ``__setstate__`` makes float32 tensors of them, as of those in files of old versions.
+
+    A tensor would become one of the parameter's dtype (``Optimizer._process_value_according_to_param_policy``).
+    """
+    return {
+        field: to_torch(value) if isinstance(value, Tensor) else float(value)
+        for field, value in state.items()
+        if value is not None
+    }
+
+
+def _initial(name: str, options: Mapping[str, float], parameter: Sequence[torch.Tensor], where: str) -> dict[str, Any]:
+    """The state of a parameter that was never stepped: the fields that Initialize of TorchSharp's State makes, as torch
+    starts them, which keeps numbers in float32.
+
+    ``parameter`` is empty when it is not known, which does not matter to a state without tensors.
+    """
+    state: dict[str, Any] = {}
+    for field, kind in FIELDS[name_in_dotnet(name)].state.items():
+        start = options[_FILLED_WITH[field]] if field in _FILLED_WITH else 0.0 if kind != "f64" else 1.0
+        absent = name == "SGD" or (field == "max_exp_avg_sq" and not options["amsgrad"])
+        if kind in ("f64", "i64"):
+            state[field] = float(np.float32(start))
+        elif not absent:
+            if not parameter:
+                raise ValueError(f"{where} was never stepped, so what is saved does not tell its shape: give it too")
+            like = parameter[0]
+            state[field] = torch.full_like(like, complex(start, start) if like.is_complex() else start)
+    return state

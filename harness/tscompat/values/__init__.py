@@ -1,0 +1,1 @@
+"""The one currency: element types, tensors, comparison, verdicts. Imports nothing of ours."""

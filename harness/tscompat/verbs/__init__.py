@@ -1,0 +1,1 @@
+"""The verbs' own work. May import values, resources, codec, files, python_side, dotnet_side."""

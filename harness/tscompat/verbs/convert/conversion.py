@@ -1,0 +1,131 @@
+"""The conversion: everything is judged before a byte is written. Imports its neighbours."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tscompat.files import output, spool
+from tscompat.files.item import Contents, ConvertError, Item, Tell, Unfit, listed
+from tscompat.files.readers import read
+from tscompat.files.writers import WRITERS, Writer
+from tscompat.values.verdict import Verdict
+
+from . import verification
+
+_BESIDE_A_NAME = 512
+"""Bytes of headers for a tensor; torch's zip files take the most."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A conversion that can be carried out."""
+
+    target: Path
+    items: Sequence[Item]
+    force: bool
+
+    @property
+    def what(self) -> str:
+        """What is converted, in a word or two."""
+        return f"{len(self.items)} tensor{'s' if len(self.items) > 1 else ''}"
+
+    @property
+    def size(self) -> int:
+        """About how many bytes will be written: the elements, and a little for each name."""
+        names = sum(len(item.name) + _BESIDE_A_NAME for item in self.items)
+        tied = _writer(self.target).by_torch
+        distinct = {item.tie if tied and item.tie else number: item for number, item in enumerate(self.items)}
+        return names + sum(item.nbytes for item in distinct.values())
+
+    @property
+    def room(self) -> int:
+        """How many bytes must be free to write it."""
+        return self.size + (spool.room(self.items) if _writer(self.target).by_torch else 0)
+
+    def carry_out(self, advance: Callable[[int], object]) -> None:
+        """Write the target, which appears whole or not at all; ``advance`` is told bytes as they are written.
+
+        Raises ConvertError when there is no room for it, and OSError.
+        """
+        with output.beside(self.target, self.room, advance, force=self.force) as sink:
+            _writer(self.target).write(sink, self.items)
+
+    def verify(self, tell: Tell) -> Verdict:
+        """Whether TorchSharp loads the same from the target, a .dat that was written."""
+        return verification.verify(self.target, self.items, tell)
+
+
+def prepare(
+    source: Path, target: Path, *, key: str = "", skip: Iterable[str] = (), force: bool = False, tell: Tell
+) -> Conversion:
+    """Read the headers of ``source``, and judge whether ``target`` can hold all of it but what matches ``skip``.
+
+    Raises ConvertError, with a line for each of the first ten tensors that cannot be held, and OSError.
+    """
+    writer = _writer(target)
+    output.check(target, source, force=force)
+    contents = _without(read(source, key, tell), skip)
+    items = [each for each in contents if isinstance(each, Item)]
+    faults = [*_unfit(contents, writer), *_repeated(contents)]
+    if faults:
+        raise ConvertError(
+            f"{target}: nothing is written, because it cannot hold all of {source}; --skip NAME leaves a tensor out:"
+            f"{listed(faults)}"
+        )
+    if not items:
+        raise ConvertError(f"{source}: there are no tensors left to convert")
+    if not writer.by_torch:
+        _tell_ties(items, tell)
+    return Conversion(target, items, force)
+
+
+def _writer(target: Path) -> Writer:
+    writer = WRITERS.get(target.suffix.lower())
+    if writer is None:
+        raise ConvertError(f"{target}: can be written: {', '.join(WRITERS)}, not {target.suffix or 'no suffix'!r}")
+    return writer
+
+
+def _without(contents: Contents, skip: Iterable[str]) -> Contents:
+    for pattern in skip:
+        kept = [each for each in contents if each.name != pattern and not fnmatchcase(each.name, pattern)]
+        if len(kept) == len(contents):
+            raise ConvertError(f"--skip {pattern}: no tensor has such a name")
+        contents = kept
+    return contents
+
+
+def _unfit(contents: Contents, writer: Writer) -> list[str]:
+    faults: list[str] = []
+    for each in contents:
+        why = each.why if isinstance(each, Unfit) else writer.unfit(each) or _unfit_name(each.name)
+        if why:
+            faults.append(f"{each.name!r}: {why}")
+    return faults
+
+
+def _unfit_name(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        return f"the name has no UTF-8 form ({error.reason}): rename it in Python"
+    return ""
+
+
+def _repeated(contents: Contents) -> list[str]:
+    counts = Counter(each.name for each in contents)
+    return [f"{name!r}: {count} tensors have this name" for name, count in counts.items() if count > 1]
+
+
+def _tell_ties(items: Sequence[Item], tell: Tell) -> None:
+    tied: defaultdict[Hashable, list[str]] = defaultdict(list)
+    for item in items:
+        if item.tie is not None:
+            tied[item.tie].append(item.name)
+    for names in tied.values():
+        if len(names) > 1:
+            tell(f"tied: {', '.join(names)} are one tensor, and each gets its own copy")

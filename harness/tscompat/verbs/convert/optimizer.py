@@ -1,0 +1,168 @@
+"""Optimizers: what torch.optim's ``state_dict()`` gives to TorchSharp's file, and back. Imports its neighbours.
+
+May import codec, optim_side too. As for models, everything is judged before a byte is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tscompat.codec import FormatError, OptimizerRecord, encode_optimizer, index_state_dict, read_optimizer
+from tscompat.codec.optimizer import LAYOUTS
+from tscompat.files import output
+from tscompat.files.checkpoint import OPTIMIZER
+from tscompat.files.item import ConvertError, Tell
+from tscompat.files.readers import PICKLES, saved
+from tscompat.files.torch_optimizer import judged
+from tscompat.files.writers import save
+from tscompat.python_side.torch_optimizers import Saved, name_in_dotnet, name_in_torch, record_of, saved_of
+from tscompat.values.tensors import Tensor
+from tscompat.values.verdict import Verdict
+
+from . import verification
+
+_DAT, _PTH = ".dat", ".pth"
+_BESIDE_A_STATE = 4096
+"""Bytes of names and headers in torch's zip file, for a parameter."""
+
+
+@dataclass(frozen=True)
+class OptimizerConversion:
+    """A conversion of an optimizer that can be carried out."""
+
+    target: Path
+    record: OptimizerRecord
+    sizes: Sequence[int]
+    """How many parameters each group has."""
+    force: bool
+
+    @property
+    def what(self) -> str:
+        """What is converted, in a few words."""
+        return f"the state of {name_in_torch(self.record.name)}, {_shape(self.record)}"
+
+    @property
+    def size(self) -> int:
+        """About how many bytes will be written."""
+        if self.target.suffix.lower() == _DAT:
+            return _encoded(self.record)
+        tensors = [
+            value.nbytes for state in self.record.states for value in state.values() if isinstance(value, Tensor)
+        ]
+        return sum(tensors) + _BESIDE_A_STATE * (1 + len(self.record.states))
+
+    def carry_out(self, advance: Callable[[int], object]) -> None:
+        """As ``Conversion.carry_out``. All of a .pth is in memory at once."""
+        with output.beside(self.target, self.size, advance, force=self.force) as sink:
+            if self.target.suffix.lower() == _DAT:
+                for piece in encode_optimizer(self.record):
+                    sink.write(piece)
+            else:
+                save(sink, saved_of(self.record, self.sizes))
+
+    def verify(self, tell: Tell) -> Verdict:
+        """Whether TorchSharp loads the same from the target, a .dat that was written."""
+        return verification.verify_optimizer(self.target, self.record, self.sizes, tell)
+
+
+def is_optimizer_file(path: Path) -> bool:
+    """Whether it is one of TorchSharp's for an optimizer: it begins with a class's name, and is no state dict.
+
+    A state dict may begin so too: four entries, the first with a name of 65 letters, ``dam...``, begin as an Adam.
+    """
+    if path.suffix.lower() != _DAT or not path.is_file():
+        return False
+    starts = tuple(bytes([len(name)]) + name.encode() for name in LAYOUTS)
+    with path.open("rb") as file:
+        if not file.read(max(map(len, starts))).startswith(starts):
+            return False
+    try:
+        index_state_dict(path)
+    except FormatError:
+        return True
+    return False
+
+
+def prepare_optimizer(
+    source: Path, target: Path, *, key: str = "", name: str = "", groups: str = "", force: bool = False, tell: Tell
+) -> OptimizerConversion:
+    """Read ``source``, and judge whether ``target`` can hold all of it.
+
+    ``name`` is the class in torch.optim, which is not in a file of torch's. ``groups`` says how many parameters each
+    group has, as "2,3", which is not in one of TorchSharp's; with one group it may be empty.
+
+    Raises ConvertError and OSError.
+    """
+    way = source.suffix.lower(), target.suffix.lower()
+    if way != (_DAT, _PTH) and (way[0] not in PICKLES or way[1] != _DAT):
+        raise ConvertError(
+            f"{target}: an optimizer's state is converted from {' '.join(PICKLES)} to .dat, and from .dat to .pth, "
+            f"not from {way[0] or 'no suffix'!r} to {way[1] or 'no suffix'!r}"
+        )
+    output.check(target, source, force=force)
+    if way[0] == _DAT:
+        if key:
+            raise ConvertError(
+                f"{source}: --key is for nested checkpoints, and TorchSharp's files are flat: leave it out"
+            )
+        record = _from_dotnet(source, name)
+        return OptimizerConversion(target, record, _sizes(source, record, groups), force)
+    if groups:
+        raise ConvertError(f"{source}: --groups is for TorchSharp's files, and torch's say it themselves: leave it out")
+    try:
+        name_in_dotnet(name)
+    except ValueError as error:
+        raise ConvertError(f"--optimizer {name}: {error}") from error
+    found = saved(source, key, tell, OPTIMIZER)
+    try:
+        state = judged(found, name, tell)
+    except ConvertError as error:
+        raise ConvertError(f"{source}: {error}") from error
+    record = _from_torch(source, state, name)
+    return OptimizerConversion(target, record, [len(group["params"]) for group in state["param_groups"]], force)
+
+
+def _from_dotnet(source: Path, name: str) -> OptimizerRecord:
+    try:
+        record = read_optimizer(source)
+    except FormatError as error:
+        raise ConvertError(f"{source}: cannot be read as an optimizer of TorchSharp: {error.args[0]}") from error
+    found = name_in_torch(record.name)
+    if name and name != found:
+        raise ConvertError(f"{source}: --optimizer {name}, but the file is of {found}: leave it out")
+    return record
+
+
+def _from_torch(source: Path, state: Saved, name: str) -> OptimizerRecord:
+    try:
+        record = record_of(name, state)
+        _encoded(record)  # raises for what record_of lets pass, an overflow among it
+    except (ValueError, OverflowError) as error:
+        raise ConvertError(f"{source}: cannot be converted as {name}: {error}") from error
+    return record
+
+
+def _encoded(record: OptimizerRecord) -> int:
+    """Bytes of the file. The tensors are views, so that nothing large is copied."""
+    return sum(memoryview(piece).nbytes for piece in encode_optimizer(record))
+
+
+def _sizes(source: Path, record: OptimizerRecord, groups: str) -> list[int]:
+    if not groups and len(record.groups) == 1:
+        return [len(record.states)]
+    due = f"{source}: the file has {_shape(record)}"
+    if not groups:
+        raise ConvertError(f"{due}, and does not say how many each group has: give it, as --groups 2,3")
+    sizes = [int(size) if size.isdecimal() else -1 for size in groups.split(",")]
+    if -1 in sizes:
+        raise ConvertError(f"--groups {groups}: expected how many parameters each group has, as 2,3")
+    if len(sizes) != len(record.groups) or sum(sizes) != len(record.states):
+        raise ConvertError(f"{due}, and --groups {groups} makes {len(sizes)} and {sum(sizes)}")
+    return sizes
+
+
+def _shape(record: OptimizerRecord) -> str:
+    groups, states = len(record.groups), len(record.states)
+    return f"{groups} group{'' if groups == 1 else 's'} and {states} parameter{'' if states == 1 else 's'}"

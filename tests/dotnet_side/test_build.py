@@ -1,0 +1,309 @@
+"""The .NET project is built once, outside the source tree, and only when what it is built from has changed."""
+
+import os
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+
+from tscompat.dotnet_side import build
+from tscompat.dotnet_side.build import Versions
+from tscompat.dotnet_side.errors import BuildError
+from tscompat.resources.folders import data_folder
+
+HOUR = 3600
+
+
+@pytest.fixture(scope="module")
+def publish() -> build.Publish:
+    """The publish that the whole house uses."""
+    return build.ensure_built(progress=print)
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setattr(build, "cache_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the .NET project that a test may change."""
+    shutil.copytree(data_folder("dotnet"), tmp_path / "dotnet")
+    monkeypatch.setattr(build, "data_folder", tmp_path.joinpath)
+    return tmp_path / "dotnet" / "Peer"
+
+
+def test_default_version_is_the_projects(publish):
+    project = ElementTree.parse(data_folder("dotnet") / "Peer" / "Peer.csproj")
+    assert publish.torchsharp == project.findtext(".//DefaultTorchSharpVersion")
+
+
+def test_libtorch_version_is_the_projects(publish):
+    project = ElementTree.parse(data_folder("dotnet") / "Peer" / "Peer.csproj")
+    assert publish.libtorch == project.findtext(".//DefaultLibTorchVersion")
+
+
+def test_native_libraries_lie_beside_the_managed_ones(publish):
+    """There TorchSharp finds them (TryLoadNativeLibraryByName in Torch.cs), or else it copies 500 MB."""
+    names = {file.stem.removeprefix("lib") for file in publish.folder.iterdir()}
+    assert names >= {"Peer", "TorchSharp", "LibTorchSharp", "torch_cpu", "c10"}
+
+
+def test_second_call_builds_nothing(publish):
+    said: list[str] = []
+    build.ensure_built(progress=said.append)
+    assert said == []
+
+
+def test_second_call_gives_the_same(publish):
+    assert build.ensure_built(progress=print) == publish
+
+
+def test_find_built_finds_it(publish):
+    assert build.find_built() == publish
+
+
+def test_find_built_in_an_empty_cache(empty_cache):
+    assert build.find_built() is None
+
+
+RUINS = [None, "", '{"torchsharp": "0.107', "{}", "[]"]
+
+
+@pytest.mark.parametrize("record", RUINS)
+def test_a_folder_without_a_record_that_can_be_read_is_not_built(empty_cache, record):
+    folder = empty_cache / build.plan().key
+    folder.mkdir(parents=True)
+    if record is not None:
+        (folder / "publish.json").write_text(record, encoding="utf-8")
+    assert build.find_built() is None
+
+
+def test_looking_for_a_publish_makes_no_record(empty_cache):
+    folder = empty_cache / build.plan().key
+    folder.mkdir(parents=True)
+    build.find_built()
+    assert list(folder.iterdir()) == []
+
+
+class Odd(NamedTuple):
+    """A build whose paths have spaces and umlauts, in the place of a ruin, that two callers wanted at once."""
+
+    said: list[str]
+    publishes: list[build.Publish]
+    sources: Path
+    before: list[str]
+    cache: Path
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Odd:
+    place = tmp_path_factory.mktemp("Größe ß und Leerraum")
+    cache = place / "Zwischen lager"
+    for name, age in {"old": 9, "older": 10, "used": 1, "used-too": 2}.items():
+        record = cache / name / "publish.json"
+        record.parent.mkdir(parents=True)
+        record.touch()
+        os.utime(record, (time.time() - age * HOUR,) * 2)
+    (cache / "killed.partial").mkdir()
+    sources = place / "dotnet" / "Peer"
+    shutil.copytree(data_folder("dotnet") / "Peer", sources)
+    before = sorted(file.name for file in sources.iterdir())
+    said: list[str] = []
+    with pytest.MonkeyPatch.context() as monkeypatch, ThreadPoolExecutor(2) as pool:
+        monkeypatch.setattr(build, "cache_folder", lambda: cache)
+        monkeypatch.setattr(build, "data_folder", place.joinpath)
+        (cache / build.plan().key / "ruin").mkdir(parents=True)
+        calls = [pool.submit(build.ensure_built, progress=said.append) for _ in range(2)]
+        publishes = [call.result() for call in calls]
+    return Odd(said, publishes, sources, before, cache)
+
+
+def test_callers_in_parallel_build_once(odd):
+    assert sum(text.startswith("building") for text in odd.said) == 1
+
+
+def test_callers_in_parallel_get_the_same(odd):
+    assert odd.publishes[0] == odd.publishes[1]
+
+
+def test_publish_lies_in_the_cache_under_its_key(odd):
+    assert (odd.cache / odd.publishes[0].key / "Peer.dll").is_file()
+
+
+def test_nothing_of_a_ruin_is_left(odd):
+    assert not (odd.cache / odd.publishes[0].key / "ruin").exists()
+
+
+def test_source_tree_stays_as_it_is(odd):
+    assert sorted(file.name for file in odd.sources.iterdir()) == odd.before
+
+
+def test_old_publishes_go_and_those_in_use_stay(odd):
+    folders = {file.name for file in odd.cache.iterdir() if file.is_dir()}
+    assert folders == {odd.publishes[0].key, "used", "used-too"}
+
+
+def append_to(name: str):
+    def change(folder: Path) -> None:
+        with (folder / name).open("a", encoding="utf-8") as file:
+            file.write("\n")
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(append_to("Peer.csproj"), id="project"),
+        pytest.param(append_to("New.cs"), id="new source"),
+        pytest.param(lambda folder: next(folder.glob("*.cs")).unlink(), id="source gone"),
+        pytest.param(lambda folder: append_to(next(folder.glob("*.cs")).name)(folder), id="source"),
+        pytest.param(lambda folder: append_to(f"packages.{build.plan().rid}.lock.json")(folder), id="lock file"),
+    ],
+)
+def test_key_follows_the_sources(sources, change):
+    before = build.plan().key
+    change(sources)
+    assert build.plan().key != before
+
+
+def test_key_follows_the_place_of_a_source(sources):
+    """Alone, so that it stands in the same place of the list as well."""
+    for file in [*sources.glob("*.cs"), *sources.glob("Models/*.cs")]:
+        file.unlink()
+    (sources / "Mlp.cs").touch()
+    before = build.plan().key
+    (sources / "Mlp.cs").rename(sources / "Models" / "Mlp.cs")
+    assert build.plan().key != before
+
+
+@pytest.mark.parametrize("name", ["README.md", "packages.other-rid.lock.json"])
+def test_key_ignores_what_is_not_built(sources, name):
+    before = build.plan().key
+    append_to(name)(sources)
+    assert build.plan().key == before
+
+
+@pytest.mark.parametrize("versions", [Versions(torchsharp="0.1.0"), Versions(libtorch="0.1.0")])
+def test_key_follows_the_versions(versions):
+    assert build.plan(versions).key != build.plan().key
+
+
+def test_key_follows_the_sdk(monkeypatch):
+    before = build.plan().key
+    monkeypatch.setattr(build, "sdk_version", lambda folder: "99.0.100")
+    assert build.plan().key != before
+
+
+def test_key_follows_the_hosts_libstdcxx(monkeypatch):
+    before = build.plan().key
+    monkeypatch.setattr(build.glibcxx, "host_versions", lambda: ["GLIBCXX_9.9"])
+    assert build.plan().key != before
+
+
+def test_no_dotnet(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(BuildError, match=r"no dotnet on PATH: install the \.NET SDK 8 or later"):
+        build.ensure_built(progress=print)
+
+
+SAID = """The command could not be loaded, possibly because:
+  * You intended to execute a .NET SDK command:
+      No .NET SDKs were found.
+
+Download a .NET SDK:
+https://example.invalid/download
+
+Learn about SDK resolution:
+https://example.invalid/sdk-not-found
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "out", "err", "error"),
+    [
+        (155, "", SAID, r"finds no SDK to use \(a runtime is not enough\): install the \.NET SDK 8 or later"),
+        (155, "", SAID, r"dotnet says: Download a \.NET SDK: https://example\.invalid/download$"),
+        (1, "", "Unhandled exception", "dotnet says: Unhandled exception$"),
+        (0, "7.0.410\n", "", r"the \.NET SDK 7\.0\.410 is too old: install 8 or later"),
+    ],
+)
+def test_no_sdk_of_use(monkeypatch, code, out, err, error):
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, code, out, err))
+    with pytest.raises(BuildError, match=error):
+        build.ensure_built(progress=print)
+
+
+def test_another_sdk_is_pinned(sources):
+    pin = sources.parent.parent / "global.json"
+    pin.write_text('{"sdk": {"version": "8.0.1"}}', encoding="utf-8")
+    with pytest.raises(
+        BuildError, match=r"dotnet says: Install the \[8\.0\.1\] \.NET SDK or update \[.*global\.json\]"
+    ):
+        build.ensure_built(progress=print)
+
+
+def test_host_without_libtorch(monkeypatch):
+    monkeypatch.setattr(build.platform, "machine", lambda: "riscv64")
+    with pytest.raises(BuildError, match=r"no libtorch package for \w+ riscv64: use one of linux-x64, "):
+        build.ensure_built(progress=print)
+
+
+def test_full_disk(empty_cache, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000_000))
+    with pytest.raises(BuildError, match=r"has 1\.0 GB free, a build takes 2\.5: free some disk space"):
+        build.ensure_built(progress=print)
+
+
+def test_cache_that_cannot_be_made(empty_cache):
+    empty_cache.touch()
+    with pytest.raises(BuildError, match="the cache folder cannot be made"):
+        build.ensure_built(progress=print)
+
+
+class Failed(NamedTuple):
+    message: str
+    cache: Path
+
+
+@pytest.fixture(scope="module")
+def failed_restore(tmp_path_factory: pytest.TempPathFactory) -> Failed:
+    """The build of a version that NuGet does not have; its one source is an empty folder, so it asks nobody."""
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(build, "cache_folder", lambda: cache)
+        monkeypatch.setenv("RestoreSources", str(tmp_path_factory.mktemp("no packages")))
+        with pytest.raises(BuildError) as caught:
+            build.ensure_built(Versions(torchsharp="0.0.1-none"), progress=print)
+    return Failed(str(caught.value), cache)
+
+
+def test_failed_restore_says_what_to_do(failed_restore):
+    assert "NuGet could not restore a package: check the network" in failed_restore.message
+
+
+def test_failed_restore_names_the_package(failed_restore):
+    assert "Unable to find package TorchSharp" in failed_restore.message
+
+
+def test_failed_restore_names_the_log(failed_restore):
+    assert str(failed_restore.cache / "build.log") in failed_restore.message
+
+
+def test_failed_build_leaves_nothing_but_its_log(failed_restore):
+    assert {file.name for file in failed_restore.cache.iterdir()} <= {"build.log", "build.lock"}
+
+
+def test_sources_that_do_not_compile(sources, empty_cache):
+    (sources / "Wrong.cs").write_text("no C#", encoding="utf-8")
+    with pytest.raises(BuildError, match=r"(?s)the C# sources do not compile.*Wrong\.cs"):
+        build.ensure_built(progress=print)

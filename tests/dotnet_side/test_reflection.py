@@ -1,0 +1,48 @@
+"""What TorchSharp itself says of its modules, asked in a process of its own through the very publish that runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tscompat.catalogue import load_catalogue
+from tscompat.dotnet_side.build import Publish
+from tscompat.python_side.models import ARCHITECTURES
+from tscompat.resources.documents import read_document
+from tscompat.resources.folders import data_folder
+
+ASK = """
+import json, sys
+from pathlib import Path
+from tscompat.dotnet_side.inside import clr
+dotnet = clr.load(Path(sys.argv[1]))
+print(json.dumps({"layers": list(dotnet.Layers.WithState()), "architectures": list(dotnet.Modules.Architectures)}))
+"""
+
+
+@pytest.fixture(scope="module")
+def told(publish: Publish) -> dict[str, Any]:
+    asked = subprocess.run([sys.executable, "-c", ASK, str(publish.folder)], capture_output=True, text=True, check=True)
+    return json.loads(asked.stdout.splitlines()[-1])
+
+
+def test_no_module_with_state_is_missing_from_the_cases(told: dict[str, Any]):
+    family = read_document(data_folder("cases") / "layer.toml", ValueError)
+    known = {row["module"].replace(".", "_") for row in family["case"].values() if row.get("only") != "python"}
+    assert set(told["layers"]) - set(family["stateless"]["both"]) == known
+
+
+def test_what_only_python_has_dotnet_has_not(told: dict[str, Any]):
+    models = [case.model for case in load_catalogue().values() if case.family == "layer"]
+    only = {model.name for model in models if model and model.only} - {
+        model.name for model in models if model and not model.only
+    }
+    assert only & set(told["layers"]) == set()
+
+
+def test_both_sides_have_the_same_architectures(told: dict[str, Any]):
+    assert set(told["architectures"]) == set(ARCHITECTURES)

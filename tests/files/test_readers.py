@@ -1,0 +1,218 @@
+"""Every kind of source is read; what is damaged or not what its suffix says is refused with a sentence."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from samples import convert
+from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.files.readers import READERS, read
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, tensor_of
+from tscompat.verbs.convert import ConvertError
+
+ONE, TWO = torch.ones(3), torch.arange(2)
+
+
+def values(path: Path, target: Path, **options: str) -> dict[str, bytes]:
+    convert(path, target, **options)
+    return {name: bytes(tensor.data) for name, tensor in read_state_dict(target)}
+
+
+def legacy(state: object, path: Path) -> None:
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt", ".bin", ".PTH"])
+@pytest.mark.parametrize("save", [torch.save, legacy])
+def test_pickles(save: Callable[[object, Path], None], suffix: str, tmp_path: Path) -> None:
+    save({"a": ONE, "b": TWO}, tmp_path / f"a{suffix}")
+    assert values(tmp_path / f"a{suffix}", tmp_path / "b.dat") == {
+        "a": ONE.numpy().tobytes(),
+        "b": TWO.numpy().tobytes(),
+    }
+
+
+def test_a_key_of_a_nested_checkpoint(tmp_path: Path) -> None:
+    torch.save({"model": {"a": ONE}, "ema": {"a": TWO}}, tmp_path / "a.ckpt")
+    assert values(tmp_path / "a.ckpt", tmp_path / "b.dat", key="ema") == {"a": TWO.numpy().tobytes()}
+
+
+def test_arrays_of_numpy(tmp_path: Path) -> None:
+    arrays = {"big": np.arange(3, dtype=">f4"), "fortran": np.asfortranarray(np.eye(2, 3)), "scalar": np.array(1j)}
+    np.savez(tmp_path / "a.npz", **arrays)
+    due = {name: array.astype(array.dtype.newbyteorder("<")).tobytes() for name, array in arrays.items()}
+    assert values(tmp_path / "a.npz", tmp_path / "b.dat") == due
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([{}], dtype=object), np.zeros(1, "V2"), np.zeros(1, "M8")])
+def test_an_array_without_a_dtype_is_refused_by_name(array: np.ndarray, tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", odd=array)
+    with pytest.raises(ConvertError, match=f"'odd': of numpy's .*{array.dtype.kind}"):
+        convert(tmp_path / "a.npz", tmp_path / "b.dat")
+
+
+def sharded(folder: Path, index: str = "model.safetensors.index.json") -> Path:
+    suffix = ".safetensors" if "safetensors" in index else ".bin"
+    save = safetensors.torch.save_file if suffix == ".safetensors" else torch.save
+    weights: dict[str, str] = {}
+    for number, state in enumerate(({"a": ONE, "c": ONE + 1}, {"b": TWO})):
+        save(state, folder / f"shard-{number}{suffix}")
+        weights |= dict.fromkeys(state, f"shard-{number}{suffix}")
+    (folder / index).write_text(json.dumps({"metadata": {}, "weight_map": weights}))
+    return folder / index
+
+
+@pytest.mark.parametrize("index", ["model.safetensors.index.json", "pytorch_model.bin.index.json"])
+@pytest.mark.parametrize("what", ["folder", "index"])
+def test_shards(index: str, what: str, tmp_path: Path) -> None:
+    file = sharded(tmp_path, index)
+    found = values(tmp_path if what == "folder" else file, tmp_path / "b.dat")
+    assert sorted(found) == ["a", "b", "c"]
+
+
+def test_a_folder_with_both_kinds_of_shards_gives_safetensors(tmp_path: Path) -> None:
+    sharded(tmp_path)
+    sharded(tmp_path, "pytorch_model.bin.index.json")
+    assert convert(tmp_path, tmp_path / "b.dat") == ["taken: model.safetensors.index.json"]
+
+
+def test_a_folder_with_one_model(tmp_path: Path) -> None:
+    safetensors.torch.save_file({"a": ONE}, tmp_path / "model.safetensors")
+    assert convert(tmp_path, tmp_path / "b.dat") == ["taken: model.safetensors"]
+
+
+def test_metadata_that_is_left_is_told(tmp_path: Path) -> None:
+    safetensors.torch.save_file({"a": ONE}, tmp_path / "a.safetensors", {"format": "pt", "rank": "8"})
+    assert convert(tmp_path / "a.safetensors", tmp_path / "b.dat") == ["left: the metadata of a.safetensors (rank)"]
+
+
+def test_a_legacy_pickle_is_told(tmp_path: Path) -> None:
+    legacy({"a": ONE}, tmp_path / "a.pth")
+    (said,) = convert(tmp_path / "a.pth", tmp_path / "b.dat")
+    assert said.startswith("a.pth is a legacy pickle")
+
+
+def _missing_shard(folder: Path) -> Path:
+    index = sharded(folder)
+    (folder / "shard-1.safetensors").unlink()
+    return index
+
+
+def _other_names(folder: Path) -> Path:
+    index = sharded(folder)
+    safetensors.torch.save_file({"b": TWO, "d": ONE}, folder / "shard-1.safetensors")
+    return index
+
+
+def _outside(folder: Path) -> Path:
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "../secret.bin"}}))
+    return index
+
+
+def _twice(folder: Path) -> Path:
+    write_state_dict(folder / "a.dat", [Entry("a", tensor_of(BY_NAME["u8"], (1,), b"1"))] * 2)
+    return folder / "a.dat"
+
+
+def _two_models(folder: Path) -> Path:
+    for name in "ab":
+        safetensors.torch.save_file({"a": ONE}, folder / f"{name}.safetensors")
+    return folder
+
+
+def _saved(value: object, name: str = "a.pth") -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        torch.save(value, folder / name)
+        return folder / name
+
+    return make
+
+
+def _bytes(data: bytes, name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        (folder / name).write_bytes(data)
+        return folder / name
+
+    return make
+
+
+def _script(folder: Path) -> Path:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch would rather have torch.export
+        torch.jit.save(torch.jit.trace(torch.nn.Linear(1, 1), torch.ones(1)), folder / "a.pt")
+    return folder / "a.pt"
+
+
+def _half(folder: Path) -> Path:
+    path = _saved({"a": torch.ones(1000)})(folder)
+    path.write_bytes(path.read_bytes()[:2000])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (_saved(argparse.Namespace(a=1)), r"a Python object \(argparse.Namespace\) .* could run any code"),
+        (_saved([1]), "expected a state dict, found a value of type list"),
+        (_saved({"a": ONE}, "a.xyz"), "can be read: .dat, .*, not '.xyz'"),
+        (_script, r"is TorchScript: .* torch.jit.load\(\)"),
+        (_half, "cannot be read as a checkpoint of torch.save: PytorchStreamReader failed"),
+        (_bytes(b"", "a.pth"), "cannot be read as a checkpoint of torch.save: it ends early"),
+        (_bytes(b"garbage " * 9, "a.pth"), "cannot be read as a checkpoint of torch.save: "),
+        (_bytes(b"garbage " * 9, "a.safetensors"), "cannot be read as safetensors: "),
+        (_bytes(b"garbage " * 9, "a.npz"), "cannot be read as arrays of numpy.savez: File is not a zip file"),
+        (_bytes(b"garbage " * 9, "a.dat"), "cannot be read as a state dict of TorchSharp: byte "),
+        (_bytes(b"{", "a.index.json"), "is not valid JSON"),
+        (_bytes(b"{}", "a.index.json"), "'weight_map' is a required property"),
+        (_outside, "weight_map / a: '../secret.bin' does not match"),
+        (_missing_shard, "names shard-1.safetensors, which is not beside it"),
+        (_other_names, r"shard-1.safetensors and the index do not agree on 1 name \('d'\)"),
+        (_twice, "'a' again"),
+        (_two_models, "2 files could be meant: give one of a.safetensors, b.safetensors"),
+        (lambda folder: folder, "nothing to convert in this folder"),
+    ],
+)
+def test_what_cannot_be_read(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
+    path = make(tmp_path)
+    with pytest.raises(ConvertError, match=said) as refused:
+        read(path, "", print)
+    assert str(path.parent) in str(refused.value)
+
+
+def test_a_pickle_that_was_not_read_ran_nothing(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (tmp_path.joinpath("ran").write_text, ("",))
+
+    torch.save({"a": Evil()}, tmp_path / "a.pth")
+    with pytest.raises(ConvertError):
+        read(tmp_path / "a.pth", "", print)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".dat", ".json"])
+def test_a_key_where_nothing_is_nested(suffix: str, tmp_path: Path) -> None:
+    assert suffix in READERS
+    with pytest.raises(ConvertError, match="--key is for nested checkpoints"):
+        read(tmp_path / f"a{suffix}", "model", print)
+
+
+def test_an_array_that_is_damaged_further_in(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", a=np.zeros(10_000))
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[20_000] ^= 1
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(ConvertError, match=r"the array a.npy is damaged: Bad CRC-32"):
+        convert(tmp_path / "a.npz", tmp_path / "b.dat")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]

@@ -1,0 +1,68 @@
+"""Files are what the formats' own libraries write and read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from samples import convert
+from tscompat.files import writers
+from tscompat.verbs.convert import ConvertError
+
+STATE = {
+    "u8": torch.arange(3, dtype=torch.uint8),
+    "f64": torch.ones(2, dtype=torch.float64),
+    "bf16": torch.ones(1, 3, dtype=torch.bfloat16),
+    "scalar": torch.tensor(7),
+    "empty": torch.empty(0, 4),
+    "naïve 名": torch.ones(1),
+}
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    torch.save(STATE, tmp_path / "a.pth")
+    return tmp_path / "a.pth"
+
+
+def header(path: Path) -> tuple[int, dict[str, dict[str, list[int]]]]:
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    return size, json.loads(data[8 : 8 + size])
+
+
+def test_safetensors_is_as_large_as_the_library_makes_it(source: Path, tmp_path: Path) -> None:
+    convert(source, tmp_path / "b.safetensors")
+    safetensors.torch.save_file(STATE, tmp_path / "c.safetensors", {"format": "pt"})
+    assert (tmp_path / "b.safetensors").stat().st_size == (tmp_path / "c.safetensors").stat().st_size
+
+
+def test_safetensors_are_aligned(source: Path, tmp_path: Path) -> None:
+    convert(source, tmp_path / "b.safetensors")
+    size, entries = header(tmp_path / "b.safetensors")
+    starts = [size % 8, *(entries[name]["data_offsets"][0] % STATE[name].element_size() for name in STATE)]
+    assert starts == [0] * len(starts)
+
+
+def test_safetensors_say_that_they_are_of_torch(source: Path, tmp_path: Path) -> None:
+    convert(source, tmp_path / "b.safetensors")
+    assert header(tmp_path / "b.safetensors")[1]["__metadata__"] == {"format": "pt"}
+
+
+def test_more_names_than_safetensors_has_room_for(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers, "MOST_HEADER", 100)
+    with pytest.raises(ConvertError, match=r"the names take \d+ bytes, safetensors has room for 100"):
+        convert(source, tmp_path / "b.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
+
+
+def test_a_pickle_holds_no_more_than_the_tensors(tmp_path: Path) -> None:
+    torch.save({"part": torch.zeros(1_000_000)[:2]}, tmp_path / "a.pth")
+    convert(tmp_path / "a.pth", tmp_path / "b.pth")
+    assert (tmp_path / "b.pth").stat().st_size < 10_000

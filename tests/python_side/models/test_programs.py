@@ -1,0 +1,55 @@
+"""Cases as programs, within Python: what PyTorch itself gets back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tscompat.catalogue import load_catalogue, make_inputs
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import native, programs
+from tscompat.values.compare import compare
+from tscompat.values.tensors import StateDict
+
+
+def saved(path: Path, case_id: str) -> StateDict:
+    """The case's bits, after they were written to the file."""
+    case = native.resolve(load_catalogue()[case_id])
+    entries = native.entries(case)
+    programs.save_script(path, case, entries, make_inputs(case) if case.model else [])
+    return entries
+
+
+@pytest.mark.parametrize("case", ["role/both/c32", "name/dotted/f32", "layer/embedding/max-norm/f32", "arch/gpt/f32"])
+def test_pytorch_gets_the_same_bits_back(tmp_path: Path, case: str):
+    entries = saved(tmp_path / "m.pt", case)
+    found = torch_tensors.export(programs.load_script(tmp_path / "m.pt").state_dict())
+    assert compare(entries, found) == []
+
+
+@pytest.mark.parametrize(
+    ("case", "error"),
+    [
+        ("generated/sequential-fabdb1/f32", RuntimeError),
+        ("generated/sequential-ffcc81/f32", RuntimeError),
+        ("name/controls/f32", RuntimeError),
+        ("name/slashes/f32", IndexError),
+        ("shape/zero/qi8", RuntimeError),
+    ],
+)
+def test_pytorch_does_not_load_its_own_file(tmp_path: Path, case: str, error: type[Exception]):
+    """The reason for the divergences that are PyTorch's."""
+    saved(tmp_path / "m.pt", case)
+    with pytest.raises(error):
+        programs.load_script(tmp_path / "m.pt")
+
+
+def test_a_pickled_tensor_comes_back(tmp_path: Path):
+    tensor = native.entries(load_catalogue()["pattern/special/c64"])[0].tensor
+    programs.save_pickle(tmp_path / "t.pt", tensor)
+    assert bytes(memoryview(programs.load_pickle(tmp_path / "t.pt").data)) == bytes(memoryview(tensor.data))
+
+
+def test_the_versions_of_the_formats_are_numbers():
+    assert all(float(version) > 0 for version in programs.format_versions().values())

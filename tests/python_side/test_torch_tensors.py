@@ -1,0 +1,92 @@
+"""torch's tensors and ours: bits survive in both directions, in every layout."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tscompat.catalogue import load_catalogue, make
+from tscompat.python_side import torch_tensors
+from tscompat.values.compare import compare, difference
+from tscompat.values.dtypes import BY_NAME, DTYPES, DType
+from tscompat.values.tensors import Quantizer, tensor_of
+
+CASES = load_catalogue()
+LAYOUTS = [case_id for case_id in CASES if case_id.startswith("layout/source")]
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
+def test_bits_survive(dtype: DType):
+    ((_, tensor),) = make(CASES[f"pattern/random/{dtype.name}"])
+    assert difference(tensor, torch_tensors.from_torch(torch_tensors.to_torch(tensor))) is None
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0)])
+def test_small_shapes_survive(shape: tuple[int, ...]):
+    made = torch_tensors.to_torch(tensor_of(BY_NAME["f32"], shape, bytes(0 if 0 in shape else 4)))
+    assert tuple(made.shape) == torch_tensors.from_torch(made).shape == shape
+
+
+def test_a_quantized_tensor_gets_its_quantizer():
+    made = torch_tensors.to_torch(
+        tensor_of(BY_NAME["qi32"], (1,), (2**31 - 1).to_bytes(4, "little")), Quantizer(0.5, 7)
+    )
+    assert (made.q_scale(), made.q_zero_point(), made.int_repr().item()) == (0.5, 7, 2**31 - 1)
+
+
+def test_the_quantizer_of_a_state_dict_is_that_of_what_is_quantized():
+    made = torch_tensors.to_torch(tensor_of(BY_NAME["qi8"], (1,), b"\1"), Quantizer(0.5, 7))
+    assert torch_tensors.quantizer({"plain": torch.zeros(1), "quantized": made}) == Quantizer(0.5, 7)
+
+
+def test_a_state_dict_without_a_quantized_tensor_has_no_quantizer():
+    assert torch_tensors.quantizer({"plain": torch.zeros(1)}) is None
+
+
+@pytest.mark.parametrize("case_id", LAYOUTS)
+def test_a_layout_keeps_the_values(case_id: str):
+    case = CASES[case_id]
+    entries = make(case)
+    assert compare(entries, torch_tensors.export(torch_tensors.source(case, entries))) == []
+
+
+@pytest.mark.parametrize(
+    ("layout", "property_of"),
+    [
+        ("transposed", lambda tensor: tensor.stride() == (1, 5)),
+        ("permuted", lambda tensor: not tensor.is_contiguous()),
+        ("sliced", lambda tensor: tensor.stride(-1) == 2),
+        ("expanded", lambda tensor: tensor.stride(0) == 0),
+        ("channels-last", lambda tensor: tensor.is_contiguous(memory_format=torch.channels_last)),
+        ("offset", lambda tensor: tensor.storage_offset() == 3),
+    ],
+)
+def test_a_layout_is_what_it_is_called(layout: str, property_of):
+    case = CASES[f"layout/source/{layout}/f32"]
+    assert property_of(torch_tensors.source(case, make(case))["weight"])
+
+
+def test_a_conjugated_view_is_one():
+    case = CASES["layout/source/conj/c64"]
+    assert torch_tensors.source(case, make(case))["weight"].is_conj()
+
+
+def test_a_negated_view_is_one():
+    case = CASES["layout/source/neg/f32"]
+    assert torch_tensors.source(case, make(case))["weight"].is_neg()
+
+
+def test_a_target_holds_none_of_the_bits():
+    case = CASES["pattern/random/u8"]
+    ((_, tensor),) = entries = make(case)
+    target = torch_tensors.export(torch_tensors.target(case, entries))[0].tensor
+    assert not any(a == b for a, b in zip(memoryview(tensor.data), memoryview(target.data), strict=True))
+
+
+def test_loading_finds_entries_by_name():
+    case = CASES["order/target-reversed/f32"]
+    entries = make(case)
+    state = torch_tensors.target(case, entries)
+    torch_tensors.load(state, entries)
+    assert list(state) == [name for name, _ in reversed(entries)]
+    assert compare(entries[::-1], torch_tensors.export(state)) == []

@@ -1,0 +1,45 @@
+"""What the tests of conversion share: tensors of every dtype with bits of every kind, and how their files are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from tscompat.codec import read_state_dict
+from tscompat.python_side import torch_tensors
+from tscompat.values.dtypes import DTYPES, FOREIGN, DType
+from tscompat.values.tensors import Entry, StateDict, tensor_of
+from tscompat.verbs.convert import prepare
+
+ALL = (*DTYPES, *FOREIGN)
+
+
+def random_entry(name: str, dtype: DType, shape: tuple[int, ...] = (3, 5)) -> Entry:
+    """Random bytes: NaNs with payloads among them. A bool is 0 or 1."""
+    size = dtype.itemsize * int(np.prod(shape))
+    data = np.random.default_rng(len(name)).integers(0, 2 if dtype.name == "bool" else 256, size, np.uint8)
+    return Entry(name, tensor_of(dtype, shape, data))
+
+
+def to_torch(entries: StateDict) -> dict[str, torch.Tensor]:
+    return {name: torch_tensors.to_torch(tensor) for name, tensor in entries}
+
+
+def convert(source: Path, target: Path, **options: Any) -> list[str]:
+    """Convert, and return what was told."""
+    said: list[str] = []
+    prepare(source, target, tell=said.append, **options).carry_out(lambda written: None)
+    return said
+
+
+READ: dict[str, Callable[[Path], StateDict]] = {
+    ".dat": read_state_dict,
+    ".safetensors": lambda path: torch_tensors.export(safetensors.torch.load_file(path)),
+    ".pth": lambda path: torch_tensors.export(torch.load(path, weights_only=True)),
+}
+"""How others read what was written."""

@@ -1,0 +1,264 @@
+"""An optimizer's state goes to TorchSharp's file and back with the same bits; what does not fit is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from samples import random_entry
+from tscompat.codec import encode_optimizer, read_optimizer, write_state_dict
+from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
+from tscompat.python_side.torch_optimizers import name_in_torch, record_of
+from tscompat.values.compare import compare
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import StateDict
+from tscompat.verbs.convert import ConvertError, is_optimizer_file, prepare_optimizer
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name_in_torch(name): (name_in_torch(name), {}) for name in LAYOUTS},
+    "SGD-momentum": ("SGD", {"momentum": 0.9, "nesterov": True}),
+    "RMSprop-centered": ("RMSprop", {"momentum": 0.9, "centered": True}),
+    "Adam-amsgrad": ("Adam", {"amsgrad": True, "betas": (0.5, 0.75)}),
+    "AdamW-amsgrad": ("AdamW", {"amsgrad": True, "maximize": True}),
+    "Rprop-options": ("Rprop", {"etas": (0.25, 2.0), "step_sizes": (0.125, 8.0)}),
+}
+
+
+def built(name: str, groups: list[int], **options: Any) -> torch.optim.Optimizer:
+    shapes = [(3, 4), (5,), (2, 1, 2), ()]
+    parameters = iter([torch.nn.Parameter(torch.ones(shape)) for shape in shapes])
+    sized = [{"params": [next(parameters) for _ in range(size)]} for size in groups]
+    return getattr(torch.optim, name)(sized, **options)
+
+
+def stepped(name: str, groups: list[int] | None = None, **options: Any) -> torch.optim.Optimizer:
+    """After two steps with gradients of all kinds."""
+    optimizer = built(name, groups or [4], **options)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(2):
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = torch.randn(parameter.shape, generator=generator)
+        optimizer.step()
+    return optimizer
+
+
+def saved(path: Path, state: object) -> Path:
+    torch.save(state, path)
+    return path
+
+
+def convert(source: Path, target: Path, **options: Any) -> list[str]:
+    said: list[str] = []
+    prepare_optimizer(source, target, tell=said.append, **options).carry_out(lambda written: None)
+    return said
+
+
+def flatten(name: str, state: Mapping[str, Any]) -> StateDict:
+    record = record_of(name, dict(state))
+    return [*flat_options(record), *flat_states(record)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_there_and_back_and_into_an_optimizer(case: str, tmp_path: Path) -> None:
+    name, options = CASES[case]
+    due = stepped(name, **options).state_dict()
+    convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name=name)
+    convert(tmp_path / "b.dat", tmp_path / "c.pth")
+    other = built(name, [4])
+    other.load_state_dict(torch.load(tmp_path / "c.pth", weights_only=True))
+    assert compare(flatten(name, due), flatten(name, other.state_dict())) == []
+
+
+def test_the_file_is_the_oracles(tmp_path: Path) -> None:
+    due = stepped("Adam").state_dict()
+    convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="Adam")
+    assert (tmp_path / "b.dat").read_bytes() == b"".join(map(bytes, encode_optimizer(record_of("Adam", due))))
+
+
+def test_groups_come_back_as_they_were(tmp_path: Path) -> None:
+    due = stepped("SGD", [1, 0, 3], momentum=0.9).state_dict()
+    convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="SGD")
+    convert(tmp_path / "b.dat", tmp_path / "c.pth", groups="1,0,3")
+    assert torch.load(tmp_path / "c.pth", weights_only=True)["param_groups"] == due["param_groups"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ("", "2 groups and 4 parameters, and does not say how many each group has: give it, as --groups 2,3"),
+        ("4", "2 groups and 4 parameters, and --groups 4 makes 1 and 4"),
+        ("1,4", "2 groups and 4 parameters, and --groups 1,4 makes 2 and 5"),
+        ("1;3", "--groups 1;3: expected how many"),
+        ("5,-1", "--groups 5,-1: expected how many"),
+    ],
+)
+def test_groups_that_are_not_said_or_do_not_fit(groups: str, said: str, tmp_path: Path) -> None:
+    convert(saved(tmp_path / "a.pth", stepped("SGD", [1, 3]).state_dict()), tmp_path / "b.dat", name="SGD")
+    with pytest.raises(ConvertError, match=said):
+        convert(tmp_path / "b.dat", tmp_path / "c.pth", groups=groups)
+
+
+@pytest.mark.parametrize("key", ["", "optimizer_state_dict", "optimizer_state_dict.inner"])
+def test_it_is_found_in_a_checkpoint(key: str, tmp_path: Path) -> None:
+    due = {"optimizer_state_dict": {"inner": stepped("Adam").state_dict()}, "model": {"w": torch.ones(3)}, "epoch": 3}
+    convert(saved(tmp_path / "a.ckpt", due), tmp_path / "b.dat", name="Adam", key=key)
+    assert read_optimizer(tmp_path / "b.dat").name == "Adam"
+
+
+def test_of_two_one_has_to_be_chosen(tmp_path: Path) -> None:
+    due = {"g": stepped("Adam").state_dict(), "d": stepped("Adam").state_dict()}
+    with pytest.raises(ConvertError, match=r"several optimizers' state dicts here; .*: --key g \(2\), --key d \(2\)"):
+        convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="Adam")
+
+
+def test_no_optimizer_in_a_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(ConvertError, match=r"no optimizer's state dict here; the keys are 'w' \(Tensor\)"):
+        convert(saved(tmp_path / "a.pth", {"w": torch.ones(3)}), tmp_path / "b.dat", name="Adam")
+
+
+@pytest.mark.parametrize(
+    ("name", "as_name", "said"),
+    [
+        (
+            "Adam",
+            "SGD",
+            r"not the state of SGD.*\n.* another class: amsgrad, betas, .*\n.* has no momentum, dampening",
+        ),
+        ("SGD", "Adam", r"not the state of Adam.*\n.* of another class: .*momentum.*\n.* has no betas, eps"),
+        ("Adam", "RAdam", r"not the state of RAdam.*\n.* of another class: amsgrad"),
+        ("RAdam", "Adamax", r"not the state of Adamax.*\n.* of another class: decoupled_weight_decay"),
+        ("Adamax", "RAdam", r"as RAdam: parameter 0: TorchSharp's RAdam keeps no exp_inf"),
+        ("AdamW", "Adam", r"as Adam: TorchSharp's Adam has no decoupled_weight_decay, and it is True here"),
+        ("Adam", "AdamW", r"as AdamW: TorchSharp's AdamW has no decoupled_weight_decay, and it is False here"),
+        ("Adam", "LBFGS", r"--optimizer LBFGS: TorchSharp saves no optimizer 'LBFGS'; expected one of SGD, .*"),
+    ],
+)
+def test_a_class_that_it_is_not(name: str, as_name: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConvertError, match=said):
+        convert(saved(tmp_path / "a.pth", stepped(name).state_dict()), tmp_path / "b.dat", name=as_name)
+    assert not (tmp_path / "b.dat").exists()
+
+
+def test_parameters_that_were_never_stepped_are_named(tmp_path: Path) -> None:
+    due = stepped("Adam").state_dict()
+    del due["state"][1], due["state"][3]
+    with pytest.raises(ConvertError, match=r"\n  parameter 1 was never stepped, .*\n  parameter 3 was never stepped"):
+        convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="Adam")
+
+
+def test_without_tensors_in_a_state_no_step_is_needed(tmp_path: Path) -> None:
+    convert(saved(tmp_path / "a.pth", built("SGD", [4]).state_dict()), tmp_path / "b.dat", name="SGD")
+    assert read_optimizer(tmp_path / "b.dat").states == [{"momentum_buffer": None}] * 4
+
+
+def test_the_file_of_an_old_version_has_the_options_that_torch_adds(tmp_path: Path) -> None:
+    due = stepped("AdamW").state_dict()
+    full = flatten("AdamW", due)
+    for option in ("maximize", "foreach", "capturable", "differentiable", "fused", "decoupled_weight_decay"):
+        del due["param_groups"][0][option]
+    convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="AdamW")
+    record = read_optimizer(tmp_path / "b.dat")
+    assert compare(full, [*flat_options(record), *flat_states(record)]) == []
+
+
+def test_what_a_scheduler_left_in_a_group_is_told(tmp_path: Path) -> None:
+    optimizer = stepped("Adam")
+    torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.125, total_steps=9)
+    said = convert(saved(tmp_path / "a.pth", optimizer.state_dict()), tmp_path / "b.dat", name="Adam")
+    assert said == [
+        "left: base_momentum, max_lr, max_momentum, min_lr (of the parameter groups), "
+        "for which TorchSharp's Adam has no place"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"exp_avg": torch.eye(2).to_sparse()}, "exp_avg of parameter 2: a sparse_coo tensor: make it dense"),
+        ({"exp_avg": torch.ones(2, dtype=torch.uint16)}, "exp_avg of parameter 2: uint16 has no code in a .dat"),
+        ({"exp_avg": 0.5}, "exp_avg of parameter 2: of type float, and not a tensor"),
+        ({"step": torch.ones(2)}, "step of parameter 2: of type Tensor, and not one number"),
+        ({"step": 1j}, "step of parameter 2: of type complex, and not one number"),
+        ({"step": float("nan")}, "cannot be converted as Adam: cannot convert float NaN"),
+        ({"step": 1e30}, "cannot be converted as Adam: state 2: step"),
+        ({"exp_avg": None}, "cannot be converted as Adam: parameter 2: its state has no exp_avg"),
+    ],
+)
+def test_a_state_that_is_odd(state: Mapping[str, Any], said: str, tmp_path: Path) -> None:
+    due = stepped("Adam").state_dict()
+    due["state"][2] |= state
+    with pytest.raises(ConvertError, match=said):
+        convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="Adam")
+
+
+@pytest.mark.parametrize(
+    ("group", "said"),
+    [
+        ({"lr": "fast"}, "has lr 'fast'"),
+        ({"betas": (0.5, 0.5, 0.5)}, r"has betas \(0.5, 0.5, 0.5\)"),
+        ({"betas": 0.5}, "has betas 0.5"),
+        ({"eps": torch.ones(2)}, "has eps tensor"),
+        ({"amsgrad": None}, "has amsgrad None"),
+        ({"initial_lr": []}, r"has initial_lr \[\]"),
+        ({"params": ["w"]}, "are not as torch.optim saves them"),
+        ({"params": 3}, "are not as torch.optim saves them"),
+    ],
+)
+def test_a_group_that_is_odd(group: Mapping[str, Any], said: str, tmp_path: Path) -> None:
+    due = stepped("Adam").state_dict()
+    due["param_groups"][0] |= group
+    with pytest.raises(ConvertError, match=said):
+        convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="Adam")
+
+
+@pytest.mark.parametrize("odd", [{"state": 3}, {"state": {0: {3: 4}}}, {"param_groups": {}}, {"param_groups": [3]}])
+def test_a_state_dict_that_is_none(odd: Mapping[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ConvertError, match="'state' and 'param_groups' are not as"):
+        convert(saved(tmp_path / "a.pth", stepped("Adam").state_dict() | odd), tmp_path / "b.dat", name="Adam")
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "options", "said"),
+    [
+        ("a.pth", "b.safetensors", {}, "from .pth .pt .ckpt .bin to .dat, and from .dat to .pth, not from '.pth' to"),
+        ("a.pth", "b.pth", {}, "not from '.pth' to '.pth'"),
+        ("b.dat", "c.dat", {}, "not from '.dat' to '.dat'"),
+        ("a", "c.dat", {}, "not from 'no suffix' to '.dat'"),
+        ("none.pth", "c.dat", {}, "none.pth: there is no such file"),
+        ("a.pth", "b.dat", {}, "b.dat: is there already"),
+        ("b.dat", "c.pth", {"key": "k"}, "--key is for nested checkpoints"),
+        ("b.dat", "c.pth", {"name": "SGD"}, "--optimizer SGD, but the file is of Adam"),
+        ("a.pth", "c.dat", {"groups": "4"}, "--groups is for TorchSharp's files"),
+    ],
+)
+def test_what_cannot_be_prepared(source: str, target: str, options: dict[str, str], said: str, tmp_path: Path) -> None:
+    convert(saved(tmp_path / "a.pth", stepped("Adam").state_dict()), tmp_path / "b.dat", name="Adam")
+    with pytest.raises(ConvertError, match=said):
+        convert(tmp_path / source, tmp_path / target, **{"name": "Adam", **options})
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_file_of_torchsharps_is_recognized(name: str, tmp_path: Path) -> None:
+    source = saved(tmp_path / "a.pth", stepped(name_in_torch(name)).state_dict())
+    convert(source, tmp_path / "b.dat", name=name_in_torch(name))
+    assert is_optimizer_file(tmp_path / "b.dat")
+
+
+def test_a_state_dict_that_begins_as_an_optimizer_is_none(tmp_path: Path) -> None:
+    names = ["dam".ljust(ord("A"), "."), *"xyz"]
+    write_state_dict(tmp_path / "a.dat", [random_entry(name, BY_NAME["f32"]) for name in names])
+    start = (tmp_path / "a.dat").read_bytes()[:5]
+    assert (start, is_optimizer_file(tmp_path / "a.dat")) == (b"\4Adam", False)
+
+
+@pytest.mark.parametrize(("content", "found"), [(b"", False), (b"nothing", False), (b"\4Adam and more", True)])
+def test_a_file_that_is_damaged(content: bytes, found: bool, tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(content)
+    assert is_optimizer_file(tmp_path / "a.dat") == found
+    with pytest.raises(ConvertError, match=r"a.dat: cannot be read as an optimizer of TorchSharp: byte \d"):
+        convert(tmp_path / "a.dat", tmp_path / "b.pth")

@@ -1,0 +1,77 @@
+"""The real TorchSharp says whether it loads the same bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from samples import random_entry, to_torch
+from tscompat.dotnet_side.build import Publish
+from tscompat.values.dtypes import DTYPES
+from tscompat.values.verdict import Kind, Verdict
+from tscompat.verbs.convert import Conversion, OptimizerConversion, prepare, prepare_optimizer
+
+
+@pytest.fixture
+def converted(tmp_path: Path) -> Conversion:
+    """Tensors of every dtype under names of every kind."""
+    names = ["a.b.weight", "a.b", "", "ñ 名", *(dtype.name for dtype in DTYPES[4:])]
+    entries = [random_entry(name, dtype) for name, dtype in zip(names, DTYPES, strict=True)]
+    torch.save(to_torch(entries), tmp_path / "a.pth")
+    conversion = prepare(tmp_path / "a.pth", tmp_path / "b.dat", tell=print)
+    conversion.carry_out(lambda written: None)
+    return conversion
+
+
+def test_the_same_bits(converted: Conversion, publish: Publish) -> None:
+    assert converted.verify(print) == Verdict(Kind.PASS)
+
+
+def test_a_file_that_is_not_what_the_source_holds(converted: Conversion, publish: Publish) -> None:
+    data = bytearray(converted.target.read_bytes())
+    data[-1] ^= 1
+    converted.target.write_bytes(data)
+    assert converted.verify(print).kind is Kind.BITS
+
+
+def test_a_model_larger_than_the_memory_is_not_tried(converted: Conversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=10**8))
+    verdict = converted.verify(print)
+    assert verdict == Verdict(Kind.NOT_RUN, "TorchSharp would take 1.0 GB of memory, 0.1 are available")
+
+
+def test_without_dotnet(converted: Conversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    verdict = converted.verify(print)
+    assert (verdict.kind, verdict.detail.partition(":")[0]) == (Kind.NOT_RUN, "there is no dotnet on PATH")
+
+
+@pytest.fixture(params=["SGD", "Adam"])
+def optimizer(request: pytest.FixtureRequest, tmp_path: Path) -> OptimizerConversion:
+    """With tensors in its state, and without."""
+    parameters = [torch.nn.Parameter(torch.ones(shape)) for shape in ((3, 4), (), (5,))]
+    made = getattr(torch.optim, request.param)([{"params": parameters[:1]}, {"params": parameters[1:]}], lr=0.25)
+    for parameter in parameters:
+        parameter.grad = torch.full_like(parameter, 0.5)
+    made.step()
+    torch.save(made.state_dict(), tmp_path / "a.pth")
+    conversion = prepare_optimizer(tmp_path / "a.pth", tmp_path / "b.dat", name=request.param, tell=print)
+    conversion.carry_out(lambda written: None)
+    return conversion
+
+
+def test_the_same_state_of_an_optimizer(optimizer: OptimizerConversion, publish: Publish) -> None:
+    assert optimizer.verify(print) == Verdict(Kind.PASS)
+
+
+def test_an_option_that_is_not_what_the_source_holds(optimizer: OptimizerConversion, publish: Publish) -> None:
+    data = bytearray(optimizer.target.read_bytes())
+    first = data.index(optimizer.record.name.encode()) + len(optimizer.record.name) + 2
+    data[first] ^= 1
+    optimizer.target.write_bytes(data)
+    verdict = optimizer.verify(print)
+    assert (verdict.kind, "group.0.initial_lr" in verdict.detail) == (Kind.BITS, True)
