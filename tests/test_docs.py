@@ -1,4 +1,4 @@
-"""The page of the roads says what the catalogue and the divergences say: a run is held to these, strict both ways."""
+"""The page of the routes says what the catalogue and the divergences say."""
 
 import re
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from types import ModuleType
 from tscompat.catalogue import load_catalogue
 from tscompat.dotnet_side.build import Publish
 from tscompat.matrix.environment import environment, running
-from tscompat.matrix.workbench import why_not
+from tscompat.matrix.worker import why_not
 from tscompat.python_side.scripts import FUNCTIONS, Script
 from tscompat.results.record import Record
-from tscompat.results.roads import roads
+from tscompat.results.routes_page import routes_page
 from tscompat.routes import verdict_ids
 from tscompat.values.verdict import Kind, Verdict
 from tscompat.verdicts.divergences import Divergences, Judgement, Outcome
@@ -37,7 +37,7 @@ def expected(publish: Publish) -> Iterator[Record]:
         yield Record(verdict_id, case.dtype, verdict, judgement, 0.0)
 
 
-def test_the_page_of_the_roads_is_what_a_green_run_gives(publish: Publish) -> None:
-    written = (TOP / "docs" / "roads.md").read_text(encoding="utf-8")
-    due = roads(environment(publish, {}, {}), list(expected(publish)))
-    assert written == due, "write it again: tscompat roads --help"
+def test_the_page_of_the_routes_is_what_a_green_run_gives(publish: Publish) -> None:
+    written = (TOP / "docs" / "routes.md").read_text(encoding="utf-8")
+    due = routes_page(environment(publish, {}, {}), list(expected(publish)))
+    assert written == due, "write it again: tscompat routes --help"

@@ -58,7 +58,7 @@ public static unsafe class Layouts
         return FlipSigns(complex).conj().imag;
     }
 
-    /// <summary>Flips the sign bit of each imaginary part where it stands: the bits of a NaN survive, which arithmetic would not promise.</summary>
+    /// <summary>Flips the sign bit of each imaginary part where it stands: the bits of a NaN survive, which arithmetic would not guarantee.</summary>
     private static Tensor FlipSigns(Tensor complex)
     {
         var part = complex.ElementSize / 2;

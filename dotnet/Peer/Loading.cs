@@ -5,44 +5,44 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat;
 
 /// <summary>
-/// Module.load and PyBridge's, by every overload, with their options (cases/load.toml), and what the probes of promises ask.
+/// Module.load and PyBridge's, by every overload, with their options (cases/load.toml), and what the probes of guarantees ask.
 /// </summary>
 public static class Loading
 {
     /// <summary>
-    /// Loads the file into the module, by the method that belongs to the road. <paramref name="skip"/> holds names, a line
-    /// each; <paramref name="report"/>, if it is there, is filled by TorchSharp. Returns whether the stream was still open afterwards; a path has none, which counts as
-    /// open.
+    /// Loads the file into the module by one of three overloads. <paramref name="givenAs"/> says how it gets the file: as a
+    /// path, a stream, or a stream that cannot seek. <paramref name="skip"/> holds names, a line each. TorchSharp fills
+    /// <paramref name="report"/> if there is one. Returns whether the stream was open afterwards; true for a path.
     /// </summary>
     public static bool Load(
-        nn.Module module, string road, string path, string overload, bool strict, string skip,
+        nn.Module module, string overload, string path, string givenAs, bool strict, string skip,
         Dictionary<string, bool>? report)
     {
         string[] skipped = skip.Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        if (overload == "path")
+        if (givenAs == "path")
         {
-            _ = road switch
+            _ = overload switch
             {
                 "load" => module.load(path, strict, skipped, report),
                 "pybridge-load-pickle" => module.load_py(path, strict, skipped, report),
                 "pybridge-load-safetensors" => module.load_safetensors(path, strict, skipped, report),
-                _ => throw new KeyNotFoundException($"unknown road {road}"),
+                _ => throw new KeyNotFoundException($"unknown overload {overload}"),
             };
             return true;
         }
         using var file = File.OpenRead(path);
-        using var stream = overload switch
+        using var stream = givenAs switch
         {
             "stream" => (Stream)file,
             "one-way" => new OneWay(file, most: 7),
-            _ => throw new KeyNotFoundException($"unknown overload {overload}"),
+            _ => throw new KeyNotFoundException($"unknown way to give a file: {givenAs}"),
         };
-        _ = road switch
+        _ = overload switch
         {
             "load" => module.load(stream, strict, skipped, report),
             "pybridge-load-pickle" => module.load_py(stream, strict, skipped, report, leaveOpen: true),
             "pybridge-load-safetensors" => module.load_safetensors(stream, strict, skipped, report, leaveOpen: true),
-            _ => throw new KeyNotFoundException($"unknown road {road}"),
+            _ => throw new KeyNotFoundException($"unknown overload {overload}"),
         };
         return stream.CanRead;
     }
@@ -69,7 +69,7 @@ public static class Loading
         foreach (var parameter in module.parameters()) parameter.requires_grad = required;
     }
 
-    public static string Mood(nn.Module module)
+    public static string TrainingAndGradients(nn.Module module)
     {
         bool[] required = [.. module.parameters().Select(parameter => parameter.requires_grad).Distinct()];
         var gradient = required is [var all] ? all ? "requires grad" : "frozen" : "partly frozen";

@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from bench.bench_codec import label
 from tscompat.verbs.convert import prepare
 
-ROADS = [("model.pth", "out.dat"), ("model.dat", "out.safetensors"), ("model.safetensors", "out.dat")]
+OVERLOADS = [("model.pth", "out.dat"), ("model.dat", "out.safetensors"), ("model.safetensors", "out.dat")]
 ROUNDS = 10
 """The fastest counts."""
 
@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
 
 
 @pytest.mark.parametrize("rival", RIVALS)
-@pytest.mark.parametrize(("source", "target"), ROADS)
+@pytest.mark.parametrize(("source", "target"), OVERLOADS)
 def test_convert(source: str, target: str, rival: str, folder: Path, benchmark: BenchmarkFixture) -> None:
     """A new file every round."""
     label(benchmark, f"convert {Path(source).suffix} to {Path(target).suffix}", rival)

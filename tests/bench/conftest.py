@@ -19,7 +19,7 @@ class Row(NamedTuple):
     seconds: float
     """The fastest round."""
     wanted: str
-    """Of the ratio or, for memory, of the number; empty if nothing was promised."""
+    """Of the ratio or, for memory, of the number; empty if nothing was guaranteed."""
     mebibytes: float | None
     """Of memory above the tensors themselves, where that is measured."""
 

@@ -13,10 +13,10 @@ import pytest
 from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import write_state_dict
 from tscompat.dotnet_side.build import Publish
-from tscompat.dotnet_side.inside.roads import ROADS
-from tscompat.dotnet_side.inside.trainings import OVERLOADS
+from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.inside.optimizers import OVERLOADS as OPTIMIZER_OVERLOADS
+from tscompat.dotnet_side.inside.overloads import OVERLOADS
 from tscompat.dotnet_side.process import PeerBroken, PeerKeeper, inside
-from tscompat.dotnet_side.receipt import receipt
 from tscompat.routes import ROUTES
 
 CASE = load_catalogue()["role/both/bf16"]
@@ -30,8 +30,8 @@ def description(tmp_path: Path) -> dict[str, Any]:
     write_state_dict(tmp_path / "expected.dat", entries)
     write_state_dict(tmp_path / "actual.dat", entries)
     return {
-        "road": "dat",
-        "envelope": str(tmp_path / "expected.dat"),
+        "overload": "dat",
+        "expected_file": str(tmp_path / "expected.dat"),
         "artifact": str(tmp_path / "actual.dat"),
         "inputs": "",
         "model": None,
@@ -53,7 +53,7 @@ def description(tmp_path: Path) -> dict[str, Any]:
 
 def test_a_load_gives_the_receipt_of_what_memory_held(keeper: PeerKeeper, description: dict[str, Any]):
     answer = keeper.call("load", **description)
-    assert (answer["differences"], answer["receipt"]) == ([], receipt(make(CASE)))
+    assert (answer["differences"], answer["digest"]) == ([], digest(make(CASE)))
 
 
 def test_other_bits_are_a_difference(keeper: PeerKeeper, description: dict[str, Any]):
@@ -75,8 +75,8 @@ def test_an_unknown_call_is_refused(keeper: PeerKeeper, description: dict[str, A
 
 
 def test_an_unknown_road_is_refused(keeper: PeerKeeper, description: dict[str, Any]):
-    with pytest.raises(PeerBroken, match="unknown road 'dot'"):
-        keeper.call("load", **description | {"road": "dot"})
+    with pytest.raises(PeerBroken, match="unknown overload 'dot'"):
+        keeper.call("load", **description | {"overload": "dot"})
 
 
 @pytest.mark.parametrize("change", [{"shape": []}, {"layout": DROPPED}], ids=["too-much", "too-little"])
@@ -89,14 +89,14 @@ def test_a_description_of_other_parts_is_refused(
 
 
 def test_a_fault_of_ours_is_no_crash(keeper: PeerKeeper, description: dict[str, Any]):
-    Path(description["envelope"]).unlink()
+    Path(description["expected_file"]).unlink()
     with pytest.raises(PeerBroken, match=r"a fault of ours in the peer: (?s:.*)\nFileNotFoundError"):
         keeper.call("load", **description)
 
 
 def test_every_route_has_its_road():
     scenarios = {"load", "pybridge-load-pickle", "pybridge-load-safetensors"}
-    assert set(ROADS) | set(OVERLOADS) | scenarios | {"schema", "forward", "promise"} == set(ROUTES)
+    assert set(OVERLOADS) | set(OPTIMIZER_OVERLOADS) | scenarios | {"schema", "forward", "guarantee"} == set(ROUTES)
 
 
 def test_a_peer_leaves_when_its_pipe_closes(publish: Publish):

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tscompat.catalogue import load_catalogue
-from tscompat.matrix import workbench
+from tscompat.matrix import worker
 from tscompat.matrix.plugin import pytest_xdist_auto_num_workers, selected_ids
 
 CASE = load_catalogue()["large/elements-above-2-31/u8"]
@@ -52,10 +52,10 @@ def test_a_case_says_what_it_needs(
     memory: int, disk: int, reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory))
-    monkeypatch.setattr(workbench.shutil, "disk_usage", lambda _: SimpleNamespace(free=disk))
-    assert workbench.too_large(CASE, tmp_path) == reason
+    monkeypatch.setattr(worker.shutil, "disk_usage", lambda _: SimpleNamespace(free=disk))
+    assert worker.too_large(CASE, tmp_path) == reason
 
 
 def test_a_small_case_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
-    assert workbench.too_large(load_catalogue()["role/both/bf16"], tmp_path) is None
+    assert worker.too_large(load_catalogue()["role/both/bf16"], tmp_path) is None

@@ -110,8 +110,8 @@ def test_a_killed_process_is_one_crash_and_nothing_is_left(run: Callable[..., Ru
     """The kill comes while the one worker is in a long case, so it hits a call in progress."""
     struck = run("-n", "1", "-k", "dat/python-to-dotnet and (count/20000 or role/both/u8)")
     struck.wait_for("tscompat.dotnet_side.inside")
-    envelope = "gw0/count.20000.f32/expected.dat"
-    wait_until(lambda: any((folder / envelope).exists() for folder in run_folders(struck.process.pid)))
+    expected_file = "gw0/count.20000.f32/expected.dat"
+    wait_until(lambda: any((folder / expected_file).exists() for folder in run_folders(struck.process.pid)))
     peer, doomed = struck.wait_for("tscompat.dotnet_side.inside"), struck.wait_for(victim)
     idle = peer.cpu_times().user
     # Now it works for the call, which takes more; what its runtime does besides after a start takes less.

@@ -10,7 +10,7 @@ import torch
 from tscompat.catalogue import Case, load_catalogue, make
 from tscompat.codec import OptimizerRecord
 from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
-from tscompat.python_side.torch_optimizers import Trainer, name_in_torch, record_of, saved_of
+from tscompat.python_side.torch_optimizers import OptimizerRun, name_in_torch, record_of, saved_of
 from tscompat.values.compare import compare
 from tscompat.values.tensors import StateDict, Tensor
 
@@ -22,12 +22,12 @@ def flatten(record: OptimizerRecord) -> StateDict:
     return [*flat_options(record), *flat_states(record)]
 
 
-def trained(case: Case) -> Trainer:
+def trained(case: Case) -> OptimizerRun:
     assert case.training is not None
-    trainer = Trainer(case.training, case.layout, make(case))
+    run = OptimizerRun(case.training, case.layout, make(case))
     for number in range(case.training.steps):
-        trainer.step(number)
-    return trainer
+        run.step(number)
+    return run
 
 
 def stepped(kind: type[torch.optim.Optimizer], **options: Any) -> tuple[torch.optim.Optimizer, torch.Tensor]:
@@ -42,7 +42,7 @@ def stepped(kind: type[torch.optim.Optimizer], **options: Any) -> tuple[torch.op
 def test_a_record_that_torch_has_loaded_comes_back_as_it_was(case: Case) -> None:
     record = trained(case).record()
     assert case.training is not None
-    other = Trainer(case.training, case.layout, make(case))
+    other = OptimizerRun(case.training, case.layout, make(case))
     other.load(saved_of(record, other.sizes))
     assert compare(flatten(record), flatten(other.record())) == []
 
@@ -50,13 +50,13 @@ def test_a_record_that_torch_has_loaded_comes_back_as_it_was(case: Case) -> None
 @pytest.mark.parametrize("case", F32.values(), ids=F32)
 def test_a_step_after_loading_is_the_step_of_the_one_that_was_never_saved(case: Case) -> None:
     assert case.training is not None
-    trainer = trained(case)
-    now = [*trainer.parameters(), *make(case)[len(trainer.record().states) :]]
-    other = Trainer(case.training, case.layout, now)
-    other.load(saved_of(trainer.record(), other.sizes))
-    for each in (trainer, other):
+    run = trained(case)
+    now = [*run.parameters(), *make(case)[len(run.record().states) :]]
+    other = OptimizerRun(case.training, case.layout, now)
+    other.load(saved_of(run.record(), other.sizes))
+    for each in (run, other):
         each.step(case.training.steps)
-    assert compare(trainer.parameters(), other.parameters()) == []
+    assert compare(run.parameters(), other.parameters()) == []
 
 
 def test_all_optimizers_of_torchsharp_are_among_the_cases() -> None:

@@ -50,8 +50,8 @@ def test_the_real_peer_passes(job: Job, direction: str):
 
 
 def test_a_peer_that_says_yes_to_everything_is_found_out(job: Job):
-    job.peer = Fake({"differences": [], "receipt": "", "quantizer": None})
-    with pytest.raises(PeerBroken, match="its receipt is not that of the case's bits"):
+    job.peer = Fake({"differences": [], "digest": "", "quantizer": None})
+    with pytest.raises(PeerBroken, match="its digest is not that of the case's bits"):
         carry(job, PYTHON_TO_DOTNET)
 
 
@@ -63,7 +63,7 @@ def test_a_peer_that_saves_nothing_is_found_out(job: Job):
 
 def test_a_saved_file_of_other_bits_is_a_difference(job: Job):
     def save_wrong(told: dict[str, Any]) -> None:
-        data = bytearray(job.envelope.read_bytes())
+        data = bytearray(job.expected_file.read_bytes())
         data[-1] ^= 1
         Path(told["artifact"]).write_bytes(data)
 
@@ -78,7 +78,7 @@ def test_an_unreadable_file_is_a_difference_of_bytes(job: Job):
 
 
 def test_an_exception_of_dotnet_is_a_refusal_without_the_paths_of_this_run(job: Job):
-    job.peer = Fake({"error": ["System.IO.IOException", f"no {job.envelope}\nframe #0"]})
+    job.peer = Fake({"error": ["System.IO.IOException", f"no {job.expected_file}\nframe #0"]})
     verdict = carry(job, PYTHON_TO_DOTNET)["bits"]
     assert (verdict.kind, verdict.detail) == (Kind.REFUSED, "System.IO.IOException: no expected.dat")
 
@@ -93,7 +93,7 @@ def test_an_exception_of_dotnet_is_a_refusal_without_the_paths_of_this_run(job: 
     ids=["short", "long", "other"],
 )
 def test_a_file_that_differs_says_where(job: Job, change: Callable[[bytes], bytes], detail: str):
-    job.artifact.write_bytes(change(job.envelope.read_bytes()))
+    job.artifact.write_bytes(change(job.expected_file.read_bytes()))
     verdict = same_file(encode_state_dict(job.entries), job.artifact)
     assert verdict.kind is Kind.BYTES
     assert re.fullmatch(detail, verdict.detail)

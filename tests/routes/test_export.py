@@ -1,4 +1,4 @@
-"""Verdicts of the road by torch.export."""
+"""Verdicts of the overload by torch.export."""
 
 from __future__ import annotations
 

@@ -6,12 +6,12 @@ import pytest
 
 from tscompat.catalogue import load_catalogue, make
 from tscompat.routes import load
-from tscompat.routes.load import Observed, digest
+from tscompat.routes.load import Observed, tensor_digest
 from tscompat.values.verdict import Kind
 
 SKIPS = load_catalogue()["load/report/skip/f32"]
 BEFORE = make(SKIPS)[:1]
-KEPT = {BEFORE[0].name: digest(BEFORE[0].tensor)}
+KEPT = {BEFORE[0].name: tensor_digest(BEFORE[0].tensor)}
 
 
 def state(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:

@@ -28,8 +28,8 @@ Carry = Callable[..., Mapping[str, Verdict]]
 def job(tmp_path: Path, keeper: PeerKeeper) -> Job:
     entries = make(CASE)
     write_state_dict(tmp_path / "expected.dat", entries)
-    envelope, artifact = tmp_path / "expected.dat", tmp_path / "actual.dat"
-    return Job(CASE, "pybridge-optimizer", "cpu", "cpu", entries, envelope, artifact, keeper)
+    expected_file, artifact = tmp_path / "expected.dat", tmp_path / "actual.dat"
+    return Job(CASE, "pybridge-optimizer", "cpu", "cpu", entries, expected_file, artifact, keeper)
 
 
 @pytest.fixture

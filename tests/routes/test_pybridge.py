@@ -1,4 +1,4 @@
-"""The roads of PyBridge: the real peer passes, a lying one is found out, a file that Python cannot read is told."""
+"""The overloads of PyBridge: the real peer passes, a lying one is found out, a file that Python cannot read is told."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_the_real_peer_passes(tmp_path: Path, keeper: PeerKeeper, route: str, di
 
 @pytest.mark.parametrize("route", [name for name, direction in JOURNEYS if direction == PYTHON_TO_DOTNET])
 def test_a_peer_that_says_yes_to_everything_is_found_out(tmp_path: Path, route: str):
-    liar = Fake({"differences": [], "receipt": "", "quantizer": None})
-    with pytest.raises(PeerBroken, match="its receipt is not that of the case's bits"):
+    liar = Fake({"differences": [], "digest": "", "quantizer": None})
+    with pytest.raises(PeerBroken, match="its digest is not that of the case's bits"):
         ROUTES[route].directions[PYTHON_TO_DOTNET](job_of(CASE.id, route, tmp_path, liar))
 
 

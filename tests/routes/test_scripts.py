@@ -27,10 +27,10 @@ def carry(tmp_path: Path, keeper: PeerKeeper) -> Carry:
 
     def carry(route: str, case_id: str, function: Callable[..., Any]) -> Mapping[str, Verdict]:
         case = load_catalogue()[case_id]
-        entries, envelope, artifact = make(case), tmp_path / "expected.dat", tmp_path / "actual.dat"
-        codec.write_state_dict(envelope, entries)
+        entries, expected_file, artifact = make(case), tmp_path / "expected.dat", tmp_path / "actual.dat"
+        codec.write_state_dict(expected_file, entries)
         module: Any = SimpleNamespace(**dict.fromkeys(FUNCTIONS[ROUTES[route].script], function))
-        job = Job(case, route, "cpu", "cpu", entries, envelope, artifact, keeper, Script(tmp_path, "", module))
+        job = Job(case, route, "cpu", "cpu", entries, expected_file, artifact, keeper, Script(tmp_path, "", module))
         (direction,) = ROUTES[route].directions.values()
         return direction(job)
 

@@ -1,4 +1,4 @@
-"""Verdicts of the roads by torch.jit and torch.save: what a pass must show, and what a lying peer cannot fake."""
+"""Verdicts of the overloads by torch.jit and torch.save: what a pass must show, and what a lying peer cannot fake."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from tscompat.catalogue import load_catalogue
 from tscompat.codec import write_state_dict
+from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
-from tscompat.dotnet_side.receipt import receipt
 from tscompat.python_side.models import native, programs
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
@@ -67,8 +67,8 @@ def test_a_single_tensor_travels_as_a_script(job: Callable[[str, str], Job], dir
 
 def test_a_peer_that_says_yes_to_everything_is_found_out(job: Callable[[str, str], Job]):
     lied_to = job(BAG, "torchscript")
-    lied_to.peer = Fake({"differences": [], "receipt": "", "quantizer": None})
-    with pytest.raises(PeerBroken, match="its receipt is not that of the case's bits"):
+    lied_to.peer = Fake({"differences": [], "digest": "", "quantizer": None})
+    with pytest.raises(PeerBroken, match="its digest is not that of the case's bits"):
         carry(lied_to, PYTHON_TO_DOTNET)
 
 
@@ -88,7 +88,7 @@ def test_a_model_that_computes_something_else_is_found_out(job: Callable[[str, s
     lied_to = job(MODEL, "torchscript")
     other: StateDict = [Entry("0", Tensor(BY_NAME["f32"], (2, 3), bytes(24)))]
     write_state_dict(tmp_path / "outputs", other)
-    answer = {"differences": [], "receipt": receipt(lied_to.entries), "quantizer": None}
+    answer = {"differences": [], "digest": digest(lied_to.entries), "quantizer": None}
     lied_to.peer = Fake(answer | {"outputs": str(tmp_path / "outputs")})
     assert carry(lied_to, PYTHON_TO_DOTNET) == {"bits": Kind.PASS, "forward": Kind.BITS}
 

@@ -3,7 +3,7 @@ using static TorchSharp.torchvision;
 
 namespace TorchSharpCompat.Models;
 
-/// <summary>The architectures by name, a file each; harness/tscompat/models has their twins under the same names.</summary>
+/// <summary>The architectures by name, a file each; harness/tscompat/models has their counterparts under the same names.</summary>
 public static class Architectures
 {
     private static readonly Dictionary<string, Func<nn.Module<Tensor, Tensor>>> Table = new()

@@ -6,7 +6,7 @@ namespace TorchSharpCompat.Models;
 
 /// <summary>
 /// A decoder in the manner of GPT-2, whose head is tied to its embedding: tokens (batch, time up to Context) to the scores
-/// of the next token (batch, time, Vocabulary). Its twin: models/gpt.py.
+/// of the next token (batch, time, Vocabulary). Its counterpart: models/gpt.py.
 /// </summary>
 public sealed class Gpt : nn.Module<Tensor, Tensor>
 {

@@ -6,7 +6,7 @@ namespace TorchSharpCompat.Models;
 
 /// <summary>
 /// A classifier of token sequences: tokens below 100 (batch, time) to the scores of four classes, from what the last token
-/// leaves. Its twin: models/lstm_classifier.py.
+/// leaves. Its counterpart: models/lstm_classifier.py.
 /// </summary>
 public sealed class LstmClassifier : nn.Module<Tensor, Tensor>
 {

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace TorchSharpCompat.Models;
 
-/// <summary>A multi-layer perceptron: features (batch, 20) to five outputs. Its twin: models/mlp.py.</summary>
+/// <summary>A multi-layer perceptron: features (batch, 20) to five outputs. Its counterpart: models/mlp.py.</summary>
 public sealed class Mlp : nn.Module<Tensor, Tensor>
 {
     private readonly nn.Module<Tensor, Tensor> hidden1 = nn.Linear(20, 64);

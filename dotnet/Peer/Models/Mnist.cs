@@ -5,7 +5,7 @@ namespace TorchSharpCompat.Models;
 
 /// <summary>
 /// The convolutional network of the MNIST and adversarial examples: images (batch, 1, 28, 28) to the log-probabilities of
-/// ten digits. Layers and names are those of TorchSharpExamples' src/CSharp/Models/MNIST.cs. Its twin: models/mnist.py.
+/// ten digits. Layers and names are those of TorchSharpExamples' src/CSharp/Models/MNIST.cs. Its counterpart: models/mnist.py.
 /// </summary>
 public sealed class Mnist : nn.Module<Tensor, Tensor>
 {

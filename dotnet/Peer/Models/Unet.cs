@@ -5,7 +5,7 @@ namespace TorchSharpCompat.Models;
 
 /// <summary>
 /// A small U-Net: images (batch, 1, height, width) to a score a pixel for two classes; height and width are multiples of
-/// four. Its twin: models/unet.py.
+/// four. Its counterpart: models/unet.py.
 /// </summary>
 public sealed class Unet : nn.Module<Tensor, Tensor>
 {

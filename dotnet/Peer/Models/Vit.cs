@@ -6,7 +6,7 @@ namespace TorchSharpCompat.Models;
 
 /// <summary>
 /// An encoder in the manner of the vision transformer, with parameters of its own beside its layers: images
-/// (batch, 3, 32, 32) to the scores of ten classes. Its twin: models/vit.py.
+/// (batch, 3, 32, 32) to the scores of ten classes. Its counterpart: models/vit.py.
 /// </summary>
 public sealed class Vit : nn.Module<Tensor, Tensor>
 {

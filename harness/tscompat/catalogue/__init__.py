@@ -5,7 +5,7 @@ May import dtypes, tensors, identity, paths, documents.
 A case is data (``cases/*.toml``); ``load_catalogue`` gives all of them, ``make`` gives one its state dict.
 """
 
-from .case import Case, Group, InputSpec, Model, Scenario, TensorSpec, Training
+from .case import Case, Group, InputSpec, Load, Model, OptimizerCase, TensorSpec
 from .digits import draw as draw_digits
 from .files import CatalogueError, load_bounds, load_catalogue
 from .fills import make, make_inputs
@@ -15,10 +15,10 @@ __all__ = [
     "CatalogueError",
     "Group",
     "InputSpec",
+    "Load",
     "Model",
-    "Scenario",
+    "OptimizerCase",
     "TensorSpec",
-    "Training",
     "draw_digits",
     "load_bounds",
     "load_catalogue",

@@ -1,6 +1,6 @@
 """A stream of random bits that is the same on every platform, numpy and worker. Imports nothing of ours.
 
-Philox, a counter-based generator, keyed with a hash of a text: no global seed, no order of calls. numpy promises the
+Philox, a counter-based generator, keyed with a hash of a text: no global seed, no order of calls. numpy guarantees the
 raw stream of its bit generators; a test holds the hashes of a few cases all the same.
 """
 

@@ -64,11 +64,11 @@ class Model:
     fill: str = "weights"
     """A key of ``fills.FILLS`` for its tensors."""
     steps: int = 0
-    """Training steps made in Python before its state is taken."""
+    """OptimizerCase steps made in Python before its state is taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scenario:
+class Load:
     """A load into a module that is already there, played in PyTorch and in TorchSharp."""
 
     file: tuple[TensorSpec, ...]
@@ -96,7 +96,7 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Training:
+class OptimizerCase:
     """An optimizer in the middle of its work. The case's tensors are ``parameter.N`` and ``gradient.STEP.N``."""
 
     optimizer: str
@@ -109,7 +109,7 @@ class Training:
     Restored: TorchSharp then saves it, makes a step, and goes back to what it has saved."""
 
 
-class Promise(NamedTuple):
+class Guarantee(NamedTuple):
     """Something that a person may rely on."""
 
     probe: str
@@ -145,11 +145,11 @@ class Case:
     quantizer: Quantizer = PLAIN
     model: Model | None = None
     """What both sides build; without one, the tensors are put into a module that has nothing else."""
-    scenario: Scenario | None = None
+    scenario: Load | None = None
     """What is loaded into the module that has ``tensors``."""
-    training: Training | None = None
+    training: OptimizerCase | None = None
     """The optimizer over the parameters among ``tensors``."""
-    promise: Promise | None = None
+    guarantee: Guarantee | None = None
     full_routes: tuple[str, ...] = ()
     """Those of its routes that only a full run takes."""
     run: Literal["default", "full", "large"] = "default"

@@ -15,22 +15,22 @@ from tscompat.resources.folders import data_folder
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Quantizer
 
-from .case import Case, Model, Promise, TensorSpec
+from .case import Case, Guarantee, Model, TensorSpec
+from .loads import load_case
 from .modules import model
-from .scenarios import scenario
-from .trainings import tensors as training_tensors
-from .trainings import training
+from .optimizers import tensors as training_tensors
+from .optimizers import training
 
 NOT_A_FAMILY = "dtypes.toml"
 MODULE_FAMILIES = ("arch", "generated", "layer", "program")
 SCHEMAS = {
-    "promise": "promise",
+    "guarantee": "guarantee",
     **dict.fromkeys(MODULE_FAMILIES, "module"),
-    "load": "scenario",
-    "optim": "training",
+    "load": "load",
+    "optim": "optimizer",
 }
 """What a family is held to, where it is not of the plain kind."""
-NEEDED = {"module": (), "training": ("parameters", "steps")}
+NEEDED = {"module": (), "optimizer": ("parameters", "steps")}
 """What every case of such a family must have, where it is not its tensors."""
 MIXED = "mixed"
 
@@ -94,9 +94,9 @@ def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None)
         tensors=tuple(_all_tensors(row, dtype)),
         model=built,
         run="full" if dtype in row.get("full_dtypes", ()) else row.get("run", "default"),
-        scenario=scenario(row, dtype) if "file" in row else None,
+        scenario=load_case(row, dtype) if "file" in row else None,
         training=training(row) if "optimizer" in row else None,
-        promise=Promise(case_id.split("/")[1], row["observed"], row["otherwise"]) if "observed" in row else None,
+        guarantee=Guarantee(case_id.split("/")[1], row["observed"], row["otherwise"]) if "observed" in row else None,
         routes=(*row["routes"], *row.get("full_routes", ())),
         full_routes=tuple(row.get("full_routes", ())),
         devices=tuple(row.get("devices", ["cpu"])),

@@ -10,7 +10,7 @@ import typer
 from .convert import convert
 from .doctor import doctor
 from .list import list_
-from .roads import roads_
+from .routes import routes_
 from .run import run
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_o
 app.command("list")(list_)
 app.command("doctor")(doctor)
 app.command("convert")(convert)
-app.command("roads")(roads_)
+app.command("routes")(routes_)
 
 
 def main() -> None:

@@ -57,7 +57,7 @@ Tell: TypeAlias = Callable[[str], None]
 """Takes a sentence for the person at the terminal."""
 
 
-class Lazily(Collection[Entry]):
+class LazyEntries(Collection[Entry]):
     """The items as entries of a state dict, each read when it is its turn: one at a time is in memory."""
 
     def __init__(self, items: Sequence[Item]) -> None:

@@ -33,7 +33,7 @@ class Sink(io.FileIO):
         self._advance = advance
 
     def write(self, data: Buffer, /) -> int:
-        """Write all of it, which a bare file does not promise."""
+        """Write all of it, which a bare file does not guarantee."""
         whole = np.frombuffer(data, np.uint8)
         start = 0
         while start < whole.size:

@@ -16,7 +16,7 @@ from tscompat.values.dtypes import NO_CODE
 from tscompat.values.tensors import PLAIN
 
 from . import torch_item
-from .item import ConvertError, Item, Lazily
+from .item import ConvertError, Item, LazyEntries
 from .output import Sink
 from .spool import spooled
 
@@ -55,7 +55,7 @@ def _unfit_for_dat(item: Item) -> str:
 
 
 def _write_dat(sink: Sink, items: Sequence[Item]) -> None:
-    for buffer in encode_state_dict(Lazily(items)):
+    for buffer in encode_state_dict(LazyEntries(items)):
         sink.write(buffer)
 
 

@@ -2,5 +2,5 @@
 
 May import routes, verdict, divergences, results and what stands above them.
 
-``controller`` is the run's first process (run folder, results.json, exit code), ``workbench`` a worker's half.
+``controller`` is the run's first process (run folder, results.json, exit code), ``worker`` a worker's half.
 """

@@ -1,6 +1,6 @@
 """The pytest plugin of the matrix: its options, its fixture, and where xdist comes in.
 
-May import matrix, upstream, routes. ``controller`` holds what the run's first process does, ``workbench`` what each
+May import matrix, upstream, routes. ``controller`` holds what the run's first process does, ``worker`` what each
 worker does.
 """
 
@@ -29,7 +29,7 @@ from tscompat.verdicts.divergences import Divergences
 from .controller import start
 from .scheduling import CaseScheduling
 from .setting import Setting
-from .workbench import Workbench
+from .worker import Worker
 
 RUNS = {"default": {"default"}, "full": {"default", "full"}, "large": {"large"}}
 """What each run takes (``Case.run``)."""
@@ -104,7 +104,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> CaseScheduli
 
 
 @pytest.fixture(scope="session")
-def workbench(request: pytest.FixtureRequest, worker_id: str) -> Generator[Workbench, None, None]:
+def worker(request: pytest.FixtureRequest, worker_id: str) -> Generator[Worker, None, None]:
     """The worker's bench, with a peer of its own."""
     setting = request.config.stash[SETTING]
     folder = Path(setting.run_folder, worker_id)
@@ -113,6 +113,6 @@ def workbench(request: pytest.FixtureRequest, worker_id: str) -> Generator[Workb
     peer = PeerKeeper(lambda: Peer(inside(Path(setting.publish)), folder / "peer.log", setting.memory_limit))
     divergences = Divergences.load(data_folder("cases") / "divergences", setting.running)
     gc.freeze()  # tens of thousands of items, which the collections after large cases need not look at
-    bench = Workbench(load_catalogue(), folder, setting, peer, divergences, scripts.load_all(setting.scripts))
+    bench = Worker(load_catalogue(), folder, setting, peer, divergences, scripts.load_all(setting.scripts))
     yield bench
     bench.close()

@@ -15,7 +15,7 @@ from tscompat.verdicts.divergences import Outcome
 
 from .controller import BROKEN, DOTNET_SECONDS, RECORD
 from .plugin import selected_ids
-from .workbench import Workbench
+from .worker import Worker
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -23,10 +23,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("verdict_id", [pytest.param(each, id=str(each)) for each in selected_ids(metafunc.config)])
 
 
-def test_verdict(verdict_id: VerdictId, workbench: Workbench, request: pytest.FixtureRequest) -> None:
+def test_verdict(verdict_id: VerdictId, worker: Worker, request: pytest.FixtureRequest) -> None:
     """Carry, compare, judge."""
     try:
-        record, dotnet_seconds = workbench.decide(verdict_id)
+        record, dotnet_seconds = worker.decide(verdict_id)
     except PeerBroken as broken:
         request.node.user_properties.append((BROKEN, str(broken)))
         pytest.fail(str(broken), pytrace=False)

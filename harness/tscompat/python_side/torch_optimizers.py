@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tscompat.catalogue import Training
+from tscompat.catalogue import OptimizerCase
 from tscompat.codec import OptimizerRecord
 from tscompat.codec.optimizer import LAYOUTS as FIELDS
 from tscompat.codec.optimizer import Kind, Value
@@ -104,10 +104,10 @@ def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
     }
 
 
-class Trainer:
+class OptimizerRun:
     """A case's optimizer at work in torch."""
 
-    def __init__(self, training: Training, layout: str, given: StateDict, device: str = "cpu") -> None:
+    def __init__(self, training: OptimizerCase, layout: str, given: StateDict, device: str = "cpu") -> None:
         """``given`` is what the case's tensors are, the parameters perhaps as they are later on."""
         self._given = dict(given)
         self._layout = LAYOUTS[layout]

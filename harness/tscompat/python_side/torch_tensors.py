@@ -83,7 +83,7 @@ def _offset(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _conjugated(tensor: torch.Tensor) -> torch.Tensor:
-    """Flips the sign bit of each imaginary part where it stands: arithmetic would not promise a NaN's bits."""
+    """Flips the sign bit of each imaginary part where it stands: arithmetic would not guarantee a NaN's bits."""
     stored = tensor.clone()
     half = stored.element_size() // 2
     _memory(stored)[2 * half - 1 :: 2 * half] ^= 0x80

@@ -1,4 +1,4 @@
-"""The roads between Python and .NET, one file each. May import everything above it in ARCHITECTURE.md's table.
+"""The overloads between Python and .NET, one file each. May import everything above it in ARCHITECTURE.md's table.
 
 ``ROUTES`` is the table of all of them; ``verdict_ids`` says what a full run decides, from the repository alone.
 """
@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from tscompat.catalogue import Case
 from tscompat.values.verdict import VerdictId
 
-from . import dat, export, load, model, optim, optim_python, promise, pybridge, scripts, torchscript
+from . import dat, export, guarantee, load, model, optim, optim_python, pybridge, scripts, torchscript
 from .route import Job, Route
 
 ROUTES: Mapping[str, Route] = {
     route.name: route
-    for road in (dat, model, load, promise, optim, optim_python, scripts, pybridge, torchscript, export)
-    for route in road.ROUTES
+    for overload in (dat, model, load, guarantee, optim, optim_python, scripts, pybridge, torchscript, export)
+    for route in overload.ROUTES
 }
 
 __all__ = ["ROUTES", "Job", "Route", "verdict_ids"]

@@ -1,7 +1,7 @@
 """TorchSharp's own format: whole modules and single tensors, by every overload. May import torch_side, models.
 
 Upstream: ``Module.save/load`` in NN/Module.cs, ``Save`` in Tensor/TensorExtensionMethods.cs, ``Tensor.Load`` in
-Tensor/Factories/Tensor.Factories.cs. Which overload a route means stands in peer/inside/roads, under the same name.
+Tensor/Factories/Tensor.Factories.cs. Which overload a route means stands in peer/inside/overloads, under the same name.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
     """torch's tensors, written by the oracle, loaded by TorchSharp."""
     case = job.case
     exported = torch_tensors.export(torch_tensors.on(job.writer_device, native.state(case, job.entries)))
-    written = judging.same_file(form.encode(exported), job.envelope) if form is STATE_DICT else None
+    written = judging.same_file(form.encode(exported), job.expected_file) if form is STATE_DICT else None
     if written is judging.PASS:
-        job.artifact = job.envelope  # the very file that would be written: a large model is not written again
+        job.artifact = job.expected_file  # the very file that would be written: a large model is not written again
     else:
         form.write(job.artifact, exported)
     answer = job.ask("load", job.reader_device, layout=case.target_layout, reverse=case.target_reversed)

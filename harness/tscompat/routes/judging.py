@@ -1,4 +1,4 @@
-"""From what a peer answered or a file holds to verdicts, for all roads. May import bits, peer, tensors, verdict."""
+"""From what a peer answered or a file holds to verdicts, for all overloads. May import bits, peer, tensors, verdict."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from typing_extensions import Buffer
 
+from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.process import PeerBroken
-from tscompat.dotnet_side.receipt import receipt
 from tscompat.values.compare import Difference, compare, same_bytes
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict
@@ -40,12 +40,12 @@ def unreadable(error: Exception, job: Job) -> Verdict:
 def without_paths(message: str, job: Job) -> str:
     """The first line of an exception's message (libtorch's go on with a stack trace), without this run's paths."""
     message = message.strip().partition("\n")[0]
-    for path in (job.artifact, job.envelope):
+    for path in (job.artifact, job.expected_file):
         message = message.replace(str(path), path.name)
     return message
 
 
-def worst(differences: Iterable[Difference | list[str]], only: set[Kind]) -> Verdict:
+def first(differences: Iterable[Difference | list[str]], only: set[Kind]) -> Verdict:
     """The first difference of these kinds as a verdict; a pass if there is none."""
     for kind, detail in differences:
         if Kind(kind) in only:
@@ -57,10 +57,10 @@ VALUES = {Kind.NAMES, Kind.DTYPE, Kind.SHAPE, Kind.BITS}
 
 
 def loaded(answer: dict[str, Any], job: Job) -> Verdict:
-    """What .NET's memory held after a load. Raises PeerBroken for a pass without the receipt that only a reader has."""
-    verdict = worst(answer["differences"], VALUES)
-    if verdict is PASS and answer["receipt"] != receipt(job.entries):
-        raise PeerBroken("the peer reports no difference, but its receipt is not that of the case's bits")
+    """What .NET's memory held after a load. Raises PeerBroken for a pass without the digest that only a reader has."""
+    verdict = first(answer["differences"], VALUES)
+    if verdict is PASS and answer["digest"] != digest(job.entries):
+        raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
     return verdict
 
 
@@ -74,7 +74,7 @@ def arrived(answer: dict[str, Any], job: Job) -> dict[str, Verdict]:
 
 def held(entries: StateDict, job: Job, only: set[Kind] = VALUES) -> Verdict:
     """What a file or a torch module held, against the case's bits."""
-    return worst(compare(job.entries, entries, identity=is_identity(job.case)), only)
+    return first(compare(job.entries, entries, identity=is_identity(job.case)), only)
 
 
 def quantizer(found: Sequence[float] | None, job: Job) -> Verdict:

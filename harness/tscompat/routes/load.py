@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tscompat import codec
-from tscompat.catalogue import Case, Scenario, make
-from tscompat.dotnet_side.receipt import receipt
+from tscompat.catalogue import Case, Load, make
+from tscompat.dotnet_side.digest import digest
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import loading
 from tscompat.values.tensors import Entry, StateDict, Tensor
@@ -46,7 +46,7 @@ def _oracles(entries: StateDict, path: Path) -> None:
 
 
 def _of_pybridge(name: str) -> Form:
-    """A format of PyBridge's roads, from and to our state dicts."""
+    """A format of PyBridge's overloads, from and to our state dicts."""
     form, _ = pybridge.FORMATS[name]
 
     def write(entries: StateDict, path: Path) -> None:
@@ -70,7 +70,7 @@ def play(form: Form, job: Job) -> Mapping[str, Verdict]:
     refused, state_dict = loading.play(
         job.case, job.case.scenario, job.entries, partial(form.read, job.artifact), form.unreadable
     )
-    ours = Observed(refused, {name: digest(tensor) for name, tensor in state_dict})
+    ours = Observed(refused, {name: tensor_digest(tensor) for name, tensor in state_dict})
     return {
         "outcome": outcome(ours, theirs),
         "state": state(ours, theirs, job.entries),
@@ -79,14 +79,14 @@ def play(form: Form, job: Job) -> Mapping[str, Verdict]:
     }
 
 
-def damaged(scenario: Scenario, whole: bytes) -> bytes:
+def damaged(scenario: Load, whole: bytes) -> bytes:
     """The file as the scenario has it: cut, or with something behind."""
     return whole[: max(0, len(whole) - scenario.cut)] + bytes(scenario.trailing)
 
 
-def digest(tensor: Tensor) -> str:
+def tensor_digest(tensor: Tensor) -> str:
     """What identifies a tensor's dtype, shape and bits."""
-    return receipt([Entry("", tensor)])
+    return digest([Entry("", tensor)])
 
 
 def outcome(ours: Observed, theirs: Observed) -> Verdict:
@@ -100,7 +100,7 @@ def outcome(ours: Observed, theirs: Observed) -> Verdict:
 
 def state(ours: Observed, theirs: Observed, before: StateDict) -> Verdict:
     """Whether each tensor holds the same afterwards."""
-    kept = {name: digest(tensor) for name, tensor in before}
+    kept = {name: tensor_digest(tensor) for name, tensor in before}
     told: list[str] = []
     for name, before_it in kept.items():
         here, there = ours.state[name], theirs.state.get(name)

@@ -43,7 +43,7 @@ def schema(job: Job) -> Mapping[str, Verdict]:
     due = [Entry(spec.name, Tensor(spec.dtype, spec.shape, b"")) for spec in job.case.tensors]
     found = [Entry(name, Tensor(BY_CODE[code], tuple(shape), b"")) for name, code, shape, _ in answer["schema"]]
     differences = compare(due, found)
-    verdicts = {check: judging.worst(differences, {kind}) for check, kind in SCHEMA_CHECKS.items()}
+    verdicts = {check: judging.first(differences, {kind}) for check, kind in SCHEMA_CHECKS.items()}
     is_buffer = {name: buffer for name, _, _, buffer in answer["schema"]}
     moved = [spec for spec in job.case.tensors if is_buffer.get(spec.name, spec.buffer) != spec.buffer]
     verdicts["buffers"] = judging.PASS
@@ -76,7 +76,7 @@ def _compute(job: Job, given: StateDict, *, train: bool) -> Verdict:
 def agrees(job: Job, given: StateDict, theirs: StateDict, *, train: bool = False) -> Verdict:
     """Whether these outputs (or buffers) are those of Python's module: bitwise, or within the bound."""
     ours = _python(job, given, BY_NAME[job.case.dtype], train=train)
-    different = judging.worst(compare(ours, theirs), {Kind.NAMES, Kind.DTYPE, Kind.SHAPE, Kind.BITS})
+    different = judging.first(compare(ours, theirs), {Kind.NAMES, Kind.DTYPE, Kind.SHAPE, Kind.BITS})
     if different.kind is not Kind.BITS:
         return different
     exact = _python(job, given, BY_NAME["f64"], train=train)

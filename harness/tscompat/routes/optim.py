@@ -1,7 +1,7 @@
 """TorchSharp's optimizer files, by both overloads, and the step after loading. May import optim_side, ulps.
 
 Upstream: ``save_state_dict`` and ``load_state_dict`` of OptimizerHelper in Optimizers/Optimizer.cs. Which overload a
-route means stands in peer/inside/trainings.py, under the same name.
+route means stands in peer/inside/optimizers.py, under the same name.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tscompat import codec
-from tscompat.catalogue import Case, Training, load_bounds
+from tscompat.catalogue import Case, OptimizerCase, load_bounds
 from tscompat.codec import OptimizerRecord, read_optimizer, read_state_dict, write_optimizer
 from tscompat.codec.optimizer import flat_options, flat_states
-from tscompat.python_side.torch_optimizers import Trainer, saved_of
+from tscompat.python_side.torch_optimizers import OptimizerRun, saved_of
 from tscompat.values.compare import compare
 from tscompat.values.tensors import StateDict
 from tscompat.values.ulps import furthest
@@ -29,13 +29,13 @@ CHECKS = ("bytes", "options", "bits", "step", "count")
 steps after one step more."""
 
 
-class Exchange:
+class OptimizerJob:
     """A job's files beside its artifact, and the call that fills them."""
 
     def __init__(self, job: Job) -> None:
         assert job.case.training is not None
         self.job = job
-        self.training: Training = job.case.training
+        self.training: OptimizerCase = job.case.training
         self.gradients = [entry for entry in job.entries if entry.name.startswith("gradient.")]
         self.again = job.artifact.with_suffix(".again")
         self.memory, self.parameters = (
@@ -44,16 +44,16 @@ class Exchange:
         )
         self._errors: Mapping[str, Any] = {}
 
-    def trainer(self, given: StateDict, device: str = "cpu") -> Trainer:
+    def run(self, given: StateDict, device: str = "cpu") -> OptimizerRun:
         """The case's optimizer in torch, over these parameters and gradients."""
-        return Trainer(self.training, self.job.case.layout, given, device)
+        return OptimizerRun(self.training, self.job.case.layout, given, device)
 
-    def trained(self, device: str) -> Trainer:
+    def trained(self, device: str) -> OptimizerRun:
         """The same in the middle of the training, about to be saved."""
-        trainer = self.trainer(self.job.entries, device)
+        run = self.run(self.job.entries, device)
         for number in range(self.training.steps):
-            trainer.step(number)
-        return trainer
+            run.step(number)
+        return run
 
     def train(
         self,
@@ -91,104 +91,106 @@ class Exchange:
         errors = [self._errors[stage] for stage in ("begin", *stages) if stage in self._errors]
         return judging.refused({"error": errors[0]}, self.job) if errors else None
 
-    def step(self, trainer: Trainer) -> Mapping[str, Verdict]:
+    def step(self, run: OptimizerRun) -> Mapping[str, Verdict]:
         """Make the last step in torch too, and hold .NET's parameters and counts against it."""
         refused = self.refused("step")
         if refused:
             return {"step": refused, "count": refused}
-        trainer.step(self.training.steps)
-        ours, theirs = (_counts(record) for record in (trainer.record(), read_optimizer(self.memory[1])))
+        run.step(self.training.steps)
+        ours, theirs = (_counts(record) for record in (run.record(), read_optimizer(self.memory[1])))
         return {
-            "step": within(trainer.parameters(), read_state_dict(self.parameters[1])),
-            "count": judging.worst(compare(ours, theirs), judging.VALUES),
+            "step": within(run.parameters(), read_state_dict(self.parameters[1])),
+            "count": judging.first(compare(ours, theirs), judging.VALUES),
         }
 
 
-Hand = Callable[[Job, Trainer], Verdict | None]
-"""Python's half of a road: writes the trainer's optimizer to the artifact, or loads it from there into the trainer.
+PythonHalf = Callable[[Job, OptimizerRun], Verdict | None]
+"""Python's half of a overload: writes the run's optimizer to the artifact, or loads it from there into the run.
 
 Returns the verdict of all checks if that cannot be done.
 """
-Oracle = Callable[[Exchange, OptimizerRecord], Mapping[str, Verdict]]
+BytesCheck = Callable[[OptimizerJob, OptimizerRecord], Mapping[str, Verdict]]
 """The check of a file's bytes against the record that it is due to hold; none where nobody says what they must be."""
 
 
-def write_dat(job: Job, trainer: Trainer) -> None:
+def write_dat(job: Job, run: OptimizerRun) -> None:
     """The oracle writes TorchSharp's file."""
-    write_optimizer(job.artifact, trainer.record())
+    write_optimizer(job.artifact, run.record())
 
 
-def read_dat(job: Job, trainer: Trainer) -> Verdict | None:
+def read_dat(job: Job, run: OptimizerRun) -> Verdict | None:
     """The oracle reads TorchSharp's file."""
     try:
-        trainer.load(saved_of(read_optimizer(job.artifact), trainer.sizes))
+        run.load(saved_of(read_optimizer(job.artifact), run.sizes))
     except (codec.FormatError, ValueError) as error:
         return Verdict(Kind.BYTES, f"unreadable: {error.args[0]}")
 
 
-def saved_again(exchange: Exchange, record: OptimizerRecord) -> Mapping[str, Verdict]:
+def saved_again(optimizer_job: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
     """What TorchSharp saves of what it has loaded."""
-    refused = exchange.refused("save")
-    return {"bytes": refused or judging.same_file(codec.encode_optimizer(record), exchange.again)}
+    refused = optimizer_job.refused("save")
+    return {"bytes": refused or judging.same_file(codec.encode_optimizer(record), optimizer_job.again)}
 
 
-def written(exchange: Exchange, record: OptimizerRecord) -> Mapping[str, Verdict]:
+def written(optimizer_job: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
     """The file of the writer."""
-    return {"bytes": judging.same_file(codec.encode_optimizer(record), exchange.job.artifact)}
+    return {"bytes": judging.same_file(codec.encode_optimizer(record), optimizer_job.job.artifact)}
 
 
-def python_to_dotnet(write: Hand, oracle: Oracle, job: Job) -> Mapping[str, Verdict]:
+def python_to_dotnet(write: PythonHalf, oracle: BytesCheck, job: Job) -> Mapping[str, Verdict]:
     """torch in the middle of a training, its file loaded and saved again by TorchSharp; both go on."""
-    exchange = Exchange(job)
-    trainer = exchange.trained(job.writer_device)
-    record = trainer.record()
-    unwritten = write(job, trainer)
+    optimizer_job = OptimizerJob(job)
+    run = optimizer_job.trained(job.writer_device)
+    record = run.record()
+    unwritten = write(job, run)
     if unwritten:
         return dict.fromkeys(CHECKS, unwritten)
-    exchange.train(
+    optimizer_job.train(
         job.reader_device,
         poisoned(record),
-        [*trainer.parameters(), *exchange.gradients],
-        before=[0] if exchange.training.target == "used" else [],
+        [*run.parameters(), *optimizer_job.gradients],
+        before=[0] if optimizer_job.training.target == "used" else [],
         load=job.artifact,
-        save=exchange.again,
+        save=optimizer_job.again,
     )
-    refused = exchange.refused()
+    refused = optimizer_job.refused()
     if refused:
-        return {**dict.fromkeys(CHECKS, refused), **oracle(exchange, record)}
+        return {**dict.fromkeys(CHECKS, refused), **oracle(optimizer_job, record)}
     return {
-        **oracle(exchange, record),
-        **_loaded(record, read_optimizer(exchange.memory[0])),
-        **exchange.step(trainer),
+        **oracle(optimizer_job, record),
+        **_loaded(record, read_optimizer(optimizer_job.memory[0])),
+        **optimizer_job.step(run),
     }
 
 
-def dotnet_to_python(read: Hand, oracle: Oracle, job: Job) -> Mapping[str, Verdict]:
+def dotnet_to_python(read: PythonHalf, oracle: BytesCheck, job: Job) -> Mapping[str, Verdict]:
     """TorchSharp in the middle of a training, its file loaded into torch's optimizer; both go on."""
-    exchange = Exchange(job)
-    start = exchange.trainer(job.entries).record()
-    steps = range(exchange.training.steps)
-    exchange.train(job.writer_device, start, job.entries, before=steps, load=None, save=job.artifact)
-    refused = exchange.refused("save")
+    optimizer_job = OptimizerJob(job)
+    start = optimizer_job.run(job.entries).record()
+    steps = range(optimizer_job.training.steps)
+    optimizer_job.train(job.writer_device, start, job.entries, before=steps, load=None, save=job.artifact)
+    refused = optimizer_job.refused("save")
     if refused:
         return dict.fromkeys(CHECKS, refused)
-    held = read_optimizer(exchange.memory[0])
-    trainer = exchange.trainer([*read_state_dict(exchange.parameters[0]), *exchange.gradients], job.reader_device)
-    if exchange.training.target == "used":
-        trainer.step(0)
-    unread = read(job, trainer)
+    held = read_optimizer(optimizer_job.memory[0])
+    run = optimizer_job.run(
+        [*read_state_dict(optimizer_job.parameters[0]), *optimizer_job.gradients], job.reader_device
+    )
+    if optimizer_job.training.target == "used":
+        run.step(0)
+    unread = read(job, run)
     if unread:
         return dict.fromkeys(CHECKS, unread)
     return {
-        **oracle(exchange, held),
-        **_loaded(held._replace(groups=start.groups), trainer.record()),
-        **exchange.step(trainer),
+        **oracle(optimizer_job, held),
+        **_loaded(held._replace(groups=start.groups), run.record()),
+        **optimizer_job.step(run),
     }
 
 
 def within(ours: StateDict, theirs: StateDict) -> Verdict:
     """Whether each element is as near to torch's as ``step-ulp`` of cases/dtypes.toml says."""
-    unlike = judging.worst(compare(ours, theirs), judging.VALUES - {Kind.BITS})
+    unlike = judging.first(compare(ours, theirs), judging.VALUES - {Kind.BITS})
     if unlike is not judging.PASS:
         return unlike
     bounds = load_bounds("step-ulp")
@@ -202,7 +204,7 @@ def within(ours: StateDict, theirs: StateDict) -> Verdict:
 
 def _loaded(due: OptimizerRecord, found: OptimizerRecord) -> Mapping[str, Verdict]:
     parts = {"options": flat_options, "bits": flat_states}
-    return {check: judging.worst(compare(flat(due), flat(found)), judging.VALUES) for check, flat in parts.items()}
+    return {check: judging.first(compare(flat(due), flat(found)), judging.VALUES) for check, flat in parts.items()}
 
 
 def _counts(record: OptimizerRecord) -> StateDict:

@@ -1,6 +1,7 @@
 """Optimizers by Python's own writers: torch.save, by way of PyBridge, and upstream's exportsd.py.
 
-May import optim_side, upstream. TorchSharp's half of each road stands in peer/inside/trainings.py, under the same name.
+May import optim_side, upstream. TorchSharp's half of each route stands in
+dotnet_side/inside/optimizers.py, under the same name.
 """
 
 from __future__ import annotations
@@ -12,40 +13,40 @@ import torch
 
 from tscompat.codec import OptimizerRecord
 from tscompat.python_side.scripts import ScriptRaised
-from tscompat.python_side.torch_optimizers import Trainer
+from tscompat.python_side.torch_optimizers import OptimizerRun
 from tscompat.values.verdict import Verdict
 
 from . import judging, scripts
-from .optim import CHECKS, Exchange, checks, dotnet_to_python, python_to_dotnet, written
+from .optim import CHECKS, OptimizerJob, checks, dotnet_to_python, python_to_dotnet, written
 from .pybridge import UNREADABLE
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
 
 
-def write_pickle(job: Job, trainer: Trainer) -> None:
+def write_pickle(job: Job, run: OptimizerRun) -> None:
     """As PyTorch's tutorials save an optimizer."""
-    torch.save(trainer.optimizer.state_dict(), job.artifact)
+    torch.save(run.optimizer.state_dict(), job.artifact)
 
 
-def read_pickle(job: Job, trainer: Trainer) -> Verdict | None:
+def read_pickle(job: Job, run: OptimizerRun) -> Verdict | None:
     """As they load it."""
     try:
-        trainer.load(torch.load(job.artifact, weights_only=True))
+        run.load(torch.load(job.artifact, weights_only=True))
     except UNREADABLE as error:
         return judging.unreadable(error, job)
 
 
-def write_by_script(job: Job, trainer: Trainer) -> Verdict | None:
+def write_by_script(job: Job, run: OptimizerRun) -> Verdict | None:
     """exportsd.py has a function for each optimizer."""
     assert job.script is not None
     assert job.case.training is not None
     try:
         with job.artifact.open("wb") as stream:
-            job.script.call(f"save_{job.case.training.optimizer.lower()}", trainer.optimizer, stream)
+            job.script.call(f"save_{job.case.training.optimizer.lower()}", run.optimizer, stream)
     except ScriptRaised as raised:
         return scripts.refused(raised, job)
 
 
-def no_oracle(exchange: Exchange, record: OptimizerRecord) -> Mapping[str, Verdict]:
+def no_oracle(optimizer_job: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
     """Nobody says what the bytes of PyBridge's files must be."""
     return {}
 

@@ -1,8 +1,8 @@
 """TorchSharp.PyBridge: Python's own files, pickles and safetensors, whole or in shards. May import torch_side, models.
 
-Which method of PyBridge a route means stands in peer/inside/roads, under the same name. Nobody says what the bytes
+Which method of PyBridge a route means stands in peer/inside/overloads, under the same name. Nobody says what the bytes
 of these files must be, so there is no oracle for them: the values are judged, and the order of the entries. The format
-of safetensors does not ask for metadata, and PyBridge writes none; where its tensors begin is a promise.
+of safetensors does not ask for metadata, and PyBridge writes none; where its tensors begin is a guarantee.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tscompat.catalogue import Case, Scenario
+from tscompat.catalogue import Case, Load
 from tscompat.dotnet_side.process import CALL_SECONDS, PeerKeeper
 from tscompat.python_side.scripts import Script
 from tscompat.values.tensors import StateDict
@@ -34,7 +34,7 @@ class Job:
     reader_device: str
     entries: StateDict
     """The case's own bits."""
-    envelope: Path
+    expected_file: Path
     """A file with these bits in the oracle's encoding, shared by all jobs of the case; nobody writes to it."""
     artifact: Path
     """Where the writer writes; a fresh name for each job."""
@@ -65,14 +65,14 @@ class Job:
             gc.collect()
         answer = self.peer.call(
             call,
-            CALL_SECONDS + self.envelope.stat().st_size / SLOWEST,
-            road=self.route,
-            envelope=str(self.envelope),
+            CALL_SECONDS + self.expected_file.stat().st_size / SLOWEST,
+            overload=self.route,
+            expected_file=str(self.expected_file),
             artifact=str(self.artifact),
             inputs=str(self.inputs),
             model=None if model is None else [model.kind, model.dotnet, case.dtype],
             train=train,
-            probe="" if case.promise is None else case.promise.probe,
+            probe="" if case.guarantee is None else case.guarantee.probe,
             scenario=None if case.scenario is None else _told(case.scenario),
             buffers=[number for number, spec in enumerate(case.tensors) if spec.buffer],
             tied={spec.name: spec.tied_to for spec in case.tensors if spec.tied_to and case.model is None},
@@ -89,7 +89,7 @@ class Job:
         return answer
 
 
-def _told(scenario: Scenario) -> dict[str, Any]:
+def _told(scenario: Load) -> dict[str, Any]:
     """What the peer has to know of a scenario; the file itself it gets as the artifact."""
     known = asdict(scenario)
     return {key: known[key] for key in ("transient", "strict", "skip", "overload", "report")}
@@ -101,7 +101,7 @@ Carry = Callable[[Job], Mapping[str, Verdict]]
 
 @dataclass(frozen=True)
 class Route:
-    """A road and an overload of it, as data, with a function for each direction."""
+    """A overload and an overload of it, as data, with a function for each direction."""
 
     name: str
     why: str

@@ -28,9 +28,9 @@ def furthest(one: Tensor, other: Tensor) -> Apart:
     a, b = _places(one), _places(other)
     apart = np.where(a > b, a, b) - np.where(a > b, b, a)
     apart[_nans(one) & _nans(other)] = 0
-    worst = int(apart.argmax())
-    index = np.unravel_index(worst // one.dtype.parts, one.shape)
-    return Apart(int(apart[worst]), tuple(map(int, index)))
+    first = int(apart.argmax())
+    index = np.unravel_index(first // one.dtype.parts, one.shape)
+    return Apart(int(apart[first]), tuple(map(int, index)))
 
 
 def _places(tensor: Tensor) -> NDArray[np.uint64]:

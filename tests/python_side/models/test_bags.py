@@ -1,17 +1,17 @@
-"""A bag of tensors as a module of torch's, and PyTorch's half of the promises."""
+"""A bag of tensors as a module of torch's, and PyTorch's half of the guarantees."""
 
 from pathlib import Path
 
 import pytest
 
 from tscompat.catalogue import Case, load_catalogue, make
+from tscompat.python_side.models.counterparts import COUNTERPARTS, observe
 from tscompat.python_side.models.loading import bag
-from tscompat.python_side.models.promises import TWINS, observe
 
 CASES = load_catalogue()
 TIED = CASES["load/tied/submodules/f32"]
-EVERYWHERE = TWINS.keys() - {"read-only-folder"}  # which some systems and users do not hold to
-PROMISES = [case for case in CASES.values() if case.promise and case.promise.probe in EVERYWHERE]
+EVERYWHERE = COUNTERPARTS.keys() - {"read-only-folder"}  # which some systems and users do not hold to
+GUARANTEES = [case for case in CASES.values() if case.guarantee and case.guarantee.probe in EVERYWHERE]
 
 
 def test_two_names_are_one_parameter() -> None:
@@ -28,7 +28,7 @@ def test_a_transient_buffer_is_not_in_the_state_dict() -> None:
     assert list(bag(case, make(case), ("t",)).state_dict()) == ["a"]
 
 
-@pytest.mark.parametrize("case", PROMISES, ids=lambda case: case.id)
-def test_pytorch_does_what_is_promised(case: Case, tmp_path: Path) -> None:
-    assert case.promise is not None
-    assert observe(case, make(case), tmp_path / "torch") == case.promise.observed
+@pytest.mark.parametrize("case", GUARANTEES, ids=lambda case: case.id)
+def test_pytorch_does_what_is_guaranteed(case: Case, tmp_path: Path) -> None:
+    assert case.guarantee is not None
+    assert observe(case, make(case), tmp_path / "torch") == case.guarantee.observed

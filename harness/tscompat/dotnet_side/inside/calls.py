@@ -1,4 +1,4 @@
-"""The calls that a peer answers. May import codec, bits, dtypes, tensors, peer.receipt.
+"""The calls that a peer answers. May import codec, bits, dtypes, tensors, peer.digest.
 
 Reading back takes the bytes from the tensors' memory, not through the code under test.
 """
@@ -12,16 +12,16 @@ from functools import partial
 from typing import Any
 
 from tscompat.codec import read_state_dict, write_state_dict
-from tscompat.dotnet_side.receipt import receipt
+from tscompat.dotnet_side.digest import digest
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_CODE
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
 from .clr import Dotnet, DotnetError, Snapshot
+from .optimizers import OVERLOADS as OPTIMIZER_OVERLOADS
+from .optimizers import train as run_training
+from .overloads import OVERLOADS
 from .probes import PROBES, Unable
-from .roads import ROADS
-from .trainings import OVERLOADS
-from .trainings import train as run_training
 from .work import Description, Refusal, Work
 
 Answer = dict[str, Any]
@@ -31,24 +31,24 @@ LARGE = 64 << 20
 
 def save(work: Work) -> Answer:
     """.NET makes the state dict and saves it to the artifact."""
-    road = ROADS[work.description.road]
+    overload = OVERLOADS[work.description.overload]
     with work.watch.running():
-        held = road.make(work, False)
+        held = overload.make(work, False)
         try:
             with work.dotnet.errors():
-                road.save(work, held)
+                overload.save(work, held)
         finally:
             held.Dispose()
     return {"saved": True}
 
 
 def load(work: Work) -> Answer:
-    """.NET loads the artifact; its memory is compared with the envelope here, without a copy."""
-    road = ROADS[work.description.road]
+    """.NET loads the artifact; its memory is compared with the expected_file here, without a copy."""
+    overload = OVERLOADS[work.description.overload]
     with work.watch.running():
-        target = road.make(work, True)
+        target = overload.make(work, True)
         with work.dotnet.errors():
-            held = road.load(work, target)
+            held = overload.load(work, target)
     with _snapshot(work, held, held) as (snapshot, found):
         if len(found) == len(work.entries) == 1 and not found[0].name:
             found = [Entry(work.entries[0].name, found[0].tensor)]
@@ -56,7 +56,7 @@ def load(work: Work) -> Answer:
         found.sort(key=lambda entry: places.get(entry.name, len(places)))
         differences = compare(work.entries, found, identity=work.description.identity)
         quantizer = None if snapshot.Quantizer is None else list(snapshot.Quantizer)
-        return {"differences": differences, "receipt": receipt(found), "quantizer": quantizer}
+        return {"differences": differences, "digest": digest(found), "quantizer": quantizer}
 
 
 def schema(work: Work) -> Answer:
@@ -70,7 +70,7 @@ def schema(work: Work) -> Answer:
 
 
 def forward(work: Work) -> Answer:
-    """The natively built module computes with the envelope's bits; its outputs (or buffers) go to the artifact."""
+    """The natively built module computes with the expected_file's bits; its outputs (or buffers) go to the artifact."""
     inputs = read_state_dict(work.description.inputs)
     with work.watch.running():
         module = work.module(poison=False)
@@ -88,7 +88,7 @@ def forward(work: Work) -> Answer:
 
 
 def attempt(work: Work) -> Answer:
-    """.NET loads the artifact into a module with the envelope's bits; digests tell what is there afterwards."""
+    """.NET loads the artifact into a module with the expected_file's bits; digests tell what is there afterwards."""
     how = work.description.scenario
     if how is None:
         raise Refusal("this call needs a scenario")
@@ -101,21 +101,21 @@ def attempt(work: Work) -> Answer:
                 skip = "\n".join(how["skip"])
                 artifact = work.description.artifact
                 options = (how["overload"], how["strict"], skip, report)
-                still_open = bool(work.dotnet.Loading.Load(bag, work.description.road, artifact, *options))
+                still_open = bool(work.dotnet.Loading.Load(bag, work.description.overload, artifact, *options))
         except DotnetError as error:
             refused = str(error)
     state: dict[str, str] = {}
     with _snapshot(work, bag, bag) as (_, found):
-        state |= {name: receipt([Entry("", tensor)]) for name, tensor in found}
+        state |= {name: digest([Entry("", tensor)]) for name, tensor in found}
         for name in how["transient"]:
             with _snapshot(work, bag.Transient(name)) as (_, (transient,)):
-                state[name] = receipt([Entry("", transient.tensor)])
+                state[name] = digest([Entry("", transient.tensor)])
     told = {str(each.Key): bool(each.Value) for each in report or ()}
     return {"refused": refused, "open": still_open, "state": state, "report": told}
 
 
 def probe(work: Work) -> Answer:
-    """Try a promise; say what was seen."""
+    """Try a guarantee; say what was seen."""
     try_it = PROBES.get(work.description.probe)
     if try_it is None:
         raise Refusal(f"unknown probe {work.description.probe!r}; this peer knows {', '.join(PROBES)}")
@@ -134,11 +134,11 @@ def train(work: Work) -> Answer:
 def run(work: Work) -> Answer:
     """The program in the artifact computes; its outputs go into a file beside it."""
     inputs = read_state_dict(work.description.inputs)
-    road = ROADS[work.description.road]
+    overload = OVERLOADS[work.description.overload]
     with work.watch.running():
         tensors = [work.tensor(tensor, poison=False) for _, tensor in inputs]
         with work.dotnet.errors():
-            program = road.load(work, None)
+            program = overload.load(work, None)
             outputs = work.dotnet.Programs.Run(program, tensors)
     file = f"{work.description.artifact}.outputs"
     with _snapshot(work, outputs, program, *outputs) as (_, found):
@@ -176,14 +176,14 @@ def _entries(snapshot: Snapshot) -> StateDict:
     return entries
 
 
-def _call(action: Callable[[Work], Answer], roads: Iterable[str]) -> Callable[[Dotnet, dict[str, Any]], Answer]:
+def _call(action: Callable[[Work], Answer], overloads: Iterable[str]) -> Callable[[Dotnet, dict[str, Any]], Answer]:
     def answer(dotnet: Dotnet, request: dict[str, Any]) -> Answer:
         says = Description.parse(request)
-        if says.road not in roads:
-            raise Refusal(f"unknown road {says.road!r}; for this call the peer knows {', '.join(roads)}")
+        if says.overload not in overloads:
+            raise Refusal(f"unknown overload {says.overload!r}; for this call the peer knows {', '.join(overloads)}")
         if not dotnet.Layouts.Knows(says.layout):
             raise Refusal(f"unknown layout {says.layout!r}")
-        work = Work(dotnet, says, read_state_dict(says.envelope))
+        work = Work(dotnet, says, read_state_dict(says.expected_file))
         try:
             reply = action(work)
         except DotnetError as error:
@@ -191,18 +191,18 @@ def _call(action: Callable[[Work], Answer], roads: Iterable[str]) -> Callable[[D
         if sum(tensor.nbytes for _, tensor in work.entries) > LARGE:
             dotnet.GC.Collect()
             dotnet.GC.WaitForPendingFinalizers()
-        return {"road": says.road, "seconds": work.watch.seconds, **reply}
+        return {"overload": says.overload, "seconds": work.watch.seconds, **reply}
 
     return answer
 
 
 CALLS: dict[str, Callable[[Dotnet, dict[str, Any]], Answer]] = {
-    "save": _call(save, ROADS),
-    "load": _call(load, ROADS),
+    "save": _call(save, OVERLOADS),
+    "load": _call(load, OVERLOADS),
     "schema": _call(schema, ["schema"]),
     "forward": _call(forward, ["forward"]),
     "attempt": _call(attempt, ["load", "pybridge-load-pickle", "pybridge-load-safetensors"]),
-    "probe": _call(probe, ["promise"]),
-    "train": _call(train, OVERLOADS),
+    "probe": _call(probe, ["guarantee"]),
+    "train": _call(train, OPTIMIZER_OVERLOADS),
     "run": _call(run, ["torchscript", "torchscript-bytes", "export", "export-aoti"]),
 }

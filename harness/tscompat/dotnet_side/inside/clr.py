@@ -1,6 +1,6 @@
 """pythonnet, met here and nowhere else: what it leaves untyped stands behind Protocols. Imports nothing of ours.
 
-The Protocols name the C# of ``dotnet/Peer`` and the few members of TorchSharp that the roads call.
+The Protocols name the C# of ``dotnet/Peer`` and the few members of TorchSharp that the overloads call.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DotnetStream: TypeAlias = Any
 
 
 class DotnetModule(Protocol):
-    """``TorchSharp.torch.nn.Module``, as far as the roads use it."""
+    """``TorchSharp.torch.nn.Module``, as far as the overloads use it."""
 
     def save(self, target: str | DotnetStream) -> Any: ...
     def load(self, source: str | DotnetStream) -> Any: ...

@@ -1,4 +1,4 @@
-"""Probes for the promises of cases/promise.toml: each tries one on the real TorchSharp and says what it saw.
+"""Probes for the guarantees of cases/guarantee.toml: each tries one on the real TorchSharp and says what it saw.
 
 Imports nothing but its neighbours. A probe is given the call in progress; the artifact is a path that it may write to.
 """
@@ -9,13 +9,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tscompat.dotnet_side.receipt import receipt
+from tscompat.dotnet_side.digest import digest
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import StateDict, Tensor
 
 from .clr import DotnetError, DotnetModule
-from .roads.bridge import load_checkpoint
-from .roads.road import reader
+from .overloads.bridge import load_checkpoint
+from .overloads.overload import reader
 from .work import Work
 
 
@@ -31,7 +31,7 @@ def save_then_load(work: Work, read: Read) -> str:
     work.module(poison=False).save(work.description.artifact)
     again = work.module(poison=True)
     again.load(work.description.artifact)
-    return "the same bits" if receipt(read(again)) == receipt(work.entries) else "other bits"
+    return "the same bits" if digest(read(again)) == digest(work.entries) else "other bits"
 
 
 def save_moves_to_the_cpu(work: Work, read: Read) -> str:
@@ -42,9 +42,9 @@ def save_moves_to_the_cpu(work: Work, read: Read) -> str:
 
 def load_then_move(work: Work, read: Read) -> str:
     module = work.module(poison=True)
-    module.load(work.description.envelope)
+    module.load(work.description.expected_file)
     moved = work.dotnet.Modules.To(module, work.description.device)
-    return "the same bits on the device" if receipt(read(moved)) == receipt(work.entries) else "other bits"
+    return "the same bits on the device" if digest(read(moved)) == digest(work.entries) else "other bits"
 
 
 def usable_after_save(work: Work, read: Read) -> str:
@@ -59,7 +59,7 @@ def save_over_a_longer_file(work: Work, read: Read) -> str:
     file = Path(work.description.artifact)
     file.write_bytes(bytes(100_000))
     work.module(poison=False).save(str(file))
-    same = file.read_bytes() == Path(work.description.envelope).read_bytes()
+    same = file.read_bytes() == Path(work.description.expected_file).read_bytes()
     return "the same file" if same else f"a file of {file.stat().st_size} bytes"
 
 
@@ -83,10 +83,10 @@ def failed_save_keeps_the_old_file(work: Work, read: Read) -> str:
 
 
 def load_keeps_training_and_gradients(work: Work, read: Read) -> str:
-    return _moods(work, lambda module: module.load(work.description.envelope))
+    return _training_and_gradients(work, lambda module: module.load(work.description.expected_file))
 
 
-def _moods(work: Work, load: Callable[[DotnetModule], None]) -> str:
+def _training_and_gradients(work: Work, load: Callable[[DotnetModule], None]) -> str:
     """What a module is like after it was loaded into as it trained, and as it did not."""
     module = work.module(poison=True)
     seen: list[str] = []
@@ -94,7 +94,7 @@ def _moods(work: Work, load: Callable[[DotnetModule], None]) -> str:
         module.train(training)
         work.dotnet.Loading.RequireGradient(module, gradient)
         load(module)
-        seen.append(str(work.dotnet.Loading.Mood(module)))
+        seen.append(str(work.dotnet.Loading.TrainingAndGradients(module)))
     return "; ".join(seen)
 
 
@@ -103,7 +103,7 @@ def exactly_the_same_name(work: Work, read: Read) -> str:
     module = work.bag_of(renamed, poison=True)
     try:
         with work.dotnet.errors():
-            module.load(work.description.envelope)
+            module.load(work.description.expected_file)
     except DotnetError as error:
         return "refused" if "Mismatched module state names" in error.message else error.message
     return "accepted"
@@ -111,8 +111,8 @@ def exactly_the_same_name(work: Work, read: Read) -> str:
 
 def names_not_places(work: Work, read: Read) -> str:
     turned = work.bag_of(work.entries[::-1], poison=True)
-    turned.load(work.description.envelope)
-    return "the same bits" if receipt(read(turned)[::-1]) == receipt(work.entries) else "other bits"
+    turned.load(work.description.expected_file)
+    return "the same bits" if digest(read(turned)[::-1]) == digest(work.entries) else "other bits"
 
 
 def fields_are_registered(work: Work, read: Read) -> str:
@@ -123,7 +123,7 @@ def python_state_dict_from_the_cpu(work: Work, read: Read) -> str:
     """What Python saved stands in the artifact."""
     module = work.module(poison=True)
     module.load(work.description.artifact)
-    return "the same bits" if receipt(read(module)) == receipt(work.entries) else "other bits"
+    return "the same bits" if digest(read(module)) == digest(work.entries) else "other bits"
 
 
 def save_into_a_missing_folder(work: Work, read: Read) -> str:
@@ -142,7 +142,7 @@ def read_only_folder(work: Work, read: Read) -> str:
     folder = Path(work.description.artifact).with_suffix(".read-only")
     folder.mkdir()
     file = folder / "model.dat"
-    file.write_bytes(Path(work.description.envelope).read_bytes())
+    file.write_bytes(Path(work.description.expected_file).read_bytes())
     file.chmod(0o400)
     folder.chmod(0o500)
     try:
@@ -150,7 +150,7 @@ def read_only_folder(work: Work, read: Read) -> str:
             raise Unable("this system or user writes into read-only folders")
         module = work.module(poison=True)
         module.load(str(file))
-        seen = ["loaded" if receipt(read(module)) == receipt(work.entries) else "other bits"]
+        seen = ["loaded" if digest(read(module)) == digest(work.entries) else "other bits"]
         another = str(folder / "another.dat")
         try:
             with work.dotnet.errors():
@@ -180,14 +180,14 @@ def load_by_reference_refuses_another_dtype(work: Work, read: Read) -> str:
 
 def pybridge_keeps_training_and_gradients(work: Work, read: Read) -> str:
     """What Python pickled stands in the artifact."""
-    return _moods(work, lambda module: work.dotnet.PyBridge.load_py(module, work.description.artifact))
+    return _training_and_gradients(work, lambda module: work.dotnet.PyBridge.load_py(module, work.description.artifact))
 
 
 def pybridge_checkpoint_of_one_file(work: Work, read: Read) -> str:
     """The artifact is a folder with what Python saved."""
     module = work.module(poison=True)
     load_checkpoint(work, module)
-    return "the same bits" if receipt(read(module)) == receipt(work.entries) else "other bits"
+    return "the same bits" if digest(read(module)) == digest(work.entries) else "other bits"
 
 
 def pybridge_safetensors_aligned(work: Work, read: Read) -> str:

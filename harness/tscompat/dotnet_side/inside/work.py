@@ -1,7 +1,8 @@
 """A call in progress: what it was told, and the .NET objects that it makes. May import codec, dtypes, tensors.
 
-A call names two files: the envelope holds the case's state dict in the oracle's own bytes, the artifact is what
-TorchSharp writes or reads. A tensor is made from the envelope's memory; nothing passes through the code under test.
+A call names two files: the expected file holds the case's state dict in the oracle's own bytes, the artifact is what
+TorchSharp writes or reads. A tensor is made from the expected file's memory; nothing passes through the code
+under test.
 """
 
 from __future__ import annotations
@@ -47,19 +48,19 @@ class Stopwatch:
 class Description:
     """What a call is told, all of it: a part too many or too few is refused."""
 
-    road: str
-    envelope: str
+    overload: str
+    expected_file: str
     artifact: str
     inputs: str
     """A file with the inputs of a forward pass, or what a training is given; empty without one."""
     model: list[str] | None
-    """Kind, description and dtype of a module to build natively; None for a bag of the envelope's tensors."""
+    """Kind, description and dtype of a module to build natively; None for a bag of the expected_file's tensors."""
     train: bool
     """Whether a forward pass runs in train mode and gives the module's buffers."""
     scenario: dict[str, Any] | None
-    """How a file is loaded into a module that is already there (catalogue.Scenario, without the file)."""
+    """How a file is loaded into a module that is already there (catalogue.Load, without the file)."""
     probe: str
-    """The name of a promise to try; empty without one."""
+    """The name of a guarantee to try; empty without one."""
     buffers: list[int]
     """The positions of the entries that are buffers."""
     tied: dict[str, str]
@@ -71,7 +72,7 @@ class Description:
     scale: float
     zero_point: int
     training: dict[str, Any] | None
-    """What an optimizer is to do (trainings.Training)."""
+    """What an optimizer is to do (trainings.OptimizerCase)."""
     identity: bool
     """Whether the bits are the identity pattern, so that a mix-up can be named."""
 
@@ -106,7 +107,7 @@ class Work:
         return made if says.device == "cpu" else made.to(says.device)
 
     def module(self, *, poison: bool) -> DotnetModule:
-        """A module that holds the envelope's entries: the one that is asked for, or a bag."""
+        """A module that holds the expected_file's entries: the one that is asked for, or a bag."""
         return self.bag(poison=poison) if self.description.model is None else self._native(poison=poison)
 
     def _native(self, *, poison: bool) -> DotnetModule:
@@ -125,7 +126,7 @@ class Work:
             return self.dotnet.Modules.Build(kind, description, BY_NAME[dtype].code)
 
     def bag(self, *, poison: bool) -> Bag:
-        """A module that has the envelope's entries and nothing else."""
+        """A module that has the expected_file's entries and nothing else."""
         return self.bag_of(self.entries, poison=poison)
 
     def bag_of(self, entries: StateDict, *, poison: bool) -> Bag:

@@ -1,4 +1,4 @@
-"""A convolutional autoencoder of two Sequentials; dotnet/Peer/Models/Autoencoder.cs is its twin. Imports torch."""
+"""A convolutional autoencoder of two Sequentials, as in dotnet/Peer/Models/Autoencoder.cs. Imports torch."""
 
 from __future__ import annotations
 

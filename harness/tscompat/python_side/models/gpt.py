@@ -1,4 +1,4 @@
-"""A decoder like GPT-2, its head tied to its embedding; dotnet/Peer/Models/Gpt.cs is its twin. Imports torch."""
+"""A decoder like GPT-2, its head tied to its embedding; dotnet/Peer/Models/Gpt.cs is its counterpart. Imports torch."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tscompat.catalogue import Case, Scenario
+from tscompat.catalogue import Case, Load
 from tscompat.python_side import torch_tensors
 from tscompat.values.tensors import StateDict
 
@@ -44,7 +44,7 @@ def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
 
 def play(
     case: Case,
-    scenario: Scenario,
+    scenario: Load,
     before: StateDict,
     read: Callable[[], StateDict],
     unreadable: tuple[type[Exception], ...],

@@ -1,4 +1,4 @@
-"""A classifier of token sequences; dotnet/Peer/Models/LstmClassifier.cs is its twin. Imports torch."""
+"""A classifier of token sequences; dotnet/Peer/Models/LstmClassifier.cs is its counterpart. Imports torch."""
 
 from __future__ import annotations
 

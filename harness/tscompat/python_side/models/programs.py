@@ -43,7 +43,7 @@ class Bag(torch.nn.Module):
         return 0
 
 
-class Telling(torch.nn.Module):
+class WithStateOutputs(torch.nn.Module):
     """A module that gives its state dict behind its outputs: an exported program in .NET does not show it otherwise."""
 
     def __init__(self, module: torch.nn.Module, computes: bool) -> None:
@@ -129,7 +129,7 @@ def cannot_compile() -> str | None:
 
 
 def told(case: Case, outputs: StateDict) -> tuple[StateDict, StateDict]:
-    """The outputs of a Telling module as what it computes and, under its own names, its state dict."""
+    """The outputs of a WithStateOutputs module as what it computes and, under its own names, its state dict."""
     computed = len(outputs) - len(case.tensors)
     state = zip(case.tensors, outputs[computed:], strict=True)
     return outputs[:computed], [Entry(spec.name, tensor) for spec, (_, tensor) in state]
@@ -137,11 +137,11 @@ def told(case: Case, outputs: StateDict) -> tuple[StateDict, StateDict]:
 
 def _export(case: Case, entries: StateDict, given: StateDict) -> Any:
     if case.model:
-        telling = Telling(native.filled(case, entries), computes=True)
+        module = WithStateOutputs(native.filled(case, entries), computes=True)
         inputs = native.arguments(case, given, BY_NAME[case.dtype])
     else:
-        telling, inputs = Telling(_bag(case, torch_tensors.source(case, entries)), computes=False), []
-    return _torch.export.export(telling, tuple(inputs))
+        module, inputs = WithStateOutputs(_bag(case, torch_tensors.source(case, entries)), computes=False), []
+    return _torch.export.export(module, tuple(inputs))
 
 
 def _bag(case: Case, state: dict[str, torch.Tensor]) -> Bag:

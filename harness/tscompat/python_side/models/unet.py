@@ -1,4 +1,4 @@
-"""A small U-Net; dotnet/Peer/Models/Unet.cs is its twin. Imports torch."""
+"""A small U-Net; dotnet/Peer/Models/Unet.cs is its counterpart. Imports torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An encoder in the manner of the vision transformer; dotnet/Peer/Models/Vit.cs is its twin. Imports torch.
+"""An encoder in the manner of the vision transformer; dotnet/Peer/Models/Vit.cs is its counterpart. Imports torch.
 
 It has parameters of its own beside its layers, and blocks with MultiheadAttention.
 """

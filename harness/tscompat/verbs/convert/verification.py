@@ -3,7 +3,7 @@
 May import peer, routes, codec, bits, optim_side, verdict too.
 
 ``Module.load`` loads the file into a module with its names, filled with the complement of its bits. The peer compares
-.NET's memory with the file, we its receipt with the source: what the reader and the writer did is verified as well.
+.NET's memory with the file, we its digest with the source: what the reader and the writer did is verified as well.
 An optimizer is built with other options, over parameters of the shapes that its states have.
 """
 
@@ -15,17 +15,17 @@ from pathlib import Path
 
 import psutil
 
-from tscompat.catalogue import Case, Group, Training
+from tscompat.catalogue import Case, Group, OptimizerCase
 from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer
 from tscompat.codec.optimizer import Value, flat_options, flat_states
 from tscompat.dotnet_side.build import ensure_built
+from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.errors import BuildError
 from tscompat.dotnet_side.process import Peer, PeerBroken, PeerDied, PeerKeeper, inside
-from tscompat.dotnet_side.receipt import receipt
-from tscompat.files.item import Item, Lazily, Tell
+from tscompat.files.item import Item, LazyEntries, Tell
 from tscompat.python_side.torch_optimizers import name_in_torch
 from tscompat.routes import Job, judging
-from tscompat.routes.optim import Exchange, poisoned
+from tscompat.routes.optim import OptimizerJob, poisoned
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, Tensor
@@ -42,7 +42,9 @@ def verify(file: Path, items: Sequence[Item], tell: Tell) -> Verdict:
 
     def ask(keeper: PeerKeeper, folder: Path) -> Verdict:
         case = Case("convert/file/mixed", "A file that a person converted.", (), ("dat",), ("cpu",))
-        return _loaded(Job(case, "dat", "cpu", "cpu", entries=[], envelope=file, artifact=file, peer=keeper), items)
+        return _loaded(
+            Job(case, "dat", "cpu", "cpu", entries=[], expected_file=file, artifact=file, peer=keeper), items
+        )
 
     return _asked(sum(item.nbytes for item in items), tell, ask)
 
@@ -52,13 +54,13 @@ def verify_optimizer(file: Path, record: OptimizerRecord, sizes: Sequence[int], 
 
     def ask(keeper: PeerKeeper, folder: Path) -> Verdict:
         groups = tuple(Group({}, size) for size in sizes)
-        training = Training(name_in_torch(record.name), groups, steps=0, target="fresh")
+        training = OptimizerCase(name_in_torch(record.name), groups, steps=0, target="fresh")
         why = "An optimizer's state that a person converted."
         case = Case("convert/optimizer/mixed", why, (), ("optimizer",), ("cpu",), training=training)
         artifact = folder / "again.dat"
         inputs = artifact.with_suffix(".inputs")  # the parameters, for want of a case's bits
-        job = Job(case, "optimizer", "cpu", "cpu", entries=[], envelope=inputs, artifact=artifact, peer=keeper)
-        return _optimizer_loaded(Exchange(job), file, record)
+        job = Job(case, "optimizer", "cpu", "cpu", entries=[], expected_file=inputs, artifact=artifact, peer=keeper)
+        return _optimizer_loaded(OptimizerJob(job), file, record)
 
     return _asked(_COPIES * file.stat().st_size, tell, ask)
 
@@ -90,24 +92,24 @@ def _loaded(job: Job, items: Sequence[Item]) -> Verdict:
     refused = judging.refused(answer, job)
     if refused:
         return refused
-    verdict = judging.worst(answer["differences"], judging.VALUES)
-    if verdict is judging.PASS and answer["receipt"] != receipt(Lazily(items)):
+    verdict = judging.first(answer["differences"], judging.VALUES)
+    if verdict is judging.PASS and answer["digest"] != digest(LazyEntries(items)):
         return Verdict(Kind.BITS, "TorchSharp loaded what is in the file, but that is not what the source holds")
     return verdict
 
 
-def _optimizer_loaded(exchange: Exchange, file: Path, record: OptimizerRecord) -> Verdict:
+def _optimizer_loaded(optimizer_job: OptimizerJob, file: Path, record: OptimizerRecord) -> Verdict:
     parameters = [Entry(f"parameter.{number}", _like(state)) for number, state in enumerate(record.states)]
-    exchange.train("cpu", poisoned(record), parameters, before=[], load=file, save=exchange.again)
-    refused = exchange.refused("save")
+    optimizer_job.train("cpu", poisoned(record), parameters, before=[], load=file, save=optimizer_job.again)
+    refused = optimizer_job.refused("save")
     if refused:
         return refused
-    found = read_optimizer(exchange.memory[0])
+    found = read_optimizer(optimizer_job.memory[0])
     for flat in (flat_options, flat_states):
-        verdict = judging.worst(compare(flat(record), flat(found)), judging.VALUES)
+        verdict = judging.first(compare(flat(record), flat(found)), judging.VALUES)
         if verdict is not judging.PASS:
             return verdict
-    return judging.same_file(encode_optimizer(record), exchange.again)
+    return judging.same_file(encode_optimizer(record), optimizer_job.again)
 
 
 def _like(state: Mapping[str, Value]) -> Tensor:

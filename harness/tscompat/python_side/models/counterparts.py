@@ -1,4 +1,4 @@
-"""What PyTorch itself does where a promise is about saving and loading: twins of the peer's probes, by the same names.
+"""What PyTorch does where a guarantee is about saving and loading: counterparts of the peer's probes, by their names.
 
 The file is ``torch.save``'s of the state dict, or safetensors', in a folder of its own. May import catalogue, tensors.
 """
@@ -53,8 +53,8 @@ def load_keeps_training_and_gradients(module: torch.nn.Module, folder: Path) -> 
         module.train(training).requires_grad_(training)
         module.load_state_dict(saved)
         required = all(parameter.requires_grad for parameter in module.parameters())
-        mood = "training" if module.training else "evaluating"
-        seen.append(f"{mood}, {'requires grad' if required else 'frozen'}")
+        mode = "training" if module.training else "evaluating"
+        seen.append(f"{mode}, {'requires grad' if required else 'frozen'}")
     return "; ".join(seen)
 
 
@@ -115,9 +115,9 @@ def safetensors_aligned(module: torch.nn.Module, folder: Path) -> str:
     return "; ".join(sorted(seen))
 
 
-TWINS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
-    twin.__name__.replace("_", "-"): twin
-    for twin in (
+COUNTERPARTS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
+    counterpart.__name__.replace("_", "-"): counterpart
+    for counterpart in (
         *(usable_after_save, save_leaves_a_stream_open, load_keeps_training_and_gradients, exactly_the_same_name),
         *(names_not_places, save_into_a_missing_folder, read_only_folder),
     )
@@ -130,13 +130,13 @@ TWINS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
 
 
 def observe(case: Case, entries: StateDict, folder: Path) -> str | None:
-    """What PyTorch shows of the case's promise; None if it is about TorchSharp alone."""
-    assert case.promise is not None
-    twin = TWINS.get(case.promise.probe)
-    if twin is None:
+    """What PyTorch shows of the case's guarantee; None if it is about TorchSharp alone."""
+    assert case.guarantee is not None
+    counterpart = COUNTERPARTS.get(case.guarantee.probe)
+    if counterpart is None:
         return None
     folder.mkdir()
-    return twin(bag(case, entries), folder)
+    return counterpart(bag(case, entries), folder)
 
 
 def state_from_the_cpu(case: Case, entries: StateDict, device: str) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tscompat.dotnet_side.inside.clr import DotnetModule
 from tscompat.dotnet_side.inside.work import Work
 
-from .road import Road, into, module, reader, stream, writer
+from .overload import Overload, into, module, reader, stream, writer
 
 
 def _save_to_stream(work: Work, held: DotnetModule) -> None:
@@ -42,13 +42,13 @@ def _load_state_dict(work: Work, held: DotnetModule) -> None:
         source.Dispose()
 
 
-ROADS = {
-    "dat": Road(
+OVERLOADS = {
+    "dat": Overload(
         module,
         lambda work, held: held.save(work.description.artifact),
         into(lambda work, held: held.load(work.description.artifact)),
     ),
-    "dat-stream": Road(module, _save_to_stream, into(_load_from_stream)),
-    "dat-writer": Road(module, _save_with_writer, into(_load_with_reader)),
-    "dat-state-dict": Road(module, _save_state_dict, into(_load_state_dict)),
+    "dat-stream": Overload(module, _save_to_stream, into(_load_from_stream)),
+    "dat-writer": Overload(module, _save_with_writer, into(_load_with_reader)),
+    "dat-state-dict": Overload(module, _save_state_dict, into(_load_state_dict)),
 }

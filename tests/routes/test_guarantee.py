@@ -1,4 +1,4 @@
-"""The route of promises: what a probe finds, and what becomes of what it has seen."""
+"""The route of guarantees: what a probe finds, and what becomes of what it has seen."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tscompat.catalogue import load_catalogue, make
 from tscompat.codec import write_state_dict
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.routes import ROUTES, Job
-from tscompat.routes.promise import GIVEN
+from tscompat.routes.guarantee import GIVEN
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.verdict import Kind, Verdict
 
 CASES = load_catalogue()
-FOLDER = "promise/pybridge-checkpoint-of-one-safetensors/f32"
+FOLDER = "guarantee/pybridge-checkpoint-of-one-safetensors/f32"
 
 
 class Says:
@@ -35,12 +35,12 @@ def keep(case_id: str, folder: Path, peer: Any) -> Verdict:
     case = CASES[case_id]
     entries = make(case)
     write_state_dict(folder / "expected.dat", entries)
-    job = Job(case, "promise", "cpu", "cpu", entries, folder / "expected.dat", folder / "actual.dat", peer)
-    return ROUTES["promise"].directions[PYTHON_TO_DOTNET](job)["kept"]
+    job = Job(case, "guarantee", "cpu", "cpu", entries, folder / "expected.dat", folder / "actual.dat", peer)
+    return ROUTES["guarantee"].directions[PYTHON_TO_DOTNET](job)["kept"]
 
 
-@pytest.mark.parametrize("case_id", ["promise/python-state-dict-from-the-cpu/f32", FOLDER])
-def test_the_real_peer_keeps_its_promise(tmp_path: Path, keeper: PeerKeeper, case_id: str) -> None:
+@pytest.mark.parametrize("case_id", ["guarantee/python-state-dict-from-the-cpu/f32", FOLDER])
+def test_the_real_peer_keeps_its_guarantee(tmp_path: Path, keeper: PeerKeeper, case_id: str) -> None:
     assert keep(case_id, tmp_path, keeper).kind is Kind.PASS
 
 
@@ -53,13 +53,13 @@ def test_the_real_peer_keeps_its_promise(tmp_path: Path, keeper: PeerKeeper, cas
     ],
     ids=["seen-otherwise", "refused", "unable"],
 )
-def test_a_promise_that_is_not_kept_is_told(tmp_path: Path, answer: dict[str, Any], kind: Kind) -> None:
+def test_a_guarantee_that_is_not_kept_is_told(tmp_path: Path, answer: dict[str, Any], kind: Kind) -> None:
     assert keep(FOLDER, tmp_path, Says(**answer)).kind is kind
 
 
 @pytest.mark.parametrize(
     ("case_id", "found"),
-    [(FOLDER, {"actual.dat", "model.safetensors"}), ("promise/save-then-load/f32", set[str]())],
+    [(FOLDER, {"actual.dat", "model.safetensors"}), ("guarantee/save-then-load/f32", set[str]())],
     ids=["one-file-in-a-folder", "nothing"],
 )
 def test_a_probe_finds_what_it_needs_and_no_more(tmp_path: Path, case_id: str, found: set[str]) -> None:
@@ -69,4 +69,4 @@ def test_a_probe_finds_what_it_needs_and_no_more(tmp_path: Path, case_id: str, f
 
 
 def test_what_is_given_is_given_to_probes() -> None:
-    assert GIVEN.keys() <= {case.promise.probe for case in CASES.values() if case.promise}
+    assert GIVEN.keys() <= {case.guarantee.probe for case in CASES.values() if case.guarantee}

@@ -11,18 +11,18 @@ from typing import Any
 
 from tscompat.values.dtypes import BY_NAME
 
-from .case import Group, TensorSpec, Training
+from .case import Group, OptimizerCase, TensorSpec
 
 Row = Mapping[str, Any]
 FILL = "moderate"
 
 
-def training(row: Row) -> Training:
+def training(row: Row) -> OptimizerCase:
     """The training of a case from its table."""
     groups = row.get("groups", [{"parameters": len(row["parameters"])}])
     options = row.get("options", {})
     pair = list if row.get("lists", False) else tuple
-    return Training(
+    return OptimizerCase(
         optimizer=row["optimizer"],
         groups=tuple(
             Group(_paired({**options, **group.get("options", {})}, pair), group["parameters"]) for group in groups

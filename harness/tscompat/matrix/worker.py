@@ -1,7 +1,7 @@
 """A worker's half of the matrix: one case on the bench at a time, and one peer.
 
 May import catalogue, codec, peer, upstream, routes, divergences, results. The items of a case follow each other
-(scheduling.py), so its bits are made once and its envelope is written once for all routes and directions.
+(scheduling.py), so its bits are made once and its expected_file is written once for all routes and directions.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Carried:
 
 
 @dataclass
-class OnTheBench:
+class CurrentCase:
     """The case in work: its bits, its files, the journeys made so far."""
 
     case: Case
@@ -64,16 +64,16 @@ class OnTheBench:
     entries: StateDict
     carried: dict[tuple[str, str, str], Carried] = field(default_factory=dict[tuple[str, str, str], Carried])
     making: float = 0.0
-    """Seconds that its bits and its envelope took; charged to its first journey."""
+    """Seconds that its bits and its expected_file took; charged to its first journey."""
 
     @property
-    def envelope(self) -> Path:
+    def expected_file(self) -> Path:
         return self.folder / "expected.dat"
 
     def clear(self) -> None:
         """Remove what earlier journeys left."""
         for file in self.folder.iterdir():
-            if file != self.envelope:
+            if file != self.expected_file:
                 with suppress(PermissionError):  # Windows removes no file that is still mapped: it goes with the folder
                     shutil.rmtree(file) if file.is_dir() else file.unlink()
 
@@ -85,7 +85,7 @@ class Finding(NamedTuple):
     dotnet_seconds: float = 0.0
 
 
-class Workbench:
+class Worker:
     """Decides verdicts."""
 
     def __init__(
@@ -104,7 +104,7 @@ class Workbench:
         self._peer = peer
         self._divergences = divergences
         self._scripts = scripts
-        self._bench: OnTheBench | None = None
+        self._bench: CurrentCase | None = None
 
     def decide(self, verdict_id: VerdictId) -> Finding:
         """Decide one verdict. A journey's time is charged to the first check that asks for it.
@@ -114,12 +114,12 @@ class Workbench:
         case = self._cases[verdict_id.case]
         reason = why_not(verdict_id, case, self._scripts)
         if reason is None and not self._has(case):
-            self._put_away()
+            self._close_current()
             reason = too_large(case, self._folder)
         if reason:
             return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
         self._peer.start()
-        bench = self._bring(case)
+        bench = self._open(case)
         journey = verdict_id[:3]
         if journey in bench.carried:
             carried = bench.carried[journey]
@@ -144,30 +144,30 @@ class Workbench:
     def close(self) -> None:
         """Let the peer and the files go."""
         self._peer.close()
-        self._put_away()
+        self._close_current()
 
     def _has(self, case: Case) -> bool:
         return self._bench is not None and self._bench.case.id == case.id
 
-    def _put_away(self) -> None:
+    def _close_current(self) -> None:
         """Let the case in work go, with its bits and its files, before the next one's are made."""
         if self._bench:
             shutil.rmtree(self._bench.folder, ignore_errors=True)
             self._bench = None
             self._peer.renew(MOST_LEFT)
 
-    def _bring(self, case: Case) -> OnTheBench:
+    def _open(self, case: Case) -> CurrentCase:
         if self._bench is None:
             folder = self._folder / case.id.replace("/", ".")
             folder.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()
             resolved = native.resolve(case)
-            self._bench = OnTheBench(resolved, folder, native.entries(resolved))
-            write_state_dict(self._bench.envelope, self._bench.entries)
+            self._bench = CurrentCase(resolved, folder, native.entries(resolved))
+            write_state_dict(self._bench.expected_file, self._bench.entries)
             self._bench.making = time.perf_counter() - start
         return self._bench
 
-    def _carry(self, bench: OnTheBench, verdict_id: VerdictId, artifact: Path) -> Carried:
+    def _carry(self, bench: CurrentCase, verdict_id: VerdictId, artifact: Path) -> Carried:
         route = ROUTES[verdict_id.route]
         writer, reader = devices(verdict_id)
         job = Job(
@@ -176,7 +176,7 @@ class Workbench:
             writer_device=writer,
             reader_device=reader,
             entries=bench.entries,
-            envelope=bench.envelope,
+            expected_file=bench.expected_file,
             artifact=artifact,
             peer=self._peer,
             script=self._scripts.get(route.script),
@@ -209,7 +209,7 @@ class Workbench:
         folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
         (self._out / folder).mkdir(parents=True, exist_ok=True)
         told, kept = [again], list[str]()
-        for name, file in _files(expected=self._bench.envelope, actual=carried.artifact):
+        for name, file in _files(expected=self._bench.expected_file, actual=carried.artifact):
             if file.stat().st_size > MOST_KEPT:
                 told.append(f"{name} is not kept: it has {file.stat().st_size} bytes")
             else:
@@ -259,7 +259,7 @@ def too_large(case: Case, folder: Path) -> str | None:
     """What a large case needs that this machine does not have; None if it has it.
 
     Memory: the case's bits, torch's tensors, .NET's twice (one module's state dict into another), and one tensor more;
-    17.9 GiB were measured for 4.5. Disk: the envelope and an artifact.
+    17.9 GiB were measured for 4.5. Disk: the expected_file and an artifact.
     """
     if case.nbytes < LARGE:
         return None

@@ -11,11 +11,11 @@ from typing import Any
 from tscompat.dotnet_side.inside.clr import DotnetTensor
 from tscompat.dotnet_side.inside.work import Work
 
-from .road import Road, into, reader, stream, writer
+from .overload import Overload, into, reader, stream, writer
 
 
 def single(work: Work, poison: bool) -> DotnetTensor:
-    """The envelope's only tensor."""
+    """The expected_file's only tensor."""
     return work.tensor(work.entries[0].tensor, poison=poison)
 
 
@@ -51,23 +51,27 @@ def _with_reader(load: Callable[[Work, DotnetTensor, Any], Any]) -> Callable[[Wo
     return call
 
 
-_ARCHIVE = Road(
+_ARCHIVE = Overload(
     nothing_to_load_into,
     lambda work, tensor: work.dotnet.Torch.save(tensor, work.description.artifact),
     lambda work, tensor: work.dotnet.Torch.load(work.description.artifact),
 )
 
-ROADS = {
-    "tensor": Road(nothing_to_load_into, _save, lambda work, _: work.dotnet.Tensor.Load(work.description.artifact)),
-    "tensor-stream": Road(nothing_to_load_into, _save_to_stream, _load_from_stream),
-    "tensor-writer": Road(
+OVERLOADS = {
+    "tensor": Overload(nothing_to_load_into, _save, lambda work, _: work.dotnet.Tensor.Load(work.description.artifact)),
+    "tensor-stream": Overload(nothing_to_load_into, _save_to_stream, _load_from_stream),
+    "tensor-writer": Overload(
         single,
         _save_with_writer,
         into(_with_reader(lambda work, tensor, made: work.dotnet.Memory.LoadInto(tensor, made))),
     ),
-    "tensor-reader": Road(single, _save_with_writer, _with_reader(lambda work, _, made: work.dotnet.Tensor.Load(made))),
-    "tensor-new": Road(single, _save_with_writer, _with_reader(lambda work, _, made: work.dotnet.Memory.LoadNew(made))),
-    "tensor-ref": Road(
+    "tensor-reader": Overload(
+        single, _save_with_writer, _with_reader(lambda work, _, made: work.dotnet.Tensor.Load(made))
+    ),
+    "tensor-new": Overload(
+        single, _save_with_writer, _with_reader(lambda work, _, made: work.dotnet.Memory.LoadNew(made))
+    ),
+    "tensor-ref": Overload(
         single, _save_with_writer, _with_reader(lambda work, tensor, made: work.dotnet.Memory.LoadRef(tensor, made))
     ),
     "torch-save": _ARCHIVE,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from tscompat.dotnet_side.inside.clr import DotnetModule
 from tscompat.dotnet_side.inside.work import Refusal, Work, address
 
-from .road import Road
+from .overload import Overload
 from .tensors import nothing_to_load_into
 
 
 def _script(work: Work, poison: bool) -> DotnetModule | None:
-    """To save: the script that the artifact holds, with the envelope's bits. To load: nothing, it makes a new one."""
+    """To save: the artifact's script, with the bits of the expected file. To load: nothing, it makes a new one."""
     if poison:
         return None
     says = work.description
@@ -23,20 +23,20 @@ def _script(work: Work, poison: bool) -> DotnetModule | None:
 
 
 def _cannot_save(work: Work, nothing: None) -> None:
-    raise Refusal(f"TorchSharp does not save what {work.description.road} loads")
+    raise Refusal(f"TorchSharp does not save what {work.description.overload} loads")
 
 
-_EXPORT = Road(
+_EXPORT = Overload(
     nothing_to_load_into, _cannot_save, lambda work, _: work.dotnet.Programs.LoadExported(work.description.artifact)
 )
 
-ROADS = {
-    "torchscript": Road(
+OVERLOADS = {
+    "torchscript": Overload(
         _script,
         lambda work, script: work.dotnet.Programs.SaveScript(script, work.description.artifact),
         lambda work, _: work.dotnet.Programs.LoadScript(work.description.artifact, work.description.device),
     ),
-    "torchscript-bytes": Road(
+    "torchscript-bytes": Overload(
         _script,
         lambda work, script: work.dotnet.Programs.SaveScriptBytes(script, work.description.artifact),
         lambda work, _: work.dotnet.Programs.LoadScriptBytes(work.description.artifact, work.description.device),

@@ -1,4 +1,4 @@
-"""``tscompat roads``: the page that says which road carries what. May import divergences, results."""
+"""``tscompat routes``: the page that says which route carries what. May import divergences, results."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 
 from tscompat.results.file import ResultsError, load_results
-from tscompat.results.roads import NAMED, roads
+from tscompat.results.routes_page import NAMED, routes_page
 from tscompat.verdicts.divergences import Outcome
 
 
-def roads_(
+def routes_(
     results: Annotated[list[Path], typer.Argument(help="results.json of a run; several are taken together.")],
-    out: Annotated[Path, typer.Option(help="The page.")] = Path("docs", "roads.md"),
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("docs", "routes.md"),
 ) -> None:
-    """Write docs/roads.md from the results of runs (a full one, a large one)."""
+    """Write docs/routes.md from the results of runs (a full one, a large one)."""
     try:
         read = [load_results(path) for path in results]
         for path, result in zip(results, read, strict=True):
@@ -30,7 +30,7 @@ def roads_(
                 if result.environment[name] != read[0].environment[name]:
                     raise ResultsError(f"{path}: another {name} than in {results[0]}; make a page for each")
         out.write_text(
-            roads(read[0].environment, [record for result in read for record in result.records]),
+            routes_page(read[0].environment, [record for result in read for record in result.records]),
             encoding="utf-8",
             newline="\n",
         )

@@ -16,7 +16,7 @@ from tscompat.codec.optimizer import LAYOUTS
 from tscompat.values.tensors import Entry, StateDict
 
 from .clr import DotnetError, DotnetTensor, Snapshot
-from .roads.road import reader, writer
+from .overloads.overload import reader, writer
 from .work import Refusal, Work
 
 DotnetOptimizer: TypeAlias = Any
@@ -29,7 +29,7 @@ _FIELDS = {"initial_lr": "InitialLearningRate", "lr": "LearningRate"}
 
 
 @dataclass(frozen=True)
-class Training:
+class OptimizerCase:
     """All that is to be done. The call's inputs hold ``parameter.N``, and ``gradient.SET.N`` where there is one."""
 
     optimizer: str
@@ -41,7 +41,7 @@ class Training:
     load: str
     """A file to load then; empty for none. The parameters are as given again."""
     target: str
-    """What is loaded into (catalogue.Training). Scoped: in a dispose scope that ends at once."""
+    """What is loaded into (catalogue.OptimizerCase). Scoped: in a dispose scope that ends at once."""
     save: str
     """Where TorchSharp saves the optimizer then."""
     after: int
@@ -76,7 +76,7 @@ OVERLOADS: Mapping[str, tuple[Action, Action]] = {
         lambda work, optimizer, path: work.dotnet.PyBridgeOptimizers.load_py(optimizer, path),
     ),
 }
-"""How TorchSharp saves and loads an optimizer, by road: Optimizers/Optimizer.cs, and PyBridgeOptimizerExtensions.cs of
+"""How TorchSharp saves and loads an optimizer: Optimizers/Optimizer.cs, and PyBridgeOptimizerExtensions.cs of
 shaltielshmid/TorchSharp.PyBridge."""
 
 
@@ -87,12 +87,12 @@ def train(work: Work, look: Look) -> dict[str, list[str]]:
     """
     if work.description.training is None:
         raise Refusal("this call needs a training")
-    says = Training(**work.description.training)
+    says = OptimizerCase(**work.description.training)
     if says.optimizer not in LAYOUTS:
         raise Refusal(f"unknown optimizer {says.optimizer!r}; this peer knows {', '.join(LAYOUTS)}")
     errors: dict[str, list[str]] = {}
-    with work.watch.running(), closing(_Trainer(work, says, look)) as trainer:
-        for name, stage in (("begin", trainer.begin), ("save", trainer.save), ("step", trainer.step)):
+    with work.watch.running(), closing(_OptimizerRun(work, says, look)) as run:
+        for name, stage in (("begin", run.begin), ("save", run.save), ("step", run.step)):
             try:
                 stage()
             except DotnetError as error:
@@ -102,14 +102,14 @@ def train(work: Work, look: Look) -> dict[str, list[str]]:
     return errors
 
 
-class _Trainer:
+class _OptimizerRun:
     """The optimizer at work."""
 
-    def __init__(self, work: Work, says: Training, look: Look) -> None:
+    def __init__(self, work: Work, says: OptimizerCase, look: Look) -> None:
         self._work = work
         self._says = says
         self._look = look
-        self._save, self._load = OVERLOADS[work.description.road]
+        self._save, self._load = OVERLOADS[work.description.overload]
         self._given = dict(read_state_dict(work.description.inputs))
         count = sum(number for _, number in says.groups)
         self._names = [f"parameter.{number}" for number in range(count)]

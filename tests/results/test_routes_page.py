@@ -1,11 +1,11 @@
-"""The page of the roads: what a cell says of the records behind it."""
+"""The page of the routes: what a cell says of the records behind it."""
 
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from tscompat.results.record import Record
-from tscompat.results.roads import NEEDS, roads
+from tscompat.results.routes_page import NEEDS, routes_page
 from tscompat.values.verdict import VerdictId
 from tscompat.verdicts.divergences import Judgement, Outcome
 
@@ -34,12 +34,12 @@ def a_record(make_record: Callable[..., Record]) -> Callable[..., Record]:
 def page(*records: Record) -> list[str]:
     versions = {"torchsharp": "0.107.0", "pybridge": "1.4.4", "torch": "2.13.0+cpu", "safetensors": "0.8.0"}
     formats = {"torchscript_operators": "10", "export_schema": "8.20"}
-    return roads({**versions, "torch_formats": formats}, records).splitlines()
+    return routes_page({**versions, "torch_formats": formats}, records).splitlines()
 
 
-def row(lines: Sequence[str], road: str) -> list[str]:
-    """The first table's row of a road."""
-    return [cell.strip() for cell in next(line for line in lines if line.startswith(f"| {road}")).split("|")[2:-1]]
+def row(lines: Sequence[str], route: str) -> list[str]:
+    """The first table's row of a route."""
+    return [cell.strip() for cell in next(line for line in lines if line.startswith(f"| {route}")).split("|")[2:-1]]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_route_without_values_is_no_road(a_record: Callable[..., Record]) -> N
     assert not any(line.startswith("| schema") for line in lines)
 
 
-def test_a_need_names_the_roads_that_carry_all_of_it(a_record: Callable[..., Record]) -> None:
+def test_a_need_names_the_routes_that_carry_all_of_it(a_record: Callable[..., Record]) -> None:
     lines = page(a_record("name/utf8/f32"), a_record("name/utf8/f32", KNOWN, route="tensor"))
     assert f"* *names*, {NEEDS[0].words}: dat" in lines
 

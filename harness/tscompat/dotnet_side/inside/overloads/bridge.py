@@ -11,7 +11,7 @@ from collections.abc import Callable
 from tscompat.dotnet_side.inside.clr import DotnetModule
 from tscompat.dotnet_side.inside.work import Work
 
-from .road import Road, into, module
+from .overload import Overload, into, module
 
 
 def _call(name: str) -> Callable[[Work, DotnetModule], None]:
@@ -25,10 +25,10 @@ def load_checkpoint(work: Work, held: DotnetModule) -> None:
     work.dotnet.PyBridge.load_checkpoint(held, work.description.artifact, name, True, skip, report, False)
 
 
-ROADS = {
-    "pybridge-pickle": Road(module, _call("save_py"), into(_call("load_py"))),
-    "pybridge-legacy": Road(module, _call("save_py"), into(_call("load_py"))),
-    "pybridge-safetensors": Road(module, _call("save_safetensors"), into(_call("load_safetensors"))),
-    "pybridge-pickle-shards": Road(module, _call("save_py"), into(load_checkpoint)),
-    "pybridge-safetensors-shards": Road(module, _call("save_safetensors"), into(load_checkpoint)),
+OVERLOADS = {
+    "pybridge-pickle": Overload(module, _call("save_py"), into(_call("load_py"))),
+    "pybridge-legacy": Overload(module, _call("save_py"), into(_call("load_py"))),
+    "pybridge-safetensors": Overload(module, _call("save_safetensors"), into(_call("load_safetensors"))),
+    "pybridge-pickle-shards": Overload(module, _call("save_py"), into(load_checkpoint)),
+    "pybridge-safetensors-shards": Overload(module, _call("save_safetensors"), into(load_checkpoint)),
 }

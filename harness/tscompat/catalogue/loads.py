@@ -7,14 +7,14 @@ from typing import Any
 
 from tscompat.values.dtypes import BY_NAME
 
-from .case import Scenario, TensorSpec
+from .case import Load, TensorSpec
 
 Row = Mapping[str, Any]
 
 
-def scenario(row: Row, dtype: str) -> Scenario:
+def load_case(row: Row, dtype: str) -> Load:
     """The scenario of a case from its table."""
-    return Scenario(
+    return Load(
         file=tuple(_spec(tensor, dtype) for tensor in row["file"]),
         transient=tuple(tensor["name"] for tensor in row["tensors"] if tensor.get("transient")),
         strict=row.get("strict", True),

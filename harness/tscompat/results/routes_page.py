@@ -1,6 +1,6 @@
-"""docs/roads.md: which road carries what, from results.json and nothing else. Imports divergences and results.
+"""docs/routes.md: which route carries what, from results.json and nothing else. Imports divergences and results.
 
-A road is a route that carries values (it has a check ``bits``), a row one of its directions. What is only about the
+A route counts that carries values (it has a check ``bits``), a row one of its directions. What is only about the
 file (``bytes``, ``order``) does not count here, nor does a device.
 """
 
@@ -52,7 +52,7 @@ NEEDS = (
 )
 
 
-def roads(environment: Mapping[str, object], records: Sequence[Record]) -> str:
+def routes_page(environment: Mapping[str, object], records: Sequence[Record]) -> str:
     """The page, in Markdown. ``environment`` has the keys in NAMED."""
     names = sorted({record.id.route for record in records if record.id.check == "bits"})
     carried = [
@@ -70,7 +70,7 @@ def roads(environment: Mapping[str, object], records: Sequence[Record]) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown
     )
-    return templates.get_template("roads.md.jinja").render(
+    return templates.get_template("routes.md.jinja").render(
         environment=environment,
         dtypes=dtypes,
         needs=NEEDS,
@@ -82,7 +82,7 @@ def roads(environment: Mapping[str, object], records: Sequence[Record]) -> str:
 
 
 def _rows(names: Iterable[str], columns: Sequence[Sequence[Record]]) -> list[list[str]]:
-    """A row for each road and direction that is tried: what it is, and a word a column."""
+    """A row for each route and direction that is tried: what it is, and a word a column."""
     tables: list[defaultdict[tuple[str, str], set[Outcome]]] = []
     for records in columns:
         outcomes: defaultdict[tuple[str, str], set[Outcome]] = defaultdict(set)
@@ -98,7 +98,7 @@ def _rows(names: Iterable[str], columns: Sequence[Sequence[Record]]) -> list[lis
 
 
 def _best(names: Iterable[str], records: Sequence[Record]) -> str:
-    """The roads that carry all of these, in each direction that they have; or else those that carry most."""
+    """The routes that carry all of these, in each direction that they have; or else those that carry most."""
     passed: defaultdict[str, list[bool]] = defaultdict(list)
     for record in records:
         if record.judgement.outcome is not Outcome.NOT_RUN:
@@ -106,7 +106,7 @@ def _best(names: Iterable[str], records: Sequence[Record]) -> str:
     whole = [name for name in names if passed[name] and all(passed[name])]
     most = [name for name in names if passed[name] and sum(passed[name]) >= MOST * len(passed[name])]
     if whole or not most:
-        return ", ".join(whole) or "no road carries most of it"
+        return ", ".join(whole) or "no route carries most of it"
     return f"all but a few by {', '.join(most)}"
 
 

@@ -1,6 +1,6 @@
 """What the documentation says, and what a person takes for granted, tried on the real TorchSharp.
 
-May import codec, torch_side, models. Where a promise is about PyTorch too, PyTorch is asked as well.
+May import codec, torch_side, models. Where a guarantee is about PyTorch too, PyTorch is asked as well.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from tscompat import codec
 from tscompat.catalogue import Case
 from tscompat.python_side import torch_tensors
-from tscompat.python_side.models import promises
+from tscompat.python_side.models import counterparts
 from tscompat.values.verdict import Kind, Verdict
 
 from . import judging, pybridge
@@ -43,22 +43,22 @@ GIVEN: Mapping[str, Save] = {
 
 
 def keep(job: Job) -> Mapping[str, Verdict]:
-    """Have the peer try the promise, and PyTorch."""
-    promise = job.case.promise
-    assert promise is not None
-    save = GIVEN.get(promise.probe)
+    """Have the peer try the guarantee, and PyTorch."""
+    guarantee = job.case.guarantee
+    assert guarantee is not None
+    save = GIVEN.get(guarantee.probe)
     if save:
-        save(promises.state_from_the_cpu(job.case, job.entries, job.writer_device), job.artifact)
+        save(counterparts.state_from_the_cpu(job.case, job.entries, job.writer_device), job.artifact)
     answer = job.ask("probe", job.reader_device)
     if "unable" in answer:
         return {"kept": Verdict(Kind.NOT_RUN, answer["unable"])}
     refused = judging.refused(answer, job)
     if refused:
         return {"kept": refused}
-    ours = promises.observe(job.case, job.entries, job.artifact.with_suffix(".torch"))
-    for side, seen in (("PyTorch", ours or promise.observed), ("TorchSharp", answer["observed"])):
-        if seen != promise.observed:
-            return {"kept": Verdict(Kind(promise.otherwise), f"{side}: {seen}; due is: {promise.observed}")}
+    ours = counterparts.observe(job.case, job.entries, job.artifact.with_suffix(".torch"))
+    for side, seen in (("PyTorch", ours or guarantee.observed), ("TorchSharp", answer["observed"])):
+        if seen != guarantee.observed:
+            return {"kept": Verdict(Kind(guarantee.otherwise), f"{side}: {seen}; due is: {guarantee.observed}")}
     return {"kept": judging.PASS}
 
 
@@ -68,7 +68,7 @@ def _checks(case: Case, direction: str) -> tuple[str, ...]:
 
 ROUTES = (
     Route(
-        name="promise",
+        name="guarantee",
         why="a sentence of the documentation, or what is taken for granted",
         directions={PYTHON_TO_DOTNET: keep},
         checks=_checks,

@@ -1,4 +1,4 @@
-"""What a road is, and what its functions share. Imports its neighbours."""
+"""What a overload is, and what its functions share. Imports its neighbours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tscompat.dotnet_side.inside.work import Work
 
 
 @dataclass(frozen=True)
-class Road:
+class Overload:
     """How TorchSharp saves an object to the artifact, and loads it from there."""
 
     make: Callable[[Work, bool], Any]
@@ -23,7 +23,7 @@ class Road:
 
 
 def module(work: Work, poison: bool) -> DotnetModule:
-    """A module with the envelope's entries."""
+    """A module with the expected_file's entries."""
     return work.module(poison=poison)
 
 

@@ -16,7 +16,7 @@ CASES = {case_id: case for case_id, case in load_catalogue().items() if case.tra
 
 
 def test_a_case_without_steps_is_an_error_that_says_where(tmp_path: Path) -> None:
-    for name in ("training.schema.json", "dtypes.toml"):
+    for name in ("optimizer.schema.json", "dtypes.toml"):
         shutil.copy(data_folder("cases") / name, tmp_path)
     (tmp_path / "optim.toml").write_text(
         'why = "w"\n[case.a]\ndtypes = ["f32"]\nroutes = ["optimizer"]\n'

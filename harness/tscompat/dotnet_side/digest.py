@@ -13,7 +13,7 @@ import xxhash
 from tscompat.values.tensors import Entry
 
 
-def receipt(entries: Iterable[Entry]) -> str:
+def digest(entries: Iterable[Entry]) -> str:
     """XXH3 (128 bits, hexadecimal) over names, codes, shapes and bytes, in the order of the entries."""
     digest = xxhash.xxh3_128()
     for name, (dtype, shape, data) in entries:
