@@ -5,101 +5,103 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
-from tscompat.catalogue import load_catalogue, make
+from tscompat.catalogue import Tensors, load_catalogue, make
 from tscompat.codec import write_state_dict
 from tscompat.dotnet_side.build import Publish
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.inside.optimizers import OVERLOADS as OPTIMIZER_OVERLOADS
 from tscompat.dotnet_side.inside.overloads import OVERLOADS
+from tscompat.dotnet_side.messages import Bag, Load, Loaded, Placement, Thrown
 from tscompat.dotnet_side.process import PeerBroken, PeerKeeper, inside
 from tscompat.routes import ROUTES
+from tscompat.values.tensors import StateDict
 
-CASE = load_catalogue()["role/both/bf16"]
-DROPPED = object()
+LOADING = {"load", "pybridge-load-pickle", "pybridge-load-safetensors"}
+"""The overloads that dotnet/Peer/Loading.cs knows."""
+
+
+@pytest.fixture(scope="module")
+def entries() -> StateDict:
+    subject = load_catalogue()["role/both/bf16"].subject
+    assert isinstance(subject, Tensors)
+    return make("role/both/bf16", subject.specs)
 
 
 @pytest.fixture
-def description(tmp_path: Path) -> dict[str, Any]:
-    """A complete description of a load."""
-    entries = make(CASE)
+def call(tmp_path: Path, entries: StateDict) -> Load:
+    """A load of a good file."""
     write_state_dict(tmp_path / "expected.dat", entries)
     write_state_dict(tmp_path / "actual.dat", entries)
-    return {
-        "overload": "dat",
-        "expected_file": str(tmp_path / "expected.dat"),
-        "artifact": str(tmp_path / "actual.dat"),
-        "inputs": "",
-        "model": None,
-        "train": False,
-        "scenario": None,
-        "probe": "",
-        "buffers": [1],
-        "tied": {},
-        "layout": "contiguous",
-        "reverse": False,
-        "nested": False,
-        "device": "cpu",
-        "scale": 1.0,
-        "zero_point": 0,
-        "training": None,
-        "identity": False,
-    }
+    return Load(
+        overload="module-path",
+        expected=str(tmp_path / "expected.dat"),
+        artifact=str(tmp_path / "actual.dat"),
+        module=Bag(buffers=(1,), tied={}, transient=(), nested=False, reversed=False),
+        placement=Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0),
+        identity=False,
+    )
 
 
-def test_a_load_gives_the_receipt_of_what_memory_held(keeper: PeerKeeper, description: dict[str, Any]):
-    answer = keeper.call("load", **description)
-    assert (answer["differences"], answer["digest"]) == ([], digest(make(CASE)))
+def test_a_load_gives_the_digest_of_what_memory_held(keeper: PeerKeeper, call: Load, entries: StateDict) -> None:
+    assert keeper.ask(call) == Loaded(differences=(), digest=digest(entries), quantizer=None)
 
 
-def test_other_bits_are_a_difference(keeper: PeerKeeper, description: dict[str, Any]):
-    artifact = Path(description["artifact"])
+def test_other_bits_are_a_difference(keeper: PeerKeeper, call: Load) -> None:
+    artifact = Path(call.artifact)
     data = bytearray(artifact.read_bytes())
     data[-1] ^= 1
     artifact.write_bytes(data)
-    assert [kind for kind, _ in keeper.call("load", **description)["differences"]] == ["bits"]
+    answer = keeper.ask(call)
+    assert isinstance(answer, Loaded)
+    assert [(each.kind, each.first and each.first.entry) for each in answer.differences] == [("bits", "buffer")]
 
 
-def test_an_exception_of_dotnet_is_told(keeper: PeerKeeper, description: dict[str, Any]):
-    Path(description["artifact"]).unlink()
-    assert keeper.call("load", **description)["error"][0] == "System.IO.FileNotFoundException"
+def test_an_exception_of_dotnet_is_an_answer(keeper: PeerKeeper, call: Load) -> None:
+    Path(call.artifact).unlink()
+    answer = keeper.ask(call)
+    assert isinstance(answer, Thrown)
+    assert answer.type_name == "System.IO.FileNotFoundException"
 
 
-def test_an_unknown_call_is_refused(keeper: PeerKeeper, description: dict[str, Any]):
-    with pytest.raises(PeerBroken, match="unknown call 'lood'; this peer knows save, load"):
-        keeper.call("lood", **description)
+def test_the_time_inside_dotnet_is_counted(keeper: PeerKeeper, call: Load) -> None:
+    before = keeper.dotnet_seconds
+    keeper.ask(call)
+    assert keeper.dotnet_seconds > before
 
 
-def test_an_unknown_road_is_refused(keeper: PeerKeeper, description: dict[str, Any]):
-    with pytest.raises(PeerBroken, match="unknown overload 'dot'"):
-        keeper.call("load", **description | {"overload": "dot"})
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"overload": "dot"}, r"unknown overload 'dot'; this peer knows module-path, "),
+        ({"module": None}, "this overload needs a module"),
+        ({"placement": Placement(device="cpu", layout="odd", scale=1.0, zero_point=0)}, "unknown layout 'odd'"),
+    ],
+    ids=["overload", "module", "layout"],
+)
+def test_what_the_peer_does_not_know_is_refused(
+    keeper: PeerKeeper, call: Load, change: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(PeerBroken, match=reason):
+        keeper.ask(msgspec.structs.replace(call, **change))
 
 
-@pytest.mark.parametrize("change", [{"shape": []}, {"layout": DROPPED}], ids=["too-much", "too-little"])
-def test_a_description_of_other_parts_is_refused(
-    keeper: PeerKeeper, description: dict[str, Any], change: dict[str, Any]
-):
-    changed = {key: value for key, value in (description | change).items() if value is not DROPPED}
-    with pytest.raises(PeerBroken, match="a call takes exactly"):
-        keeper.call("load", **changed)
-
-
-def test_a_fault_of_ours_is_no_crash(keeper: PeerKeeper, description: dict[str, Any]):
-    Path(description["expected_file"]).unlink()
+def test_a_fault_of_ours_is_no_crash(keeper: PeerKeeper, call: Load) -> None:
+    Path(call.expected).unlink()
     with pytest.raises(PeerBroken, match=r"a fault of ours in the peer: (?s:.*)\nFileNotFoundError"):
-        keeper.call("load", **description)
+        keeper.ask(call)
 
 
-def test_every_route_has_its_road():
-    scenarios = {"load", "pybridge-load-pickle", "pybridge-load-safetensors"}
-    assert set(OVERLOADS) | set(OPTIMIZER_OVERLOADS) | scenarios | {"schema", "forward", "guarantee"} == set(ROUTES)
+def test_the_peer_has_the_overload_of_every_route() -> None:
+    named = {route.overload for route in ROUTES.values()} - {""}
+    assert named == {*OVERLOADS, *OPTIMIZER_OVERLOADS} | LOADING
 
 
-def test_a_peer_leaves_when_its_pipe_closes(publish: Publish):
+def test_a_peer_leaves_when_its_pipe_closes(publish: Publish) -> None:
     with subprocess.Popen(inside(publish.folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as peer:
         assert peer.stdin is not None
         assert peer.stdout is not None
@@ -108,7 +110,7 @@ def test_a_peer_leaves_when_its_pipe_closes(publish: Publish):
         assert peer.wait(20) == 0
 
 
-def test_a_killed_worker_leaves_no_orphan(publish: Publish):
+def test_a_killed_worker_leaves_no_orphan(publish: Publish) -> None:
     """The peer's pipe is the worker's own, which stays open here: the peer can tell by the worker's death alone."""
     script = (
         "import pathlib, subprocess, sys, time\n"

@@ -12,16 +12,27 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tscompat.dotnet_side.messages import NativeModule, Schema, SchemaFound
 from tscompat.dotnet_side.process import Peer, PeerBroken, PeerDied, PeerKeeper
 from tscompat.values.verdict import Kind
 
 GIB = 1 << 30
-READY = "import json, os, sys, time\nprint(json.dumps({'ready': {}}), flush=True)\n"
-ECHO = READY + "for line in sys.stdin: print(line, end='', flush=True)\n"
+READY = """
+import os, sys, time
+from tscompat.dotnet_side.messages import Done, Fault, Ready, Refusal, Reply, SchemaFound, encode
+
+def send(answer):
+    sys.stdout.buffer.write(encode(Reply(answer, 0.5)) + b"\\n")
+    sys.stdout.flush()
+
+send(Ready({}))
+"""
+ECHO = READY + "for line in sys.stdin: send(SchemaFound(()))\n"
 DIE = READY + "sys.stdin.readline(); os._exit(7)\n"
 HANG = "time.sleep(20)\n"
 HOG = READY + "sys.stdin.readline(); hog = b'x' * (300 << 20)\n" + HANG
 LAUNCHER = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', {script!r}])\n"
+CALL = Schema(NativeModule("arch", "mlp", "f32"))
 Start = Callable[..., Peer]
 
 
@@ -40,48 +51,48 @@ def start(tmp_path: Path):
 
 
 def test_an_answer_is_what_the_peer_says(start: Start):
-    assert start(ECHO).call("x", part=1) == {"call": "x", "part": 1}
+    assert start(ECHO).ask(CALL) == (SchemaFound(()), 0.5)
 
 
 def test_death_in_a_call_is_a_crash(start: Start):
     with pytest.raises(PeerDied, match="the peer died with exit code 7") as died:
-        start(DIE).call("x")
+        start(DIE).ask(CALL)
     assert died.value.kind is Kind.CRASH
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals have names on POSIX alone")
 def test_a_signal_is_named(start: Start):
     with pytest.raises(PeerDied, match="the peer died with signal SIGABRT"):
-        start(READY + "sys.stdin.readline(); os.abort()").call("x")
+        start(READY + "sys.stdin.readline(); os.abort()").ask(CALL)
 
 
 def test_death_tells_what_the_log_says_of_the_call(start: Start):
     say = "print({!r}, file=sys.stderr, flush=True)\n"
     with pytest.raises(PeerDied) as died:
-        start("import sys\n" + say.format("before") + READY + "sys.stdin.readline()\n" + say.format("why")).call("x")
+        start("import sys\n" + say.format("before") + READY + "sys.stdin.readline()\n" + say.format("why")).ask(CALL)
     assert died.value.log == "why"
 
 
 def test_death_tells_no_more_than_the_end_of_the_log(start: Start):
     with pytest.raises(PeerDied) as died:
-        start(READY + "sys.stdin.readline()\nfor n in range(99): print(n, file=sys.stderr)").call("x")
+        start(READY + "sys.stdin.readline()\nfor n in range(99): print(n, file=sys.stderr)").ask(CALL)
     assert died.value.log.split() == [str(n) for n in range(79, 99)]
 
 
 def test_no_answer_is_a_timeout(start: Start):
     with pytest.raises(PeerDied, match="no answer before the deadline") as died:
-        start(READY + HANG).call("x", seconds=0.3)
+        start(READY + HANG).ask(CALL, seconds=0.3)
     assert died.value.kind is Kind.TIMEOUT
 
 
 def test_a_request_that_nobody_takes_is_a_timeout(start: Start):
     with pytest.raises(PeerDied, match="no answer before the deadline"):
-        start(READY + HANG).call("x", seconds=0.3, more_than_a_pipe_holds="x" * (4 << 20))
+        start(READY + HANG).ask(Schema(NativeModule("arch", "more than a pipe holds" * (1 << 18), "f32")), seconds=0.3)
 
 
 def test_a_peer_that_closes_its_pipe_and_hangs_is_a_timeout(start: Start):
     with pytest.raises(PeerDied, match="no answer before the deadline"):
-        start(READY + "sys.stdin.readline(); os.close(1)\n" + HANG).call("x", seconds=0.3)
+        start(READY + "sys.stdin.readline(); os.close(1)\n" + HANG).ask(CALL, seconds=0.3)
 
 
 def test_the_deadline_holds_where_memory_cannot_be_read(start: Start, monkeypatch: pytest.MonkeyPatch):
@@ -90,31 +101,31 @@ def test_the_deadline_holds_where_memory_cannot_be_read(start: Start, monkeypatc
 
     monkeypatch.setattr(psutil.Process, "memory_info", denied)
     with pytest.raises(PeerDied, match="no answer before the deadline"):
-        start(READY + HANG).call("x", seconds=0.3)
+        start(READY + HANG).ask(CALL, seconds=0.3)
 
 
 def test_an_idle_peer_has_no_deadline(start: Start):
     peer = start(ECHO)
-    peer.call("x", seconds=0.2)
+    peer.ask(CALL, seconds=0.2)
     time.sleep(0.4)
-    assert peer.call("y") == {"call": "y"}
+    assert peer.ask(CALL)[0] == SchemaFound(())
 
 
 def test_too_much_memory_is_noticed(start: Start):
     with pytest.raises(PeerDied, match="more than 100 MiB") as died:
-        start(HOG, 100 << 20).call("x")
+        start(HOG, 100 << 20).ask(CALL)
     assert died.value.kind is Kind.MEMORY
 
 
 def test_the_memory_behind_a_launcher_is_noticed(start: Start):
     with pytest.raises(PeerDied, match="more than 100 MiB"):
-        start(LAUNCHER.format(script=HOG), 100 << 20).call("x")
+        start(LAUNCHER.format(script=HOG), 100 << 20).ask(CALL)
 
 
 def test_what_a_launcher_started_is_killed_too(start: Start):
     script = READY + "time.sleep(3); print('alive', file=sys.stderr, flush=True)"
     with pytest.raises(PeerDied) as died:
-        start(LAUNCHER.format(script=script)).call("x", seconds=0.3)
+        start(LAUNCHER.format(script=script)).ask(CALL, seconds=0.3)
     assert died.value.log == ""
 
 
@@ -125,12 +136,23 @@ def test_a_peer_that_does_not_start_says_why(start: Start):
 
 def test_a_refusal_is_no_answer(start: Start):
     with pytest.raises(PeerBroken, match="the peer refused: no such call"):
-        start(READY + "sys.stdin.readline(); print(json.dumps({'refusal': 'no such call'}), flush=True)").call("x")
+        start(READY + "sys.stdin.readline(); send(Refusal('no such call'))").ask(CALL)
 
 
 def test_a_fault_of_ours_is_no_answer(start: Start):
     with pytest.raises(PeerBroken, match="a fault of ours in the peer: ZeroDivisionError"):
-        start(READY + "sys.stdin.readline(); print(json.dumps({'fault': 'ZeroDivisionError'}), flush=True)").call("x")
+        start(READY + "sys.stdin.readline(); send(Fault('ZeroDivisionError'))").ask(CALL)
+
+
+def test_an_answer_to_another_call_is_no_answer(start: Start):
+    with pytest.raises(PeerBroken, match="the peer answered Done to Schema"):
+        start(READY + "sys.stdin.readline(); send(Done())").ask(CALL)
+
+
+@pytest.mark.parametrize("line", ["{}", "not JSON", '{"answer": {"type": "done", "more": 1}, "seconds": 0}'])
+def test_what_is_no_message_of_ours_is_no_answer(start: Start, line: str):
+    with pytest.raises(PeerBroken, match="the peer sent no message of ours: "):
+        start(READY + f"sys.stdin.readline(); print({line!r}, flush=True)").ask(CALL)
 
 
 def test_a_peer_leaves_when_its_pipe_closes(start: Start):
@@ -147,11 +169,11 @@ def test_a_keeper_replaces_a_peer_that_died_idle_without_a_word(start: Start):
         return peers[-1]
 
     keeper = PeerKeeper(fresh)
-    keeper.call("x")
+    keeper.ask(CALL)
     psutil.Process(peers[0].pid).kill()
     while peers[0].alive:
         time.sleep(0.01)
-    assert keeper.call("y") == {"call": "y"}
+    assert keeper.ask(CALL) == SchemaFound(())
 
 
 @pytest.mark.parametrize(("most", "same"), [(0, False), (GIB, True)])
@@ -166,8 +188,8 @@ def test_a_keeper_goes_on_after_a_crash(start: Start):
     scripts = iter([DIE, ECHO])
     keeper = PeerKeeper(lambda: start(next(scripts)))
     with pytest.raises(PeerDied):
-        keeper.call("x")
-    assert keeper.call("y") == {"call": "y"}
+        keeper.ask(CALL)
+    assert keeper.ask(CALL) == SchemaFound(())
 
 
 def test_a_keeper_replaces_a_peer_whose_call_was_interrupted(start: Start, monkeypatch: pytest.MonkeyPatch):
@@ -183,8 +205,8 @@ def test_a_keeper_replaces_a_peer_whose_call_was_interrupted(start: Start, monke
 
     monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        keeper.call("x")
-    assert keeper.call("y", seconds=2) == {"call": "y"}
+        keeper.ask(CALL)
+    assert keeper.ask(CALL, seconds=2) == SchemaFound(())
 
 
 def test_a_keeper_gives_up_on_peers_that_do_not_start(start: Start):
@@ -195,7 +217,7 @@ def test_a_keeper_gives_up_on_peers_that_do_not_start(start: Start):
         return start("import sys; sys.exit(1)")
 
     with pytest.raises(PeerBroken, match="did not start"):
-        PeerKeeper(broken).call("x")
+        PeerKeeper(broken).ask(CALL)
     assert len(starts) == 3
 
 
@@ -204,18 +226,18 @@ def test_a_keeper_gives_up_on_peers_that_die_all_the_time(start: Start, monkeypa
     keeper = PeerKeeper(lambda: start(DIE))
     for _ in range(2):
         with pytest.raises(PeerDied):
-            keeper.call("x")
+            keeper.ask(CALL)
     with pytest.raises(PeerBroken, match="died 2 times in a row"):
-        keeper.call("x")
+        keeper.ask(CALL)
 
 
 def test_a_keeper_forgets_deaths_before_an_answer(start: Start, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tscompat.dotnet_side.process.MAX_DEATHS_IN_A_ROW", 2)
-    scripts = iter([DIE, READY + "print(sys.stdin.readline(), end='', flush=True); sys.stdin.readline()", ECHO])
+    scripts = iter([DIE, READY + "sys.stdin.readline(); send(SchemaFound(())); sys.stdin.readline()", ECHO])
     keeper = PeerKeeper(lambda: start(next(scripts)))
     with pytest.raises(PeerDied):
-        keeper.call("x")
-    keeper.call("x")
+        keeper.ask(CALL)
+    keeper.ask(CALL)
     with pytest.raises(PeerDied):
-        keeper.call("x")
-    assert keeper.call("y") == {"call": "y"}
+        keeper.ask(CALL)
+    assert keeper.ask(CALL) == SchemaFound(())

@@ -9,78 +9,86 @@ from typing import Any
 
 import pytest
 
-from tscompat.catalogue import load_catalogue, make
-from tscompat.codec import encode_state_dict, write_state_dict
-from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
-from tscompat.routes import ROUTES, Job
+from doubles import MakeJob, kinds, transfer, with_peer
+from tscompat.codec import encode_state_dict
+from tscompat.dotnet_side.client import WithoutDotnet
+from tscompat.dotnet_side.messages import AnyCall, Done, Loaded, Save, Thrown
+from tscompat.dotnet_side.process import PeerBroken
+from tscompat.routes import Job
 from tscompat.routes.judging import same_file
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.verdict import Kind
 
-CASE = load_catalogue()["role/both/bf16"]
-
-
-class Fake:
-    """Stands for a keeper whose peer answers everything with the same words."""
-
-    def __init__(self, answer: dict[str, Any], act: Callable[[dict[str, Any]], None] = lambda told: None) -> None:
-        self.answer = {"seconds": 0.0, **answer}
-        self.act = act
-
-    def call(self, name: str, *seconds: float, **told: Any) -> dict[str, Any]:
-        self.act(told)
-        return self.answer
+CASE = "role/both/bf16"
 
 
 @pytest.fixture
-def job(tmp_path: Path, keeper: PeerKeeper) -> Job:
-    entries = make(CASE)
-    write_state_dict(tmp_path / "expected.dat", entries)
-    return Job(CASE, "dat", "cpu", "cpu", entries, tmp_path / "expected.dat", tmp_path / "actual.dat", keeper)
+def job(make_job: MakeJob) -> Job[Any]:
+    return make_job(CASE, "dat")
 
 
-def carry(job: Job, direction: str):
-    return ROUTES["dat"].directions[direction](job)
+def saving(write: Callable[[Path], object]) -> Callable[[AnyCall], Done]:
+    """A peer that writes the artifact so."""
+
+    def answer(call: AnyCall) -> Done:
+        assert isinstance(call, Save)
+        write(Path(call.artifact))
+        return Done()
+
+    return answer
 
 
 @pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
-def test_the_real_peer_passes(job: Job, direction: str):
-    verdicts = carry(job, direction)
-    assert {verdicts[check].kind for check in ROUTES["dat"].checks(CASE, direction)} == {Kind.PASS}
+def test_the_real_peer_passes(job: Job[Any], direction: str) -> None:
+    assert set(kinds(job, "dat", direction).values()) == {Kind.PASS}
 
 
-def test_a_peer_that_says_yes_to_everything_is_found_out(job: Job):
-    job.peer = Fake({"differences": [], "digest": "", "quantizer": None})
+def test_a_peer_that_reports_no_difference_without_reading_is_found_out(job: Job[Any]) -> None:
+    lying = with_peer(job, lambda call: Loaded(differences=(), digest="", quantizer=None))
     with pytest.raises(PeerBroken, match="its digest is not that of the case's bits"):
-        carry(job, PYTHON_TO_DOTNET)
+        transfer(lying, "dat", PYTHON_TO_DOTNET)
 
 
-def test_a_peer_that_saves_nothing_is_found_out(job: Job):
-    job.peer = Fake({"saved": True})
+def test_a_peer_that_saves_nothing_is_found_out(job: Job[Any]) -> None:
     with pytest.raises(FileNotFoundError):
-        carry(job, DOTNET_TO_PYTHON)
+        transfer(with_peer(job, lambda call: Done()), "dat", DOTNET_TO_PYTHON)
 
 
-def test_a_saved_file_of_other_bits_is_a_difference(job: Job):
-    def save_wrong(told: dict[str, Any]) -> None:
-        data = bytearray(job.expected_file.read_bytes())
-        data[-1] ^= 1
-        Path(told["artifact"]).write_bytes(data)
-
-    job.peer = Fake({"saved": True}, save_wrong)
-    verdicts = carry(job, DOTNET_TO_PYTHON)
-    assert (verdicts["bits"].kind, verdicts["bytes"].kind) == (Kind.BITS, Kind.BYTES)
+def test_a_saved_file_of_other_bits_is_a_difference(job: Job[Any]) -> None:
+    data = bytearray(job.expected_file.read_bytes())
+    data[-1] ^= 1
+    found = kinds(with_peer(job, saving(lambda artifact: artifact.write_bytes(data))), "dat", DOTNET_TO_PYTHON)
+    assert (found["bits"], found["bytes"]) == (Kind.BITS, Kind.BYTES)
 
 
-def test_an_unreadable_file_is_a_difference_of_bytes(job: Job):
-    job.peer = Fake({"saved": True}, lambda told: Path(told["artifact"]).write_bytes(b"\xff"))
-    assert carry(job, DOTNET_TO_PYTHON)["bits"].detail.startswith("unreadable: ")
+def test_the_first_byte_that_differs_is_data_too(job: Job[Any]) -> None:
+    data = bytearray(job.expected_file.read_bytes())
+    data[-1] ^= 1
+    saved = with_peer(job, saving(lambda artifact: artifact.write_bytes(data)))
+    difference = transfer(saved, "dat", DOTNET_TO_PYTHON).verdicts["bytes"].difference
+    assert difference is not None
+    assert (difference.field, difference.offset) == ("byte", len(data) - 1)
 
 
-def test_an_exception_of_dotnet_is_a_refusal_without_the_paths_of_this_run(job: Job):
-    job.peer = Fake({"error": ["System.IO.IOException", f"no {job.expected_file}\nframe #0"]})
-    verdict = carry(job, PYTHON_TO_DOTNET)["bits"]
+def test_an_unreadable_file_is_a_difference_of_bytes(job: Job[Any]) -> None:
+    saved = with_peer(job, saving(lambda artifact: artifact.write_bytes(b"\xff")))
+    assert transfer(saved, "dat", DOTNET_TO_PYTHON).verdicts["bits"].detail.startswith("unreadable: ")
+
+
+def test_an_exception_of_dotnet_is_a_refusal_without_the_paths_of_this_run(job: Job[Any]) -> None:
+    throwing = with_peer(job, lambda call: Thrown("System.IO.IOException", f"no {job.expected_file}\nframe #0"))
+    verdict = transfer(throwing, "dat", PYTHON_TO_DOTNET).verdicts["bits"]
     assert (verdict.kind, verdict.detail) == (Kind.REFUSED, "System.IO.IOException: no expected.dat")
+
+
+def test_without_dotnet_the_python_half_is_decided(make_job: MakeJob) -> None:
+    found = kinds(make_job(CASE, "dat", WithoutDotnet()), "dat", PYTHON_TO_DOTNET)
+    assert found == {"bytes": Kind.PASS, "bits": Kind.NOT_RUN}
+
+
+def test_a_transfer_gives_the_file_that_was_written(make_job: MakeJob) -> None:
+    job = make_job("shape/rank-3/f32", "tensor")
+    assert transfer(job, "tensor", PYTHON_TO_DOTNET).artifact == job.artifact
 
 
 @pytest.mark.parametrize(
@@ -92,7 +100,7 @@ def test_an_exception_of_dotnet_is_a_refusal_without_the_paths_of_this_run(job: 
     ],
     ids=["short", "long", "other"],
 )
-def test_a_file_that_differs_says_where(job: Job, change: Callable[[bytes], bytes], detail: str):
+def test_a_file_that_differs_names_the_place(job: Job[Any], change: Callable[[bytes], bytes], detail: str) -> None:
     job.artifact.write_bytes(change(job.expected_file.read_bytes()))
     verdict = same_file(encode_state_dict(job.entries), job.artifact)
     assert verdict.kind is Kind.BYTES

@@ -3,58 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tscompat.catalogue import load_catalogue, make
-from tscompat.codec import write_state_dict
-from tscompat.dotnet_side.process import PeerKeeper
-from tscompat.routes import ROUTES, Job
+from doubles import FakePeer, MakeJob, transfer
+from tscompat.catalogue import Guarantee, load_catalogue
+from tscompat.dotnet_side.client import Client
+from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Observed, Thrown, Unable
 from tscompat.routes.guarantee import GIVEN
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.verdict import Kind, Verdict
 
-CASES = load_catalogue()
 FOLDER = "guarantee/pybridge-checkpoint-of-one-safetensors/f32"
 
 
-class Says:
-    """A peer that has seen this and nothing else; it keeps what lay before it."""
-
-    def __init__(self, **answer: str) -> None:
-        self.answer = answer
-        self.found: set[str] = set()
-
-    def call(self, name: str, *seconds: float, **told: Any) -> dict[str, Any]:
-        self.found = {path.name for path in Path(told["artifact"]).parent.rglob("*")} - {"expected.dat"}
-        return {"seconds": 0.0, **self.answer}
-
-
-def keep(case_id: str, folder: Path, peer: Any) -> Verdict:
-    case = CASES[case_id]
-    entries = make(case)
-    write_state_dict(folder / "expected.dat", entries)
-    job = Job(case, "guarantee", "cpu", "cpu", entries, folder / "expected.dat", folder / "actual.dat", peer)
-    return ROUTES["guarantee"].directions[PYTHON_TO_DOTNET](job)["kept"]
+def kept(make_job: MakeJob, case_id: str, peer: Client | None = None) -> Verdict:
+    return transfer(make_job(case_id, "guarantee", peer), "guarantee", PYTHON_TO_DOTNET).verdicts["kept"]
 
 
 @pytest.mark.parametrize("case_id", ["guarantee/python-state-dict-from-the-cpu/f32", FOLDER])
-def test_the_real_peer_keeps_its_guarantee(tmp_path: Path, keeper: PeerKeeper, case_id: str) -> None:
-    assert keep(case_id, tmp_path, keeper).kind is Kind.PASS
+def test_the_real_peer_keeps_its_guarantee(make_job: MakeJob, case_id: str) -> None:
+    assert kept(make_job, case_id).kind is Kind.PASS
 
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        ({"observed": "other bits"}, Kind.BITS),
-        ({"error": ["System.Exception", "no"]}, Kind.REFUSED),
-        ({"unable": "not here"}, Kind.NOT_RUN),
+        (Observed("other bits"), Kind.BITS),
+        (Thrown("System.Exception", "no"), Kind.REFUSED),
+        (Unable("not here"), Kind.NOT_RUN),
     ],
     ids=["seen-otherwise", "refused", "unable"],
 )
-def test_a_guarantee_that_is_not_kept_is_told(tmp_path: Path, answer: dict[str, Any], kind: Kind) -> None:
-    assert keep(FOLDER, tmp_path, Says(**answer)).kind is kind
+def test_a_guarantee_that_is_not_kept_is_named(make_job: MakeJob, answer: AnyAnswer, kind: Kind) -> None:
+    assert kept(make_job, FOLDER, FakePeer(lambda call: answer)).kind is kind
 
 
 @pytest.mark.parametrize(
@@ -62,11 +44,19 @@ def test_a_guarantee_that_is_not_kept_is_told(tmp_path: Path, answer: dict[str, 
     [(FOLDER, {"actual.dat", "model.safetensors"}), ("guarantee/save-then-load/f32", set[str]())],
     ids=["one-file-in-a-folder", "nothing"],
 )
-def test_a_probe_finds_what_it_needs_and_no_more(tmp_path: Path, case_id: str, found: set[str]) -> None:
-    peer = Says(observed="")
-    keep(case_id, tmp_path, peer)
-    assert peer.found == found
+def test_a_probe_finds_what_it_needs_and_no_more(
+    make_job: MakeJob, tmp_path: Path, case_id: str, found: set[str]
+) -> None:
+    seen: set[str] = set()
+
+    def look(call: AnyCall) -> AnyAnswer:
+        seen.update(path.name for path in tmp_path.rglob("*"))
+        return Observed("")
+
+    kept(make_job, case_id, FakePeer(look))
+    assert seen - {"expected.dat"} == found
 
 
 def test_what_is_given_is_given_to_probes() -> None:
-    assert GIVEN.keys() <= {case.guarantee.probe for case in CASES.values() if case.guarantee}
+    subjects = [case.subject for case in load_catalogue().values()]
+    assert GIVEN.keys() <= {subject.probe for subject in subjects if isinstance(subject, Guarantee)}

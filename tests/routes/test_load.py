@@ -1,16 +1,20 @@
-"""What is made of a load played on both sides: verdicts about what happened, without a peer."""
+"""What becomes of a load on both sides: verdicts about what happened, without a peer."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 
 import pytest
 
-from tscompat.catalogue import load_catalogue, make
+from tscompat.catalogue import Load, load_catalogue, make
 from tscompat.routes import load
 from tscompat.routes.load import Observed, tensor_digest
 from tscompat.values.verdict import Kind
 
-SKIPS = load_catalogue()["load/report/skip/f32"]
-BEFORE = make(SKIPS)[:1]
+CASE = load_catalogue()["load/report/skip/f32"]
+assert isinstance(CASE.subject, Load)
+SKIPS = CASE.subject
+BEFORE = make(CASE.id, SKIPS.specs)[:1]
 KEPT = {BEFORE[0].name: tensor_digest(BEFORE[0].tensor)}
 
 
@@ -38,12 +42,12 @@ def test_the_same_state_is_a_pass() -> None:
         ({}, "'a' is changed in PyTorch, gone in .NET"),
     ],
 )
-def test_what_became_of_a_tensor_is_told(theirs: Mapping[str, str], words: str) -> None:
+def test_what_became_of_a_tensor_is_named(theirs: Mapping[str, str], words: str) -> None:
     assert state({"a": "changed"}, theirs) == words
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("reported", "words"),
     [
         ({"a": True, "b": False, "c": True, "d": True}, ""),
         ({"a": True, "b": True, "c": True, "d": True}, "'b' was not loaded, the report says True"),
@@ -54,8 +58,8 @@ def test_what_became_of_a_tensor_is_told(theirs: Mapping[str, str], words: str) 
         ),
     ],
 )
-def test_a_report_names_each_entry_of_the_file(told: Mapping[str, bool], words: str) -> None:
-    assert load.report(SKIPS, told).detail == words
+def test_a_report_names_each_entry_of_the_file(reported: Mapping[str, bool], words: str) -> None:
+    assert load.report(SKIPS, reported).detail == words
 
 
 @pytest.mark.parametrize(("still_open", "kind"), [(True, Kind.PASS), (None, Kind.PASS), (False, Kind.REFUSED)])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
-from tscompat.catalogue import load_catalogue, make
-from tscompat.codec import encode_optimizer, write_state_dict
-from tscompat.dotnet_side.process import PeerKeeper
+from doubles import FakePeer, MakeJob, transfer
+from tscompat.catalogue import OptimizerCase, load_catalogue
+from tscompat.codec import encode_optimizer
+from tscompat.dotnet_side.messages import AnyAnswer, AnyCall
 from tscompat.python_side.scripts import FUNCTIONS, Script
 from tscompat.python_side.torch_optimizers import record_of
 from tscompat.routes import ROUTES, Job
@@ -20,26 +22,23 @@ from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.verdict import Kind, Verdict
 
 CASES = load_catalogue()
-CASE = CASES["optim/adam-groups/bf16"]
-Carry = Callable[..., Mapping[str, Verdict]]
+CASE = "optim/adam-groups/bf16"
+Export = Callable[[Callable[[Any, BinaryIO], object]], Mapping[str, Verdict]]
 
 
 @pytest.fixture
-def job(tmp_path: Path, keeper: PeerKeeper) -> Job:
-    entries = make(CASE)
-    write_state_dict(tmp_path / "expected.dat", entries)
-    expected_file, artifact = tmp_path / "expected.dat", tmp_path / "actual.dat"
-    return Job(CASE, "pybridge-optimizer", "cpu", "cpu", entries, expected_file, artifact, keeper)
+def job(make_job: MakeJob) -> Job[Any]:
+    return make_job(CASE, "pybridge-optimizer")
 
 
 @pytest.fixture
-def export(job: Job) -> Carry:
-    """Carries the case with this function as the script's."""
+def export(make_job: MakeJob, tmp_path: Path) -> Export:
+    """Transfers the case with this function as the script's."""
 
-    def export(function: Callable[[Any, Any], object]) -> Mapping[str, Verdict]:
+    def export(function: Callable[[Any, BinaryIO], object]) -> Mapping[str, Verdict]:
         module: Any = SimpleNamespace(save_adam=function)
-        job.route, job.script = "exportsd-optimizer", Script(job.artifact, "", module)
-        return ROUTES[job.route].directions[PYTHON_TO_DOTNET](job)
+        job = make_job(CASE, "exportsd-optimizer", script=Script(tmp_path, "", module))
+        return transfer(job, "exportsd-optimizer", PYTHON_TO_DOTNET).verdicts
 
     return export
 
@@ -55,40 +54,39 @@ def kinds(verdicts: Mapping[str, Verdict]) -> dict[str, Kind]:
 
 
 @pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
-def test_pybridge_passes(job: Job, direction: str) -> None:
-    verdicts = ROUTES[job.route].directions[direction](job)
+def test_pybridge_passes(job: Job[Any], direction: str) -> None:
+    verdicts = transfer(job, "pybridge-optimizer", direction).verdicts
     assert kinds(verdicts) == dict.fromkeys(CHECKS[1:], Kind.PASS)
 
 
-def test_nobody_says_what_the_bytes_of_pybridge_are() -> None:
-    assert ROUTES["pybridge-optimizer"].checks(CASE, PYTHON_TO_DOTNET) == CHECKS[1:]
+def test_the_files_of_pybridge_have_no_reference_bytes() -> None:
+    assert ROUTES["pybridge-optimizer"].checks_of(CASES[CASE], PYTHON_TO_DOTNET) == CHECKS[1:]
 
 
-def test_a_pickle_that_torch_cannot_read_is_a_difference_of_bytes(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = Job.ask
+def test_a_pickle_that_torch_cannot_read_is_a_difference_of_bytes(job: Job[Any]) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        found: Any = job.peer.ask(call)
+        job.artifact.write_bytes(b"\xff")
+        return found
 
-    def spoil(self: Job, *told: Any, **more: Any) -> dict[str, Any]:
-        answer = ask(self, *told, **more)
-        self.artifact.write_bytes(b"\xff")
-        return answer
-
-    monkeypatch.setattr(Job, "ask", spoil)
-    verdicts = ROUTES[job.route].directions[DOTNET_TO_PYTHON](job)
+    spoiled = replace(job, peer=FakePeer(answer))
+    verdicts = transfer(spoiled, "pybridge-optimizer", DOTNET_TO_PYTHON).verdicts
     assert kinds(verdicts) == dict.fromkeys(CHECKS, Kind.BYTES)
 
 
 def test_the_script_has_a_function_for_every_optimizer() -> None:
-    optimizers = {case.training.optimizer.lower() for case in CASES.values() if case.training}
+    subjects = [case.subject for case in CASES.values()]
+    optimizers = {subject.optimizer.lower() for subject in subjects if isinstance(subject, OptimizerCase)}
     assert {f"save_{name}" for name in optimizers} <= set(FUNCTIONS["exportsd"])
 
 
-def test_what_the_script_writes_well_passes(export: Carry) -> None:
+def test_what_the_script_writes_well_passes(export: Export) -> None:
     verdicts = export(lambda optimizer, stream: stream.write(encoded(optimizer)))
     assert kinds(verdicts) == dict.fromkeys(CHECKS, Kind.PASS)
 
 
-def test_a_file_written_otherwise_is_a_difference_of_bytes_and_of_options(export: Carry) -> None:
-    def write(optimizer: Any, stream: Any) -> None:
+def test_a_file_written_otherwise_is_a_difference_of_bytes_and_of_options(export: Export) -> None:
+    def write(optimizer: Any, stream: BinaryIO) -> None:
         data = encoded(optimizer)
         data[len("_Adam__")] ^= 1  # in the first option, which is initial_lr
         stream.write(data)
@@ -97,13 +95,13 @@ def test_a_file_written_otherwise_is_a_difference_of_bytes_and_of_options(export
     assert kinds(export(write)) == {**passing, "bytes": Kind.BYTES, "options": Kind.BITS}
 
 
-def test_the_bytes_are_judged_though_torchsharp_refuses_them(export: Carry) -> None:
+def test_the_bytes_are_judged_though_torchsharp_refuses_them(export: Export) -> None:
     verdicts = export(lambda optimizer, stream: stream.write(b"\x04Nada"))
     assert kinds(verdicts) == {**dict.fromkeys(CHECKS, Kind.REFUSED), "bytes": Kind.BYTES}
 
 
-def test_what_the_script_raises_is_a_refusal(export: Carry) -> None:
-    def fail(*_: Any) -> None:
+def test_what_the_script_raises_is_a_refusal(export: Export) -> None:
+    def fail(optimizer: Any, stream: BinaryIO) -> None:
         raise KeyError("no state")
 
     assert export(fail) == dict.fromkeys(CHECKS, Verdict(Kind.REFUSED, "KeyError: 'no state'"))

@@ -4,24 +4,49 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tscompat.catalogue import load_catalogue
-from tscompat.routes import verdict_ids
+from tscompat.routes import ROUTES, verdict_ids
 from tscompat.values.verdict import VerdictId
 
 IDS = list(verdict_ids(load_catalogue()))
 
 
-def test_ids_are_unique():
+def test_ids_are_unique() -> None:
     assert len(set(IDS)) == len(IDS)
 
 
-def test_ids_are_made_of_letters_digits_and_few_signs():
+def test_ids_are_made_of_letters_digits_and_few_signs() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9./+-]+", str(each)) for each in IDS)
 
 
-def test_an_id_splits_into_what_it_was_made_of():
+def test_an_id_splits_into_what_it_was_made_of() -> None:
     assert [VerdictId.parse(str(each)) for each in IDS] == IDS
 
 
-def test_a_full_run_on_the_cpu_decides_enough():
+def test_a_full_run_on_the_cpu_decides_enough() -> None:
     assert sum(each.device == "cpu" for each in IDS) >= 1500
+
+
+def test_every_case_has_routes_that_take_its_subject() -> None:
+    for case in load_catalogue().values():
+        for name in case.routes:
+            assert isinstance(case.subject, ROUTES[name].subjects), f"{case.id} on {name}"
+
+
+def test_a_route_names_the_subject_that_it_does_not_take() -> None:
+    with pytest.raises(TypeError, match="arch/mlp/f32: the route load takes no Model"):
+        ROUTES["load"].checks_of(load_catalogue()["arch/mlp/f32"], "python-to-dotnet")
+
+
+def test_each_check_that_a_case_asks_for_is_made_by_one_of_its_routes() -> None:
+    """A check that no route makes would be dropped in silence."""
+    for case in load_catalogue().values():
+        made = {
+            check
+            for name in case.routes
+            for direction in ROUTES[name].directions
+            for check in ROUTES[name].checks_of(case, direction)
+        }
+        assert case.checks <= made, case.id

@@ -1,11 +1,20 @@
-"""The catalogue: reads ``cases/``, expands families over dtypes, makes the bits.
+"""The catalogue: reads ``cases/``, expands families over dtypes, makes the bits. May import values, resources.
 
-May import dtypes, tensors, identity, paths, documents.
-
-A case is data (``cases/*.toml``); ``load_catalogue`` gives all of them, ``make`` gives one its state dict.
+A case is data (``cases/*.toml``); ``load_catalogue`` gives all of them, ``make`` gives tensors their bits.
 """
 
-from .case import Case, Group, InputSpec, Load, Model, OptimizerCase, TensorSpec
+from .case import (
+    Case,
+    Group,
+    Guarantee,
+    InputSpec,
+    Load,
+    Model,
+    OptimizerCase,
+    Subject,
+    Tensors,
+    TensorSpec,
+)
 from .digits import draw as draw_digits
 from .files import CatalogueError, load_bounds, load_catalogue
 from .fills import make, make_inputs
@@ -14,11 +23,14 @@ __all__ = [
     "Case",
     "CatalogueError",
     "Group",
+    "Guarantee",
     "InputSpec",
     "Load",
     "Model",
     "OptimizerCase",
+    "Subject",
     "TensorSpec",
+    "Tensors",
     "draw_digits",
     "load_bounds",
     "load_catalogue",

@@ -1,11 +1,14 @@
-"""What a case is. May import dtypes."""
+"""What a case is: data about one subject, which is a bag of tensors, a model, a load, an optimizer or a guarantee.
+
+May import values.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from tscompat.values.dtypes import DType
 from tscompat.values.tensors import PLAIN, Quantizer
@@ -33,26 +36,55 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """One input of a module's forward pass: normal numbers, unless a field says otherwise."""
+    """One input of a module's forward pass: numbers in [-2, 2), unless a field states something else."""
 
     shape: tuple[int, ...]
     below: int | None = None
-    """Integers from 0 up to this, without it."""
+    """Integers (int64) from 0 up to this one, without it."""
     unit: bool = False
     """Numbers between 0 and 1."""
     values: tuple[int, ...] = ()
-    """These integers, one after the other."""
+    """These integers (int64), in one dimension."""
     digits: bool = False
     """Pictures of digits; the shape is (count, 1, 28, 28)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Tensors:
+    """A bag of tensors: a state dict of a module that has nothing else."""
+
+    specs: tuple[TensorSpec, ...]
+    layout: str = "contiguous"
+    side: Literal["source", "target"] = "source"
+    """Which tensors have the layout: those that are saved, or those that are loaded into."""
+    target_reversed: bool = False
+    """Whether the reader registers its tensors in reverse order."""
+    nested: bool = False
+    """Whether the dots of the names separate submodules."""
+    pickled: str = "as-it-is"
+    """What is pickled of a state dict: a key of ``routes.pickled.PICKLED``."""
+    quantizer: Quantizer = PLAIN
+
+    @property
+    def source_layout(self) -> str:
+        """The layout of the tensors that are saved."""
+        return self.layout if self.side == "source" else "contiguous"
+
+    @property
+    def target_layout(self) -> str:
+        """The layout of the tensors that are loaded into."""
+        return self.layout if self.side == "target" else "contiguous"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A module that both sides build natively, instead of a bag of tensors."""
+    """A module that both sides build natively. Its tensors are those of Python's module (``native.specs_of``)."""
 
     kind: Literal["layer", "arch"]
     name: str
     """A class of torch.nn, or the name of an architecture (the same on both sides)."""
+    dtype: DType
+    """The module is converted to it."""
     description: Mapping[str, Any]
     """For a layer, what ``models.layers.build`` takes."""
     dotnet: str
@@ -64,24 +96,29 @@ class Model:
     fill: str = "weights"
     """A key of ``fills.FILLS`` for its tensors."""
     steps: int = 0
-    """OptimizerCase steps made in Python before its state is taken."""
+    """Training steps made in Python before its state is taken."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Load:
-    """A load into a module that is already there, played in PyTorch and in TorchSharp."""
+    """A load into a module that exists, done in PyTorch and in TorchSharp."""
 
+    specs: tuple[TensorSpec, ...]
+    """What the module has."""
     file: tuple[TensorSpec, ...]
     """What the file has, in this order; a name may come twice."""
     transient: tuple[str, ...]
     """The module's buffers that are not part of its state dict."""
+    nested: bool
+    """Whether the dots of the names separate submodules."""
     strict: bool
     skip: tuple[str, ...]
-    overload: Literal["path", "stream", "one-way"]
+    given_as: Literal["path", "stream", "one-way"]
+    """How TorchSharp gets the file; one-way is a stream that cannot seek and reads short."""
     cut: int
-    """So many bytes are missing at the end of the file."""
+    """The number of bytes that are missing at the end of the file."""
     trailing: int
-    """So many zero bytes follow the last entry."""
+    """The number of zero bytes that follow the last entry."""
     report: bool
     """Whether TorchSharp is asked which entries it has loaded."""
 
@@ -92,70 +129,62 @@ class Group(NamedTuple):
     options: Mapping[str, Any]
     """Under the names of torch.optim."""
     parameters: int
-    """How many of the case's parameters, after those of the groups before."""
+    """The number of the case's parameters, after those of the groups before."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OptimizerCase:
-    """An optimizer in the middle of its work. The case's tensors are ``parameter.N`` and ``gradient.STEP.N``."""
+    """An optimizer after some steps: its file, and one step more."""
 
+    specs: tuple[TensorSpec, ...]
+    """``parameter.N`` and ``gradient.STEP.N``."""
     optimizer: str
     """A class of torch.optim."""
     groups: tuple[Group, ...]
     steps: int
-    """How many are made before saving."""
+    """The number of steps before saving."""
     target: Literal["fresh", "used", "scoped", "restored"]
     """What is loaded into: new, or after a step of its own. Scoped: in a dispose scope that ends before the next step.
-    Restored: TorchSharp then saves it, makes a step, and goes back to what it has saved."""
+    Restored: TorchSharp then saves it, makes a step, and loads what it has saved."""
+    layout: str
+    """Of parameters and gradients, on both sides."""
 
 
-class Guarantee(NamedTuple):
-    """Something that a person may rely on."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Guarantee:
+    """A sentence of the documentation, or what PyTorch's users rely on."""
 
+    specs: tuple[TensorSpec, ...]
     probe: str
-    """Who tries it (peer/inside/probes.py)."""
+    """What tries it (dotnet_side/inside/probes.py)."""
     observed: str
     """What is seen if it holds."""
     otherwise: str
     """The kind of verdict if something else is seen."""
 
 
+Subject: TypeAlias = Tensors | Model | Load | OptimizerCase | Guarantee
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A state dict described as data, and what is special about carrying it."""
+    """One subject in one dtype, and the routes that take it."""
 
     id: str
     """``family/name/dtype``: reads like a path and never changes once published."""
     why: str
-    tensors: tuple[TensorSpec, ...]
-    """Empty for a model until ``models.resolve`` asks Python's module."""
+    subject: Subject
     routes: tuple[str, ...]
-    """The routes that carry it."""
-    devices: tuple[str, ...]
+    """The routes that take it."""
+    devices: tuple[str, ...] = ("cpu",)
     """Writer's and reader's device: ``cpu``, ``cuda``, ``cuda-cpu``, ``cpu-cuda``."""
-    layout: str = "contiguous"
-    side: Literal["source", "target"] = "source"
-    """Whose tensors have the layout: those that are saved, or those that are loaded into."""
-    target_reversed: bool = False
-    """Whether the reader registers its tensors in reverse order."""
-    nested: bool = False
-    """Whether the dots of the names are submodules."""
-    pickled: str = "as-it-is"
-    """What is pickled of a state dict: a key of ``routes.pickled.PICKLED``."""
-    quantizer: Quantizer = PLAIN
-    model: Model | None = None
-    """What both sides build; without one, the tensors are put into a module that has nothing else."""
-    scenario: Load | None = None
-    """What is loaded into the module that has ``tensors``."""
-    training: OptimizerCase | None = None
-    """The optimizer over the parameters among ``tensors``."""
-    guarantee: Guarantee | None = None
+    checks: frozenset[str] = frozenset()
+    """Checks that the case asks for beside those of its routes (cases/*.schema.json has their names)."""
     full_routes: tuple[str, ...] = ()
     """Those of its routes that only a full run takes."""
     run: Literal["default", "full", "large"] = "default"
-    """The run that takes it. A full one takes the default's too; what only it takes is told by a neighbour in all
-    likelihood."""
-    tags: tuple[str, ...] = ()
+    """The run that takes it. A full run takes the default's cases too. Full-only cases rarely find what a default case
+    misses."""
 
     @property
     def dtype(self) -> str:
@@ -166,18 +195,3 @@ class Case:
     def family(self) -> str:
         """The first part of the id."""
         return self.id.split("/", 1)[0]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of its tensors' elements."""
-        return sum(spec.nbytes for spec in self.tensors)
-
-    @property
-    def source_layout(self) -> str:
-        """The layout of the tensors that are saved."""
-        return self.layout if self.side == "source" else "contiguous"
-
-    @property
-    def target_layout(self) -> str:
-        """The layout of the tensors that are loaded into."""
-        return self.layout if self.side == "target" else "contiguous"

@@ -6,33 +6,43 @@ A file is a family; ``[defaults]`` holds what its cases do not say; a case expan
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from tscompat.resources.documents import read_document
 from tscompat.resources.folders import data_folder
 from tscompat.values.dtypes import BY_NAME
-from tscompat.values.tensors import Quantizer
 
-from .case import Case, Guarantee, Model, TensorSpec
-from .loads import load_case
+from .case import Case, Subject
+from .loads import load
 from .modules import model
-from .optimizers import tensors as training_tensors
-from .optimizers import training
+from .optimizers import optimizer_case
+from .table import Row, Table
+from .tensors import guarantee, tensors
 
 NOT_A_FAMILY = "dtypes.toml"
-MODULE_FAMILIES = ("arch", "generated", "layer", "program")
-SCHEMAS = {
-    "guarantee": "guarantee",
-    **dict.fromkeys(MODULE_FAMILIES, "module"),
-    "load": "load",
-    "optim": "optimizer",
-}
-"""What a family is held to, where it is not of the plain kind."""
-NEEDED = {"module": (), "optimizer": ("parameters", "steps")}
-"""What every case of such a family must have, where it is not its tensors."""
 MIXED = "mixed"
+
+
+class Family(NamedTuple):
+    """How the cases of a file are read."""
+
+    schema: str
+    """The JSON Schema that the file is held to, without ``.schema.json``."""
+    needed: tuple[str, ...]
+    """The keys that each case must have, from its table or from the defaults, beside ``dtypes`` and ``routes``."""
+    subject: Callable[[Table], Subject]
+
+
+FAMILIES: Mapping[str, Family] = {
+    **dict.fromkeys(("arch", "generated", "layer", "program"), Family("module", (), model)),
+    "load": Family("load", ("tensors", "file"), load),
+    "optim": Family("optimizer", ("parameters", "steps"), optimizer_case),
+    "guarantee": Family("guarantee", ("tensors", "observed"), guarantee),
+}
+TENSORS = Family("family", ("tensors",), tensors)
+"""Every other file is a family of tensors."""
 
 
 class CatalogueError(ValueError):
@@ -53,12 +63,10 @@ def _load(folder: Path) -> dict[str, Case]:
     groups = read_document(folder / "dtypes.toml", CatalogueError)["groups"]
     cases: dict[str, Case] = {}
     for file in sorted(folder.glob("*.toml")):
-        if file.name == NOT_A_FAMILY:
-            continue
-        schema = SCHEMAS.get(file.stem, "family")
-        family = read_document(file, CatalogueError, folder / f"{schema}.schema.json")
-        needed = ("dtypes", "routes", *NEEDED.get(schema, ("tensors",)))
-        cases.update((case.id, case) for case in _expand(file, family, groups, needed))
+        if file.name != NOT_A_FAMILY:
+            kind = FAMILIES.get(file.stem, TENSORS)
+            document = read_document(file, CatalogueError, folder / f"{kind.schema}.schema.json")
+            cases.update((case.id, case) for case in _expand(file, kind, document, groups))
     return cases
 
 
@@ -68,64 +76,29 @@ def load_bounds(table: str = "forward-ulp") -> dict[str, float]:
     return read_document(data_folder("cases") / "dtypes.toml", CatalogueError)[table]
 
 
-def _expand(
-    file: Path, family: Mapping[str, Any], groups: Mapping[str, list[str]], needed: tuple[str, ...]
-) -> Iterator[Case]:
-    renames = family.get("rename", {})
-    for name, own in family["case"].items():
-        row = {"why": family["why"], **family.get("defaults", {}), **own}
-        case_id = f"{file.stem}/{name}"
-        missing = [key for key in needed if key not in row]
+def _expand(file: Path, kind: Family, document: Row, groups: Mapping[str, list[str]]) -> Iterator[Case]:
+    for name, own in document["case"].items():
+        row = {"why": document["why"], **document.get("defaults", {}), **own}
+        missing = [key for key in ("dtypes", "routes", *kind.needed) if key not in row]
         if missing:
-            raise CatalogueError(f"{file}: case / {name}: says no {', '.join(missing)}, nor do the defaults")
+            raise CatalogueError(f"{file}: case / {name}: has no {', '.join(missing)}, nor have the defaults")
         for group in (*row["dtypes"], *row.get("full_dtypes", ())):
             for dtype in groups.get(group, [group]):
                 if dtype not in BY_NAME and dtype != MIXED:
                     known = ", ".join([*BY_NAME, *groups, MIXED])
                     raise CatalogueError(f"{file}: case / {name} / dtypes: found {dtype!r}; expected one of {known}")
-                built = model(file.stem, name, row, renames) if file.stem in MODULE_FAMILIES else None
-                yield _case(f"{case_id}/{dtype}", dtype, row, built)
+                subject = kind.subject(Table(file.stem, name, row, dtype, document.get("rename", {})))
+                yield _case(f"{file.stem}/{name}/{dtype}", dtype, row, subject)
 
 
-def _case(case_id: str, dtype: str, row: Mapping[str, Any], built: Model | None) -> Case:
+def _case(case_id: str, dtype: str, row: Row, subject: Subject) -> Case:
     return Case(
         id=case_id,
         why=row["why"],
-        tensors=tuple(_all_tensors(row, dtype)),
-        model=built,
-        run="full" if dtype in row.get("full_dtypes", ()) else row.get("run", "default"),
-        scenario=load_case(row, dtype) if "file" in row else None,
-        training=training(row) if "optimizer" in row else None,
-        guarantee=Guarantee(case_id.split("/")[1], row["observed"], row["otherwise"]) if "observed" in row else None,
+        subject=subject,
         routes=(*row["routes"], *row.get("full_routes", ())),
-        full_routes=tuple(row.get("full_routes", ())),
         devices=tuple(row.get("devices", ["cpu"])),
-        layout=row.get("layout", "contiguous"),
-        side=row.get("side", "source"),
-        target_reversed=row.get("target_reversed", False),
-        nested=row.get("nested", False),
-        pickled=row.get("pickled", "as-it-is"),
-        quantizer=Quantizer(**row.get("quantizer", {})),
-        tags=tuple(row.get("tags", [])),
+        checks=frozenset(row.get("checks", ())),
+        full_routes=tuple(row.get("full_routes", ())),
+        run="full" if dtype in row.get("full_dtypes", ()) else row.get("run", "default"),
     )
-
-
-def _all_tensors(row: Mapping[str, Any], dtype: str) -> Iterator[TensorSpec]:
-    if "optimizer" in row:
-        return training_tensors(row, dtype)
-    return (spec for tensor in row.get("tensors", ()) for spec in _tensors(tensor, dtype))
-
-
-def _tensors(row: Mapping[str, Any], dtype: str) -> Iterator[TensorSpec]:
-    name = row.get("name", "weight") * row.get("name_times", 1)
-    shape = tuple(row["shape"])
-    element = BY_NAME[row.get("dtype", dtype)]
-    for number in range(row.get("repeat", 1)):
-        yield TensorSpec(
-            name=name.replace("{}", str(number)),
-            dtype=element,
-            shape=shape,
-            fill=row.get("fill", "random"),
-            buffer=row.get("buffer", False),
-            tied_to=row.get("tied_to", ""),
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import product
 
@@ -15,19 +15,19 @@ from tscompat.values.identity import identity
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
 from .bits import Bytes, RandomBits
-from .case import Case, TensorSpec
+from .case import Model, TensorSpec
 from .digits import draw
 
 
 def random(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     """Random bits; a bool is 0 or 1."""
     drawn = bits.take(math.prod(spec.shape) * spec.dtype.itemsize)
-    return drawn & np.uint8(1) if spec.dtype.name == "bool" else drawn
+    return drawn & np.uint8(1) if spec.dtype.kind == "bool" else drawn
 
 
 def every(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     """Every bit pattern of an 8- or 16-bit type in order; the two that a bool may hold, over and over."""
-    if spec.dtype.name == "bool":
+    if spec.dtype.kind == "bool":
         return np.arange(math.prod(spec.shape), dtype=np.uint8) & np.uint8(1)
     return np.arange(1 << spec.dtype.bits, dtype=f"<u{spec.dtype.itemsize}").view(np.uint8)
 
@@ -58,7 +58,7 @@ def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) ->
     Integers (a counter of batches) are small. Drawn as 16-bit integers and scaled once, so the same everywhere.
     """
     drawn = bits.take(2 * math.prod(spec.shape)).view("<i2")
-    if spec.dtype.scalar.kind in "iub":
+    if spec.dtype.mantissa_bits is None:
         return (drawn & np.int16(7)).astype(spec.dtype.scalar).view(np.uint8)
     wide = np.float64 if spec.dtype.name == "f64" else np.float32
     if len(spec.shape) > 1:
@@ -86,18 +86,15 @@ FILLS: dict[str, Callable[[TensorSpec, int, RandomBits], Bytes]] = {
     "moderate": moderate,
 }
 
-_MANTISSA_BITS = {"f16": 10, "c32": 10, "bf16": 7, "f32": 23, "c64": 23, "f64": 52, "c128": 52}
-"""Stored mantissa bits (IEEE 754; bfloat16 keeps 7)."""
-
 
 def special_values(dtype: DType) -> NDArray[np.unsignedinteger]:
     """The bit patterns of one scalar part that tend to get lost, as unsigned integers."""
     width = 8 * dtype.scalar.itemsize
     sign = 1 << (width - 1)
-    if dtype.name == "bool":
+    if dtype.kind == "bool":
         patterns = [0, 1]
-    elif dtype.name in _MANTISSA_BITS:
-        quiet = 1 << (_MANTISSA_BITS[dtype.name] - 1)
+    elif dtype.mantissa_bits is not None:
+        quiet = 1 << (dtype.mantissa_bits - 1)
         normal = 2 * quiet
         infinity = sign - normal
         one = (infinity >> 1) & infinity
@@ -113,12 +110,12 @@ def special_values(dtype: DType) -> NDArray[np.unsignedinteger]:
     return np.array(patterns, dtype=f"<u{dtype.scalar.itemsize}")
 
 
-def make(case: Case) -> StateDict:
-    """The state dict that a case describes: names and bits, in order."""
-    bits = RandomBits(case.id)
+def make(key: str, specs: Iterable[TensorSpec]) -> StateDict:
+    """The state dict of these tensors: names and bits, in order, the same for the same key (a case's id)."""
+    bits = RandomBits(key)
     made: dict[str, Tensor] = {}
     entries: StateDict = []
-    for number, spec in enumerate(case.tensors):
+    for number, spec in enumerate(specs):
         tied = made.get(spec.tied_to)
         tensor = tied or tensor_of(spec.dtype, spec.shape, FILLS[spec.fill](spec, number, bits))
         made[spec.name] = tensor
@@ -126,17 +123,16 @@ def make(case: Case) -> StateDict:
     return entries
 
 
-def make_inputs(case: Case) -> StateDict:
-    """What the case's forward pass is given: named by their number, the two of a pair one after the other."""
-    assert case.model is not None
-    bits = RandomBits(f"{case.id}/inputs")
-    flat = [part for item in case.model.inputs for part in (item if isinstance(item, tuple) else (item,))]
+def make_inputs(key: str, model: Model) -> StateDict:
+    """What the model's forward pass is given: named by their number, the two of a pair one after the other."""
+    bits = RandomBits(f"{key}/inputs")
+    flat = [part for item in model.inputs for part in (item if isinstance(item, tuple) else (item,))]
     entries: StateDict = []
     for number, spec in enumerate(flat):
-        dtype = BY_NAME[case.dtype] if spec.below is None and not spec.values else BY_NAME["i64"]
+        dtype = model.dtype if spec.below is None and not spec.values else BY_NAME["i64"]
         drawn = bits.take(2 * math.prod(spec.shape)).view("<u2").astype(np.int64)
         if spec.digits:
-            values = draw(spec.shape[0], f"{case.id}/inputs")[0]
+            values = draw(spec.shape[0], f"{key}/inputs")[0]
         elif spec.values:
             values = np.array(spec.values)
         elif spec.below is not None:

@@ -1,25 +1,25 @@
-"""Families of scenarios: ``load.toml``. May import dtypes."""
+"""The family of loads, ``load.toml``. May import values."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 from tscompat.values.dtypes import BY_NAME
 
 from .case import Load, TensorSpec
+from .table import Row, Table
+from .tensors import specs_of
 
-Row = Mapping[str, Any]
 
-
-def load_case(row: Row, dtype: str) -> Load:
-    """The scenario of a case from its table."""
+def load(table: Table) -> Load:
+    """The load of a case."""
+    row, dtype = table.row, table.dtype
     return Load(
+        specs=specs_of(row["tensors"], dtype),
         file=tuple(_spec(tensor, dtype) for tensor in row["file"]),
         transient=tuple(tensor["name"] for tensor in row["tensors"] if tensor.get("transient")),
+        nested=row.get("nested", False),
         strict=row.get("strict", True),
         skip=tuple(row.get("skip", ())),
-        overload=row.get("overload", "path"),
+        given_as=row.get("given_as", "path"),
         cut=row.get("cut", 0),
         trailing=row.get("trailing", 0),
         report=row.get("report", False),

@@ -1,6 +1,6 @@
-"""Families of modules: ``layer.toml``, ``arch.toml`` and their like. May import dtypes.
+"""Families of modules: ``layer.toml``, ``arch.toml`` and their like. May import values.
 
-A case says which module both sides build. Its tensors are what Python's module has (``models.resolve``).
+A case names the module that both sides build. Its tensors are those of Python's module (``native.specs_of``).
 """
 
 from __future__ import annotations
@@ -9,23 +9,22 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from tscompat.values.dtypes import BY_NAME
+
 from .case import InputSpec, Model
+from .table import Row, Table
 
-Row = Mapping[str, Any]
 
-
-def model(family: str, name: str, row: Row, renames: Mapping[str, Mapping[str, str]]) -> Model:
-    """The model of a case: in arch.toml and program.toml the case's name is the architecture's, unless it says another.
-
-    ``renames`` is ``[rename]`` of layer.toml: for each class of torch.nn, Python's name of an option and TorchSharp's.
-    """
+def model(table: Table) -> Model:
+    """The model of a case. In arch.toml and program.toml the architecture is ``architecture`` or the case's name."""
+    row, dtype = table.row, BY_NAME[table.dtype]
     inputs = tuple(_input(item) for item in row.get("inputs", ()))
     rest = (row.get("only"), row.get("fill", "weights"), row.get("steps", 0))
-    if family in ("arch", "program"):
-        name = row.get("architecture", name)
-        return Model("arch", name, {}, name, inputs, *rest)
-    dotnet = json.dumps(_for_dotnet(row, renames))
-    return Model("layer", row["module"], row, dotnet, inputs, *rest)
+    if table.family in ("arch", "program"):
+        name = row.get("architecture", table.name)
+        return Model("arch", name, dtype, {}, name, inputs, *rest)
+    dotnet = json.dumps(_for_dotnet(row, table.rename))
+    return Model("layer", row["module"], dtype, row, dotnet, inputs, *rest)
 
 
 def _input(item: Row | list[Row]) -> InputSpec | tuple[InputSpec, ...]:

@@ -1,4 +1,4 @@
-"""The family of optimizers: ``optim.toml``. May import dtypes.
+"""The family of optimizers, ``optim.toml``. May import values.
 
 A case is a few parameters, their gradients for each step, and the optimizer over them. All values are moderate numbers
 that every float type holds exactly, so that a difference after a step comes from the step.
@@ -7,37 +7,39 @@ that every float type holds exactly, so that a difference after a step comes fro
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from tscompat.values.dtypes import BY_NAME
 
 from .case import Group, OptimizerCase, TensorSpec
+from .table import Row, Table
 
-Row = Mapping[str, Any]
 FILL = "moderate"
 
 
-def training(row: Row) -> OptimizerCase:
-    """The training of a case from its table."""
+def optimizer_case(table: Table) -> OptimizerCase:
+    """The optimizer of a case."""
+    row = table.row
     groups = row.get("groups", [{"parameters": len(row["parameters"])}])
     options = row.get("options", {})
     pair = list if row.get("lists", False) else tuple
     return OptimizerCase(
+        specs=tuple(_specs(row, table.dtype)),
         optimizer=row["optimizer"],
         groups=tuple(
             Group(_paired({**options, **group.get("options", {})}, pair), group["parameters"]) for group in groups
         ),
         steps=row["steps"],
         target=row.get("target", "fresh"),
+        layout=row.get("layout", "contiguous"),
     )
 
 
 def _paired(options: Mapping[str, bool | float | list[float]], pair: type[list[float] | tuple[float, ...]]) -> Row:
-    """Pairs as tuples, which is what torch's own defaults are, or as lists: the difference shows in a pickle."""
+    """Pairs as tuples, as torch's own defaults are, or as lists: the difference shows in a pickle."""
     return {name: pair(value) if isinstance(value, list) else value for name, value in options.items()}
 
 
-def tensors(row: Row, dtype: str) -> Iterator[TensorSpec]:
+def _specs(row: Row, dtype: str) -> Iterator[TensorSpec]:
     """The parameters, and their gradients for each step and for the one after loading."""
     numbered = [
         (number, BY_NAME[parameter.get("dtype", dtype)], tuple(parameter["shape"]), parameter.get("gradient", True))

@@ -13,28 +13,25 @@ from tscompat.catalogue import CatalogueError, load_catalogue
 
 def list_(
     pattern: Annotated[str, typer.Argument(help="Only ids that match: 'layout/*/bf16'.")] = "*",
-    tag: Annotated[str, typer.Option(help="Only cases with this tag.")] = "",
     routes: Annotated[bool, typer.Option("--routes", help="The routes instead of the cases.")] = False,
 ) -> None:
     """List the cases (or the routes), one a line, an id and what it is there to find."""
-    if routes and tag:
-        raise typer.BadParameter("routes have no tags", param_hint="--tag")
     try:
-        lines = list(_routes() if routes else _cases(tag))
+        lines = list(_routes() if routes else _cases())
     except (CatalogueError, OSError) as error:
         typer.echo(f"could not run: {error}", err=True)
         raise typer.Exit(2) from error
     matching = [(name, why) for name, why in lines if fnmatch(name, pattern)]
     if not matching:
-        typer.echo(f"nothing matches {pattern!r}" + (f" with the tag {tag!r}" if tag else ""), err=True)
+        typer.echo(f"nothing matches {pattern!r}", err=True)
         raise typer.Exit(2)
     width = max(len(name) for name, _ in matching)
     for name, why in matching:
         typer.echo(f"{name:{width}}  {why}")
 
 
-def _cases(tag: str) -> Iterable[tuple[str, str]]:
-    return ((case.id, case.why) for case in load_catalogue().values() if not tag or tag in case.tags)
+def _cases() -> Iterable[tuple[str, str]]:
+    return ((case.id, case.why) for case in load_catalogue().values())
 
 
 def _routes() -> Iterable[tuple[str, str]]:

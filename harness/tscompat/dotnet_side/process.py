@@ -1,4 +1,4 @@
-"""The outside of a peer: start it, ask it with a deadline, watch its memory, notice its death. May import verdict.
+"""The outside of a peer: start it, ask it with a deadline, watch its memory, notice its death. May import values.
 
 A monitor thread kills the peer when a call outlives its deadline or its memory its limit; the blocked read or write
 then sees the pipe close. No signals, no fork: the same on Windows and macOS by construction.
@@ -6,7 +6,6 @@ then sees the pipe close. No signals, no fork: the same on Windows and macOS by 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -17,14 +16,19 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, cast
 
+import msgspec
 import psutil
 
 from tscompat.values.verdict import Kind
 
+from .client import CALL_SECONDS
+from .messages import Call, Fault, Ready, Refusal, Reply, Thrown, answers, decode_reply, encode
+
+Answer = TypeVar("Answer")
+
 START_SECONDS = 120.0
-CALL_SECONDS = 60.0
 LOG_LINES = 20
 MAX_STARTS_IN_VAIN = 3
 MAX_DEATHS_IN_A_ROW = 20
@@ -71,10 +75,14 @@ class Peer:
         self._closed = threading.Event()
         threading.Thread(target=self._monitor, daemon=True).start()
         try:
-            self.versions: dict[str, str] = self._ask(b"", START_SECONDS)["ready"]
+            ready = self._exchange(b"", START_SECONDS).answer
         except PeerDied as died:
             self.close()
             raise PeerBroken(f"the peer did not start: {died.detail}\n{died.log}") from None
+        if not isinstance(ready, Ready):
+            self.close()
+            raise PeerBroken(f"the peer did not start: its first message is {ready}")
+        self.versions = ready.versions
         self._family = _family(self.pid)
 
     @property
@@ -85,19 +93,22 @@ class Peer:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def call(self, name: str, seconds: float = CALL_SECONDS, **description: Any) -> dict[str, Any]:
-        """Ask, and wait for the answer at most ``seconds``.
+    def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> tuple[Answer | Thrown, float]:
+        """The answer to a call, which is waited for at most ``seconds``, and the seconds spent inside .NET.
 
         Raises BrokenPipeError when the peer was dead before it could be asked, PeerDied when it died in this call,
-        PeerBroken when it refused (it does not know the call or its description) or tells a fault of ours in it.
+        PeerBroken when it refused the call, when our own code in it failed, or when it answers something else.
         """
-        request = json.dumps({"call": name, **description}) + "\n"
-        answer = self._ask(request.encode(), seconds)
-        if "refusal" in answer:
-            raise PeerBroken(f"the peer refused: {answer['refusal']}")
-        if "fault" in answer:
-            raise PeerBroken(f"a fault of ours in the peer: {answer['fault']}")
-        return answer
+        reply = self._exchange(encode(call) + b"\n", seconds)
+        match reply.answer:
+            case Refusal(reason):
+                raise PeerBroken(f"the peer refused: {reason}")
+            case Fault(traceback):
+                raise PeerBroken(f"a fault of ours in the peer: {traceback}")
+            case answer if isinstance(answer, Thrown) or answers(call, answer):
+                return cast("Answer | Thrown", answer), reply.seconds
+            case answer:
+                raise PeerBroken(f"the peer answered {type(answer).__name__} to {type(call).__name__}")
 
     @property
     def memory(self) -> int:
@@ -116,24 +127,27 @@ class Peer:
         except subprocess.TimeoutExpired:
             self._end()
 
-    def _ask(self, request: bytes, seconds: float) -> dict[str, Any]:
+    def _exchange(self, request: bytes, seconds: float) -> Reply:
         begin = self._log.stat().st_size
         with ExitStack() as interrupted:
             interrupted.callback(self._end)  # after Ctrl-C the next call would be given this one's answer
             self._deadline = time.monotonic() + seconds
-            line = self._exchange(request)
+            line = self._send_and_wait(request)
             with self._lock:
                 self._deadline = None  # from here on the monitor leaves the peer alone
             interrupted.pop_all()
         if line and not self._fate:
-            return json.loads(line)
+            try:
+                return decode_reply(line)
+            except msgspec.MsgspecError as error:
+                raise PeerBroken(f"the peer sent no message of ours: {error}: {line[:200]!r}") from error
         code = self._process.wait()
         if line is None and not self._fate:
             raise BrokenPipeError("the peer was gone before it could be asked")
         kind, detail = self._fate or (Kind.CRASH, f"the peer died with {_cause(code)}")
         raise PeerDied(kind, detail, self._said_since(begin))
 
-    def _exchange(self, request: bytes) -> bytes | None:
+    def _send_and_wait(self, request: bytes) -> bytes | None:
         """The line that answers; empty if the peer died instead, None if it did not take the request."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -188,6 +202,8 @@ class PeerKeeper:
         self._peer: Peer | None = None
         self._deaths = 0
         self._given_up: PeerBroken | None = None
+        self.dotnet_seconds = 0.0
+        """Spent inside .NET by all peers so far."""
 
     def start(self) -> Peer:
         """The live peer, started now if there is none. Raises PeerBroken when none can be had."""
@@ -205,13 +221,14 @@ class PeerKeeper:
             raise
         return self._peer
 
-    def call(self, name: str, seconds: float = CALL_SECONDS, **description: Any) -> dict[str, Any]:
-        """As ``Peer.call``, but a peer that had died idle is replaced and charged to nobody."""
+    def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> Answer | Thrown:
+        """As ``Peer.ask``, but a peer that died idle is replaced and its death blamed on no call."""
         try:
-            answer = self.start().call(name, seconds, **description)
+            answer, spent = self.start().ask(call, seconds)
         except BrokenPipeError:
-            return self.call(name, seconds, **description)  # with a new peer, or none after too many deaths
+            return self.ask(call, seconds)  # with a new peer, or none after too many deaths
         self._deaths = 0
+        self.dotnet_seconds += spent
         return answer
 
     def renew(self, most: int) -> None:

@@ -45,7 +45,7 @@ def item(name: object, value: object) -> Item | Unfit:
 def tensor_of(item: Item) -> torch.Tensor:
     """A tensor that shares the memory which the item gives (quantized: one of its own)."""
     data = item.read()
-    if item.dtype.quantized:
+    if item.dtype.kind == "quantized":
         return torch_tensors.to_torch(Tensor(item.dtype, item.shape, data), item.quantizer)
     dtype: torch.dtype = getattr(torch, item.dtype.torch)
     if not item.nbytes:

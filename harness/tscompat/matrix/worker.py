@@ -1,7 +1,7 @@
-"""A worker's half of the matrix: one case on the bench at a time, and one peer.
+"""A worker's half of the matrix: one current case at a time, and one peer.
 
-May import catalogue, codec, peer, upstream, routes, divergences, results. The items of a case follow each other
-(scheduling.py), so its bits are made once and its expected_file is written once for all routes and directions.
+May import every room left of it. The items of a case follow each other (scheduling.py), so its bits are made once and
+its expected file is written once for all routes and directions.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 import psutil
 
-from tscompat.catalogue import Case
+from tscompat.catalogue import Case, Model, TensorSpec
 from tscompat.codec import write_state_dict
-from tscompat.dotnet_side.process import PeerBroken, PeerDied, PeerKeeper
+from tscompat.dotnet_side.client import Client
+from tscompat.dotnet_side.process import PeerBroken, PeerDied
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.python_side.scripts import Script
@@ -40,38 +41,52 @@ MOST_KEPT = 1 << 28
 MOST_LEFT = 1 << 30
 """Bytes that a peer may hold between two cases. TorchSharp's tensors wait for a finalizer, and libtorch keeps some."""
 LARGE = 1 << 30
-"""What a case with more bytes needs is looked at first."""
+"""Bytes. Larger cases are checked against free memory and disk first."""
 
 
 @dataclass(frozen=True)
-class Carried:
-    """What one journey of a case gave: its verdicts by check, and where the time went (seconds)."""
+class Transferred:
+    """What one transfer of a case gave: its verdicts by check, and where the time went (seconds)."""
 
     verdicts: Mapping[str, Verdict]
     seconds: float
     dotnet_seconds: float
     artifact: Path
     log: str = ""
-    """What the peer's log says of its death."""
+    """The end of the peer's log, if the peer died."""
 
 
 @dataclass
 class CurrentCase:
-    """The case in work: its bits, its files, the journeys made so far."""
+    """The case in work: its tensors, their bits, its files, the transfers made so far."""
 
     case: Case
+    specs: tuple[TensorSpec, ...]
     folder: Path
-    entries: StateDict
-    carried: dict[tuple[str, str, str], Carried] = field(default_factory=dict[tuple[str, str, str], Carried])
+    entries: StateDict = field(default_factory=StateDict)
+    transfers: dict[tuple[str, str, str], Transferred] = field(default_factory=dict[tuple[str, str, str], Transferred])
     making: float = 0.0
-    """Seconds that its bits and its expected_file took; charged to its first journey."""
+    """Seconds that its bits and its expected file took; charged to its first transfer."""
 
     @property
     def expected_file(self) -> Path:
         return self.folder / "expected.dat"
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its tensors' elements."""
+        return sum(spec.nbytes for spec in self.specs)
+
+    def make(self) -> None:
+        """Make its bits and write its expected file."""
+        start = time.perf_counter()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.entries = native.entries_of(self.case, self.specs)
+        write_state_dict(self.expected_file, self.entries)
+        self.making = time.perf_counter() - start
+
     def clear(self) -> None:
-        """Remove what earlier journeys left."""
+        """Remove what earlier transfers left."""
         for file in self.folder.iterdir():
             if file != self.expected_file:
                 with suppress(PermissionError):  # Windows removes no file that is still mapped: it goes with the folder
@@ -93,7 +108,7 @@ class Worker:
         cases: Mapping[str, Case],
         folder: Path,
         setting: Setting,
-        peer: PeerKeeper,
+        peer: Client,
         divergences: Divergences,
         scripts: Mapping[str, Script],
     ) -> None:
@@ -104,127 +119,130 @@ class Worker:
         self._peer = peer
         self._divergences = divergences
         self._scripts = scripts
-        self._bench: CurrentCase | None = None
+        self._current: CurrentCase | None = None
 
     def decide(self, verdict_id: VerdictId) -> Finding:
-        """Decide one verdict. A journey's time is charged to the first check that asks for it.
+        """Decide one verdict. A transfer's time is charged to the first check that asks for it.
 
         Raises PeerBroken when no peer can be had.
         """
         case = self._cases[verdict_id.case]
         reason = why_not(verdict_id, case, self._scripts)
-        if reason is None and not self._has(case):
-            self._close_current()
-            reason = too_large(case, self._folder)
         if reason:
             return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
+        current = self._open(case)
+        if not current.entries and current.specs:
+            reason = too_large(current.specs, self._folder)
+            if reason:
+                return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
         self._peer.start()
-        bench = self._open(case)
-        journey = verdict_id[:3]
-        if journey in bench.carried:
-            carried = bench.carried[journey]
-            return Finding(self._record(verdict_id, case, carried.verdicts[verdict_id.check], carried))
-        bench.clear()
-        artifact = bench.folder / f"{'.'.join(journey)}.dat"
-        start = time.perf_counter()
+        if not current.expected_file.exists():
+            current.make()
+        key = verdict_id[:3]
+        if key in current.transfers:
+            known = current.transfers[key]
+            return Finding(self._record(verdict_id, case, known.verdicts[verdict_id.check], known))
+        current.clear()
+        start, before = time.perf_counter(), self._peer.dotnet_seconds
+        artifact = current.folder / f"{'.'.join(key)}.dat"
         try:
-            carried = self._carry(bench, verdict_id, artifact)
+            done = self._transfer(current, verdict_id, artifact)
         except PeerDied as died:
             verdict = Verdict(died.kind, died.detail)
-            checks = ROUTES[verdict_id.route].checks(case, verdict_id.direction)
-            carried = Carried(dict.fromkeys(checks, verdict), time.perf_counter() - start, 0.0, artifact, died.log)
-            if died.kind is Kind.CRASH:  # who knows who killed it: the next check carries the case again
-                return Finding(self._record(verdict_id, case, verdict, carried, carried.seconds))
-        bench.carried[journey] = carried
-        seconds = carried.seconds + bench.making
-        bench.making = 0.0
-        record = self._record(verdict_id, case, carried.verdicts[verdict_id.check], carried, seconds)
-        return Finding(record, carried.dotnet_seconds)
+            checks = ROUTES[verdict_id.route].checks_of(case, verdict_id.direction)
+            done = Transferred(dict.fromkeys(checks, verdict), time.perf_counter() - start, 0.0, artifact, died.log)
+            if died.kind is Kind.CRASH:  # nobody knows who killed it: the next check transfers the case again
+                return Finding(self._record(verdict_id, case, verdict, done, done.seconds))
+        current.transfers[key] = done
+        seconds = done.seconds + current.making
+        current.making = 0.0
+        record = self._record(verdict_id, case, done.verdicts[verdict_id.check], done, seconds)
+        return Finding(record, self._peer.dotnet_seconds - before)
 
     def close(self) -> None:
         """Let the peer and the files go."""
         self._peer.close()
         self._close_current()
 
-    def _has(self, case: Case) -> bool:
-        return self._bench is not None and self._bench.case.id == case.id
+    def _open(self, case: Case) -> CurrentCase:
+        """The current case; another one is closed first, with its bits and its files."""
+        if self._current is None or self._current.case.id != case.id:
+            self._close_current()
+            self._current = CurrentCase(case, native.specs_of(case), self._folder / case.id.replace("/", "."))
+        return self._current
 
     def _close_current(self) -> None:
-        """Let the case in work go, with its bits and its files, before the next one's are made."""
-        if self._bench:
-            shutil.rmtree(self._bench.folder, ignore_errors=True)
-            self._bench = None
+        if self._current:
+            shutil.rmtree(self._current.folder, ignore_errors=True)
+            self._current = None
             self._peer.renew(MOST_LEFT)
 
-    def _open(self, case: Case) -> CurrentCase:
-        if self._bench is None:
-            folder = self._folder / case.id.replace("/", ".")
-            folder.mkdir(parents=True, exist_ok=True)
-            start = time.perf_counter()
-            resolved = native.resolve(case)
-            self._bench = CurrentCase(resolved, folder, native.entries(resolved))
-            write_state_dict(self._bench.expected_file, self._bench.entries)
-            self._bench.making = time.perf_counter() - start
-        return self._bench
-
-    def _carry(self, bench: CurrentCase, verdict_id: VerdictId, artifact: Path) -> Carried:
+    def _transfer(self, current: CurrentCase, verdict_id: VerdictId, artifact: Path) -> Transferred:
         route = ROUTES[verdict_id.route]
         writer, reader = devices(verdict_id)
         job = Job(
-            case=bench.case,
-            route=route.name,
+            case=current.case,
+            subject=current.case.subject,
+            specs=current.specs,
+            entries=current.entries,
+            expected_file=current.expected_file,
+            artifact=artifact,
+            overload=route.overload,
             writer_device=writer,
             reader_device=reader,
-            entries=bench.entries,
-            expected_file=bench.expected_file,
-            artifact=artifact,
             peer=self._peer,
             script=self._scripts.get(route.script),
         )
-        start = time.perf_counter()
+        start, before = time.perf_counter(), self._peer.dotnet_seconds
         try:
-            verdicts = route.directions[verdict_id.direction](job)
+            transfer = route.directions[verdict_id.direction](job)
         finally:
-            if bench.case.nbytes > MUCH_GARBAGE:
+            if current.nbytes > MUCH_GARBAGE:
                 gc.collect()
-        if any(verdict.kind is Kind.REFUSED for verdict in verdicts.values()):
-            free = shutil.disk_usage(bench.folder).free
+        if any(verdict.kind is Kind.REFUSED for verdict in transfer.verdicts.values()):
+            free = shutil.disk_usage(current.folder).free
             if free < LEAST_FREE:
                 raise PeerBroken(f"the run folder has {free} bytes left: free some space")
-        return Carried(verdicts, time.perf_counter() - start, job.dotnet_seconds, job.artifact)
+        seconds = time.perf_counter() - start
+        return Transferred(transfer.verdicts, seconds, self._peer.dotnet_seconds - before, transfer.artifact)
 
     def _record(
-        self, verdict_id: VerdictId, case: Case, verdict: Verdict, carried: Carried | None = None, seconds: float = 0.0
+        self,
+        verdict_id: VerdictId,
+        case: Case,
+        verdict: Verdict,
+        transfer: Transferred | None = None,
+        seconds: float = 0.0,
     ) -> Record:
         judgement = self._divergences.judge(str(verdict_id), verdict)
         record = Record(verdict_id, case.dtype, verdict, judgement, seconds)
-        if judgement.outcome is not Outcome.FAILED or carried is None:
+        if judgement.outcome is not Outcome.FAILED or transfer is None:
             return record
         again = f"{self._again} -k {verdict_id}"
-        return replace(record, files=self._keep(verdict_id, carried, again), rerun=again)
+        return replace(record, files=self._keep(verdict_id, transfer, again), rerun=again)
 
-    def _keep(self, verdict_id: VerdictId, carried: Carried, again: str) -> tuple[str, ...]:
+    def _keep(self, verdict_id: VerdictId, transfer: Transferred, again: str) -> tuple[str, ...]:
         """Keep what an unexpected verdict leaves: the expected and the actual file, the command, a dead peer's log."""
-        assert self._bench is not None
+        assert self._current is not None
         folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
         (self._out / folder).mkdir(parents=True, exist_ok=True)
-        told, kept = [again], list[str]()
-        for name, file in _files(expected=self._bench.expected_file, actual=carried.artifact):
+        lines, kept = [again], list[str]()
+        for name, file in _files(expected=self._current.expected_file, actual=transfer.artifact):
             if file.stat().st_size > MOST_KEPT:
-                told.append(f"{name} is not kept: it has {file.stat().st_size} bytes")
+                lines.append(f"{name} is not kept: it has {file.stat().st_size} bytes")
             else:
                 (self._out / folder / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(file, self._out / folder / name)
                 kept.append((folder / name).as_posix())
-        (self._out / folder / "again.txt").write_text("\n".join(told) + "\n", encoding="utf-8")
-        if carried.log:
-            (self._out / folder / "peer.log").write_text(carried.log, encoding="utf-8")
+        (self._out / folder / "again.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if transfer.log:
+            (self._out / folder / "peer.log").write_text(transfer.log, encoding="utf-8")
             kept.append((folder / "peer.log").as_posix())
         return tuple(kept)
 
 
 def _files(**paths: Path) -> Iterator[tuple[str, Path]]:
-    """The files that are there, with the names under which they are kept; shards are a folder."""
+    """The files that exist, with the names under which they are kept; shards are a folder."""
     for name, path in paths.items():
         if path.is_dir():
             yield from ((f"{name}/{part.name}", part) for part in sorted(path.iterdir()))
@@ -240,8 +258,8 @@ def devices(verdict_id: VerdictId) -> tuple[str, str]:
 
 def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str]) -> str | None:
     """Why this cannot be run here; None if it can."""
-    if case.model and case.model.only:
-        return f"only {case.model.only} has it"
+    if isinstance(case.subject, Model) and case.subject.only:
+        return f"only {case.subject.only} has it"
     script = ROUTES[verdict_id.route].script
     if script and script not in scripts:
         return f"no path to {script}.py"
@@ -255,16 +273,17 @@ def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str]) -> str 
     return None
 
 
-def too_large(case: Case, folder: Path) -> str | None:
+def too_large(specs: Sequence[TensorSpec], folder: Path) -> str | None:
     """What a large case needs that this machine does not have; None if it has it.
 
     Memory: the case's bits, torch's tensors, .NET's twice (one module's state dict into another), and one tensor more;
-    17.9 GiB were measured for 4.5. Disk: the expected_file and an artifact.
+    17.9 GiB were measured for 4.5. Disk: the expected file and an artifact.
     """
-    if case.nbytes < LARGE:
+    nbytes = sum(spec.nbytes for spec in specs)
+    if nbytes < LARGE:
         return None
-    memory = 4 * case.nbytes + max(spec.nbytes for spec in case.tensors)
-    disk = 2 * case.nbytes + LEAST_FREE
+    memory = 4 * nbytes + max(spec.nbytes for spec in specs)
+    disk = 2 * nbytes + LEAST_FREE
     for need, there, what in (
         (memory, psutil.virtual_memory().available, "of memory"),
         (disk, shutil.disk_usage(folder).free, "in the temporary folder"),

@@ -107,20 +107,20 @@ def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
 class OptimizerRun:
     """A case's optimizer at work in torch."""
 
-    def __init__(self, training: OptimizerCase, layout: str, given: StateDict, device: str = "cpu") -> None:
+    def __init__(self, case: OptimizerCase, given: StateDict, device: str = "cpu") -> None:
         """``given`` is what the case's tensors are, the parameters perhaps as they are later on."""
         self._given = dict(given)
-        self._layout = LAYOUTS[layout]
+        self._layout = LAYOUTS[case.layout]
         self._device = device
-        self._name = training.optimizer
-        self.sizes = [group.parameters for group in training.groups]
+        self._name = case.optimizer
+        self.sizes = [group.parameters for group in case.groups]
         """How many parameters each group has."""
         self._parameters = {
             name: self._tensor(name).requires_grad_() for name in map("parameter.{}".format, range(sum(self.sizes)))
         }
         waiting = iter(self._parameters.values())
         groups = [
-            {**group.options, "params": [next(waiting) for _ in range(group.parameters)]} for group in training.groups
+            {**group.options, "params": [next(waiting) for _ in range(group.parameters)]} for group in case.groups
         ]
         self.optimizer: torch.optim.Optimizer = getattr(torch.optim, self._name)(groups)
 

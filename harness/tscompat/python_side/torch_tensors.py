@@ -1,6 +1,6 @@
 """torch's tensors, met here and nowhere else: to and from ``Tensor``, layouts, devices.
 
-May import dtypes, tensors, catalogue.
+May import values, catalogue.
 
 Never imported in a peer: two libtorch in one process crash.
 """
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
-from tscompat.catalogue import Case
+from tscompat.catalogue import Tensors
 from tscompat.values.dtypes import BY_TORCH
 from tscompat.values.tensors import PLAIN, Entry, Quantizer, StateDict, Tensor
 
@@ -35,7 +35,7 @@ def to_torch(tensor: Tensor, quantizer: Quantizer = PLAIN) -> torch.Tensor:
     """A contiguous CPU tensor with these very bits, in memory of its own."""
     dtype = getattr(torch, tensor.dtype.torch)
     data = np.frombuffer(tensor.data, np.uint8)
-    if not tensor.dtype.quantized:
+    if tensor.dtype.kind != "quantized":
         made = torch.empty(tensor.shape, dtype=dtype)
         _memory(made)[:] = data
         return made
@@ -109,19 +109,19 @@ LAYOUTS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
 """The layouts of cases/layout.toml: each takes a contiguous tensor and gives a view with the same values."""
 
 
-def source(case: Case, entries: StateDict) -> dict[str, torch.Tensor]:
+def source(bag: Tensors, entries: StateDict) -> dict[str, torch.Tensor]:
     """The state dict as a model in Python would hold it, in the layout of the case's source."""
-    layout = LAYOUTS[case.source_layout]
+    layout = LAYOUTS[bag.source_layout]
     made: dict[str, torch.Tensor] = {}
-    for spec, (name, tensor) in zip(case.tensors, entries, strict=True):
-        made[name] = made[spec.tied_to] if spec.tied_to else layout(to_torch(tensor, case.quantizer))
+    for spec, (name, tensor) in zip(bag.specs, entries, strict=True):
+        made[name] = made[spec.tied_to] if spec.tied_to else layout(to_torch(tensor, bag.quantizer))
     return made
 
 
-def target(case: Case, entries: StateDict) -> dict[str, torch.Tensor]:
+def target(bag: Tensors, entries: StateDict) -> dict[str, torch.Tensor]:
     """A state dict to load into: as ``entries``, but with none of their bits, laid out as the case's target."""
-    layout = LAYOUTS[case.target_layout]
-    order = reversed(entries) if case.target_reversed else entries
+    layout = LAYOUTS[bag.target_layout]
+    order = reversed(entries) if bag.target_reversed else entries
     return {name: layout(to_torch(poison(tensor))) for name, tensor in order}
 
 
@@ -143,5 +143,5 @@ def export(state: Mapping[str, torch.Tensor]) -> StateDict:
 
 def poison(tensor: Tensor) -> Tensor:
     """The same dtype and shape with the complement of the bits."""
-    mask = 1 if tensor.dtype.name == "bool" else 0xFF
+    mask = 1 if tensor.dtype.kind == "bool" else 0xFF
     return tensor._replace(data=np.frombuffer(tensor.data, np.uint8) ^ np.uint8(mask))

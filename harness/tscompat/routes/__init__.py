@@ -1,25 +1,26 @@
-"""The overloads between Python and .NET, one file each. May import everything above it in ARCHITECTURE.md's table.
+"""The routes between Python and .NET, one file each. May import every room left of it in ARCHITECTURE.md's table.
 
-``ROUTES`` is the table of all of them; ``verdict_ids`` says what a full run decides, from the repository alone.
+``ROUTES`` is the table of all of them; ``verdict_ids`` lists what a full run decides, from the repository alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tscompat.catalogue import Case
 from tscompat.values.verdict import VerdictId
 
 from . import dat, export, guarantee, load, model, optim, optim_python, pybridge, scripts, torchscript
-from .route import Job, Route
+from .route import Job, Route, Transfer
 
-ROUTES: Mapping[str, Route] = {
+ROUTES: Mapping[str, Route[Any]] = {
     route.name: route
-    for overload in (dat, model, load, guarantee, optim, optim_python, scripts, pybridge, torchscript, export)
-    for route in overload.ROUTES
+    for module in (dat, model, load, guarantee, optim, optim_python, scripts, pybridge, torchscript, export)
+    for route in module.ROUTES
 }
 
-__all__ = ["ROUTES", "Job", "Route", "verdict_ids"]
+__all__ = ["ROUTES", "Job", "Route", "Transfer", "verdict_ids"]
 
 
 def verdict_ids(cases: Mapping[str, Case]) -> Iterator[VerdictId]:
@@ -29,5 +30,5 @@ def verdict_ids(cases: Mapping[str, Case]) -> Iterator[VerdictId]:
             route = ROUTES[name]
             for direction in route.directions:
                 for device in case.devices:
-                    for check in route.checks(case, direction):
+                    for check in route.checks_of(case, direction):
                         yield VerdictId(name, direction, device, case.id, check)

@@ -1,128 +1,128 @@
-"""TorchSharp's own format: whole modules and single tensors, by every overload. May import torch_side, models.
+"""TorchSharp's own format: whole modules and single tensors, by every overload.
 
-Upstream: ``Module.save/load`` in NN/Module.cs, ``Save`` in Tensor/TensorExtensionMethods.cs, ``Tensor.Load`` in
-Tensor/Factories/Tensor.Factories.cs. Which overload a route means stands in peer/inside/overloads, under the same name.
+May import values, codec, catalogue, python_side. Upstream: ``Module.save/load`` in NN/Module.cs, ``Save`` in
+Tensor/TensorExtensionMethods.cs, ``Tensor.Load`` in Tensor/Factories/Tensor.Factories.cs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-
-from typing_extensions import Buffer
 
 from tscompat import codec
-from tscompat.catalogue import Case
+from tscompat.catalogue import Case, Model, Tensors
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
-from tscompat.values.tensors import Entry, StateDict
-from tscompat.values.verdict import Kind, Verdict
+from tscompat.values.tensors import StateDict
+from tscompat.values.verdict import PASS, Kind, Verdict
 
-from . import judging
-from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
-
-
-@dataclass(frozen=True)
-class Format:
-    """What stands in the file: a state dict, or one tensor without its name."""
-
-    encode: Callable[[StateDict], Iterator[Buffer]]
-    write: Callable[[Path, StateDict], None]
-    read: Callable[[Path, StateDict], StateDict]
-    """The second argument lends a single tensor its name."""
-    checks: Mapping[str, tuple[str, ...]]
+from . import dotnet_half, judging
+from .formats import LOADED_TENSOR, STATE_DICT, TENSOR, DatFormat
+from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
 
 
-STATE_DICT = Format(
-    encode=codec.encode_state_dict,
-    write=codec.write_state_dict,
-    read=lambda path, due: codec.read_state_dict(path),
-    checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits", "order")},
-)
-TENSOR = Format(
-    encode=lambda entries: codec.encode_tensor(entries[0].tensor),
-    write=lambda path, entries: codec.write_tensor(path, entries[0].tensor),
-    read=lambda path, due: [Entry(due[0].name, codec.read_tensor(path))],
-    checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits")},
-)
-LOADED = replace(TENSOR, checks={PYTHON_TO_DOTNET: ("bits",), DOTNET_TO_PYTHON: ()})
-"""A tensor by an overload of Load alone: what it loads is saved by the others."""
-
-
-def python_to_dotnet(form: Format, job: Job) -> Mapping[str, Verdict]:
+def python_to_dotnet(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
     """torch's tensors, written by the oracle, loaded by TorchSharp."""
-    case = job.case
-    exported = torch_tensors.export(torch_tensors.on(job.writer_device, native.state(case, job.entries)))
-    written = judging.same_file(form.encode(exported), job.expected_file) if form is STATE_DICT else None
-    if written is judging.PASS:
-        job.artifact = job.expected_file  # the very file that would be written: a large model is not written again
+    exported = torch_tensors.export(torch_tensors.on(job.writer_device, native.state(job.subject, job.entries)))
+    artifact = job.artifact
+    written = judging.same_file(form.encode(exported), job.expected_file) if not form.single else None
+    if written is PASS:
+        artifact = job.expected_file  # the very file that would be written: a large model is not written again
     else:
-        form.write(job.artifact, exported)
-    answer = job.ask("load", job.reader_device, layout=case.target_layout, reverse=case.target_reversed)
-    return {
-        "bytes": written or judging.same_file(form.encode(job.entries), job.artifact),
+        form.write(artifact, exported)
+    layout, reverse = _target(job.subject)
+    into = None if form.single else dotnet_half.module(job, reverse=reverse)
+    answer = dotnet_half.load(job, into, artifact=artifact, layout=layout)
+    verdicts = {
+        "bytes": written or judging.same_file(form.encode(job.entries), artifact),
         **judging.arrived(answer, job),
     }
+    return Transfer(verdicts, artifact)
 
 
-def dotnet_to_python(form: Format, job: Job) -> Mapping[str, Verdict]:
+def dotnet_to_python(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
     """Saved by TorchSharp, read by the oracle, loaded into torch's tensors."""
-    failed = judging.refused(job.ask("save", job.writer_device, layout=job.case.source_layout), job)
-    if failed is None:
-        try:
-            entries = form.read(job.artifact, job.entries)
-        except codec.FormatError as error:
-            failed = Verdict(Kind.BYTES, f"unreadable: {error.args[0]}")
-        else:
-            unlike = judging.held(entries, job, {Kind.NAMES, Kind.DTYPE, Kind.SHAPE})
-            return {
-                "bytes": judging.same_file(form.encode(job.entries), job.artifact),
-                # torch's copy_ casts and broadcasts: what is unlike must not get that far.
-                "bits": _load(job, entries) if unlike is judging.PASS else unlike,
-                "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
-                "quantizer": judging.quantizer(None, job),  # the format has no place for it
-            }
-    return dict.fromkeys(("bytes", "bits", "order", "quantizer"), failed)
+    subject = job.subject
+    layout = subject.source_layout if isinstance(subject, Tensors) else "contiguous"
+    answer = dotnet_half.save(job, None if form.single else dotnet_half.module(job), layout=layout)
+    if judging.failed(answer):
+        return _all(judging.failure(answer, job), job)
+    try:
+        entries = form.read(job.artifact, job.entries)
+    except codec.FormatError as error:
+        return _all(Verdict(Kind.BYTES, f"unreadable: {error.args[0]}"), job)
+    unlike = judging.held(entries, job, {Kind.NAMES, Kind.DTYPE, Kind.SHAPE})
+    verdicts = {
+        "bytes": judging.same_file(form.encode(job.entries), job.artifact),
+        # torch's copy_ casts and broadcasts: entries of other names, dtypes or shapes must not get that far.
+        "bits": _load(job, entries) if unlike is PASS else unlike,
+        "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
+        "quantizer": judging.quantizer(None, job),  # the format has no place for it
+    }
+    return Transfer(verdicts, job.artifact)
 
 
-def _load(job: Job, entries: StateDict) -> Verdict:
+def _all(verdict: Verdict, job: Job[Tensors | Model]) -> Transfer:
+    return Transfer(dict.fromkeys(("bytes", "bits", "order", "quantizer"), verdict), job.artifact)
+
+
+def _target(subject: Tensors | Model) -> tuple[str, bool]:
+    """The layout of what is loaded into, and whether its entries are registered in reverse."""
+    return (subject.target_layout, subject.target_reversed) if isinstance(subject, Tensors) else ("contiguous", False)
+
+
+def _load(job: Job[Tensors | Model], entries: StateDict) -> Verdict:
     """What torch holds after loading what was read."""
-    if job.case.model:
-        state = native.filled(job.case, entries).state_dict()
+    if isinstance(job.subject, Model):
+        state = native.filled(job.subject, entries).state_dict()
     else:
-        state = torch_tensors.on(job.reader_device, torch_tensors.target(job.case, job.entries))
+        state = torch_tensors.on(job.reader_device, torch_tensors.target(job.subject, job.entries))
         torch_tensors.load(state, entries)
     return judging.held(torch_tensors.export(state), job)
 
 
-def _checks(form: Format, case: Case, direction: str) -> tuple[str, ...]:
-    if case.model and case.model.only:
+def _checks(form: DatFormat, case: Case, subject: Tensors | Model, direction: str) -> tuple[str, ...]:
+    if isinstance(subject, Model) and subject.only:
         return ()
-    return (*form.checks[direction], *(("quantizer",) if "quantizer" in case.tags else ()))
+    return (*form.checks[direction], *(("quantizer",) if "quantizer" in case.checks else ()))
 
 
 ROUTES = tuple(
     Route(
         name=name,
         why=why,
+        subjects=(Tensors, Model),
+        overload=overload,
         directions={
             PYTHON_TO_DOTNET: partial(python_to_dotnet, form),
             DOTNET_TO_PYTHON: partial(dotnet_to_python, form),
         },
         checks=partial(_checks, form),
     )
-    for name, form, why in (
-        ("dat", STATE_DICT, "Module.save(path), Module.load(path)"),
-        ("dat-stream", STATE_DICT, "Module.save(Stream), Module.load(Stream)"),
-        ("tensor", TENSOR, "Tensor.Save(path), Tensor.Load(path)"),
-        ("tensor-stream", TENSOR, "Tensor.Save(Stream), Tensor.Load(Stream)"),
-        ("tensor-writer", TENSOR, "Tensor.Save(BinaryWriter), Load(BinaryReader) into a tensor that exists"),
-        ("dat-writer", STATE_DICT, "Module.save(BinaryWriter), Module.load(BinaryReader)"),
-        ("dat-state-dict", STATE_DICT, "Module.save_state_dict(BinaryWriter, state dict), Module.load_state_dict"),
-        ("tensor-reader", LOADED, "Tensor.Load(BinaryReader)"),
-        ("tensor-new", LOADED, "TensorExtensionMethods.Load(BinaryReader)"),
-        ("tensor-ref", LOADED, "TensorExtensionMethods.Load(ref Tensor, BinaryReader) with a tensor that exists"),
+    for name, overload, form, why in (
+        ("dat", "module-path", STATE_DICT, "Module.save(path), Module.load(path)"),
+        ("dat-stream", "module-stream", STATE_DICT, "Module.save(Stream), Module.load(Stream)"),
+        ("tensor", "tensor-path", TENSOR, "Tensor.Save(path), Tensor.Load(path)"),
+        ("tensor-stream", "tensor-stream", TENSOR, "Tensor.Save(Stream), Tensor.Load(Stream)"),
+        (
+            "tensor-writer",
+            "tensor-into",
+            TENSOR,
+            "Tensor.Save(BinaryWriter), Load(BinaryReader) into a tensor that exists",
+        ),
+        ("dat-writer", "module-writer", STATE_DICT, "Module.save(BinaryWriter), Module.load(BinaryReader)"),
+        (
+            "dat-state-dict",
+            "module-state-dict",
+            STATE_DICT,
+            "Module.save_state_dict(BinaryWriter, state dict), Module.load_state_dict",
+        ),
+        ("tensor-reader", "tensor-reader", LOADED_TENSOR, "Tensor.Load(BinaryReader)"),
+        ("tensor-new", "tensor-new", LOADED_TENSOR, "TensorExtensionMethods.Load(BinaryReader)"),
+        (
+            "tensor-ref",
+            "tensor-ref",
+            LOADED_TENSOR,
+            "TensorExtensionMethods.Load(ref Tensor, BinaryReader) with a tensor that exists",
+        ),
     )
 )

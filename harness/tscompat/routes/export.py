@@ -1,66 +1,79 @@
-"""torch.export: a program that TorchSharp can run and nothing else. May import models.
+"""torch.export: a program that TorchSharp can run and nothing else. May import catalogue, codec, python_side.
 
 Upstream: Export/ExportedProgram.cs. It shows no parameters: the program gives its state dict beside its outputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tscompat.catalogue import Case, make_inputs
+from tscompat.catalogue import Case, Model, Tensors, make_inputs
 from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.dotnet_side import messages
 from tscompat.python_side.models import programs
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict
 
-from . import judging
+from . import dotnet_half, judging
 from .model import agrees
-from .route import PYTHON_TO_DOTNET, Job, Route
+from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
-Save = Callable[[Path, Case, StateDict, StateDict], None]
+Save = Callable[[Path, programs.Program, StateDict, StateDict], None]
 
 
-def carry(save: Save, job: Job) -> Mapping[str, Verdict]:
+def exported(save: Save, job: Job[Tensors | Model]) -> Transfer:
     """Exported in Python, loaded and run by TorchSharp."""
-    given = make_inputs(job.case) if job.case.model else []
+    subject = job.subject
+    given = make_inputs(job.case.id, subject) if isinstance(subject, Model) else []
     write_state_dict(job.inputs, given)
-    job.artifact = job.artifact.with_suffix(".pt2")  # torch asks for it
-    save(job.artifact, job.case, job.entries, given)
-    answer = job.ask("run", job.reader_device)
-    refused = judging.refused(answer, job)
-    if refused:
-        return {"bits": refused, "forward": refused}
-    computed, state = programs.told(job.case, read_state_dict(answer["outputs"]))
+    artifact = job.artifact.with_suffix(".pt2")  # torch asks for this suffix
+    save(artifact, subject, job.entries, given)
+    answer = job.ask(
+        messages.RunProgram(
+            overload=job.overload,
+            artifact=str(artifact),
+            inputs=str(job.inputs),
+            outputs=str(job.outputs),
+            placement=dotnet_half.placement(job, job.reader_device),
+        )
+    )
+    if judging.failed(answer):
+        return Transfer(dict.fromkeys(("bits", "forward"), judging.failure(answer, job)), artifact)
+    computed, state = programs.outputs_and_state(job.specs, read_state_dict(job.outputs))
     verdicts = {"bits": judging.held(state, job)}
-    if job.case.model:
-        verdicts["forward"] = agrees(job, given, computed)
-    return verdicts
+    if isinstance(subject, Model):
+        verdicts["forward"] = agrees(subject, job.entries, given, computed)
+    return Transfer(verdicts, artifact)
 
 
-def compiled(job: Job) -> Mapping[str, Verdict]:
+def compiled(job: Job[Tensors | Model]) -> Transfer:
     """The same as an AOTInductor package, where there is a compiler."""
     reason = programs.cannot_compile()
     if reason:
-        return dict.fromkeys(("bits", "forward"), Verdict(Kind.NOT_RUN, reason))
-    return carry(programs.save_compiled, job)
+        return Transfer(dict.fromkeys(("bits", "forward"), Verdict(Kind.NOT_RUN, reason)), job.artifact)
+    return exported(programs.save_compiled, job)
 
 
-def _checks(case: Case, direction: str) -> tuple[str, ...]:
-    return ("bits", "forward") if case.model else ("bits",)
+def _checks(case: Case, subject: Tensors | Model, direction: str) -> tuple[str, ...]:
+    return ("bits", "forward") if isinstance(subject, Model) else ("bits",)
 
 
 ROUTES = (
     Route(
         name="export",
         why="torch.export.save, torch.export.load of TorchSharp",
-        directions={PYTHON_TO_DOTNET: partial(carry, programs.save_exported)},
+        subjects=(Tensors, Model),
+        overload="exported-program",
+        directions={PYTHON_TO_DOTNET: partial(exported, programs.save_exported)},
         checks=_checks,
     ),
     Route(
         name="export-aoti",
         why="torch._inductor.aoti_compile_and_package, torch.export.load of TorchSharp",
+        subjects=(Tensors, Model),
+        overload="exported-program",
         directions={PYTHON_TO_DOTNET: compiled},
         checks=_checks,
     ),

@@ -1,6 +1,7 @@
-"""What the documentation says, and what a person takes for granted, tried on the real TorchSharp.
+"""What the documentation states, and what PyTorch's users rely on, tried on the real TorchSharp.
 
-May import codec, torch_side, models. Where a guarantee is about PyTorch too, PyTorch is asked as well.
+May import values, codec, catalogue, python_side, dotnet_side. Where a guarantee is about PyTorch too, PyTorch is asked
+as well.
 """
 
 from __future__ import annotations
@@ -10,67 +11,83 @@ from functools import partial
 from pathlib import Path
 
 from tscompat import codec
-from tscompat.catalogue import Case
+from tscompat.catalogue import Case, Guarantee
+from tscompat.dotnet_side import messages
+from tscompat.dotnet_side.messages import Unable
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import counterparts
-from tscompat.values.verdict import Kind, Verdict
+from tscompat.values.verdict import PASS, Kind, Verdict
 
-from . import judging, pybridge
-from .route import PYTHON_TO_DOTNET, Job, Route
+from . import dotnet_half, judging
+from .formats import State, write_pickle, write_safetensors
+from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
-Save = Callable[[pybridge.State, Path], None]
+Save = Callable[[Path, State], None]
 
 
-def _write_dat(state: pybridge.State, path: Path) -> None:
+def _write_dat(path: Path, state: State) -> None:
     codec.write_state_dict(path, torch_tensors.export(state))
 
 
-def _write_into_folder(write: Save, name: str, state: pybridge.State, folder: Path) -> None:
+def _write_into_folder(write: Save, name: str, folder: Path, state: State) -> None:
     """As ``save_pretrained`` of the transformers library leaves a small model: one file, and no index."""
     folder.mkdir()
-    write(state, folder / name)
+    write(folder / name, state)
 
 
 GIVEN: Mapping[str, Save] = {
     "python-state-dict-from-the-cpu": _write_dat,
-    "pybridge-keeps-training-and-gradients": pybridge.write_pickle,
-    "pybridge-checkpoint-of-one-pickle": partial(_write_into_folder, pybridge.write_pickle, "pytorch_model.bin"),
-    "pybridge-checkpoint-of-one-safetensors": partial(
-        _write_into_folder, pybridge.write_safetensors, "model.safetensors"
-    ),
+    "pybridge-keeps-training-and-gradients": write_pickle,
+    "pybridge-checkpoint-of-one-pickle": partial(_write_into_folder, write_pickle, "pytorch_model.bin"),
+    "pybridge-checkpoint-of-one-safetensors": partial(_write_into_folder, write_safetensors, "model.safetensors"),
 }
-"""How Python saves a model to the artifact before a probe. The others find none there."""
+"""How Python saves a model to the artifact before a probe. The other probes find no artifact."""
 
 
-def keep(job: Job) -> Mapping[str, Verdict]:
+def holds(job: Job[Guarantee]) -> Transfer:
     """Have the peer try the guarantee, and PyTorch."""
-    guarantee = job.case.guarantee
-    assert guarantee is not None
+    guarantee = job.subject
     save = GIVEN.get(guarantee.probe)
     if save:
-        save(counterparts.state_from_the_cpu(job.case, job.entries, job.writer_device), job.artifact)
-    answer = job.ask("probe", job.reader_device)
-    if "unable" in answer:
-        return {"kept": Verdict(Kind.NOT_RUN, answer["unable"])}
-    refused = judging.refused(answer, job)
-    if refused:
-        return {"kept": refused}
-    ours = counterparts.observe(job.case, job.entries, job.artifact.with_suffix(".torch"))
-    for side, seen in (("PyTorch", ours or guarantee.observed), ("TorchSharp", answer["observed"])):
+        save(job.artifact, counterparts.state_from_the_cpu(guarantee, job.entries, job.writer_device))
+    answer = job.ask(
+        messages.Probe(
+            probe=guarantee.probe,
+            expected=str(job.expected_file),
+            artifact=str(job.artifact),
+            module=dotnet_half.bag(job),
+            placement=dotnet_half.placement(job, job.reader_device),
+        )
+    )
+    if judging.failed(answer):
+        verdict = judging.failure(answer, job)
+    elif isinstance(answer, Unable):
+        verdict = Verdict(Kind.NOT_RUN, answer.reason)
+    else:
+        verdict = _judged(job, answer.observed)
+    return Transfer({"kept": verdict}, job.artifact)
+
+
+def _judged(job: Job[Guarantee], observed: str) -> Verdict:
+    guarantee = job.subject
+    ours = counterparts.observe(guarantee, job.entries, job.artifact.with_suffix(".torch"))
+    for side, seen in (("PyTorch", ours or guarantee.observed), ("TorchSharp", observed)):
         if seen != guarantee.observed:
-            return {"kept": Verdict(Kind(guarantee.otherwise), f"{side}: {seen}; due is: {guarantee.observed}")}
-    return {"kept": judging.PASS}
+            return Verdict(Kind(guarantee.otherwise), f"{side}: {seen}; expected: {guarantee.observed}")
+    return PASS
 
 
-def _checks(case: Case, direction: str) -> tuple[str, ...]:
+def _checks(case: Case, guarantee: Guarantee, direction: str) -> tuple[str, ...]:
     return ("kept",)
 
 
 ROUTES = (
     Route(
         name="guarantee",
-        why="a sentence of the documentation, or what is taken for granted",
-        directions={PYTHON_TO_DOTNET: keep},
+        why="a sentence of the documentation, or what PyTorch's users rely on",
+        subjects=(Guarantee,),
+        overload="",
+        directions={PYTHON_TO_DOTNET: holds},
         checks=_checks,
     ),
 )

@@ -1,43 +1,53 @@
-"""From what a peer answered or a file holds to verdicts, for all overloads. May import bits, peer, tensors, verdict."""
+"""From what a peer answered or a file holds to verdicts, for all routes. May import values, codec, dotnet_side."""
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, TypeIs
 
+from tscompat.catalogue import Tensors
+from tscompat.codec.reader import map_file
+from tscompat.dotnet_side.client import NotAsked
 from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.messages import Loaded, Thrown
 from tscompat.dotnet_side.process import PeerBroken
-from tscompat.values.compare import Difference, compare, same_bytes
+from tscompat.values.compare import VALUES, compare, first, same_stream
 from tscompat.values.tensors import StateDict
-from tscompat.values.verdict import Kind, Verdict
+from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
+from .predictions import predicted
 from .route import Job, is_identity
 
-PASS = Verdict(Kind.PASS)
+Failed: TypeAlias = Thrown | NotAsked
 
 
-def refused(answer: dict[str, Any], job: Job) -> Verdict | None:
-    """The verdict if .NET threw an exception; None if it did not."""
-    if "error" not in answer:
-        return None
-    return Verdict(Kind.REFUSED, without_paths(": ".join(answer["error"]), job))
+def failed(answer: object) -> TypeIs[Failed]:
+    """Whether .NET threw an exception or was not asked."""
+    return isinstance(answer, Thrown | NotAsked)
 
 
-def raised(error: Exception, job: Job) -> str:
-    """What Python raised, as .NET's exceptions are told: its type and its message."""
+def failure(answer: Failed, job: Job[Any]) -> Verdict:
+    """The verdict of what .NET threw, or of a call that nobody was asked."""
+    if isinstance(answer, NotAsked):
+        return Verdict(Kind.NOT_RUN, answer.reason)
+    return Verdict(Kind.REFUSED, without_paths(f"{answer.type_name}: {answer.message}", job))
+
+
+def raised(error: Exception, job: Job[Any]) -> str:
+    """What Python raised, in the form of .NET's exceptions: its type and its message."""
     return without_paths(f"{type(error).__name__}: {str(error).strip()}", job)
 
 
-def unreadable(error: Exception, job: Job) -> Verdict:
+def unreadable(error: Exception, job: Job[Any]) -> Verdict:
     """The verdict of a file that Python does not read."""
     return Verdict(Kind.BYTES, f"unreadable: {raised(error, job)}")
 
 
-def without_paths(message: str, job: Job) -> str:
+def without_paths(message: str, job: Job[Any]) -> str:
     """The first line of an exception's message (libtorch's go on with a stack trace), without this run's paths."""
     message = message.strip().partition("\n")[0]
     for path in (job.artifact, job.expected_file):
@@ -45,61 +55,54 @@ def without_paths(message: str, job: Job) -> str:
     return message
 
 
-def first(differences: Iterable[Difference | list[str]], only: set[Kind]) -> Verdict:
-    """The first difference of these kinds as a verdict; a pass if there is none."""
-    for kind, detail in differences:
-        if Kind(kind) in only:
-            return Verdict(Kind(kind), detail)
-    return PASS
-
-
-VALUES = {Kind.NAMES, Kind.DTYPE, Kind.SHAPE, Kind.BITS}
-
-
-def loaded(answer: dict[str, Any], job: Job) -> Verdict:
+def loaded(answer: Loaded, job: Job[Any]) -> Verdict:
     """What .NET's memory held after a load. Raises PeerBroken for a pass without the digest that only a reader has."""
-    verdict = first(answer["differences"], VALUES)
-    if verdict is PASS and answer["digest"] != digest(job.entries):
+    verdict = first(answer.differences)
+    if verdict is PASS and answer.digest != digest(job.entries):
         raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
-    return verdict
+    return with_predictions(verdict, job, answer.digest)
 
 
-def arrived(answer: dict[str, Any], job: Job) -> dict[str, Verdict]:
-    """What a load brought: ``bits`` and ``quantizer``, or for both that .NET refused it."""
-    failed = refused(answer, job)
-    if failed:
-        return {"bits": failed, "quantizer": failed}
-    return {"bits": loaded(answer, job), "quantizer": quantizer(answer["quantizer"], job)}
+def arrived(answer: Loaded | Failed, job: Job[Any]) -> dict[str, Verdict]:
+    """The verdicts of a load: ``bits`` and ``quantizer``."""
+    if failed(answer):
+        return dict.fromkeys(("bits", "quantizer"), failure(answer, job))
+    return {"bits": loaded(answer, job), "quantizer": quantizer(answer.quantizer, job)}
 
 
-def held(entries: StateDict, job: Job, only: set[Kind] = VALUES) -> Verdict:
-    """What a file or a torch module held, against the case's bits."""
-    return first(compare(job.entries, entries, identity=is_identity(job.case)), only)
+def held(entries: StateDict, job: Job[Any], only: Collection[Kind] = VALUES) -> Verdict:
+    """What a file or a torch module held, compared with the case's bits, and which predictions it matches."""
+    verdict = first(compare(job.entries, entries, identity=is_identity(job.specs)), only)
+    return verdict if verdict is PASS else with_predictions(verdict, job, digest(entries))
 
 
-def quantizer(found: Sequence[float] | None, job: Job) -> Verdict:
+def with_predictions(verdict: Verdict, job: Job[Any], found: str, expected: StateDict | None = None) -> Verdict:
+    """The verdict with the names of the predictions that what was found (its digest) matches.
+
+    ``expected`` is what the verdict compares with, where it is not the case's bits.
+    """
+    if verdict is PASS:
+        return verdict
+    entries = job.entries if expected is None else expected
+    return replace(verdict, predicted=predicted(verdict.kind, job.specs, entries, found))
+
+
+def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:
     """Whether scale and zero point survived; None is a quantized tensor without any."""
-    due = job.case.quantizer
-    if found is not None and tuple(found) == due:
+    subject = job.subject
+    if not isinstance(subject, Tensors) or found == subject.quantizer:
         return PASS
-    became = "were lost" if found is None else "became scale {} and zero point {:.0f}".format(*found)
-    return Verdict(Kind.BITS, f"scale {due.scale} and zero point {due.zero_point} {became}")
+    scale, zero_point = subject.quantizer
+    became = "were lost" if found is None else "became scale {} and zero point {}".format(*found)
+    sentence = f"scale {scale} and zero point {zero_point} {became}"
+    return Verdict(
+        Kind.BITS,
+        sentence,
+        FirstDifference(None, "quantizer", None, str(tuple(subject.quantizer)), None if found is None else str(found)),
+    )
 
 
 def same_file(expected: Iterable[Buffer], file: Path) -> Verdict:
     """Whether a file holds these very bytes; if not, the offset of the first that differs."""
-    with file.open("rb") as stream:
-        size = file.stat().st_size
-        found = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")
-    offset = 0
-    for chunk in map(memoryview, expected):
-        due = chunk.cast("B") if chunk.nbytes else memoryview(b"")
-        there = found[offset : offset + due.nbytes]
-        if not same_bytes(due, there):
-            first = next((i for i, (a, b) in enumerate(zip(due, there, strict=False)) if a != b), there.nbytes)
-            what = f"found 0x{there[first]:02x}" if first < there.nbytes else "the file ends there"
-            return Verdict(Kind.BYTES, f"byte {offset + first}: expected 0x{due[first]:02x}, {what}")
-        offset += due.nbytes
-    if offset < size:
-        return Verdict(Kind.BYTES, f"{size - offset} bytes too many after byte {offset}")
-    return PASS
+    difference = same_stream(expected, map_file(file))
+    return PASS if difference is None else first([difference], {Kind.BYTES})

@@ -1,27 +1,27 @@
-"""Modules that both sides build natively: do they agree on what there is, and on what they compute? May import models.
+"""Modules that both sides build natively: do they agree on their state dict, and on what they compute?
 
-``schema`` asks for names, shapes, dtypes, buffers and order, one verdict each. ``forward`` gives both the same bits and
-the same input; what they compute is bitwise equal, or within the bound of cases/dtypes.toml of the same in float64.
+May import values, codec, catalogue, python_side, dotnet_side. ``schema`` judges names, shapes, dtypes, buffers and
+order, one verdict each. ``forward`` gives both sides the same bits and the same input; what they compute is bitwise
+equal, or within the bound of cases/dtypes.toml of the same in float64.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
 import numpy as np
-from numpy.typing import NDArray
 
-from tscompat.catalogue import Case, load_bounds, make_inputs
+from tscompat.catalogue import Case, Model, load_bounds, make_inputs
 from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.dotnet_side import messages
+from tscompat.dotnet_side.digest import digest
 from tscompat.python_side.models import native
-from tscompat.values.compare import compare
+from tscompat.values.compare import VALUES, compare, first
 from tscompat.values.dtypes import BY_CODE, BY_NAME, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
-from tscompat.values.verdict import Kind, Verdict
+from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
-from . import judging
-from .route import PYTHON_TO_DOTNET, Job, Route
+from . import dotnet_half, judging
+from .agreement import values, within_reference
+from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 SCHEMA_CHECKS = {
     "names": Kind.NAMES,
@@ -31,124 +31,116 @@ SCHEMA_CHECKS = {
     "buffers": Kind.NAMES,
 }
 """The checks, and the kind of difference that each is about; ``buffers`` is whether an entry is one on both sides."""
-MANTISSA_BITS = {"f64": 52, "f32": 23, "f16": 10, "bf16": 7}
 
 
-def schema(job: Job) -> Mapping[str, Verdict]:
+def schema(job: Job[Model]) -> Transfer:
     """What the two modules have, as their constructors leave them."""
-    answer = job.ask("schema", job.reader_device)
-    refused = judging.refused(answer, job)
-    if refused:
-        return dict.fromkeys(SCHEMA_CHECKS, refused)
-    due = [Entry(spec.name, Tensor(spec.dtype, spec.shape, b"")) for spec in job.case.tensors]
-    found = [Entry(name, Tensor(BY_CODE[code], tuple(shape), b"")) for name, code, shape, _ in answer["schema"]]
-    differences = compare(due, found)
-    verdicts = {check: judging.first(differences, {kind}) for check, kind in SCHEMA_CHECKS.items()}
-    is_buffer = {name: buffer for name, _, _, buffer in answer["schema"]}
-    moved = [spec for spec in job.case.tensors if is_buffer.get(spec.name, spec.buffer) != spec.buffer]
-    verdicts["buffers"] = judging.PASS
-    if moved:
-        kind = "a buffer in Python, a parameter" if moved[0].buffer else "a parameter in Python, a buffer"
-        verdicts["buffers"] = Verdict(Kind.NAMES, f"{moved[0].name!r} is {kind} in .NET; {len(moved)} are")
-    return verdicts
+    answer = job.ask(messages.Schema(dotnet_half.native(job.subject)))
+    if judging.failed(answer):
+        return Transfer(dict.fromkeys(SCHEMA_CHECKS, judging.failure(answer, job)), job.artifact)
+    expected = [Entry(spec.name, Tensor(spec.dtype, spec.shape, b"")) for spec in job.specs]
+    found = [Entry(each.name, Tensor(BY_CODE[each.code], each.shape, b"")) for each in answer.entries]
+    differences = compare(expected, found)
+    shapes = digest(found)
+    verdicts = {
+        check: judging.with_predictions(first(differences, {kind}), job, shapes, expected)
+        for check, kind in SCHEMA_CHECKS.items()
+    }
+    verdicts["buffers"] = _buffers(job, {each.name: each.buffer for each in answer.entries})
+    return Transfer(verdicts, job.artifact)
 
 
-def forward(job: Job) -> Mapping[str, Verdict]:
+def _buffers(job: Job[Model], is_buffer: dict[str, bool]) -> Verdict:
+    moved = [spec for spec in job.specs if is_buffer.get(spec.name, spec.buffer) != spec.buffer]
+    if not moved:
+        return PASS
+    here, there = ("a buffer", "a parameter") if moved[0].buffer else ("a parameter", "a buffer")
+    sentence = f"{moved[0].name!r} is {here} in Python, {there} in .NET; {len(moved)} are"
+    return Verdict(Kind.NAMES, sentence, FirstDifference(moved[0].name, "buffer", None, here, there))
+
+
+def forward(job: Job[Model]) -> Transfer:
     """What the two modules compute in eval mode, and their buffers after one pass in train mode."""
-    given = make_inputs(job.case)
+    given = make_inputs(job.case.id, job.subject)
     write_state_dict(job.inputs, given)
     verdicts = {"forward": _compute(job, given, train=False)}
-    if "predictions" in job.case.tags:
+    if "predictions" in job.case.checks:
         verdicts["predictions"] = predictions(job, given, verdicts["forward"])
-    if "statistics" in job.case.tags:
+    if "statistics" in job.case.checks:
         verdicts["statistics"] = _compute(job, given, train=True)
-    return verdicts
+    return Transfer(verdicts, job.outputs)
 
 
-def _compute(job: Job, given: StateDict, *, train: bool) -> Verdict:
-    answer = job.ask("forward", job.reader_device, train=train)
-    refused = judging.refused(answer, job)
-    if refused:
-        return refused
-    return agrees(job, given, read_state_dict(job.artifact), train=train)
+def _compute(job: Job[Model], given: StateDict, *, train: bool) -> Verdict:
+    answer = job.ask(
+        messages.Forward(
+            expected=str(job.expected_file),
+            module=dotnet_half.native(job.subject),
+            inputs=str(job.inputs),
+            outputs=str(job.outputs),
+            train=train,
+            device=job.reader_device,
+        )
+    )
+    if judging.failed(answer):
+        return judging.failure(answer, job)
+    return agrees(job.subject, job.entries, given, read_state_dict(job.outputs), train=train)
 
 
-def agrees(job: Job, given: StateDict, theirs: StateDict, *, train: bool = False) -> Verdict:
+def agrees(model: Model, entries: StateDict, given: StateDict, theirs: StateDict, *, train: bool = False) -> Verdict:
     """Whether these outputs (or buffers) are those of Python's module: bitwise, or within the bound."""
-    ours = _python(job, given, BY_NAME[job.case.dtype], train=train)
-    different = judging.first(compare(ours, theirs), {Kind.NAMES, Kind.DTYPE, Kind.SHAPE, Kind.BITS})
+    ours = _python(model, entries, given, model.dtype, train=train)
+    different = first(compare(ours, theirs), VALUES)
     if different.kind is not Kind.BITS:
         return different
-    exact = _python(job, given, BY_NAME["f64"], train=train)
-    return within(ours, theirs, exact, load_bounds()[job.case.dtype])
+    exact = _python(model, entries, given, BY_NAME["f64"], train=train)
+    return within_reference(ours, theirs, exact, load_bounds()[model.dtype.name])
 
 
-def _python(job: Job, given: StateDict, dtype: DType, *, train: bool) -> StateDict:
-    module = native.filled(job.case, job.entries)
+def _python(model: Model, entries: StateDict, given: StateDict, dtype: DType, *, train: bool) -> StateDict:
+    module = native.filled(model, entries)
     module.to(native.torch_dtype(dtype)).train(train)
-    outputs = native.forward(module, job.case, given, dtype)
+    outputs = native.forward(module, model, given, dtype)
     return native.buffers(module) if train else outputs
 
 
-def predictions(job: Job, given: StateDict, computed: Verdict) -> Verdict:
+def predictions(job: Job[Model], given: StateDict, computed: Verdict) -> Verdict:
     """Whether both sides choose the same classes, and not one class for everything."""
-    if computed.kind is Kind.REFUSED:
+    if computed.kind in (Kind.REFUSED, Kind.NOT_RUN):
         return computed
-    dtype = BY_NAME[job.case.dtype]
-    sides = (_python(job, given, dtype, train=False), read_state_dict(job.artifact))
-    ours, theirs = (values(side[0].tensor).reshape(side[0].tensor.shape).argmax(axis=-1) for side in sides)
-    different = int((ours != theirs).sum())
-    told = f"{different} of {ours.size} predictions differ; {np.unique(ours).size} classes are predicted"
-    return Verdict(Kind.BITS if different or np.unique(ours).size < 2 else Kind.PASS, told)
+    ours = _python(job.subject, job.entries, given, job.subject.dtype, train=False)
+    mine, other = (
+        values(side[0].tensor).reshape(side[0].tensor.shape).argmax(axis=-1)
+        for side in (ours, read_state_dict(job.outputs))
+    )
+    different = int((mine != other).sum())
+    sentence = f"{different} of {mine.size} predictions differ; {np.unique(mine).size} classes are predicted"
+    return Verdict(Kind.BITS if different or np.unique(mine).size < 2 else Kind.PASS, sentence)
 
 
-def within(ours: StateDict, theirs: StateDict, exact: StateDict, bound: float) -> Verdict:
-    """Whether both sides are within ``bound`` ULP of the float64 reference. The ULP is that of its largest element."""
-    apart = python = dotnet = 0.0
-    for (name, our), (_, their), (_, reference) in zip(ours, theirs, exact, strict=True):
-        if our.dtype.name not in MANTISSA_BITS:
-            continue  # an integer: compare() has told it apart if it differs
-        a, b, due = (values(tensor) for tensor in (our, their, reference))
-        if not np.array_equal(np.isfinite(a), np.isfinite(b)):
-            return Verdict(Kind.BITS, f"output {name} is finite in different places")
-        finite = np.isfinite(a) & np.isfinite(due)
-        largest = float(np.max(np.abs(due), initial=0.0, where=finite))
-        if not largest:
-            continue
-        ulp = 2.0 ** (math.floor(math.log2(largest)) - MANTISSA_BITS[our.dtype.name])
-        distances = (
-            float(np.max(np.abs(x - y), initial=0.0, where=finite)) / ulp for x, y in ((a, b), (a, due), (b, due))
-        )
-        apart, python, dotnet = map(max, zip((apart, python, dotnet), distances, strict=True))
-    told = f"{apart:.1f} ULP apart; from float64 Python {python:.1f}, .NET {dotnet:.1f}, at most {bound:g}"
-    return Verdict(Kind.PASS if max(python, dotnet) <= bound else Kind.BITS, told)
+def _schema_checks(case: Case, model: Model, direction: str) -> tuple[str, ...]:
+    return ("names",) if model.only else tuple(SCHEMA_CHECKS)
 
 
-def values(tensor: Tensor) -> NDArray[np.float64]:
-    """The elements as float64, in which every floating type is exact."""
-    flat = np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar)
-    return flat.astype(np.float64)
-
-
-def _schema_checks(case: Case, direction: str) -> tuple[str, ...]:
-    return ("names",) if case.model and case.model.only else tuple(SCHEMA_CHECKS)
-
-
-def _forward_checks(case: Case, direction: str) -> tuple[str, ...]:
-    extra = tuple(tag for tag in ("predictions", "statistics") if tag in case.tags)
-    return ("forward", *extra) if case.model and case.model.inputs else ()
+def _forward_checks(case: Case, model: Model, direction: str) -> tuple[str, ...]:
+    extra = tuple(check for check in ("predictions", "statistics") if check in case.checks)
+    return ("forward", *extra) if model.inputs else ()
 
 
 ROUTES = (
     Route(
         name="schema",
         why="the state dict of a module built natively on both sides",
+        subjects=(Model,),
+        overload="",
         directions={PYTHON_TO_DOTNET: schema},
         checks=_schema_checks,
     ),
     Route(
         name="forward",
         why="what a module built natively on both sides computes from the same bits",
+        subjects=(Model,),
+        overload="",
         directions={PYTHON_TO_DOTNET: forward},
         checks=_forward_checks,
     ),

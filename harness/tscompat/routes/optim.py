@@ -1,7 +1,7 @@
-"""TorchSharp's optimizer files, by both overloads, and the step after loading. May import optim_side, ulps.
+"""TorchSharp's optimizer files, by both overloads, and the step after loading.
 
-Upstream: ``save_state_dict`` and ``load_state_dict`` of OptimizerHelper in Optimizers/Optimizer.cs. Which overload a
-route means stands in peer/inside/optimizers.py, under the same name.
+May import values, codec, catalogue, python_side, dotnet_side. Upstream: ``save_state_dict`` and ``load_state_dict`` of
+OptimizerHelper in Optimizers/Optimizer.cs.
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tscompat import codec
-from tscompat.catalogue import Case, OptimizerCase, load_bounds
+from tscompat.catalogue import Case, OptimizerCase
 from tscompat.codec import OptimizerRecord, read_optimizer, read_state_dict, write_optimizer
 from tscompat.codec.optimizer import flat_options, flat_states
+from tscompat.dotnet_side import messages
+from tscompat.dotnet_side.client import NotAsked
+from tscompat.dotnet_side.messages import Thrown
+from tscompat.dotnet_side.optimizer_call import OptimizerFiles, groups_of, poisoned
 from tscompat.python_side.torch_optimizers import OptimizerRun, saved_of
-from tscompat.values.compare import compare
+from tscompat.values.compare import compare, first
 from tscompat.values.tensors import StateDict
-from tscompat.values.ulps import furthest
 from tscompat.values.verdict import Kind, Verdict
 
-from . import judging
-from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
+from . import dotnet_half, judging
+from .agreement import within_step
+from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
 
 CHECKS = ("bytes", "options", "bits", "step", "count")
 """TorchSharp's file against the oracle's; the options and the state that were loaded; the parameters and the counts of
@@ -30,32 +33,27 @@ steps after one step more."""
 
 
 class OptimizerJob:
-    """A job's files beside its artifact, and the call that fills them."""
+    """A job of an optimizer: its files, its optimizer in torch, and the call that fills the files."""
 
-    def __init__(self, job: Job) -> None:
-        assert job.case.training is not None
+    def __init__(self, job: Job[OptimizerCase]) -> None:
         self.job = job
-        self.training: OptimizerCase = job.case.training
+        self.case = job.subject
+        self.files = OptimizerFiles.beside(job.artifact)
         self.gradients = [entry for entry in job.entries if entry.name.startswith("gradient.")]
-        self.again = job.artifact.with_suffix(".again")
-        self.memory, self.parameters = (
-            (job.artifact.with_suffix(f".{what}-before"), job.artifact.with_suffix(f".{what}-after"))
-            for what in ("memory", "parameters")
-        )
-        self._errors: Mapping[str, Any] = {}
+        self._answer: messages.OptimizerUsed | Thrown | NotAsked | None = None
 
     def run(self, given: StateDict, device: str = "cpu") -> OptimizerRun:
         """The case's optimizer in torch, over these parameters and gradients."""
-        return OptimizerRun(self.training, self.job.case.layout, given, device)
+        return OptimizerRun(self.case, given, device)
 
-    def trained(self, device: str) -> OptimizerRun:
-        """The same in the middle of the training, about to be saved."""
+    def stepped(self, device: str) -> OptimizerRun:
+        """The same after the case's steps, about to be saved."""
         run = self.run(self.job.entries, device)
-        for number in range(self.training.steps):
+        for number in range(self.case.steps):
             run.step(number)
         return run
 
-    def train(
+    def use(
         self,
         device: str,
         record: OptimizerRecord,
@@ -65,60 +63,64 @@ class OptimizerJob:
         load: Path | None,
         save: Path,
     ) -> None:
-        """Have the peer do its part. ``record`` says what to build."""
-        codec.write_state_dict(self.job.inputs, given)
-        groups = zip(record.groups, self.training.groups, strict=True)
-        answer = self.job.ask(
-            "train",
-            device,
-            layout=self.job.case.layout,
-            training={
-                "optimizer": record.name,
-                "groups": [(options, group.parameters) for options, group in groups],
-                "before": list(before),
-                "load": "" if load is None else str(load),
-                "target": self.training.target,
-                "save": str(save),
-                "after": self.training.steps,
-                "memory": list(map(str, self.memory)),
-                "parameters": list(map(str, self.parameters)),
-            },
+        """Have the peer do its part with an optimizer that has the record's options."""
+        codec.write_state_dict(self.files.inputs, given)
+        self._answer = self.job.ask(
+            messages.UseOptimizer(
+                overload=self.job.overload,
+                optimizer=record.name,
+                groups=groups_of(record, [group.parameters for group in self.case.groups]),
+                inputs=str(self.files.inputs),
+                before=tuple(before),
+                load=None if load is None else str(load),
+                target=self.case.target,
+                save=str(save),
+                after=self.case.steps,
+                memory=(str(self.files.memory[0]), str(self.files.memory[1])),
+                parameters=(str(self.files.parameters[0]), str(self.files.parameters[1])),
+                placement=dotnet_half.placement(self.job, device, self.case.layout),
+            )
         )
-        self._errors = answer["errors"]
 
-    def refused(self, *stages: str) -> Verdict | None:
-        """The verdict if TorchSharp threw an exception in the beginning or in one of these stages."""
-        errors = [self._errors[stage] for stage in ("begin", *stages) if stage in self._errors]
-        return judging.refused({"error": errors[0]}, self.job) if errors else None
+    def failed(self, *stages: str) -> Verdict | None:
+        """The verdict if TorchSharp threw an exception in the beginning or in one of these stages, or was not asked."""
+        match self._answer:
+            case messages.OptimizerUsed(thrown):
+                errors = [thrown[stage] for stage in ("begin", *stages) if stage in thrown]
+                return judging.failure(errors[0], self.job) if errors else None
+            case None:
+                raise ValueError("failed() comes after use()")
+            case failed:
+                return judging.failure(failed, self.job)
 
     def step(self, run: OptimizerRun) -> Mapping[str, Verdict]:
-        """Make the last step in torch too, and hold .NET's parameters and counts against it."""
-        refused = self.refused("step")
-        if refused:
-            return {"step": refused, "count": refused}
-        run.step(self.training.steps)
-        ours, theirs = (_counts(record) for record in (run.record(), read_optimizer(self.memory[1])))
+        """Make the last step in torch too, and compare .NET's parameters and counts with it."""
+        failed = self.failed("step")
+        if failed:
+            return {"step": failed, "count": failed}
+        run.step(self.case.steps)
+        ours, theirs = (_counts(record) for record in (run.record(), read_optimizer(self.files.memory[1])))
         return {
-            "step": within(run.parameters(), read_state_dict(self.parameters[1])),
-            "count": judging.first(compare(ours, theirs), judging.VALUES),
+            "step": within_step(run.parameters(), read_state_dict(self.files.parameters[1])),
+            "count": first(compare(ours, theirs)),
         }
 
 
-PythonHalf = Callable[[Job, OptimizerRun], Verdict | None]
-"""Python's half of a overload: writes the run's optimizer to the artifact, or loads it from there into the run.
+PythonHalf = Callable[[Job[OptimizerCase], OptimizerRun], Verdict | None]
+"""Python's half of a transfer: writes the run's optimizer to the artifact, or loads it from there into the run.
 
 Returns the verdict of all checks if that cannot be done.
 """
 BytesCheck = Callable[[OptimizerJob, OptimizerRecord], Mapping[str, Verdict]]
-"""The check of a file's bytes against the record that it is due to hold; none where nobody says what they must be."""
+"""Compares a file's bytes with the expected record. Returns {} for formats without reference bytes."""
 
 
-def write_dat(job: Job, run: OptimizerRun) -> None:
+def write_dat(job: Job[OptimizerCase], run: OptimizerRun) -> None:
     """The oracle writes TorchSharp's file."""
     write_optimizer(job.artifact, run.record())
 
 
-def read_dat(job: Job, run: OptimizerRun) -> Verdict | None:
+def read_dat(job: Job[OptimizerCase], run: OptimizerRun) -> Verdict | None:
     """The oracle reads TorchSharp's file."""
     try:
         run.load(saved_of(read_optimizer(job.artifact), run.sizes))
@@ -126,121 +128,100 @@ def read_dat(job: Job, run: OptimizerRun) -> Verdict | None:
         return Verdict(Kind.BYTES, f"unreadable: {error.args[0]}")
 
 
-def saved_again(optimizer_job: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
+def saved_again(optimizer: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
     """What TorchSharp saves of what it has loaded."""
-    refused = optimizer_job.refused("save")
-    return {"bytes": refused or judging.same_file(codec.encode_optimizer(record), optimizer_job.again)}
+    failed = optimizer.failed("save")
+    return {"bytes": failed or judging.same_file(codec.encode_optimizer(record), optimizer.files.again)}
 
 
-def written(optimizer_job: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
+def written(optimizer: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
     """The file of the writer."""
-    return {"bytes": judging.same_file(codec.encode_optimizer(record), optimizer_job.job.artifact)}
+    return {"bytes": judging.same_file(codec.encode_optimizer(record), optimizer.job.artifact)}
 
 
-def python_to_dotnet(write: PythonHalf, oracle: BytesCheck, job: Job) -> Mapping[str, Verdict]:
-    """torch in the middle of a training, its file loaded and saved again by TorchSharp; both go on."""
-    optimizer_job = OptimizerJob(job)
-    run = optimizer_job.trained(job.writer_device)
+def python_to_dotnet(write: PythonHalf, check: BytesCheck, job: Job[OptimizerCase]) -> Transfer:
+    """torch after some steps, its file loaded and saved again by TorchSharp; both go on."""
+    optimizer = OptimizerJob(job)
+    run = optimizer.stepped(job.writer_device)
     record = run.record()
     unwritten = write(job, run)
     if unwritten:
-        return dict.fromkeys(CHECKS, unwritten)
-    optimizer_job.train(
+        return Transfer(dict.fromkeys(CHECKS, unwritten), job.artifact)
+    optimizer.use(
         job.reader_device,
         poisoned(record),
-        [*run.parameters(), *optimizer_job.gradients],
-        before=[0] if optimizer_job.training.target == "used" else [],
+        [*run.parameters(), *optimizer.gradients],
+        before=[0] if optimizer.case.target == "used" else [],
         load=job.artifact,
-        save=optimizer_job.again,
+        save=optimizer.files.again,
     )
-    refused = optimizer_job.refused()
-    if refused:
-        return {**dict.fromkeys(CHECKS, refused), **oracle(optimizer_job, record)}
-    return {
-        **oracle(optimizer_job, record),
-        **_loaded(record, read_optimizer(optimizer_job.memory[0])),
-        **optimizer_job.step(run),
-    }
+    checked = check(optimizer, record)  # before the last step, which changes the record's tensors where they lie
+    failed = optimizer.failed()
+    if failed:
+        return Transfer({**dict.fromkeys(CHECKS, failed), **checked}, job.artifact)
+    loaded = _loaded(record, read_optimizer(optimizer.files.memory[0]))
+    return Transfer({**checked, **loaded, **optimizer.step(run)}, job.artifact)
 
 
-def dotnet_to_python(read: PythonHalf, oracle: BytesCheck, job: Job) -> Mapping[str, Verdict]:
-    """TorchSharp in the middle of a training, its file loaded into torch's optimizer; both go on."""
-    optimizer_job = OptimizerJob(job)
-    start = optimizer_job.run(job.entries).record()
-    steps = range(optimizer_job.training.steps)
-    optimizer_job.train(job.writer_device, start, job.entries, before=steps, load=None, save=job.artifact)
-    refused = optimizer_job.refused("save")
-    if refused:
-        return dict.fromkeys(CHECKS, refused)
-    held = read_optimizer(optimizer_job.memory[0])
-    run = optimizer_job.run(
-        [*read_state_dict(optimizer_job.parameters[0]), *optimizer_job.gradients], job.reader_device
-    )
-    if optimizer_job.training.target == "used":
+def dotnet_to_python(read: PythonHalf, check: BytesCheck, job: Job[OptimizerCase]) -> Transfer:
+    """TorchSharp after some steps, its file loaded into torch's optimizer; both go on."""
+    optimizer = OptimizerJob(job)
+    start = optimizer.run(job.entries).record()
+    steps = range(optimizer.case.steps)
+    optimizer.use(job.writer_device, start, job.entries, before=steps, load=None, save=job.artifact)
+    failed = optimizer.failed("save")
+    if failed:
+        return Transfer(dict.fromkeys(CHECKS, failed), job.artifact)
+    memory = read_optimizer(optimizer.files.memory[0])
+    given = [*read_state_dict(optimizer.files.parameters[0]), *optimizer.gradients]
+    run = optimizer.run(given, job.reader_device)
+    if optimizer.case.target == "used":
         run.step(0)
     unread = read(job, run)
     if unread:
-        return dict.fromkeys(CHECKS, unread)
-    return {
-        **oracle(optimizer_job, held),
-        **_loaded(held._replace(groups=start.groups), run.record()),
-        **optimizer_job.step(run),
+        return Transfer(dict.fromkeys(CHECKS, unread), job.artifact)
+    verdicts = {
+        **check(optimizer, memory),
+        **_loaded(memory._replace(groups=start.groups), run.record()),
+        **optimizer.step(run),
     }
+    return Transfer(verdicts, job.artifact)
 
 
-def within(ours: StateDict, theirs: StateDict) -> Verdict:
-    """Whether each element is as near to torch's as ``step-ulp`` of cases/dtypes.toml says."""
-    unlike = judging.first(compare(ours, theirs), judging.VALUES - {Kind.BITS})
-    if unlike is not judging.PASS:
-        return unlike
-    bounds = load_bounds("step-ulp")
-    for (name, our), (_, their) in zip(ours, theirs, strict=True):
-        apart, bound = furthest(our, their), bounds[our.dtype.name]
-        if apart.ulps > bound:
-            told = f"{name} ({our.dtype.name}) at {list(apart.at)} is {apart.ulps} ULP off, at most {bound} are allowed"
-            return Verdict(Kind.BITS, told)
-    return judging.PASS
-
-
-def _loaded(due: OptimizerRecord, found: OptimizerRecord) -> Mapping[str, Verdict]:
+def _loaded(expected: OptimizerRecord, found: OptimizerRecord) -> Mapping[str, Verdict]:
     parts = {"options": flat_options, "bits": flat_states}
-    return {check: judging.first(compare(flat(due), flat(found)), judging.VALUES) for check, flat in parts.items()}
+    return {check: first(compare(flat(expected), flat(found))) for check, flat in parts.items()}
 
 
 def _counts(record: OptimizerRecord) -> StateDict:
     return [entry for entry in flat_states(record) if entry.name.endswith(".step")]
 
 
-def poisoned(record: OptimizerRecord) -> OptimizerRecord:
-    """The same with other options everywhere, so that an option that is not loaded cannot pass."""
-    return record._replace(
-        groups=[
-            {name: not value if isinstance(value, bool) else value + 0.125 for name, value in options.items()}
-            for options in record.groups
-        ]
-    )
-
-
-def checks(names: tuple[str, ...], case: Case, direction: str) -> tuple[str, ...]:
+def checks(names: tuple[str, ...], case: Case, optimizer: OptimizerCase, direction: str) -> tuple[str, ...]:
     """Those of these names that the case has in this direction."""
-    assert case.training is not None
-    if case.training.target in ("scoped", "restored") and direction == DOTNET_TO_PYTHON:
-        return ()  # what TorchSharp does after it has loaded
-    return names[:-1] if case.training.optimizer == "SGD" else names  # which counts no steps
+    if optimizer.target in ("scoped", "restored") and direction == DOTNET_TO_PYTHON:
+        return ()  # both are about what TorchSharp does after it has loaded
+    return names[:-1] if optimizer.optimizer == "SGD" else names  # SGD counts no steps
 
 
 ROUTES = tuple(
     Route(
         name=name,
         why=why,
+        subjects=(OptimizerCase,),
+        overload=overload,
         directions={
             PYTHON_TO_DOTNET: partial(python_to_dotnet, write_dat, saved_again),
             DOTNET_TO_PYTHON: partial(dotnet_to_python, read_dat, written),
         },
         checks=partial(checks, CHECKS),
     )
-    for name, why in (
-        ("optimizer", "Optimizer.save_state_dict(path), load_state_dict(path)"),
-        ("optimizer-writer", "Optimizer.save_state_dict(BinaryWriter), load_state_dict(BinaryReader)"),
+    for name, overload, why in (
+        ("optimizer", "optimizer-path", "Optimizer.save_state_dict(path), load_state_dict(path)"),
+        (
+            "optimizer-writer",
+            "optimizer-writer",
+            "Optimizer.save_state_dict(BinaryWriter), load_state_dict(BinaryReader)",
+        ),
     )
 )

@@ -1,16 +1,17 @@
-"""What a route is, and what its two functions are given. May import catalogue, peer, upstream, verdict, tensors."""
+"""What a route is, and what its functions get and return. May import values, catalogue, python_side, dotnet_side."""
 
 from __future__ import annotations
 
 import functools
 import gc
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
-from tscompat.catalogue import Case, Load
-from tscompat.dotnet_side.process import CALL_SECONDS, PeerKeeper
+from tscompat.catalogue import Case, Subject, TensorSpec
+from tscompat.dotnet_side.client import CALL_SECONDS, Client, NotAsked
+from tscompat.dotnet_side.messages import Call, Thrown
 from tscompat.python_side.scripts import Script
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Verdict
@@ -18,101 +19,91 @@ from tscompat.values.verdict import Verdict
 PYTHON_TO_DOTNET = "python-to-dotnet"
 DOTNET_TO_PYTHON = "dotnet-to-python"
 MUCH_GARBAGE = 64 << 20
-"""Bytes of a case for which Python collects its garbage, before .NET takes as much and after the journey: torch's
+"""Bytes of a case for which Python collects its garbage, before .NET takes as much and after the transfer: torch's
 scripts and exceptions are cycles."""
 SLOWEST = 10e6
-"""Bytes a second that a large case may take at the least; PyBridge deflates some 50e6 here."""
+"""Bytes a second that a large case is given at the least; PyBridge deflates some 50e6 on two cores."""
 
-
-@dataclass
-class Job:
-    """One case on one route in one direction: what a route's function works with."""
-
-    case: Case
-    route: str
-    writer_device: str
-    reader_device: str
-    entries: StateDict
-    """The case's own bits."""
-    expected_file: Path
-    """A file with these bits in the oracle's encoding, shared by all jobs of the case; nobody writes to it."""
-    artifact: Path
-    """Where the writer writes; a fresh name for each job."""
-    peer: PeerKeeper
-    script: Script | None = None
-    """The script of upstream's that the route needs."""
-    dotnet_seconds: float = field(default=0.0)
-    """Time inside .NET, as the peer measured it."""
-
-    @property
-    def inputs(self) -> Path:
-        """Where the inputs of a forward pass stand, or what a training is given."""
-        return self.artifact.with_suffix(".inputs")
-
-    def ask(
-        self,
-        call: str,
-        device: str,
-        *,
-        layout: str = "contiguous",
-        reverse: bool = False,
-        train: bool = False,
-        training: Mapping[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Have the peer do its part of this job. What .NET throws comes back as ``error``."""
-        case, model = self.case, self.case.model
-        if case.nbytes > MUCH_GARBAGE:
-            gc.collect()
-        answer = self.peer.call(
-            call,
-            CALL_SECONDS + self.expected_file.stat().st_size / SLOWEST,
-            overload=self.route,
-            expected_file=str(self.expected_file),
-            artifact=str(self.artifact),
-            inputs=str(self.inputs),
-            model=None if model is None else [model.kind, model.dotnet, case.dtype],
-            train=train,
-            probe="" if case.guarantee is None else case.guarantee.probe,
-            scenario=None if case.scenario is None else _told(case.scenario),
-            buffers=[number for number, spec in enumerate(case.tensors) if spec.buffer],
-            tied={spec.name: spec.tied_to for spec in case.tensors if spec.tied_to and case.model is None},
-            layout=layout,
-            reverse=reverse,
-            nested=case.nested,
-            device=device,
-            scale=case.quantizer.scale,
-            zero_point=case.quantizer.zero_point,
-            training=training,
-            identity=is_identity(case),
-        )
-        self.dotnet_seconds += answer["seconds"]
-        return answer
-
-
-def _told(scenario: Load) -> dict[str, Any]:
-    """What the peer has to know of a scenario; the file itself it gets as the artifact."""
-    known = asdict(scenario)
-    return {key: known[key] for key in ("transient", "strict", "skip", "overload", "report")}
-
-
-Carry = Callable[[Job], Mapping[str, Verdict]]
-"""Carries the job's state dict and gives a verdict for every check that the route makes of it."""
+S = TypeVar("S", bound=Subject)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Route:
-    """A overload and an overload of it, as data, with a function for each direction."""
+class Job(Generic[S]):
+    """One case on one route in one direction: what a route's function works with, and does not change."""
+
+    case: Case
+    subject: S
+    """The case's own."""
+    specs: tuple[TensorSpec, ...]
+    """The case's tensors, those of a model included."""
+    entries: StateDict
+    """Their bits."""
+    expected_file: Path
+    """A file with these bits in the oracle's encoding, shared by all jobs of the case; nobody writes to it."""
+    artifact: Path
+    """Where the writer writes; a fresh name for each job. Other files of the job begin with it."""
+    overload: str
+    """The overload of TorchSharp or PyBridge that the route names."""
+    writer_device: str
+    reader_device: str
+    peer: Client
+    script: Script | None = None
+    """The script of upstream's that the route needs."""
+
+    @property
+    def inputs(self) -> Path:
+        """Where the inputs of a forward pass or of an optimizer go."""
+        return self.artifact.with_suffix(".inputs")
+
+    @property
+    def outputs(self) -> Path:
+        """Where .NET writes what it computes."""
+        return self.artifact.with_suffix(".outputs")
+
+    def ask(self, call: Call[Answer]) -> Answer | Thrown | NotAsked:
+        """Have the peer do its part, within a time that grows with the case's size."""
+        size = self.expected_file.stat().st_size
+        if size > MUCH_GARBAGE:
+            gc.collect()
+        return self.peer.ask(call, CALL_SECONDS + size / SLOWEST)
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a route's function returns."""
+
+    verdicts: Mapping[str, Verdict]
+    """By check."""
+    artifact: Path
+    """The file or folder that the writer wrote."""
+
+
+@dataclass(frozen=True)
+class Route(Generic[S]):
+    """A writer, a reader and a TorchSharp overload, as data, with a function for each direction."""
 
     name: str
     why: str
-    directions: Mapping[str, Carry]
-    checks: Callable[[Case, str], tuple[str, ...]]
+    subjects: tuple[type[S], ...]
+    """The kinds of subject that it takes."""
+    overload: str
+    """The overload that the .NET side uses (dotnet_side/inside); empty where it has none."""
+    directions: Mapping[str, Callable[[Job[S]], Transfer]]
+    checks: Callable[[Case, S, str], tuple[str, ...]]
     """The names of the checks of a case in a direction, in the order in which a person wants to read them."""
     script: str = ""
-    """The script of upstream's that it needs (upstream.FUNCTIONS); empty without one."""
+    """The script of upstream's that it needs (scripts.FUNCTIONS); empty without one."""
+
+    def checks_of(self, case: Case, direction: str) -> tuple[str, ...]:
+        """The checks of a case in a direction. Raises TypeError for a case whose subject the route does not take."""
+        subject = case.subject
+        if not isinstance(subject, self.subjects):
+            raise TypeError(f"{case.id}: the route {self.name} takes no {type(subject).__name__}")
+        return self.checks(case, subject, direction)
 
 
 @functools.cache
-def is_identity(case: Case) -> bool:
-    """Whether all elements tell their tensor and index."""
-    return bool(case.tensors) and all(spec.fill == "identity" for spec in case.tensors)
+def is_identity(specs: tuple[TensorSpec, ...]) -> bool:
+    """Whether each element holds the number of its tensor and its index."""
+    return bool(specs) and all(spec.fill == "identity" for spec in specs)

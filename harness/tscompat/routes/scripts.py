@@ -1,6 +1,6 @@
 """Upstream's own scripts as writer and as reader: exportsd.py to TorchSharp, TorchSharp to importsd.py.
 
-May import torch_side, models, upstream. A person gives the paths to the scripts; without one its routes are not run.
+May import values, catalogue, python_side. A person gives the paths to the scripts; without one its routes are not run.
 """
 
 from __future__ import annotations
@@ -10,91 +10,109 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tscompat.catalogue import Case
+from tscompat.catalogue import Case, Model, Tensors
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.python_side.scripts import Script, ScriptRaised
 from tscompat.values.verdict import Kind, Verdict
 
-from . import dat, judging
-from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
+from . import dotnet_half, judging
+from .formats import STATE_DICT, TENSOR, DatFormat
+from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
 
 EXPORTED = ("bytes", "bits")
 IMPORTED = ("bits", "order")
-Write = Callable[[Script, Mapping[str, Any], Path], None]
+Write = Callable[[Script, Path, Mapping[str, Any]], None]
 """Has the script write torch's tensors, by name, to a file."""
 
 
-def _state_dict(script: Script, state: Mapping[str, Any], path: Path) -> None:
+def _state_dict(script: Script, path: Path, state: Mapping[str, Any]) -> None:
     with path.open("wb") as stream:
         script.call("save_state_dict", state, stream)
 
 
-def _tensor(script: Script, state: Mapping[str, Any], path: Path) -> None:
+def _tensor(script: Script, path: Path, state: Mapping[str, Any]) -> None:
     (tensor,) = state.values()
     script.call("write_tensor", tensor, str(path))
 
 
-def exported(write: Write, form: dat.Format, job: Job) -> Mapping[str, Verdict]:
-    """Written by exportsd.py, held against the oracle's bytes, loaded by TorchSharp."""
-    assert job.script is not None
+def exported(write: Write, form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
+    """Written by exportsd.py, compared with the oracle's bytes, loaded by TorchSharp."""
+    state = torch_tensors.on(job.writer_device, native.state(job.subject, job.entries))
     try:
-        write(job.script, torch_tensors.on(job.writer_device, native.state(job.case, job.entries)), job.artifact)
+        write(script_of(job), job.artifact, state)
     except ScriptRaised as raised:
-        return dict.fromkeys(EXPORTED, refused(raised, job))
-    answer = job.ask("load", job.reader_device, reverse=job.case.target_reversed)
-    return {
+        return Transfer(dict.fromkeys(EXPORTED, refused(raised, job)), job.artifact)
+    reverse = isinstance(job.subject, Tensors) and job.subject.target_reversed
+    answer = dotnet_half.load(job, None if form.single else dotnet_half.module(job, reverse=reverse))
+    verdicts = {
         "bytes": judging.same_file(form.encode(job.entries), job.artifact),
-        "bits": judging.refused(answer, job) or judging.loaded(answer, job),
+        "bits": judging.arrived(answer, job)["bits"],
     }
+    return Transfer(verdicts, job.artifact)
 
 
-def imported(job: Job) -> Mapping[str, Verdict]:
+def imported(job: Job[Tensors | Model]) -> Transfer:
     """Saved by TorchSharp, read by importsd.py."""
-    assert job.script is not None
-    failed = judging.refused(job.ask("save", job.writer_device, layout=job.case.source_layout), job)
-    if failed:
-        return dict.fromkeys(IMPORTED, failed)
+    subject = job.subject
+    layout = subject.source_layout if isinstance(subject, Tensors) else "contiguous"
+    answer = dotnet_half.save(job, dotnet_half.module(job), layout=layout)
+    if judging.failed(answer):
+        return Transfer(dict.fromkeys(IMPORTED, judging.failure(answer, job)), job.artifact)
     try:
         with job.artifact.open("rb") as stream:
-            state = job.script.call("load_state_dict", stream)
+            state = script_of(job).call("load_state_dict", stream)
     except ScriptRaised as raised:
-        return dict.fromkeys(IMPORTED, refused(raised, job))
+        return Transfer(dict.fromkeys(IMPORTED, refused(raised, job)), job.artifact)
     entries = torch_tensors.export(torch_tensors.on(job.reader_device, state))
-    return {
+    verdicts = {
         "bits": judging.held(entries, job),
         "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
     }
+    return Transfer(verdicts, job.artifact)
 
 
-def refused(raised: ScriptRaised, job: Job) -> Verdict:
+def script_of(job: Job[Any]) -> Script:
+    """The job's script. Raises ValueError for a job that was made without the one that its route needs."""
+    if job.script is None:
+        raise ValueError(f"{job.case.id}: the route needs a script, and the job has none")
+    return job.script
+
+
+def refused(raised: ScriptRaised, job: Job[Any]) -> Verdict:
     """The verdict of what a script raised."""
     return Verdict(Kind.REFUSED, judging.without_paths(str(raised), job))
 
 
-def _checks(checks: tuple[str, ...], case: Case, direction: str) -> tuple[str, ...]:
-    """The cases of a full run tell nothing more about a script."""
-    return () if case.run == "full" or (case.model and case.model.only) else checks
+def _checks(checks: tuple[str, ...], case: Case, subject: Tensors | Model, direction: str) -> tuple[str, ...]:
+    """No cases of a full run: they find no more about a script."""
+    return () if case.run == "full" or (isinstance(subject, Model) and subject.only) else checks
 
 
 ROUTES = (
     Route(
         name="exportsd",
         why="save_state_dict of upstream's exportsd.py, Module.load(path); takes --exportsd",
-        directions={PYTHON_TO_DOTNET: partial(exported, _state_dict, dat.STATE_DICT)},
+        subjects=(Tensors, Model),
+        overload="module-path",
+        directions={PYTHON_TO_DOTNET: partial(exported, _state_dict, STATE_DICT)},
         checks=partial(_checks, EXPORTED),
         script="exportsd",
     ),
     Route(
         name="exportsd-tensor",
         why="write_tensor of upstream's exportsd.py, Tensor.Load(path); takes --exportsd",
-        directions={PYTHON_TO_DOTNET: partial(exported, _tensor, dat.TENSOR)},
+        subjects=(Tensors, Model),
+        overload="tensor-path",
+        directions={PYTHON_TO_DOTNET: partial(exported, _tensor, TENSOR)},
         checks=partial(_checks, EXPORTED),
         script="exportsd",
     ),
     Route(
         name="importsd",
         why="Module.save(path), load_state_dict of upstream's importsd.py; takes --importsd",
+        subjects=(Tensors, Model),
+        overload="module-path",
         directions={DOTNET_TO_PYTHON: imported},
         checks=partial(_checks, IMPORTED),
         script="importsd",

@@ -1,96 +1,107 @@
-"""TorchScript: modules by torch.jit, single tensors by torch.save and torch.load. May import models, torch_side.
+"""TorchScript: modules by torch.jit, single tensors by torch.save and torch.load.
 
-Upstream: JIT/ScriptModule.cs, Tensor/torch.Serialization.cs. TorchSharp makes no script of its own: to save, it loads
-one that Python wrote with other bits, is given the case's in its memory, and saves that.
+May import values, codec, catalogue, python_side. Upstream: JIT/ScriptModule.cs, Tensor/torch.Serialization.cs.
+TorchSharp makes no script of its own: to save, it loads one that Python wrote with other bits, gets the case's bits in
+its memory, and saves that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tscompat.catalogue import Case, make_inputs
+from tscompat.catalogue import Case, Model, Tensors, make_inputs
 from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.dotnet_side import messages
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native, programs
-from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import Verdict
 
-from . import judging
+from . import dotnet_half, judging
+from .formats import UNREADABLE
 from .model import agrees
-from .pybridge import UNREADABLE
-from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route
+from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
 
 
-def python_to_dotnet(job: Job) -> Mapping[str, Verdict]:
+def python_to_dotnet(job: Job[Tensors | Model]) -> Transfer:
     """Written by torch.jit.save, loaded by TorchSharp, run there."""
-    given = make_inputs(job.case) if job.case.model else []
-    programs.save_script(job.artifact, job.case, job.entries, given, job.writer_device)
-    answer = job.ask("load", job.reader_device)
-    verdicts = judging.arrived(answer, job)
-    if job.case.model:
-        write_state_dict(job.inputs, given)
-        answer = job.ask("run", job.reader_device)
-        refused = judging.refused(answer, job)
-        verdicts["forward"] = refused or agrees(job, given, read_state_dict(answer["outputs"]))
-    return verdicts
+    given = _inputs(job)
+    programs.save_script(job.artifact, job.subject, job.entries, given, job.writer_device)
+    verdicts = judging.arrived(dotnet_half.load(job, None), job)
+    if isinstance(job.subject, Model):
+        verdicts["forward"] = _forward(job, job.subject, given)
+    return Transfer(verdicts, job.artifact)
 
 
-def dotnet_to_python(job: Job) -> Mapping[str, Verdict]:
+def _forward(job: Job[Tensors | Model], model: Model, given: StateDict) -> Verdict:
+    write_state_dict(job.inputs, given)
+    answer = job.ask(
+        messages.RunProgram(
+            overload=job.overload,
+            artifact=str(job.artifact),
+            inputs=str(job.inputs),
+            outputs=str(job.outputs),
+            placement=dotnet_half.placement(job, job.reader_device),
+        )
+    )
+    if judging.failed(answer):
+        return judging.failure(answer, job)
+    return agrees(model, job.entries, given, read_state_dict(job.outputs))
+
+
+def dotnet_to_python(job: Job[Tensors | Model]) -> Transfer:
     """Saved by TorchSharp, loaded by torch.jit.load, run in Python."""
-    given = make_inputs(job.case) if job.case.model else []
-    _save_with_other_bits(job, given)
-    failed = judging.refused(job.ask("save", job.writer_device), job)
-    if failed is None:
-        try:
-            script = programs.load_script(job.artifact)
-        except UNREADABLE as error:
-            failed = judging.unreadable(error, job)
-        else:
-            state = torch_tensors.on(job.reader_device, script.state_dict())
-            verdicts = {"bits": judging.held(torch_tensors.export(state), job)}
-            if job.case.model:
-                outputs = native.forward(script, job.case, given, BY_NAME[job.case.dtype])
-                verdicts["forward"] = agrees(job, given, outputs)
-            return verdicts
-    return dict.fromkeys(("bits", "forward"), failed)
-
-
-def _save_with_other_bits(job: Job, given: StateDict) -> None:
+    subject, given = job.subject, _inputs(job)
     other = [Entry(name, torch_tensors.poison(tensor)) for name, tensor in job.entries]
-    programs.save_script(job.artifact, job.case, other, given)
+    programs.save_script(job.artifact, subject, other, given)
+    answer = dotnet_half.save(job, None)
+    if judging.failed(answer):
+        return Transfer(dict.fromkeys(("bits", "forward"), judging.failure(answer, job)), job.artifact)
+    try:
+        script = programs.load_script(job.artifact)
+    except UNREADABLE as error:
+        return Transfer(dict.fromkeys(("bits", "forward"), judging.unreadable(error, job)), job.artifact)
+    state = torch_tensors.on(job.reader_device, script.state_dict())
+    verdicts = {"bits": judging.held(torch_tensors.export(state), job)}
+    if isinstance(subject, Model):
+        outputs = native.forward(script, subject, given, subject.dtype)
+        verdicts["forward"] = agrees(subject, job.entries, given, outputs)
+    return Transfer(verdicts, job.artifact)
 
 
-def tensor_to_dotnet(write: Callable[[Path, Tensor], None], job: Job) -> Mapping[str, Verdict]:
+def _inputs(job: Job[Tensors | Model]) -> StateDict:
+    return make_inputs(job.case.id, job.subject) if isinstance(job.subject, Model) else []
+
+
+def tensor_to_dotnet(write: Callable[[Path, Tensor], None], job: Job[Tensors]) -> Transfer:
     """One tensor, written in Python, loaded by torch.load of TorchSharp."""
     write(job.artifact, job.entries[0].tensor)
-    answer = job.ask("load", job.reader_device)
-    return {"bits": judging.refused(answer, job) or judging.loaded(answer, job)}
+    return Transfer({"bits": judging.arrived(dotnet_half.load(job, None), job)["bits"]}, job.artifact)
 
 
-def tensor_to_python(read: Callable[[Path], Tensor], job: Job) -> Mapping[str, Verdict]:
+def tensor_to_python(read: Callable[[Path], Tensor], job: Job[Tensors]) -> Transfer:
     """One tensor, saved by torch.save of TorchSharp, read in Python."""
-    refused = judging.refused(job.ask("save", job.writer_device), job)
-    if refused:
-        return {"bits": refused}
+    answer = dotnet_half.save(job, None)
+    if judging.failed(answer):
+        return Transfer({"bits": judging.failure(answer, job)}, job.artifact)
     try:
         entries: StateDict = [Entry(job.entries[0].name, read(job.artifact))]
     except UNREADABLE as error:
-        return {"bits": judging.unreadable(error, job)}
-    return {"bits": judging.held(entries, job)}
+        return Transfer({"bits": judging.unreadable(error, job)}, job.artifact)
+    return Transfer({"bits": judging.held(entries, job)}, job.artifact)
 
 
-def _checks(case: Case, direction: str) -> tuple[str, ...]:
-    if case.model:
-        return ("bits", "forward") if case.model.inputs else ()  # without inputs there is nothing to trace
+def _checks(case: Case, subject: Tensors | Model, direction: str) -> tuple[str, ...]:
+    if isinstance(subject, Model):
+        return ("bits", "forward") if subject.inputs else ()  # without inputs there is nothing to trace
     if direction == DOTNET_TO_PYTHON:
-        return () if case.layout != "contiguous" else ("bits",)  # the script that is saved came from Python
-    return ("bits", "quantizer") if "quantizer" in case.tags else ("bits",)
+        return () if subject.layout != "contiguous" else ("bits",)  # the script that is saved came from Python
+    return ("bits", "quantizer") if "quantizer" in case.checks else ("bits",)
 
 
-def _tensor_checks(case: Case, direction: str) -> tuple[str, ...]:
+def _tensor_checks(case: Case, subject: Tensors, direction: str) -> tuple[str, ...]:
     return ("bits",)
 
 
@@ -99,42 +110,45 @@ def _parameter(path: Path) -> Tensor:
     return torch_tensors.from_torch(next(programs.load_script(path).parameters()))
 
 
-ROUTES = (
-    *(
-        Route(
-            name=name,
-            why=why,
-            directions={PYTHON_TO_DOTNET: python_to_dotnet, DOTNET_TO_PYTHON: dotnet_to_python},
-            checks=_checks,
-        )
-        for name, why in (
-            ("torchscript", "torch.jit.save(module, path), torch.jit.load(path)"),
-            ("torchscript-bytes", "torch.jit.save(module, byte[]), torch.jit.load(byte[])"),
-        )
-    ),
-    *(
-        Route(
-            name=name,
-            why=why,
-            directions={
-                PYTHON_TO_DOTNET: partial(tensor_to_dotnet, write),
-                DOTNET_TO_PYTHON: partial(tensor_to_python, read),
-            },
-            checks=_tensor_checks,
-        )
-        for name, why, write, read in (
-            (
-                "torch-save",
-                "torch.save(Tensor, path), torch.load(path): by their names PyTorch's own",
-                programs.save_pickle,
-                programs.load_pickle,
-            ),
-            (
-                "torch-save-script",
-                "torch.save(Tensor, path), torch.load(path): a script in Python",
-                programs.save_archive,
-                _parameter,
-            ),
-        )
-    ),
+MODULES = tuple(
+    Route(
+        name=name,
+        why=why,
+        subjects=(Tensors, Model),
+        overload=overload,
+        directions={PYTHON_TO_DOTNET: python_to_dotnet, DOTNET_TO_PYTHON: dotnet_to_python},
+        checks=_checks,
+    )
+    for name, overload, why in (
+        ("torchscript", "script-path", "torch.jit.save(module, path), torch.jit.load(path)"),
+        ("torchscript-bytes", "script-bytes", "torch.jit.save(module, byte[]), torch.jit.load(byte[])"),
+    )
 )
+SINGLE_TENSORS = tuple(
+    Route(
+        name=name,
+        why=why,
+        subjects=(Tensors,),
+        overload="archive",
+        directions={
+            PYTHON_TO_DOTNET: partial(tensor_to_dotnet, write),
+            DOTNET_TO_PYTHON: partial(tensor_to_python, read),
+        },
+        checks=_tensor_checks,
+    )
+    for name, why, write, read in (
+        (
+            "torch-save",
+            "torch.save(Tensor, path), torch.load(path): by their names PyTorch's own",
+            programs.save_pickle,
+            programs.load_pickle,
+        ),
+        (
+            "torch-save-script",
+            "torch.save(Tensor, path), torch.load(path): a script in Python",
+            programs.save_archive,
+            _parameter,
+        ),
+    )
+)
+ROUTES = (*MODULES, *SINGLE_TENSORS)

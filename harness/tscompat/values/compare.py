@@ -1,4 +1,4 @@
-"""Bitwise comparison, and the first difference in words. May import dtypes, tensors, identity.
+"""Bitwise comparison: the first difference in words and as data. Imports its neighbours.
 
 Nothing is compared as a number: two NaNs are equal when their bits are, and a zero differs from a negative one.
 """
@@ -9,7 +9,7 @@ import ctypes
 import reprlib
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from typing_extensions import Buffer
 from .dtypes import DType
 from .identity import origins
 from .tensors import Entry, StateDict, Tensor, tensor_of
+from .verdict import PASS, FirstDifference, Kind, Verdict
 
 _SMALL = 4096
 """Up to so many bytes a copy is cheaper than the way to memcmp."""
@@ -37,8 +38,21 @@ _brief.maxstring, _brief.maxlist = 80, 8
 class Difference(NamedTuple):
     """What differs, as one of the words of ``verdict.Kind``, and where, in a line without paths or times."""
 
-    kind: Literal["names", "order", "dtype", "shape", "bits"]
+    kind: Literal["names", "order", "dtype", "shape", "bits", "bytes"]
     detail: str
+    first: FirstDifference | None = None
+
+
+VALUES = frozenset({Kind.NAMES, Kind.DTYPE, Kind.SHAPE, Kind.BITS})
+"""The kinds of difference that concern values: everything but the order of the entries."""
+
+
+def first(differences: Iterable[Difference], kinds: Collection[Kind] = VALUES) -> Verdict:
+    """The first difference of these kinds as a verdict; a pass if there is none."""
+    for kind, detail, place in differences:
+        if Kind(kind) in kinds:
+            return Verdict(Kind(kind), detail, place)
+    return PASS
 
 
 def same_bytes(a: Buffer, b: Buffer) -> bool:
@@ -82,18 +96,42 @@ def difference(
         return None
     of = f" of {_brief.repr(name)}" if name else ""
     if dtype is not actual.dtype:
-        return Difference("dtype", f"dtype{of}: expected {dtype.name}, found {actual.dtype.name}")
+        place = FirstDifference(_plain(name), "dtype", None, dtype.name, actual.dtype.name)
+        return Difference("dtype", f"dtype{of}: expected {place.expected}, found {place.found}", place)
     if shape != actual.shape:
         wanted, found = (_brief.repr(list(tensor.shape)) for tensor in (expected, actual))
-        return Difference("shape", f"shape{of}: expected {wanted}, found {found}")
-    first, count = _differing(expected, actual)
-    wanted, found = (_element(tensor, first) for tensor in (expected, actual))
-    where = _brief.repr(_index(first, shape))
+        place = FirstDifference(_plain(name), "shape", None, wanted, found)
+        return Difference("shape", f"shape{of}: expected {wanted}, found {found}", place)
+    number, count = _differing(expected, actual)
+    element = _element(actual, number)
+    wanted, found = _words(dtype, _element(expected, number)), _words(dtype, element)
     detail = (
-        f"element {where}{of} ({dtype.name}): expected {_words(dtype, wanted)}, found {_words(dtype, found)}; "
+        f"element {_brief.repr(_index(number, shape))}{of} ({dtype.name}): expected {wanted}, found {found}; "
         f"{count} of {expected.numel} elements differ"
     )
-    return Difference("bits", detail + (_origin(dtype, found, identity) if identity else ""))
+    origin = _origin(dtype, element, identity) if identity else ""
+    place = FirstDifference(_plain(name), "element", number * dtype.itemsize, wanted, found)
+    return Difference("bits", detail + origin, place)
+
+
+def same_stream(expected: Iterable[Buffer], found: Buffer) -> Difference | None:
+    """Whether the expected buffers, one after the other, are these bytes; if not, where the first difference is."""
+    whole = memoryview(found).cast("B") if memoryview(found).nbytes else memoryview(b"")
+    offset = 0
+    for chunk in map(memoryview, expected):
+        wanted = chunk.cast("B") if chunk.nbytes else memoryview(b"")
+        there = whole[offset : offset + wanted.nbytes]
+        if not same_bytes(wanted, there):
+            at = next((i for i, (a, b) in enumerate(zip(wanted, there, strict=False)) if a != b), there.nbytes)
+            byte = f"0x{there[at]:02x}" if at < there.nbytes else None
+            place = FirstDifference(None, "byte", offset + at, f"0x{wanted[at]:02x}", byte)
+            what = f"found {byte}" if byte else "the file ends there"
+            return Difference("bytes", f"byte {offset + at}: expected {place.expected}, {what}", place)
+        offset += wanted.nbytes
+    if offset < whole.nbytes:
+        place = FirstDifference(None, "byte", offset, None, f"0x{whole[offset]:02x}")
+        return Difference("bytes", f"{whole.nbytes - offset} bytes too many after byte {offset}", place)
+    return None
 
 
 def _names(expected: list[str], actual: list[str]) -> list[Difference]:
@@ -108,10 +146,18 @@ def _names(expected: list[str], actual: list[str]) -> list[Difference]:
     }
     detail = "; ".join(f"{fault} {_list(names)}" for fault, names in faults.items() if names)
     if detail:
-        return [Difference("names", detail)]
-    place = next(place for place, name in enumerate(expected) if name != actual[place])
-    wanted, got = _brief.repr(expected[place]), _brief.repr(actual[place])
-    return [Difference("order", f"entry {place}: expected {wanted}, found {got}")]
+        missing, added = faults["missing"][:1], (faults["unexpected"] + faults["repeated"])[:1]
+        place = FirstDifference(None, "names", None, *(_plain(name[0]) if name else None for name in (missing, added)))
+        return [Difference("names", detail, place)]
+    number = next(number for number, name in enumerate(expected) if name != actual[number])
+    wanted, got = expected[number], actual[number]
+    sentence = f"entry {number}: expected {_brief.repr(wanted)}, found {_brief.repr(got)}"
+    return [Difference("order", sentence, FirstDifference(None, "order", None, _plain(wanted), _plain(got)))]
+
+
+def _plain(name: str) -> str:
+    """The name, with what is no Unicode text (a lone surrogate) escaped, so that JSON can hold it."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _list(names: list[str]) -> str:

@@ -7,10 +7,13 @@ An element is ``parts`` scalars of one numpy type: complex32 has no numpy dtype,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import ml_dtypes
 import numpy as np
+
+Kind: TypeAlias = Literal["integer", "float", "complex", "bool", "quantized"]
+"""What an element stands for. A quantized element is a raw integer beside a scale and a zero point."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,6 +32,9 @@ class DType:
     """The attribute of the ``torch`` module."""
     dotnet: str
     """The member of TorchSharp's ``ScalarType``; complex32 has a code and no member."""
+    kind: Kind
+    mantissa_bits: int | None = None
+    """Stored bits of the mantissa of one part (IEEE 754; bfloat16 keeps 7); None for what is no floating type."""
 
     @property
     def itemsize(self) -> int:
@@ -40,11 +46,6 @@ class DType:
         """Bits of one element."""
         return 8 * self.itemsize
 
-    @property
-    def quantized(self) -> bool:
-        """Whether the element is a raw integer beside a scale and a zero point."""
-        return self.torch.startswith("q")
-
     def __repr__(self) -> str:
         return f"<DType {self.name}>"
 
@@ -52,38 +53,41 @@ class DType:
 NO_CODE = -1
 
 
-def _row(name: str, code: int, scalar: Any, parts: int, torch: str, dotnet: str) -> DType:
-    return DType(name, code, np.dtype(scalar).newbyteorder("<"), parts, torch, dotnet)
+def _row(
+    name: str, code: int, scalar: Any, torch: str, dotnet: str, kind: Kind = "integer", mantissa: int | None = None
+) -> DType:
+    parts = 2 if kind == "complex" else 1
+    return DType(name, code, np.dtype(scalar).newbyteorder("<"), parts, torch, dotnet, kind, mantissa)
 
 
 DTYPES: tuple[DType, ...] = (
-    _row("u8", 0, np.uint8, 1, "uint8", "Byte"),
-    _row("i8", 1, np.int8, 1, "int8", "Int8"),
-    _row("i16", 2, np.int16, 1, "int16", "Int16"),
-    _row("i32", 3, np.int32, 1, "int32", "Int32"),
-    _row("i64", 4, np.int64, 1, "int64", "Int64"),
-    _row("f16", 5, np.float16, 1, "float16", "Float16"),
-    _row("f32", 6, np.float32, 1, "float32", "Float32"),
-    _row("f64", 7, np.float64, 1, "float64", "Float64"),
-    _row("c32", 8, np.float16, 2, "complex32", "ComplexFloat16"),
-    _row("c64", 9, np.float32, 2, "complex64", "ComplexFloat32"),
-    _row("c128", 10, np.float64, 2, "complex128", "ComplexFloat64"),
-    _row("bool", 11, np.bool_, 1, "bool", "Bool"),
-    _row("qi8", 12, np.int8, 1, "qint8", "QInt8"),
-    _row("qu8", 13, np.uint8, 1, "quint8", "QUInt8"),
-    _row("qi32", 14, np.int32, 1, "qint32", "QInt32"),
-    _row("bf16", 15, ml_dtypes.bfloat16, 1, "bfloat16", "BFloat16"),
+    _row("u8", 0, np.uint8, "uint8", "Byte"),
+    _row("i8", 1, np.int8, "int8", "Int8"),
+    _row("i16", 2, np.int16, "int16", "Int16"),
+    _row("i32", 3, np.int32, "int32", "Int32"),
+    _row("i64", 4, np.int64, "int64", "Int64"),
+    _row("f16", 5, np.float16, "float16", "Float16", "float", 10),
+    _row("f32", 6, np.float32, "float32", "Float32", "float", 23),
+    _row("f64", 7, np.float64, "float64", "Float64", "float", 52),
+    _row("c32", 8, np.float16, "complex32", "ComplexFloat16", "complex", 10),
+    _row("c64", 9, np.float32, "complex64", "ComplexFloat32", "complex", 23),
+    _row("c128", 10, np.float64, "complex128", "ComplexFloat64", "complex", 52),
+    _row("bool", 11, np.bool_, "bool", "Bool", "bool"),
+    _row("qi8", 12, np.int8, "qint8", "QInt8", "quantized"),
+    _row("qu8", 13, np.uint8, "quint8", "QUInt8", "quantized"),
+    _row("qi32", 14, np.int32, "qint32", "QInt32", "quantized"),
+    _row("bf16", 15, ml_dtypes.bfloat16, "bfloat16", "BFloat16", "float", 7),
 )
 
 FOREIGN: tuple[DType, ...] = (
-    _row("u16", NO_CODE, np.uint16, 1, "uint16", ""),
-    _row("u32", NO_CODE, np.uint32, 1, "uint32", ""),
-    _row("u64", NO_CODE, np.uint64, 1, "uint64", ""),
-    _row("f8-e4m3fn", NO_CODE, ml_dtypes.float8_e4m3fn, 1, "float8_e4m3fn", ""),
-    _row("f8-e4m3fnuz", NO_CODE, ml_dtypes.float8_e4m3fnuz, 1, "float8_e4m3fnuz", ""),
-    _row("f8-e5m2", NO_CODE, ml_dtypes.float8_e5m2, 1, "float8_e5m2", ""),
-    _row("f8-e5m2fnuz", NO_CODE, ml_dtypes.float8_e5m2fnuz, 1, "float8_e5m2fnuz", ""),
-    _row("f8-e8m0fnu", NO_CODE, ml_dtypes.float8_e8m0fnu, 1, "float8_e8m0fnu", ""),
+    _row("u16", NO_CODE, np.uint16, "uint16", ""),
+    _row("u32", NO_CODE, np.uint32, "uint32", ""),
+    _row("u64", NO_CODE, np.uint64, "uint64", ""),
+    _row("f8-e4m3fn", NO_CODE, ml_dtypes.float8_e4m3fn, "float8_e4m3fn", "", "float", 3),
+    _row("f8-e4m3fnuz", NO_CODE, ml_dtypes.float8_e4m3fnuz, "float8_e4m3fnuz", "", "float", 3),
+    _row("f8-e5m2", NO_CODE, ml_dtypes.float8_e5m2, "float8_e5m2", "", "float", 2),
+    _row("f8-e5m2fnuz", NO_CODE, ml_dtypes.float8_e5m2fnuz, "float8_e5m2fnuz", "", "float", 2),
+    _row("f8-e8m0fnu", NO_CODE, ml_dtypes.float8_e8m0fnu, "float8_e8m0fnu", "", "float", 0),
 )
 """What torch has and TorchSharp has not; only ``tscompat convert`` meets them."""
 

@@ -19,7 +19,7 @@ _INDEX_BITS = {1: 6, 2: 12, 4: 24}
 
 def identity(dtype: DType, tensor_number: int, count: int) -> bytes:
     """The bytes of ``count`` elements of the tensor with this place in its state dict. Raises ValueError for bool."""
-    if dtype.name == "bool":
+    if dtype.kind == "bool":
         raise ValueError("bool has no identity pattern: only 0 and 1 are valid")
     size, index_bits = _layout(dtype)
     numbers = 1 << (8 * size - index_bits)

@@ -1,12 +1,18 @@
-"""How far apart two results are in ULP, the distance from a float to its neighbour. May import dtypes, tensors."""
+"""ULP: the distance from a floating-point number to its next neighbour of the same type. Imports its neighbours.
+
+Everything that judges within bounds (routes/agreement.py) counts in it: ``ulp`` gives it as a number, ``furthest``
+counts how many of them lie between two numbers.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .dtypes import DType
 from .tensors import Tensor
 
 
@@ -16,6 +22,13 @@ class Apart(NamedTuple):
     ulps: int
     at: tuple[int, ...]
     """The index of the element; a complex number is as far off as the worse of its parts."""
+
+
+def ulp(dtype: DType, value: float) -> float:
+    """One ULP of a normal number of this floating (or complex) type. Raises ValueError for 0 and for other dtypes."""
+    if dtype.mantissa_bits is None or not value:
+        raise ValueError(f"no ULP is defined for {dtype.name} at {value}")
+    return 2.0 ** (math.floor(math.log2(abs(value))) - dtype.mantissa_bits)
 
 
 def furthest(one: Tensor, other: Tensor) -> Apart:
@@ -28,9 +41,9 @@ def furthest(one: Tensor, other: Tensor) -> Apart:
     a, b = _places(one), _places(other)
     apart = np.where(a > b, a, b) - np.where(a > b, b, a)
     apart[_nans(one) & _nans(other)] = 0
-    first = int(apart.argmax())
-    index = np.unravel_index(first // one.dtype.parts, one.shape)
-    return Apart(int(apart[first]), tuple(map(int, index)))
+    place = int(apart.argmax())
+    index = np.unravel_index(place // one.dtype.parts, one.shape)
+    return Apart(int(apart[place]), tuple(map(int, index)))
 
 
 def _places(tensor: Tensor) -> NDArray[np.uint64]:

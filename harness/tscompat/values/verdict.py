@@ -56,6 +56,19 @@ class VerdictId(NamedTuple):
         return cls(parts[0], parts[1], parts[2], "/".join(parts[3:-1]), parts[-1])
 
 
+class FirstDifference(NamedTuple):
+    """The first thing that differs, as data; the verdict's sentence says the same."""
+
+    entry: str | None
+    """The name of the tensor or of the option; None where a whole file or a list of names differs."""
+    field: str
+    """What differs: ``names``, ``order``, ``dtype``, ``shape``, ``element``, ``byte`` and the like."""
+    offset: int | None
+    """Bytes from the start of the tensor's elements, or of the file; None where nothing lies at an offset."""
+    expected: str | None
+    found: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found out about one check of one case on one route."""
@@ -63,3 +76,9 @@ class Verdict:
     kind: Kind
     detail: str = ""
     """Empty for a pass; otherwise words that a person can use, without paths or times (divergences match on them)."""
+    difference: FirstDifference | None = None
+    predicted: frozenset[str] = frozenset()
+    """The predictions (routes/predictions.py) that what was found matches exactly."""
+
+
+PASS = Verdict(Kind.PASS)

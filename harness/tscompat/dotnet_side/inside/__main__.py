@@ -1,12 +1,11 @@
-"""``python -m tscompat.dotnet_side.inside PUBLISH WORKER``: answers each JSON line with one, until the pipe closes.
+"""``python -m tscompat.dotnet_side.inside PUBLISH WORKER``: answers each call with a reply, until the pipe closes.
 
-An unknown call or a description with an unknown or missing part is refused, never answered with something close to it.
-WORKER is the id of the process that the peer works for, and leaves with.
+The messages are those of ``dotnet_side.messages``. WORKER is the id of the process that the peer works for, and leaves
+with. Imports its neighbours.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -14,13 +13,16 @@ import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import BinaryIO
 
+import msgspec
 import psutil
 
+from tscompat.dotnet_side.messages import Fault, Ready, Refusal, Reply, decode_call, encode, text
+
 from . import clr
-from .calls import CALLS
-from .work import Refusal
+from .calls import reply
+from .work import Refused
 
 FAULT_LINES = 10
 
@@ -28,25 +30,25 @@ FAULT_LINES = 10
 def main() -> None:
     """Take the pipe, load .NET, answer."""
     publish, worker = sys.argv[1:]
-    requests, answers = _take_pipe()
+    calls, replies = _take_pipe()
     threading.Thread(target=_leave_with, args=[int(worker)], daemon=True).start()
     dotnet = clr.load(Path(publish))
-    _say(answers, json.dumps({"ready": dotnet.versions}))
-    for line in requests:
-        _say(answers, _answer(dotnet, line))
+    _send(replies, Reply(Ready(dotnet.versions), 0.0))
+    for line in calls:
+        _send(replies, _reply(dotnet, line))
 
 
-def _take_pipe() -> tuple[TextIO, TextIO]:
-    """Keep stdin and stdout for the protocol alone: what native code prints goes to stderr, which is the peer's log."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+def _take_pipe() -> tuple[BinaryIO, BinaryIO]:
+    """Keep stdin and stdout for the messages alone: what native code prints goes to stderr, which is the peer's log."""
+    replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    return os.fdopen(0, encoding="utf-8", closefd=False), answers
+    return os.fdopen(0, "rb", closefd=False), replies
 
 
 def _leave_with(worker: int) -> None:
     """A killed worker leaves no orphan, not even one that hangs in a call and does not see its pipe close.
 
-    The parent would not do: on Windows it is the launcher of the virtual environment, which waits for this process.
+    The parent process would not do: on Windows it is the launcher of the virtual environment, which waits for this one.
     """
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(worker)
@@ -55,26 +57,19 @@ def _leave_with(worker: int) -> None:
     os._exit(3)
 
 
-def _say(answers: TextIO, line: str) -> None:
-    answers.write(line + "\n")
-    answers.flush()
+def _send(replies: BinaryIO, message: Reply) -> None:
+    replies.write(encode(message) + b"\n")
+    replies.flush()
 
 
-def _answer(dotnet: clr.Dotnet, line: str) -> str:
-    """The outermost door: a fault of ours is told as one; if it ended this process, TorchSharp would be blamed."""
+def _reply(dotnet: clr.Dotnet, line: bytes) -> Reply:
+    """The outermost door: a fault of ours must not end this process, because TorchSharp would be blamed for it."""
     try:
-        return json.dumps(_reply(dotnet, json.loads(line)))
-    except Refusal as refusal:
-        return json.dumps({"refusal": str(refusal)})
+        return reply(dotnet, decode_call(line))
+    except (Refused, msgspec.MsgspecError) as refused:
+        return Reply(Refusal(text(str(refused))), 0.0)
     except Exception:
-        return json.dumps({"fault": "\n".join(traceback.format_exc().splitlines()[-FAULT_LINES:])})
-
-
-def _reply(dotnet: clr.Dotnet, request: dict[str, Any]) -> dict[str, Any]:
-    name = request.pop("call", None)
-    if name not in CALLS:
-        raise Refusal(f"unknown call {name!r}; this peer knows {', '.join(CALLS)}")
-    return CALLS[name](dotnet, request)
+        return Reply(Fault(text("\n".join(traceback.format_exc().splitlines()[-FAULT_LINES:]))), 0.0)
 
 
 if __name__ == "__main__":

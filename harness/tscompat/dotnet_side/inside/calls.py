@@ -1,208 +1,180 @@
-"""The calls that a peer answers. May import codec, bits, dtypes, tensors, peer.digest.
+"""The calls that a peer answers: a function for each type of call. May import values, codec, dotnet_side.
 
 Reading back takes the bytes from the tensors' memory, not through the code under test.
 """
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, contextmanager
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, TypeVar
 
 from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Reply, Thrown
 from tscompat.values.compare import compare
-from tscompat.values.dtypes import BY_CODE
-from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.tensors import Entry
 
-from .clr import Dotnet, DotnetError, Snapshot
-from .optimizers import OVERLOADS as OPTIMIZER_OVERLOADS
-from .optimizers import train as run_training
+from .clr import Dotnet, DotnetError
+from .optimizers import use_optimizer
 from .overloads import OVERLOADS
-from .probes import PROBES, Unable
-from .work import Description, Refusal, Work
+from .probes import PROBES, CannotTry
+from .snapshots import snapshot
+from .work import Refused, Stopwatch, Work, build
 
-Answer = dict[str, Any]
 LARGE = 64 << 20
-"""Bytes of a case after which .NET collects its garbage: it does not know how much memory of libtorch's hangs on it."""
+"""Bytes of an expected file after which .NET collects its garbage: its GC does not see the native memory its objects
+hold."""
+Value = TypeVar("Value")
 
 
-def save(work: Work) -> Answer:
+def save(dotnet: Dotnet, watch: Stopwatch, call: messages.Save) -> Done:
     """.NET makes the state dict and saves it to the artifact."""
-    overload = OVERLOADS[work.description.overload]
-    with work.watch.running():
-        held = overload.make(work, False)
+    overload = known(OVERLOADS, call.overload, "overload")
+    work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected))
+    with watch.running():
+        held = overload.make(work, call.artifact, False)
         try:
-            with work.dotnet.errors():
-                overload.save(work, held)
+            with dotnet.errors():
+                overload.save(work, held, call.artifact)
         finally:
             held.Dispose()
-    return {"saved": True}
+    return Done()
 
 
-def load(work: Work) -> Answer:
-    """.NET loads the artifact; its memory is compared with the expected_file here, without a copy."""
-    overload = OVERLOADS[work.description.overload]
-    with work.watch.running():
-        target = overload.make(work, True)
-        with work.dotnet.errors():
-            held = overload.load(work, target)
-    with _snapshot(work, held, held) as (snapshot, found):
+def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Loaded:
+    """.NET loads the artifact; its memory is compared with the expected file here, without a copy."""
+    overload = known(OVERLOADS, call.overload, "overload")
+    work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected))
+    with watch.running():
+        target = overload.make(work, call.artifact, True)
+        with dotnet.errors():
+            held = overload.load(work, target, call.artifact)
+    with snapshot(dotnet, watch, held, held) as (taken, found):
         if len(found) == len(work.entries) == 1 and not found[0].name:
             found = [Entry(work.entries[0].name, found[0].tensor)]
         places = {entry.name: place for place, entry in enumerate(work.entries)}
         found.sort(key=lambda entry: places.get(entry.name, len(places)))
-        differences = compare(work.entries, found, identity=work.description.identity)
-        quantizer = None if snapshot.Quantizer is None else list(snapshot.Quantizer)
-        return {"differences": differences, "digest": digest(found), "quantizer": quantizer}
-
-
-def schema(work: Work) -> Answer:
-    """What the natively built module has: names, codes, shapes and buffers, in the order of its state dict."""
-    with work.watch.running():
-        module = work.build()
-        buffers = set(work.dotnet.Modules.BufferNames(module))
-    with _snapshot(work, module, module) as (_, found):
-        rows = [[name, tensor.dtype.code, tensor.shape, name in buffers] for name, tensor in found]
-        return {"schema": rows}
-
-
-def forward(work: Work) -> Answer:
-    """The natively built module computes with the expected_file's bits; its outputs (or buffers) go to the artifact."""
-    inputs = read_state_dict(work.description.inputs)
-    with work.watch.running():
-        module = work.module(poison=False)
-        module.train(work.description.train)
-        tensors = [work.tensor(tensor, poison=False) for _, tensor in inputs]
-        with work.dotnet.errors():
-            outputs = work.dotnet.Layers.Forward(module, tensors)
-    with _snapshot(work, module if work.description.train else outputs, module, *outputs) as (_, found):
-        buffers = set(work.dotnet.Modules.BufferNames(module))
-        write_state_dict(
-            work.description.artifact,
-            [entry for entry in found if not work.description.train or entry.name in buffers],
+        scale_and_zero_point = None if taken.Quantizer is None else (taken.Quantizer[0], round(taken.Quantizer[1]))
+        return messages.Loaded(
+            differences=tuple(compare(work.entries, found, identity=call.identity)),
+            digest=digest(found),
+            quantizer=scale_and_zero_point,
         )
-    return {"computed": True}
 
 
-def attempt(work: Work) -> Answer:
-    """.NET loads the artifact into a module with the expected_file's bits; digests tell what is there afterwards."""
-    how = work.description.scenario
-    if how is None:
-        raise Refusal("this call needs a scenario")
-    refused, still_open = "", None
-    report = work.dotnet.Loading.Report() if how["report"] else None
-    with work.watch.running():
-        bag = work.bag(poison=False)
-        try:
-            with work.dotnet.errors():
-                skip = "\n".join(how["skip"])
-                artifact = work.description.artifact
-                options = (how["overload"], how["strict"], skip, report)
-                still_open = bool(work.dotnet.Loading.Load(bag, work.description.overload, artifact, *options))
-        except DotnetError as error:
-            refused = str(error)
-    state: dict[str, str] = {}
-    with _snapshot(work, bag, bag) as (_, found):
-        state |= {name: digest([Entry("", tensor)]) for name, tensor in found}
-        for name in how["transient"]:
-            with _snapshot(work, bag.Transient(name)) as (_, (transient,)):
-                state[name] = digest([Entry("", transient.tensor)])
-    told = {str(each.Key): bool(each.Value) for each in report or ()}
-    return {"refused": refused, "open": still_open, "state": state, "report": told}
+def schema(dotnet: Dotnet, watch: Stopwatch, call: messages.Schema) -> messages.SchemaFound:
+    """What the natively built module has, in the order of its state dict."""
+    with watch.running():
+        module = build(dotnet, call.module)
+        buffers = set(dotnet.Modules.BufferNames(module))
+    with snapshot(dotnet, watch, module, module) as (_, found):
+        return messages.SchemaFound(
+            tuple(
+                messages.SchemaEntry(name, tensor.dtype.code, tensor.shape, name in buffers) for name, tensor in found
+            )
+        )
 
 
-def probe(work: Work) -> Answer:
-    """Try a guarantee; say what was seen."""
-    try_it = PROBES.get(work.description.probe)
-    if try_it is None:
-        raise Refusal(f"unknown probe {work.description.probe!r}; this peer knows {', '.join(PROBES)}")
-    with ExitStack() as held, work.watch.running(), work.dotnet.errors():
-        try:
-            return {"observed": try_it(work, lambda module: held.enter_context(_snapshot(work, module, module))[1])}
-        except Unable as reason:
-            return {"unable": str(reason)}
-
-
-def train(work: Work) -> Answer:
-    """An optimizer over given parameters: its file, the step after it; what memory holds goes to files."""
-    return {"errors": run_training(work, partial(_snapshot, work))}
-
-
-def run(work: Work) -> Answer:
-    """The program in the artifact computes; its outputs go into a file beside it."""
-    inputs = read_state_dict(work.description.inputs)
-    overload = OVERLOADS[work.description.overload]
-    with work.watch.running():
+def forward(dotnet: Dotnet, watch: Stopwatch, call: messages.Forward) -> Done:
+    """The natively built module computes; its outputs or its buffers go into a file."""
+    placement = messages.Placement(device=call.device, layout="contiguous", scale=1.0, zero_point=0)
+    work = Work(dotnet, watch, placement, call.module, read_state_dict(call.expected))
+    inputs = read_state_dict(call.inputs)
+    with watch.running():
+        module = work.module(poison=False)
+        module.train(call.train)
         tensors = [work.tensor(tensor, poison=False) for _, tensor in inputs]
-        with work.dotnet.errors():
-            program = overload.load(work, None)
-            outputs = work.dotnet.Programs.Run(program, tensors)
-    file = f"{work.description.artifact}.outputs"
-    with _snapshot(work, outputs, program, *outputs) as (_, found):
-        write_state_dict(file, found)
-    return {"outputs": file}
+        with dotnet.errors():
+            outputs = dotnet.Layers.Forward(module, tensors)
+    with snapshot(dotnet, watch, module if call.train else outputs, module, *outputs) as (_, found):
+        buffers = set(dotnet.Modules.BufferNames(module))
+        write_state_dict(call.outputs, [entry for entry in found if not call.train or entry.name in buffers])
+    return Done()
 
 
-@contextmanager
-def _snapshot(work: Work, held: Any, *disposed: Any) -> Generator[tuple[Snapshot, StateDict]]:
-    """The state of a module, a tensor or some tensors as views of .NET's memory; ``disposed`` goes at the end."""
-    with work.watch.running():
-        snapshot: Snapshot = work.dotnet.Snapshot.Of(held)
-    try:
-        yield snapshot, _entries(snapshot)
-    finally:
-        with work.watch.running():
-            snapshot.Dispose()
-            for each in disposed:
-                each.Dispose()
-
-
-def _entries(snapshot: Snapshot) -> StateDict:
-    """The snapshot's tensors as views of .NET's memory."""
-    numbers = list((ctypes.c_int64 * snapshot.Length).from_address(snapshot.Numbers)) if snapshot.Length else []
-    entries: StateDict = []
-    at = 0
-    for name in snapshot.Names:
-        code, address, rank = numbers[at : at + 3]
-        shape = tuple(numbers[at + 3 : at + 3 + rank])
-        at += 3 + rank
-        tensor = Tensor(BY_CODE[code], shape, b"")
-        if tensor.nbytes:
-            tensor = tensor._replace(data=(ctypes.c_ubyte * tensor.nbytes).from_address(address))
-        entries.append(Entry(name, tensor))
-    return entries
-
-
-def _call(action: Callable[[Work], Answer], overloads: Iterable[str]) -> Callable[[Dotnet, dict[str, Any]], Answer]:
-    def answer(dotnet: Dotnet, request: dict[str, Any]) -> Answer:
-        says = Description.parse(request)
-        if says.overload not in overloads:
-            raise Refusal(f"unknown overload {says.overload!r}; for this call the peer knows {', '.join(overloads)}")
-        if not dotnet.Layouts.Knows(says.layout):
-            raise Refusal(f"unknown layout {says.layout!r}")
-        work = Work(dotnet, says, read_state_dict(says.expected_file))
+def load_into(dotnet: Dotnet, watch: Stopwatch, call: messages.LoadInto) -> messages.LoadedInto:
+    """.NET loads the artifact into a module with the expected file's bits; digests describe it afterwards."""
+    placement = messages.Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
+    work = Work(dotnet, watch, placement, call.module, read_state_dict(call.expected))
+    refused, still_open = None, None
+    report = dotnet.Loading.Report() if call.report else None
+    with watch.running():
+        bag = work.bag(work.entries, poison=False)
         try:
-            reply = action(work)
+            with dotnet.errors():
+                skip = "\n".join(call.skip)
+                options = (call.given_as, call.strict, skip, report)
+                still_open = bool(dotnet.Loading.Load(bag, call.overload, call.artifact, *options))
         except DotnetError as error:
-            reply = {"error": [error.type_name, error.message]}
-        if sum(tensor.nbytes for _, tensor in work.entries) > LARGE:
-            dotnet.GC.Collect()
-            dotnet.GC.WaitForPendingFinalizers()
-        return {"overload": says.overload, "seconds": work.watch.seconds, **reply}
+            refused = Thrown(error.type_name, error.message)
+    state: dict[str, str] = {}
+    with snapshot(dotnet, watch, bag, bag) as (_, found):
+        state |= {name: digest([Entry("", tensor)]) for name, tensor in found}
+        for name in call.module.transient:
+            with snapshot(dotnet, watch, bag.Transient(name)) as (_, (transient,)):
+                state[name] = digest([Entry("", transient.tensor)])
+    reported = {str(each.Key): bool(each.Value) for each in report or ()}
+    return messages.LoadedInto(refused, still_open, state, reported)
 
-    return answer
+
+def probe(dotnet: Dotnet, watch: Stopwatch, call: messages.Probe) -> messages.Observed | messages.Unable:
+    """Try a guarantee; describe what was seen."""
+    try_it = known(PROBES, call.probe, "probe")
+    work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected))
+    with ExitStack() as held, watch.running(), dotnet.errors():
+        try:
+            observed = try_it(work, call, lambda module: held.enter_context(snapshot(dotnet, watch, module, module))[1])
+        except CannotTry as reason:
+            return messages.Unable(str(reason))
+    return messages.Observed(observed)
 
 
-CALLS: dict[str, Callable[[Dotnet, dict[str, Any]], Answer]] = {
-    "save": _call(save, OVERLOADS),
-    "load": _call(load, OVERLOADS),
-    "schema": _call(schema, ["schema"]),
-    "forward": _call(forward, ["forward"]),
-    "attempt": _call(attempt, ["load", "pybridge-load-pickle", "pybridge-load-safetensors"]),
-    "probe": _call(probe, ["guarantee"]),
-    "train": _call(train, OPTIMIZER_OVERLOADS),
-    "run": _call(run, ["torchscript", "torchscript-bytes", "export", "export-aoti"]),
+def run_program(dotnet: Dotnet, watch: Stopwatch, call: messages.RunProgram) -> Done:
+    """The program in the artifact computes; its outputs go into a file."""
+    overload = known(OVERLOADS, call.overload, "overload")
+    work = Work(dotnet, watch, call.placement)
+    inputs = read_state_dict(call.inputs)
+    with watch.running():
+        tensors = [work.tensor(tensor, poison=False) for _, tensor in inputs]
+        with dotnet.errors():
+            program = overload.load(work, None, call.artifact)
+            outputs = dotnet.Programs.Run(program, tensors)
+    with snapshot(dotnet, watch, outputs, program, *outputs) as (_, found):
+        write_state_dict(call.outputs, found)
+    return Done()
+
+
+CALLS: Mapping[type[AnyCall], Callable[[Dotnet, Stopwatch, Any], AnyAnswer]] = {
+    messages.Save: save,
+    messages.Load: load,
+    messages.Schema: schema,
+    messages.Forward: forward,
+    messages.LoadInto: load_into,
+    messages.Probe: probe,
+    messages.UseOptimizer: use_optimizer,
+    messages.RunProgram: run_program,
 }
+
+
+def reply(dotnet: Dotnet, call: AnyCall) -> Reply:
+    """Carry out a call. What TorchSharp throws is the answer; Refused leaves this function."""
+    watch = Stopwatch()
+    try:
+        answer = CALLS[type(call)](dotnet, watch, call)
+    except DotnetError as error:
+        answer = Thrown(error.type_name, error.message)
+    expected: str | None = getattr(call, "expected", None)  # not every call has one
+    if expected and Path(expected).stat().st_size > LARGE:
+        dotnet.GC.Collect()
+        dotnet.GC.WaitForPendingFinalizers()
+    return Reply(answer, watch.seconds)
+
+
+def known(table: Mapping[str, Value], name: str, what: str) -> Value:
+    """The row of a table. Raises Refused, with the names that the peer knows, if there is none."""
+    if name not in table:
+        raise Refused(f"unknown {what} {name!r}; this peer knows {', '.join(table)}")
+    return table[name]

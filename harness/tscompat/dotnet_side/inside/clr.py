@@ -1,4 +1,4 @@
-"""pythonnet, met here and nowhere else: what it leaves untyped stands behind Protocols. Imports nothing of ours.
+"""pythonnet, met here and nowhere else: Protocols type what it leaves untyped. May import dotnet_side.messages.
 
 The Protocols name the C# of ``dotnet/Peer`` and the few members of TorchSharp that the overloads call.
 """
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
+
+from tscompat.dotnet_side.messages import text
 
 DotnetTensor: TypeAlias = Any
 """``TorchSharp.torch.Tensor``."""
@@ -30,7 +32,7 @@ class DotnetModule(Protocol):
     def Dispose(self) -> None: ...
 
 
-class Bag(DotnetModule, Protocol):
+class DotnetBag(DotnetModule, Protocol):
     """dotnet/Peer/Bag.cs."""
 
     def Add(self, name: str, tensor: DotnetTensor, buffer: bool, nested: bool) -> None: ...
@@ -102,7 +104,7 @@ class Dotnet:
         try:
             yield
         except self.Exception as error:
-            raise DotnetError(str(error.GetType().FullName), str(error.Message)) from None
+            raise DotnetError(text(str(error.GetType().FullName)), text(str(error.Message))) from None
 
 
 def load(publish: Path) -> Dotnet:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.messages import Probe
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import StateDict, Tensor
 
@@ -19,7 +20,7 @@ from .overloads.overload import reader
 from .work import Work
 
 
-class Unable(Exception):
+class CannotTry(Exception):
     """The probe cannot be tried here: says why."""
 
 
@@ -27,49 +28,49 @@ Read = Callable[[DotnetModule], StateDict]
 """Reads a module's state from its memory; the views live as long as the module."""
 
 
-def save_then_load(work: Work, read: Read) -> str:
-    work.module(poison=False).save(work.description.artifact)
+def save_then_load(work: Work, call: Probe, read: Read) -> str:
+    work.module(poison=False).save(call.artifact)
     again = work.module(poison=True)
-    again.load(work.description.artifact)
+    again.load(call.artifact)
     return "the same bits" if digest(read(again)) == digest(work.entries) else "other bits"
 
 
-def save_moves_to_the_cpu(work: Work, read: Read) -> str:
+def save_moves_to_the_cpu(work: Work, call: Probe, read: Read) -> str:
     module = work.module(poison=False)
-    module.save(work.description.artifact)
+    module.save(call.artifact)
     return f"on {work.dotnet.Loading.DeviceOf(module)} after save".replace("on cpu", "on the CPU")
 
 
-def load_then_move(work: Work, read: Read) -> str:
+def load_then_move(work: Work, call: Probe, read: Read) -> str:
     module = work.module(poison=True)
-    module.load(work.description.expected_file)
-    moved = work.dotnet.Modules.To(module, work.description.device)
+    module.load(call.expected)
+    moved = work.dotnet.Modules.To(module, call.placement.device)
     return "the same bits on the device" if digest(read(moved)) == digest(work.entries) else "other bits"
 
 
-def usable_after_save(work: Work, read: Read) -> str:
+def usable_after_save(work: Work, call: Probe, read: Read) -> str:
     module = work.module(poison=False)
-    module.save(work.description.artifact)
-    first = Path(work.description.artifact).read_bytes()
-    module.save(work.description.artifact)
-    return "the same file again" if Path(work.description.artifact).read_bytes() == first else "another file"
+    module.save(call.artifact)
+    first = Path(call.artifact).read_bytes()
+    module.save(call.artifact)
+    return "the same file again" if Path(call.artifact).read_bytes() == first else "another file"
 
 
-def save_over_a_longer_file(work: Work, read: Read) -> str:
-    file = Path(work.description.artifact)
+def save_over_a_longer_file(work: Work, call: Probe, read: Read) -> str:
+    file = Path(call.artifact)
     file.write_bytes(bytes(100_000))
     work.module(poison=False).save(str(file))
-    same = file.read_bytes() == Path(work.description.expected_file).read_bytes()
+    same = file.read_bytes() == Path(call.expected).read_bytes()
     return "the same file" if same else f"a file of {file.stat().st_size} bytes"
 
 
-def save_leaves_a_stream_open(work: Work, read: Read) -> str:
+def save_leaves_a_stream_open(work: Work, call: Probe, read: Read) -> str:
     return "open" if work.dotnet.Loading.SaveLeavesOpen(work.module(poison=False)) else "closed"
 
 
-def failed_save_keeps_the_old_file(work: Work, read: Read) -> str:
+def failed_save_keeps_the_old_file(work: Work, call: Probe, read: Read) -> str:
     """What cannot be saved is a tensor that is not contiguous, the last one of the module."""
-    file = Path(work.description.artifact)
+    file = Path(call.artifact)
     module = work.module(poison=False)
     module.save(str(file))
     old = file.read_bytes()
@@ -82,8 +83,8 @@ def failed_save_keeps_the_old_file(work: Work, read: Read) -> str:
     return "nothing failed"
 
 
-def load_keeps_training_and_gradients(work: Work, read: Read) -> str:
-    return _training_and_gradients(work, lambda module: module.load(work.description.expected_file))
+def load_keeps_training_and_gradients(work: Work, call: Probe, read: Read) -> str:
+    return _training_and_gradients(work, lambda module: module.load(call.expected))
 
 
 def _training_and_gradients(work: Work, load: Callable[[DotnetModule], None]) -> str:
@@ -98,36 +99,36 @@ def _training_and_gradients(work: Work, load: Callable[[DotnetModule], None]) ->
     return "; ".join(seen)
 
 
-def exactly_the_same_name(work: Work, read: Read) -> str:
+def exactly_the_same_name(work: Work, call: Probe, read: Read) -> str:
     renamed = [entry._replace(name=entry.name.capitalize()) for entry in work.entries]
-    module = work.bag_of(renamed, poison=True)
+    module = work.bag(renamed, poison=True)
     try:
         with work.dotnet.errors():
-            module.load(work.description.expected_file)
+            module.load(call.expected)
     except DotnetError as error:
         return "refused" if "Mismatched module state names" in error.message else error.message
     return "accepted"
 
 
-def names_not_places(work: Work, read: Read) -> str:
-    turned = work.bag_of(work.entries[::-1], poison=True)
-    turned.load(work.description.expected_file)
+def names_not_places(work: Work, call: Probe, read: Read) -> str:
+    turned = work.bag(work.entries[::-1], poison=True)
+    turned.load(call.expected)
     return "the same bits" if digest(read(turned)[::-1]) == digest(work.entries) else "other bits"
 
 
-def fields_are_registered(work: Work, read: Read) -> str:
+def fields_are_registered(work: Work, call: Probe, read: Read) -> str:
     return str(work.dotnet.Fields().Registered)
 
 
-def python_state_dict_from_the_cpu(work: Work, read: Read) -> str:
+def python_state_dict_from_the_cpu(work: Work, call: Probe, read: Read) -> str:
     """What Python saved stands in the artifact."""
     module = work.module(poison=True)
-    module.load(work.description.artifact)
+    module.load(call.artifact)
     return "the same bits" if digest(read(module)) == digest(work.entries) else "other bits"
 
 
-def save_into_a_missing_folder(work: Work, read: Read) -> str:
-    folder = Path(work.description.artifact).with_suffix(".missing")
+def save_into_a_missing_folder(work: Work, call: Probe, read: Read) -> str:
+    folder = Path(call.artifact).with_suffix(".missing")
     module = work.module(poison=False)
     try:
         with work.dotnet.errors():
@@ -138,16 +139,16 @@ def save_into_a_missing_folder(work: Work, read: Read) -> str:
     return "accepted"
 
 
-def read_only_folder(work: Work, read: Read) -> str:
-    folder = Path(work.description.artifact).with_suffix(".read-only")
+def read_only_folder(work: Work, call: Probe, read: Read) -> str:
+    folder = Path(call.artifact).with_suffix(".read-only")
     folder.mkdir()
     file = folder / "model.dat"
-    file.write_bytes(Path(work.description.expected_file).read_bytes())
+    file.write_bytes(Path(call.expected).read_bytes())
     file.chmod(0o400)
     folder.chmod(0o500)
     try:
         if os.access(folder, os.W_OK):
-            raise Unable("this system or user writes into read-only folders")
+            raise CannotTry("this system or user writes into read-only folders")
         module = work.module(poison=True)
         module.load(str(file))
         seen = ["loaded" if digest(read(module)) == digest(work.entries) else "other bits"]
@@ -165,45 +166,45 @@ def read_only_folder(work: Work, read: Read) -> str:
         folder.chmod(0o700)
 
 
-def load_by_reference_refuses_another_dtype(work: Work, read: Read) -> str:
+def load_by_reference_refuses_another_dtype(work: Work, call: Probe, read: Read) -> str:
     """A float16 tensor of the same shape has half of the bytes that the float32 file holds."""
     entry = work.entries[0].tensor
-    work.dotnet.Extensions.Save(work.tensor(entry, poison=False), work.description.artifact)
+    work.dotnet.Extensions.Save(work.tensor(entry, poison=False), call.artifact)
     half = work.tensor(Tensor(BY_NAME["f16"], entry.shape, bytes(2 * entry.numel)), poison=False)
     try:
-        with reader(work) as made, work.dotnet.errors():
+        with reader(work.dotnet, call.artifact) as made, work.dotnet.errors():
             work.dotnet.Memory.LoadRef(half, made)
     except DotnetError:
         return "refused"
     return "loaded as float16"
 
 
-def pybridge_keeps_training_and_gradients(work: Work, read: Read) -> str:
+def pybridge_keeps_training_and_gradients(work: Work, call: Probe, read: Read) -> str:
     """What Python pickled stands in the artifact."""
-    return _training_and_gradients(work, lambda module: work.dotnet.PyBridge.load_py(module, work.description.artifact))
+    return _training_and_gradients(work, lambda module: work.dotnet.PyBridge.load_py(module, call.artifact))
 
 
-def pybridge_checkpoint_of_one_file(work: Work, read: Read) -> str:
+def pybridge_checkpoint_of_one_file(work: Work, call: Probe, read: Read) -> str:
     """The artifact is a folder with what Python saved."""
     module = work.module(poison=True)
-    load_checkpoint(work, module)
+    load_checkpoint(work.dotnet, module, call.artifact)
     return "the same bits" if digest(read(module)) == digest(work.entries) else "other bits"
 
 
-def pybridge_safetensors_aligned(work: Work, read: Read) -> str:
+def pybridge_safetensors_aligned(work: Work, call: Probe, read: Read) -> str:
     """Names of eight lengths make headers of eight lengths."""
     first, *others = work.entries
     seen: set[str] = set()
     for length in range(8):
-        module = work.bag_of([first._replace(name=first.name + length * "x"), *others], poison=False)
-        work.dotnet.PyBridge.save_safetensors(module, work.description.artifact)
-        rest = int.from_bytes(Path(work.description.artifact).read_bytes()[:8], "little") % 8  # the header's length
+        module = work.bag([first._replace(name=first.name + length * "x"), *others], poison=False)
+        work.dotnet.PyBridge.save_safetensors(module, call.artifact)
+        rest = int.from_bytes(Path(call.artifact).read_bytes()[:8], "little") % 8  # the header's length
         seen.add(f"{rest} bytes behind a multiple of 8" if rest else "at a multiple of 8")
     return "; ".join(sorted(seen))
 
 
-def pybridge_safetensors_over_a_longer_file(work: Work, read: Read) -> str:
-    file = Path(work.description.artifact)
+def pybridge_safetensors_over_a_longer_file(work: Work, call: Probe, read: Read) -> str:
+    file = Path(call.artifact)
     state = work.module(poison=False).state_dict()
     work.dotnet.Safetensors.SaveStateDict(str(file), state)
     alone = file.read_bytes()
@@ -212,7 +213,7 @@ def pybridge_safetensors_over_a_longer_file(work: Work, read: Read) -> str:
     return "the same file" if file.read_bytes() == alone else f"a file of {file.stat().st_size} bytes"
 
 
-PROBES: dict[str, Callable[[Work, Read], str]] = {
+PROBES: dict[str, Callable[[Work, Probe, Read], str]] = {
     probe.__name__.replace("_", "-"): probe
     for probe in (
         *(save_then_load, save_moves_to_the_cpu, load_then_move, usable_after_save, save_over_a_longer_file),

@@ -1,6 +1,6 @@
 """What PyTorch does where a guarantee is about saving and loading: counterparts of the peer's probes, by their names.
 
-The file is ``torch.save``'s of the state dict, or safetensors', in a folder of its own. May import catalogue, tensors.
+The file is ``torch.save``'s of the state dict, or safetensors', in a folder of its own. May import values, catalogue.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import torch as safetensors_torch
 
-from tscompat.catalogue import Case
+from tscompat.catalogue import Guarantee
 from tscompat.values.tensors import StateDict
 
 from .loading import bag
@@ -129,16 +129,15 @@ COUNTERPARTS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
 }
 
 
-def observe(case: Case, entries: StateDict, folder: Path) -> str | None:
-    """What PyTorch shows of the case's guarantee; None if it is about TorchSharp alone."""
-    assert case.guarantee is not None
-    counterpart = COUNTERPARTS.get(case.guarantee.probe)
+def observe(case: Guarantee, entries: StateDict, folder: Path) -> str | None:
+    """What PyTorch shows of the guarantee, in a new folder; None if the guarantee is about TorchSharp alone."""
+    counterpart = COUNTERPARTS.get(case.probe)
     if counterpart is None:
         return None
     folder.mkdir()
-    return counterpart(bag(case, entries), folder)
+    return counterpart(bag(case.specs, entries), folder)
 
 
-def state_from_the_cpu(case: Case, entries: StateDict, device: str) -> dict[str, torch.Tensor]:
+def state_from_the_cpu(case: Guarantee, entries: StateDict, device: str) -> dict[str, torch.Tensor]:
     """``model.to("cpu").state_dict()`` of a model on this device: what Python saves before a probe."""
-    return bag(case, entries).to(device).to("cpu").state_dict()
+    return bag(case.specs, entries).to(device).to("cpu").state_dict()

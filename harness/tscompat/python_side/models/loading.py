@@ -1,27 +1,24 @@
-"""A bag of tensors as a module, and a scenario as PyTorch plays it on one.
-
-May import tensors, catalogue, torch_side.
-"""
+"""A bag of tensors as a module, and a load as PyTorch does it. May import values, catalogue, python_side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import torch
 
-from tscompat.catalogue import Case, Load
+from tscompat.catalogue import Load, TensorSpec
 from tscompat.python_side import torch_tensors
 from tscompat.values.tensors import StateDict
 
 
-def bag(case: Case, entries: StateDict, transient: Collection[str] = ()) -> torch.nn.Module:
-    """A module of the case's parameters and buffers with these bits; the dots of a name walk submodules.
+def bag(specs: Iterable[TensorSpec], entries: StateDict, transient: Collection[str] = ()) -> torch.nn.Module:
+    """A module of these parameters and buffers with these bits; the dots of a name separate submodules.
 
     ``transient`` names the buffers that are not persistent.
     """
     module = torch.nn.Module()
-    for spec, (name, tensor) in zip(case.tensors, entries, strict=True):
+    for spec, (name, tensor) in zip(specs, entries, strict=True):
         made = torch_tensors.to_torch(tensor)
         *path, leaf = name.split(".")
         owner = module
@@ -42,26 +39,22 @@ def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
     return child
 
 
-def play(
-    case: Case,
-    scenario: Load,
-    before: StateDict,
-    read: Callable[[], StateDict],
-    unreadable: tuple[type[Exception], ...],
+def load(
+    case: Load, before: StateDict, read: Callable[[], StateDict], unreadable: tuple[type[Exception], ...]
 ) -> tuple[str, StateDict]:
-    """Load what is read into a module with these bits: why it was refused (empty if it was not), what it holds then.
+    """Load what ``read`` gives into a module with the bits ``before``: why it was refused ("" if not), and its state.
 
     ``unreadable`` is what ``read`` raises for a file that it cannot read.
     A name in the skip list is not loaded, and is neither missing nor unexpected: PyTorch itself has no such list.
     """
-    module = bag(case, before, scenario.transient)
+    module = bag(case.specs, before, case.transient)
     refused = ""
     try:
         entries = read()
-        given = {name: torch_tensors.to_torch(tensor) for name, tensor in entries if name not in scenario.skip}
+        given = {name: torch_tensors.to_torch(tensor) for name, tensor in entries if name not in case.skip}
         keys: Any = module.load_state_dict(given, strict=False)
-        odd = sorted({*keys.missing_keys, *keys.unexpected_keys} - {*scenario.skip})
-        if scenario.strict and odd:
+        odd = sorted({*keys.missing_keys, *keys.unexpected_keys} - {*case.skip})
+        if case.strict and odd:
             refused = f"missing or unexpected: {', '.join(odd)}"
     except (*unreadable, RuntimeError) as error:
         refused = str(error.args[0]).partition("\n")[0]

@@ -1,29 +1,30 @@
 """A case as a program that leaves Python: TorchScript, an exported program, an AOTInductor package.
 
-May import tensors, catalogue, torch_side, native. A bag of tensors is scripted: there is nothing to trace. A model is
+May import values, catalogue, python_side. A bag of tensors is scripted: there is nothing to trace. A model is
 traced with its own inputs: that takes any Python code, where scripting takes a subset of it.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 
-from tscompat.catalogue import Case
+from tscompat.catalogue import Model, Tensors, TensorSpec
 from tscompat.python_side import torch_tensors
-from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
 from . import layers, native
 
 _torch: Any = torch
 """torch.jit and torch.export are not typed throughout."""
+Program: TypeAlias = Tensors | Model
+"""What can become a program."""
 
 
 class Bag(torch.nn.Module):
@@ -56,16 +57,16 @@ class WithStateOutputs(torch.nn.Module):
         return (*outputs, *self.module.state_dict(keep_vars=True).values())
 
 
-def save_script(path: Path, case: Case, entries: StateDict, given: StateDict, device: str = "cpu") -> None:
-    """Write the case with torch.jit.save. A model needs inputs (``given``): TorchScript is traced with them."""
+def save_script(path: Path, subject: Program, entries: StateDict, given: StateDict, device: str = "cpu") -> None:
+    """Write the subject with torch.jit.save. A model needs inputs (``given``): TorchScript is traced with them."""
     with _quiet():
-        if case.model:
-            module = native.filled(case, entries)
-            inputs = native.arguments(case, given, BY_NAME[case.dtype])
+        if isinstance(subject, Model):
+            module = native.filled(subject, entries)
+            inputs = native.arguments(subject, given, subject.dtype)
             script = _torch.jit.trace(module, tuple(inputs), check_trace=False)
             native.fill(module, entries)  # tracing runs it, and an embedding with max_norm then writes to its weights
         else:
-            script = _torch.jit.script(_bag(case, torch_tensors.on(device, torch_tensors.source(case, entries))))
+            script = _torch.jit.script(_bag(subject, torch_tensors.on(device, torch_tensors.source(subject, entries))))
         _torch.jit.save(script, str(path))
 
 
@@ -93,17 +94,17 @@ def load_pickle(path: Path) -> Tensor:
         return torch_tensors.from_torch(_torch.load(str(path), weights_only=True))
 
 
-def save_exported(path: Path, case: Case, entries: StateDict, given: StateDict) -> None:
-    """Write the case, and its state as outputs, with torch.export.save."""
+def save_exported(path: Path, subject: Program, entries: StateDict, given: StateDict) -> None:
+    """Write the subject, and its state as outputs, with torch.export.save."""
     with _quiet():
-        _torch.export.save(_export(case, entries, given), str(path))
+        _torch.export.save(_export(subject, entries, given), str(path))
 
 
-def save_compiled(path: Path, case: Case, entries: StateDict, given: StateDict) -> None:
-    """Write the case, and its state as outputs, as a package compiled by AOTInductor. Needs a C++ compiler."""
+def save_compiled(path: Path, subject: Program, entries: StateDict, given: StateDict) -> None:
+    """Write the subject, and its state as outputs, as a package compiled by AOTInductor. Needs a C++ compiler."""
     inductor: Any = import_module("torch._inductor")
     with _quiet():
-        inductor.aoti_compile_and_package(_export(case, entries, given), package_path=str(path))
+        inductor.aoti_compile_and_package(_export(subject, entries, given), package_path=str(path))
 
 
 def format_versions() -> dict[str, str]:
@@ -128,24 +129,25 @@ def cannot_compile() -> str | None:
     return None
 
 
-def told(case: Case, outputs: StateDict) -> tuple[StateDict, StateDict]:
+def outputs_and_state(specs: Sequence[TensorSpec], outputs: StateDict) -> tuple[StateDict, StateDict]:
     """The outputs of a WithStateOutputs module as what it computes and, under its own names, its state dict."""
-    computed = len(outputs) - len(case.tensors)
-    state = zip(case.tensors, outputs[computed:], strict=True)
+    computed = len(outputs) - len(specs)
+    state = zip(specs, outputs[computed:], strict=True)
     return outputs[:computed], [Entry(spec.name, tensor) for spec, (_, tensor) in state]
 
 
-def _export(case: Case, entries: StateDict, given: StateDict) -> Any:
-    if case.model:
-        module = WithStateOutputs(native.filled(case, entries), computes=True)
-        inputs = native.arguments(case, given, BY_NAME[case.dtype])
+def _export(subject: Program, entries: StateDict, given: StateDict) -> Any:
+    if isinstance(subject, Model):
+        module = WithStateOutputs(native.filled(subject, entries), computes=True)
+        inputs = native.arguments(subject, given, subject.dtype)
     else:
-        module, inputs = WithStateOutputs(_bag(case, torch_tensors.source(case, entries)), computes=False), []
+        module = WithStateOutputs(_bag(subject, torch_tensors.source(subject, entries)), computes=False)
+        inputs = []
     return _torch.export.export(module, tuple(inputs))
 
 
-def _bag(case: Case, state: dict[str, torch.Tensor]) -> Bag:
-    return Bag(state, {spec.name for spec in case.tensors if spec.buffer})
+def _bag(subject: Tensors, state: dict[str, torch.Tensor]) -> Bag:
+    return Bag(state, {spec.name for spec in subject.specs if spec.buffer})
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""The overloads: how TorchSharp saves an object to the artifact, and loads it from there. Imports its neighbours.
+"""The overloads of TorchSharp and PyBridge that save and load tensors, modules and programs. Imports its neighbours.
 
-A overload has the name of its route (``tscompat.routes``). A table a file; this one has all of them.
+A route names its overload (``tscompat.routes``). A table a file; this one has all of them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 from . import bridge, modules, programs, tensors
 from .overload import Overload
 
-_OWN = {**modules.OVERLOADS, **tensors.OVERLOADS, **bridge.OVERLOADS, **programs.OVERLOADS}
-_SCRIPTS = {"exportsd": "dat", "exportsd-tensor": "tensor", "importsd": "dat"}
-"""Upstream's own scripts write and read the same files."""
-OVERLOADS: dict[str, Overload] = {**_OWN, **{name: _OWN[same] for name, same in _SCRIPTS.items()}}
+OVERLOADS: dict[str, Overload] = {
+    **modules.OVERLOADS,
+    **tensors.OVERLOADS,
+    **bridge.OVERLOADS,
+    **programs.OVERLOADS,
+}

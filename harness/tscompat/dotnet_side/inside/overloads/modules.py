@@ -8,47 +8,45 @@ from tscompat.dotnet_side.inside.work import Work
 from .overload import Overload, into, module, reader, stream, writer
 
 
-def _save_to_stream(work: Work, held: DotnetModule) -> None:
-    with stream(work, "Create") as opened:
+def _save_to_stream(work: Work, held: DotnetModule, path: str) -> None:
+    with stream(work.dotnet, path, "Create") as opened:
         held.save(opened)
 
 
-def _load_from_stream(work: Work, held: DotnetModule) -> None:
-    with stream(work, "OpenRead") as opened:
+def _load_from_stream(work: Work, held: DotnetModule, path: str) -> None:
+    with stream(work.dotnet, path, "OpenRead") as opened:
         held.load(opened)
 
 
-def _save_with_writer(work: Work, held: DotnetModule) -> None:
-    with writer(work) as made:
+def _save_with_writer(work: Work, held: DotnetModule, path: str) -> None:
+    with writer(work.dotnet, path) as made:
         held.save(made)
 
 
-def _load_with_reader(work: Work, held: DotnetModule) -> None:
-    with reader(work) as made:
+def _load_with_reader(work: Work, held: DotnetModule, path: str) -> None:
+    with reader(work.dotnet, path) as made:
         held.load(made)
 
 
-def _save_state_dict(work: Work, held: DotnetModule) -> None:
-    with writer(work) as made:
+def _save_state_dict(work: Work, held: DotnetModule, path: str) -> None:
+    with writer(work.dotnet, path) as made:
         work.dotnet.Bag.save_state_dict(made, held.state_dict())
 
 
-def _load_state_dict(work: Work, held: DotnetModule) -> None:
+def _load_state_dict(work: Work, held: DotnetModule, path: str) -> None:
     source = work.module(poison=True)
     try:
-        source.load(work.description.artifact)
+        source.load(path)
         held.load_state_dict(source.state_dict())
     finally:
         source.Dispose()
 
 
 OVERLOADS = {
-    "dat": Overload(
-        module,
-        lambda work, held: held.save(work.description.artifact),
-        into(lambda work, held: held.load(work.description.artifact)),
+    "module-path": Overload(
+        module, lambda work, held, path: held.save(path), into(lambda work, held, path: held.load(path))
     ),
-    "dat-stream": Overload(module, _save_to_stream, into(_load_from_stream)),
-    "dat-writer": Overload(module, _save_with_writer, into(_load_with_reader)),
-    "dat-state-dict": Overload(module, _save_state_dict, into(_load_state_dict)),
+    "module-stream": Overload(module, _save_to_stream, into(_load_from_stream)),
+    "module-writer": Overload(module, _save_with_writer, into(_load_with_reader)),
+    "module-state-dict": Overload(module, _save_state_dict, into(_load_state_dict)),
 }

@@ -1,4 +1,4 @@
-"""What a overload is, and what its functions share. Imports its neighbours."""
+"""An overload: how TorchSharp saves an object to a file and loads one from it. Imports its neighbours."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tscompat.dotnet_side.inside.clr import DotnetModule, DotnetStream
+from tscompat.dotnet_side.inside.clr import Dotnet, DotnetModule, DotnetStream
 from tscompat.dotnet_side.inside.work import Work
 
 
 @dataclass(frozen=True)
 class Overload:
-    """How TorchSharp saves an object to the artifact, and loads it from there."""
+    """Three functions over the call in progress and the path of the artifact."""
 
-    make: Callable[[Work, bool], Any]
-    """The object to save, or (poisoned) to load into."""
-    save: Callable[[Work, Any], Any]
-    load: Callable[[Work, Any], Any]
-    """Returns the object to look into: the one given, or a new one."""
+    make: Callable[[Work, str, bool], Any]
+    """The object to save, or with True (poison) the one to load into."""
+    save: Callable[[Work, Any, str], Any]
+    load: Callable[[Work, Any, str], Any]
+    """Returns the object to compare: the one given, or a new one."""
 
 
-def module(work: Work, poison: bool) -> DotnetModule:
-    """A module with the expected_file's entries."""
+def module(work: Work, path: str, poison: bool) -> DotnetModule:
+    """The module that the call names."""
     return work.module(poison=poison)
 
 
-def into(load: Callable[[Work, Any], Any]) -> Callable[[Work, Any], Any]:
-    """Loading into an object: what is looked into is the object."""
+def into(load: Callable[[Work, Any, str], Any]) -> Callable[[Work, Any, str], Any]:
+    """For a function that loads into an object: the object is what is compared."""
 
-    def call(work: Work, held: Any) -> Any:
-        load(work, held)
+    def call(work: Work, held: Any, path: str) -> Any:
+        load(work, held, path)
         return held
 
     return call
 
 
 @contextmanager
-def stream(work: Work, mode: str) -> Generator[DotnetStream]:
-    """The artifact as a stream: ``Create`` or ``OpenRead``."""
-    opened = getattr(work.dotnet.IO.File, mode)(work.description.artifact)
+def stream(dotnet: Dotnet, path: str, mode: str) -> Generator[DotnetStream]:
+    """The file as a stream: ``Create`` or ``OpenRead``."""
+    opened = getattr(dotnet.IO.File, mode)(path)
     try:
         yield opened
     finally:
@@ -48,10 +48,9 @@ def stream(work: Work, mode: str) -> Generator[DotnetStream]:
 
 
 @contextmanager
-def writer(work: Work, path: str | None = None) -> Generator[Any]:
-    """The artifact, or another file, as a BinaryWriter; it closes the stream under it."""
-    file = work.dotnet.IO.File.Create(path or work.description.artifact)
-    made = work.dotnet.IO.BinaryWriter(file)
+def writer(dotnet: Dotnet, path: str) -> Generator[Any]:
+    """The file as a BinaryWriter, which closes the stream under it."""
+    made = dotnet.IO.BinaryWriter(dotnet.IO.File.Create(path))
     try:
         yield made
     finally:
@@ -59,10 +58,9 @@ def writer(work: Work, path: str | None = None) -> Generator[Any]:
 
 
 @contextmanager
-def reader(work: Work, path: str | None = None) -> Generator[Any]:
-    """The artifact, or another file, as a BinaryReader; it closes the stream under it."""
-    file = work.dotnet.IO.File.OpenRead(path or work.description.artifact)
-    made = work.dotnet.IO.BinaryReader(file)
+def reader(dotnet: Dotnet, path: str) -> Generator[Any]:
+    """The file as a BinaryReader, which closes the stream under it."""
+    made = dotnet.IO.BinaryReader(dotnet.IO.File.OpenRead(path))
     try:
         yield made
     finally:

@@ -3,44 +3,41 @@
 from __future__ import annotations
 
 from tscompat.dotnet_side.inside.clr import DotnetModule
-from tscompat.dotnet_side.inside.work import Refusal, Work, address
+from tscompat.dotnet_side.inside.work import Refused, Work, address
 
 from .overload import Overload
-from .tensors import nothing_to_load_into
 
 
-def _script(work: Work, poison: bool) -> DotnetModule | None:
-    """To save: the artifact's script, with the bits of the expected file. To load: nothing, it makes a new one."""
+def _script(work: Work, path: str, poison: bool) -> DotnetModule | None:
+    """To save: the artifact's script, with the bits of the expected file. To load: None; a load makes a new script."""
     if poison:
         return None
-    says = work.description
     with work.dotnet.errors():
-        script = work.dotnet.Programs.LoadScript(says.artifact, says.device)
+        script = work.dotnet.Programs.LoadScript(path, work.placement.device)
     slots = work.dotnet.Slots(script)
     for name, tensor in work.entries:
         slots.Write(name, tensor.dtype.code, address(tensor), tensor.nbytes, False)
     return script
 
 
-def _cannot_save(work: Work, nothing: None) -> None:
-    raise Refusal(f"TorchSharp does not save what {work.description.overload} loads")
+def _nothing(work: Work, path: str, poison: bool) -> None:
+    """A program is loaded into no object."""
 
 
-_EXPORT = Overload(
-    nothing_to_load_into, _cannot_save, lambda work, _: work.dotnet.Programs.LoadExported(work.description.artifact)
-)
+def _cannot_save(work: Work, held: None, path: str) -> None:
+    raise Refused("TorchSharp saves no exported program")
+
 
 OVERLOADS = {
-    "torchscript": Overload(
+    "script-path": Overload(
         _script,
-        lambda work, script: work.dotnet.Programs.SaveScript(script, work.description.artifact),
-        lambda work, _: work.dotnet.Programs.LoadScript(work.description.artifact, work.description.device),
+        lambda work, script, path: work.dotnet.Programs.SaveScript(script, path),
+        lambda work, _, path: work.dotnet.Programs.LoadScript(path, work.placement.device),
     ),
-    "torchscript-bytes": Overload(
+    "script-bytes": Overload(
         _script,
-        lambda work, script: work.dotnet.Programs.SaveScriptBytes(script, work.description.artifact),
-        lambda work, _: work.dotnet.Programs.LoadScriptBytes(work.description.artifact, work.description.device),
+        lambda work, script, path: work.dotnet.Programs.SaveScriptBytes(script, path),
+        lambda work, _, path: work.dotnet.Programs.LoadScriptBytes(path, work.placement.device),
     ),
-    "export": _EXPORT,
-    "export-aoti": _EXPORT,
+    "exported-program": Overload(_nothing, _cannot_save, lambda work, _, path: work.dotnet.Programs.LoadExported(path)),
 }

@@ -14,66 +14,62 @@ from tscompat.dotnet_side.inside.work import Work
 from .overload import Overload, into, reader, stream, writer
 
 
-def single(work: Work, poison: bool) -> DotnetTensor:
-    """The expected_file's only tensor."""
+def single(work: Work, path: str, poison: bool) -> DotnetTensor:
+    """The only tensor of the expected file."""
     return work.tensor(work.entries[0].tensor, poison=poison)
 
 
-def nothing_to_load_into(work: Work, poison: bool) -> DotnetTensor | None:
-    """The same to save; loading makes a new one."""
-    return None if poison else single(work, poison)
+def only_to_save(work: Work, path: str, poison: bool) -> DotnetTensor | None:
+    """The same to save; None to load, because a load makes a new tensor."""
+    return None if poison else single(work, path, poison)
 
 
-def _save(work: Work, tensor: DotnetTensor) -> None:
-    work.dotnet.Extensions.Save(tensor, work.description.artifact)
+def _save(work: Work, tensor: DotnetTensor, path: str) -> None:
+    work.dotnet.Extensions.Save(tensor, path)
 
 
-def _save_to_stream(work: Work, tensor: DotnetTensor) -> None:
-    with stream(work, "Create") as opened:
+def _save_to_stream(work: Work, tensor: DotnetTensor, path: str) -> None:
+    with stream(work.dotnet, path, "Create") as opened:
         work.dotnet.Extensions.Save(tensor, opened)
 
 
-def _load_from_stream(work: Work, tensor: None) -> DotnetTensor:
-    with stream(work, "OpenRead") as opened:
+def _load_from_stream(work: Work, tensor: None, path: str) -> DotnetTensor:
+    with stream(work.dotnet, path, "OpenRead") as opened:
         return work.dotnet.Tensor.Load(opened)
 
 
-def _save_with_writer(work: Work, tensor: DotnetTensor) -> None:
-    with writer(work) as made:
+def _save_with_writer(work: Work, tensor: DotnetTensor, path: str) -> None:
+    with writer(work.dotnet, path) as made:
         work.dotnet.Extensions.Save(tensor, made)
 
 
-def _with_reader(load: Callable[[Work, DotnetTensor, Any], Any]) -> Callable[[Work, DotnetTensor], Any]:
-    def call(work: Work, tensor: DotnetTensor) -> Any:
-        with reader(work) as made:
+def _with_reader(load: Callable[[Work, DotnetTensor, Any], Any]) -> Callable[[Work, DotnetTensor, str], Any]:
+    def call(work: Work, tensor: DotnetTensor, path: str) -> Any:
+        with reader(work.dotnet, path) as made:
             return load(work, tensor, made)
 
     return call
 
 
-_ARCHIVE = Overload(
-    nothing_to_load_into,
-    lambda work, tensor: work.dotnet.Torch.save(tensor, work.description.artifact),
-    lambda work, tensor: work.dotnet.Torch.load(work.description.artifact),
-)
+def _by_reader(make: Callable[[Work, str, bool], Any], load: Callable[[Work, DotnetTensor, Any], Any]) -> Overload:
+    """An overload of Load that takes a BinaryReader; the file is written with a BinaryWriter."""
+    return Overload(make, _save_with_writer, _with_reader(load))
+
 
 OVERLOADS = {
-    "tensor": Overload(nothing_to_load_into, _save, lambda work, _: work.dotnet.Tensor.Load(work.description.artifact)),
-    "tensor-stream": Overload(nothing_to_load_into, _save_to_stream, _load_from_stream),
-    "tensor-writer": Overload(
+    "tensor-path": Overload(only_to_save, _save, lambda work, _, path: work.dotnet.Tensor.Load(path)),
+    "tensor-stream": Overload(only_to_save, _save_to_stream, _load_from_stream),
+    "tensor-into": Overload(
         single,
         _save_with_writer,
         into(_with_reader(lambda work, tensor, made: work.dotnet.Memory.LoadInto(tensor, made))),
     ),
-    "tensor-reader": Overload(
-        single, _save_with_writer, _with_reader(lambda work, _, made: work.dotnet.Tensor.Load(made))
+    "tensor-reader": _by_reader(single, lambda work, _, made: work.dotnet.Tensor.Load(made)),
+    "tensor-new": _by_reader(single, lambda work, _, made: work.dotnet.Memory.LoadNew(made)),
+    "tensor-ref": _by_reader(single, lambda work, tensor, made: work.dotnet.Memory.LoadRef(tensor, made)),
+    "archive": Overload(
+        only_to_save,
+        lambda work, tensor, path: work.dotnet.Torch.save(tensor, path),
+        lambda work, _, path: work.dotnet.Torch.load(path),
     ),
-    "tensor-new": Overload(
-        single, _save_with_writer, _with_reader(lambda work, _, made: work.dotnet.Memory.LoadNew(made))
-    ),
-    "tensor-ref": Overload(
-        single, _save_with_writer, _with_reader(lambda work, tensor, made: work.dotnet.Memory.LoadRef(tensor, made))
-    ),
-    "torch-save": _ARCHIVE,
-    "torch-save-script": _ARCHIVE,
 }

@@ -1,0 +1,64 @@
+"""Agreement within bounds: what both sides compute need not be equal bit for bit. May import values, catalogue.
+
+The bounds stand in cases/dtypes.toml, in ULP (values/ulps.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tscompat.catalogue import load_bounds
+from tscompat.values.compare import VALUES, compare, first
+from tscompat.values.tensors import StateDict, Tensor
+from tscompat.values.ulps import furthest, ulp
+from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
+
+
+def within_reference(ours: StateDict, theirs: StateDict, exact: StateDict, bound: float) -> Verdict:
+    """Whether both sides are within ``bound`` ULP of the float64 reference: the ULP of its largest element.
+
+    The state dicts have the same names and shapes; elements that are not floating numbers are not looked at.
+    """
+    apart = python = dotnet = 0.0
+    for (name, our), (_, their), (_, reference) in zip(ours, theirs, exact, strict=True):
+        if our.dtype.mantissa_bits is None:
+            continue  # an integer: compare() has told it apart if it differs
+        a, b, wanted = (values(tensor) for tensor in (our, their, reference))
+        if not np.array_equal(np.isfinite(a), np.isfinite(b)):
+            return Verdict(Kind.BITS, f"output {name} is finite in different places")
+        finite = np.isfinite(a) & np.isfinite(wanted)
+        largest = float(np.max(np.abs(wanted), initial=0.0, where=finite))
+        if not largest:
+            continue
+        unit = ulp(our.dtype, largest)
+        distances = (
+            float(np.max(np.abs(x - y), initial=0.0, where=finite)) / unit
+            for x, y in ((a, b), (a, wanted), (b, wanted))
+        )
+        apart, python, dotnet = map(max, zip((apart, python, dotnet), distances, strict=True))
+    sentence = f"{apart:.1f} ULP apart; from float64 Python {python:.1f}, .NET {dotnet:.1f}, at most {bound:g}"
+    return Verdict(Kind.PASS if max(python, dotnet) <= bound else Kind.BITS, sentence)
+
+
+def within_step(ours: StateDict, theirs: StateDict) -> Verdict:
+    """Whether each element after an optimizer's step is as near to torch's as ``step-ulp`` allows."""
+    unlike = first(compare(ours, theirs), VALUES - {Kind.BITS})
+    if unlike is not PASS:
+        return unlike
+    bounds = load_bounds("step-ulp")
+    for (name, our), (_, their) in zip(ours, theirs, strict=True):
+        apart, bound = furthest(our, their), bounds[our.dtype.name]
+        if apart.ulps > bound:
+            where = f"{name} ({our.dtype.name}) at {list(apart.at)}"
+            sentence = f"{where} is {apart.ulps} ULP off, at most {bound} are allowed"
+            offset = int(np.ravel_multi_index(apart.at, our.shape)) * our.dtype.itemsize if apart.at else 0
+            place = FirstDifference(name, "element", offset, f"at most {bound} ULP", f"{apart.ulps} ULP")
+            return Verdict(Kind.BITS, sentence, place)
+    return PASS
+
+
+def values(tensor: Tensor) -> NDArray[np.float64]:
+    """The elements as float64, in which every floating type is exact; flat."""
+    flat = np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar)
+    return flat.astype(np.float64)

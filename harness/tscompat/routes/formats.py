@@ -1,0 +1,107 @@
+"""The file formats of the routes: how Python writes and reads each, and which checks a file of it allows.
+
+May import values, codec, python_side. All functions take the path first, then the entries (or torch's state dict).
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import safetensors
+import torch
+from safetensors import torch as safetensors_torch
+from typing_extensions import Buffer
+
+from tscompat import codec
+from tscompat.values.tensors import Entry, StateDict
+
+from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
+
+LIBRARY: Any = safetensors_torch
+"""safetensors' functions for torch, whose types are not complete."""
+State: TypeAlias = Mapping[str, Any]
+"""A state dict of torch's."""
+UNREADABLE = (
+    *(RuntimeError, ValueError, TypeError, LookupError),
+    *(pickle.UnpicklingError, safetensors.SafetensorError),
+)
+"""What torch and safetensors raise for what they cannot write or read."""
+
+
+@dataclass(frozen=True)
+class DatFormat:
+    """TorchSharp's own format: the oracle knows the bytes."""
+
+    encode: Callable[[StateDict], Iterator[Buffer]]
+    write: Callable[[Path, StateDict], None]
+    read: Callable[[Path, StateDict], StateDict]
+    """The expected entries lend a single tensor its name."""
+    checks: Mapping[str, tuple[str, ...]]
+    """By direction."""
+    single: bool = False
+    """Whether it holds one tensor, and not the entries of a module."""
+
+
+STATE_DICT = DatFormat(
+    encode=codec.encode_state_dict,
+    write=codec.write_state_dict,
+    read=lambda path, expected: codec.read_state_dict(path),
+    checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits", "order")},
+)
+TENSOR = DatFormat(
+    encode=lambda entries: codec.encode_tensor(entries[0].tensor),
+    write=lambda path, entries: codec.write_tensor(path, entries[0].tensor),
+    read=lambda path, expected: [Entry(expected[0].name, codec.read_tensor(path))],
+    checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits")},
+    single=True,
+)
+LOADED_TENSOR = replace(TENSOR, checks={PYTHON_TO_DOTNET: ("bits",), DOTNET_TO_PYTHON: ()})
+"""A tensor by an overload of Load alone: the other routes save what it loads."""
+
+
+@dataclass(frozen=True)
+class PythonFormat:
+    """A format of Python's own libraries, of whose bytes there is no oracle."""
+
+    write: Callable[[Path, State], None]
+    read: Callable[[Path], State] | None = None
+    """None if PyBridge does not write such files."""
+
+
+def write_pickle(path: Path, state: State, legacy: bool = False) -> None:
+    """``torch.save``, into a zip file or as it was before torch 1.6."""
+    torch.save(state, path, _use_new_zipfile_serialization=not legacy)
+
+
+def write_safetensors(path: Path, state: State) -> None:
+    """``save_file`` of safetensors, with the metadata that the transformers library writes."""
+    LIBRARY.save_file(dict(state), path, metadata={"format": "pt"})
+
+
+def write_shards(write: Callable[[Path, State], None], name: str, folder: Path, state: State) -> None:
+    """Two files and their index, as ``save_pretrained`` of the transformers library names them."""
+    folder.mkdir()
+    stem, suffix = name.rsplit(".", 1)
+    names = list(state)
+    half = (len(names) + 1) // 2
+    shards = {f"{stem}-{n:05}-of-00002.{suffix}": part for n, part in ((1, names[:half]), (2, names[half:])) if part}
+    for file, part in shards.items():
+        write(folder / file, {each: state[each] for each in part})
+    index = {
+        "metadata": {"total_size": sum(tensor.nbytes for tensor in state.values())},
+        "weight_map": {each: file for file, part in shards.items() for each in part},
+    }
+    (folder / f"{name}.index.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+PICKLE = PythonFormat(write_pickle, partial(torch.load, weights_only=True))
+LEGACY_PICKLE = PythonFormat(partial(write_pickle, legacy=True))
+SAFETENSORS = PythonFormat(write_safetensors, LIBRARY.load_file)
+PICKLE_SHARDS = PythonFormat(partial(write_shards, write_pickle, "pytorch_model.bin"))
+SAFETENSORS_SHARDS = PythonFormat(partial(write_shards, write_safetensors, "model.safetensors"))

@@ -1,0 +1,54 @@
+"""The doubles that tests share: a peer that answers as a test wants, and how a test makes a transfer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+from tscompat.dotnet_side.client import CALL_SECONDS, Client
+from tscompat.dotnet_side.messages import AnyAnswer, AnyCall
+from tscompat.python_side.scripts import Script
+from tscompat.routes import ROUTES, Job, Transfer
+from tscompat.values.verdict import Kind
+
+
+class FakePeer:
+    """A client that answers as a test wants, and keeps the calls."""
+
+    def __init__(self, answer: Callable[[AnyCall], AnyAnswer]) -> None:
+        self.answer = answer
+        self.calls: list[AnyCall] = []
+        self.dotnet_seconds = 0.0
+
+    def ask(self, call: Any, seconds: float = CALL_SECONDS) -> Any:
+        self.calls.append(call)
+        return self.answer(call)
+
+    def start(self) -> None: ...
+    def renew(self, most: int) -> None: ...
+    def close(self) -> None: ...
+
+
+class MakeJob(Protocol):
+    """Makes the job of a case on a route; without a peer it is the real one."""
+
+    def __call__(
+        self, case_id: str, route: str, peer: Client | None = None, script: Script | None = None
+    ) -> Job[Any]: ...
+
+
+def transfer(job: Job[Any], route: str, direction: str) -> Transfer:
+    """One transfer of the job by the route."""
+    return ROUTES[route].directions[direction](job)
+
+
+def kinds(job: Job[Any], route: str, direction: str) -> dict[str, Kind]:
+    """The kind of verdict of each check that the case has on the route."""
+    verdicts = transfer(job, route, direction).verdicts
+    return {check: verdicts[check].kind for check in ROUTES[route].checks_of(job.case, direction)}
+
+
+def with_peer(job: Job[Any], answer: Callable[[AnyCall], AnyAnswer]) -> Job[Any]:
+    """The same job with a double of the peer."""
+    return replace(job, peer=FakePeer(answer))
