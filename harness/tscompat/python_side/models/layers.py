@@ -10,8 +10,8 @@ from typing import Any, NotRequired, TypeAlias, TypedDict, cast
 import torch
 
 Value: TypeAlias = "bool | float | str | list[Value] | dict[str, Value]"
-"""An argument. A table is a Description, ``{module = ...}``; or ones, ``{parameter = shape}`` or ``{tensor = shape}``; or
-an ordered mapping of names to values."""
+"""An argument. A table is a Description, ``{module = ...}``, or ones, ``{parameter = shape}`` or ``{tensor = shape}``,
+or an ordered mapping of names to values."""
 
 
 class Description(TypedDict):
