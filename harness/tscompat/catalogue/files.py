@@ -1,6 +1,6 @@
-"""From ``cases/*.toml`` to cases. May import documents, dtypes, paths.
+"""Reads ``cases/*.toml``. May import values, resources.
 
-A file is a family; ``[defaults]`` holds what its cases do not say; a case expands to one id for each of its dtypes.
+A file is a family; ``[defaults]`` fills in what its cases leave out; a case expands to one id for each of its dtypes.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ SCHEMAS = {
     "load": "load",
     "optim": "optimizer",
 }
-"""What a family is held to, where it is not of the plain kind."""
+"""The schema of a family, where it is not ``family``."""
 NEEDED = {"module": (), "optimizer": ("parameters", "steps")}
-"""What every case of such a family must have, where it is not its tensors."""
+"""The keys that every case under such a schema needs, where it does not need ``tensors``."""
 MIXED = "mixed"
 
 
 class CatalogueError(ValueError):
-    """A file in ``cases/`` is not as it should be: says the file, the place, what was found and what was expected."""
+    """A file in ``cases/`` is wrong. The message has the file, the place, what was found and what was expected."""
 
 
 def load_catalogue(folder: Path | None = None) -> dict[str, Case]:
     """All cases by id, families in alphabetical order, cases in the order of their file.
 
-    Raises CatalogueError for a file that is no TOML, does not fit its schema or names an unknown dtype, OSError for one
-    that cannot be read.
+    Raises CatalogueError for a file that is not TOML, does not fit its schema or names an unknown dtype, and OSError
+    for one that cannot be read.
     """
     return _load(folder or data_folder("cases"))
 
@@ -64,7 +64,10 @@ def _load(folder: Path) -> dict[str, Case]:
 
 @functools.cache
 def load_bounds(table: str = "forward-ulp") -> dict[str, float]:
-    """A table of cases/dtypes.toml, which says what its numbers mean: by dtype, how many ULP a result may be off."""
+    """For each dtype, how many ULP a result may be off: a table of cases/dtypes.toml, which defines the reference.
+
+    Raises CatalogueError and OSError as ``load_catalogue`` does, and KeyError for a table that is not there.
+    """
     return read_document(data_folder("cases") / "dtypes.toml", CatalogueError)[table]
 
 
@@ -77,7 +80,7 @@ def _expand(
         case_id = f"{file.stem}/{name}"
         missing = [key for key in needed if key not in row]
         if missing:
-            raise CatalogueError(f"{file}: case / {name}: says no {', '.join(missing)}, nor do the defaults")
+            raise CatalogueError(f"{file}: case / {name}: has no {', '.join(missing)}, and the defaults have none")
         for group in (*row["dtypes"], *row.get("full_dtypes", ())):
             for dtype in groups.get(group, [group]):
                 if dtype not in BY_NAME and dtype != MIXED:
