@@ -4,12 +4,12 @@ using static TorchSharp.torch;
 
 namespace TorchSharpCompat;
 
-/// <summary>A module of whatever parameters and buffers a case asks for. Its save and load are TorchSharp's own, untouched.</summary>
+/// <summary>A module with the parameters and buffers of a case. It overrides neither save nor load of TorchSharp.</summary>
 public sealed class Bag() : nn.Module("bag")
 {
     /// <summary>
-    /// Registers a tensor under its name; the module owns it from here on.
-    /// With <paramref name="nested"/> a dotted name walks submodules, as it does in a model; otherwise the dots are part of the name.
+    /// Registers a tensor under its name; from then on the module owns it.
+    /// With <paramref name="nested"/> the dots of a name separate submodules; otherwise they are part of the name.
     /// </summary>
     public void Add(string name, Tensor tensor, bool buffer, bool nested)
     {
@@ -21,7 +21,7 @@ public sealed class Bag() : nn.Module("bag")
     /// <summary>Registers a buffer that is not part of the state dict.</summary>
     public void AddTransient(string name, Tensor tensor) => register_buffer(name, tensor, persistent: false);
 
-    /// <summary>Registers a parameter that is there already under another name.</summary>
+    /// <summary>Registers the parameter <paramref name="other"/> under a second name.</summary>
     public void Tie(string name, string other, bool nested)
     {
         var (owner, leaf) = Place(name, nested);
@@ -29,7 +29,7 @@ public sealed class Bag() : nn.Module("bag")
         owner.register_parameter(leaf, known.get_parameter(itsLeaf)!);
     }
 
-    /// <summary>The tensors that are not part of the state dict, which TorchSharp itself does not list.</summary>
+    /// <summary>A buffer that is not part of the state dict. Throws KeyNotFoundException if there is none of this name.</summary>
     public Tensor Transient(string name) => get_buffer(name) ?? throw new KeyNotFoundException(name);
 
     private (Bag Owner, string Leaf) Place(string name, bool nested)
@@ -59,8 +59,9 @@ public sealed class Bag() : nn.Module("bag")
 }
 
 /// <summary>
-/// The state dict of a module, or one tensor, resolved into plain memory that stays where it is until Dispose.
-/// <see cref="Numbers"/> is the address of 64-bit integers, for each entry: code, address of the elements, rank, dims.
+/// The state dict of a module, or tensors, resolved into plain memory that does not move until Dispose.
+/// <see cref="Numbers"/> is the address of <see cref="Length"/> 64-bit integers, for each entry: dtype code, address of the
+/// elements, rank, dims.
 /// </summary>
 public sealed unsafe class Snapshot : IDisposable
 {
@@ -95,7 +96,7 @@ public sealed unsafe class Snapshot : IDisposable
     public int Length => numbers.Length;
 
     /// <summary>
-    /// Scale and zero point of the first tensor (a case has one quantizer for all of its tensors); null if it has none.
+    /// Scale and zero point of the first tensor (all tensors of a case have the same quantizer); null if it has none.
     /// </summary>
     public double[]? Quantizer { get; }
 

@@ -8,19 +8,19 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat;
 
 /// <summary>
-/// Modules of TorchSharp.torch.nn, built by its own factories from the descriptions of cases/layer.toml, found by reflection.
-/// A description is a JSON object: the factory's name (module), arguments by position, options by name, and whether to make
-/// the module the only child of another. harness/tscompat/models/layers.py does the same with torch.nn.
+/// Builds modules of TorchSharp.torch.nn from the descriptions of cases/layer.toml, with its own factories, found by
+/// reflection. A description is a JSON object: the factory's name (module), arguments by position, options by name, and
+/// whether the module becomes the only child of another. Its counterpart in Python: python_side/models/layers.py.
 /// </summary>
 public static partial class Layers
 {
-    /// <summary>Every method of torch.nn that makes a module; the generic ones have a neighbour that is not.</summary>
+    /// <summary>The methods of torch.nn that make a module. Each generic one has an overload that is not, which is used.</summary>
     private static readonly ILookup<string, MethodInfo> Factories = typeof(nn)
         .GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)
         .Where(method => typeof(nn.Module).IsAssignableFrom(method.ReturnType) && !method.IsGenericMethodDefinition)
         .ToLookup(method => method.Name);
 
-    /// <summary>Builds a module. Throws ArgumentException where no overload takes all of the arguments and options.</summary>
+    /// <summary>Builds a module. Throws ArgumentException if no overload takes all arguments and options.</summary>
     public static nn.Module Build(string description)
     {
         using var json = JsonDocument.Parse(description);
@@ -28,19 +28,19 @@ public static partial class Layers
     }
 
     /// <summary>
-    /// Runs a module on its inputs, in their order; one that takes a pair of states gets the next two. What it could take
-    /// besides is left out. Tuples come back as a flat list. Throws ArgumentException where there are too many inputs.
+    /// Runs a module on its inputs, in order; a parameter that is a pair of states takes the next two. Further parameters get
+    /// null, or true. Returns the outputs, tuples flattened. Throws ArgumentException if there are too many inputs.
     /// </summary>
     public static Tensor[] Forward(nn.Module module, params Tensor[] inputs)
     {
         if (module is Parent parent) return Forward(parent.Child, inputs);
-        // A transposed convolution has a second forward, which takes the size of the output besides.
+        // A transposed convolution has a second forward, which also takes the size of the output.
         var forwards = module.GetType().GetMethods().Where(method => method.Name == "forward");
         var forward = forwards.MinBy(method => method.GetParameters().Length)
             ?? throw new ArgumentException($"{module.GetName()} has no forward");
         var left = new Queue<Tensor>(inputs);
         object?[] values = [.. forward.GetParameters().Select(parameter => Input(parameter.ParameterType, left))];
-        if (left.Count > 0) throw new ArgumentException($"{left.Count} inputs too many for {module.GetName()}");
+        if (left.Count > 0) throw new ArgumentException($"forward of {module.GetName()}: {left.Count} inputs too many");
         return [.. Flat(Invoke(forward, module, values))];
     }
 
@@ -59,7 +59,7 @@ public static partial class Layers
     private static object Invoke(MethodInfo method, object? self, object?[] values) =>
         method.Invoke(self, BindingFlags.DoNotWrapExceptions, null, values, null)!;
 
-    /// <summary>The values of a factory's parameters; null if it does not take this description.</summary>
+    /// <summary>The values for a factory's parameters; null if they cannot hold this description.</summary>
     private static object?[]? Bind(ParameterInfo[] parameters, JsonElement description)
     {
         JsonElement[] arguments = [.. description.GetProperty("arguments").EnumerateArray()];
@@ -93,11 +93,11 @@ public static partial class Layers
         return arguments.Length <= parameters.Length && options.Count == 0 ? values : null;
     }
 
-    /// <summary>Python's batch_first is batchFirst here.</summary>
+    /// <summary>Whether the names differ only in case and underscores: Python's batch_first is batchFirst here.</summary>
     private static bool SameName(string python, string dotnet) =>
         python.Replace("_", "").Equals(dotnet.Replace("_", ""), StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>A JSON value as a .NET one; null if it is none of this type.</summary>
+    /// <summary>A JSON value as a .NET value of this type; null if the type cannot hold it.</summary>
     private static object? Value(JsonElement json, Type wanted)
     {
         var type = Nullable.GetUnderlyingType(wanted) ?? wanted;
@@ -128,7 +128,7 @@ public static partial class Layers
         return items.Contains(null) ? null : Activator.CreateInstance(type, items);
     }
 
-    /// <summary>A module; a parameter or tensor of ones by its shape; or named items, in their order.</summary>
+    /// <summary>A module; a parameter or tensor of ones, given its shape; or an array of named items, in order.</summary>
     private static object? Described(JsonElement json, Type type)
     {
         if (json.TryGetProperty("module", out _))
@@ -156,7 +156,7 @@ public static partial class Layers
 
     private static Tensor Ones(JsonElement shape) => ones([.. shape.EnumerateArray().Select(size => size.GetInt64())]);
 
-    /// <summary>The next input of this type; what a caller leaves out is null, or true (need_weights).</summary>
+    /// <summary>The next input, or pair of inputs; null when none is left. A bool (need_weights) is true.</summary>
     private static object? Input(Type type, Queue<Tensor> left)
     {
         if (type == typeof(bool)) return true;
@@ -170,10 +170,10 @@ public static partial class Layers
         Tensor tensor => [tensor],
         Array items => items.Cast<object>().SelectMany(Flat),
         ITuple tuple => Enumerable.Range(0, tuple.Length).SelectMany(i => Flat(tuple[i]!)),
-        _ => throw new ArgumentException($"a forward that gives {result.GetType()} is not known here"),
+        _ => throw new ArgumentException($"forward returned {result.GetType()}; expected a Tensor, or an array or tuple of them"),
     };
 
-    /// <summary>A module with nothing but one child: some modules register their state only when they become one.</summary>
+    /// <summary>A module with a single child: some modules register their state only when they become a child.</summary>
     private sealed class Parent : nn.Module
     {
         private readonly nn.Module layer;

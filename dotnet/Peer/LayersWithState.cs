@@ -6,14 +6,14 @@ using static TorchSharp.torch;
 
 namespace TorchSharpCompat;
 
-/// <summary>Asks TorchSharp itself which of its modules have state, so that cases/layer.toml cannot miss a new one.</summary>
+/// <summary>Finds out which modules of TorchSharp have state, so that cases/layer.toml cannot miss a new one.</summary>
 public static partial class Layers
 {
     private const int Small = 2;
 
     /// <summary>
-    /// The factories whose module can have state, as a parent saves it: each is tried with every switch on. One that
-    /// cannot be tried is named as well, so that it is looked at and not overlooked.
+    /// The factories whose module can have state, as its parent saves it, sorted. Each is tried with every switch on; one that
+    /// refuses the trial values is listed too, so that it is not overlooked.
     /// </summary>
     public static string[] WithState() => [.. Factories.Where(CanHaveState).Select(group => group.Key).Order()];
 
@@ -23,7 +23,7 @@ public static partial class Layers
         return found.Contains(true) || !found.Contains(false);
     }
 
-    /// <summary>Null if the factory refuses the values that it is tried with.</summary>
+    /// <summary>Whether the module of a factory has state; null if the factory refuses the trial values.</summary>
     private static bool? HasState(MethodInfo factory)
     {
         try
@@ -40,7 +40,7 @@ public static partial class Layers
     private static nn.Module Try(MethodInfo factory) =>
         (nn.Module)Invoke(factory, null, [.. factory.GetParameters().Select(Trial)]);
 
-    /// <summary>A value to try a parameter with: switches on, tensors there, small numbers where there is no default.</summary>
+    /// <summary>A trial value: true for a switch, a tensor of ones, else the default, or a small number if there is none.</summary>
     private static object? Trial(ParameterInfo parameter)
     {
         var type = parameter.ParameterType;

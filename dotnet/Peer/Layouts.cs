@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat;
 
 /// <summary>
-/// The layouts of cases/layout.toml: each takes a contiguous tensor and gives a view with the same values.
+/// The layouts of cases/layout.toml: each turns a contiguous tensor into a view with the same values.
 /// </summary>
 public static unsafe class Layouts
 {
@@ -23,7 +23,7 @@ public static unsafe class Layouts
 
     public static bool Knows(string layout) => Table.ContainsKey(layout);
 
-    /// <summary>Lays out a tensor. Throws KeyNotFoundException for a layout that the table does not hold.</summary>
+    /// <summary>Lays out a contiguous CPU tensor. Throws KeyNotFoundException for an unknown layout.</summary>
     public static Tensor Apply(string layout, Tensor tensor)
     {
         using var scope = NewDisposeScope();
@@ -44,7 +44,7 @@ public static unsafe class Layouts
         return longer.narrow(0, 3, tensor.NumberOfElements).copy_(tensor.view(-1)).view(tensor.shape);
     }
 
-    /// <summary>The imaginary part of a conjugated tensor is a view whose neg bit is set.</summary>
+    /// <summary>A view whose neg bit is set: the imaginary part of a conjugated tensor.</summary>
     private static Tensor Negative(Tensor tensor)
     {
         var complex = empty(tensor.shape, dtype: (ScalarType)((int)tensor.dtype + 3));
@@ -58,7 +58,9 @@ public static unsafe class Layouts
         return FlipSigns(complex).conj().imag;
     }
 
-    /// <summary>Flips the sign bit of each imaginary part where it stands: the bits of a NaN survive, which arithmetic would not guarantee.</summary>
+    /// <summary>
+    /// Flips the sign bit of each imaginary part, in place. Bit by bit, because arithmetic may change the payload of a NaN.
+    /// </summary>
     private static Tensor FlipSigns(Tensor complex)
     {
         var part = complex.ElementSize / 2;

@@ -5,14 +5,14 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat;
 
 /// <summary>
-/// Module.load and PyBridge's, by every overload, with their options (cases/load.toml), and what the probes of guarantees ask.
+/// Every overload of Module.load and of PyBridge's loads, with options (cases/load.toml), and calls for the probes of guarantees.
 /// </summary>
 public static class Loading
 {
     /// <summary>
-    /// Loads the file into the module by one of three overloads. <paramref name="givenAs"/> says how it gets the file: as a
-    /// path, a stream, or a stream that cannot seek. <paramref name="skip"/> holds names, a line each. TorchSharp fills
-    /// <paramref name="report"/> if there is one. Returns whether the stream was open afterwards; true for a path.
+    /// Loads the file into the module by one of three overloads, which gets it as a "path", a "stream" or a "one-way" stream
+    /// (<paramref name="givenAs"/>). <paramref name="skip"/> holds names, one per line. TorchSharp fills
+    /// <paramref name="report"/> unless it is null. Returns whether the stream was open afterwards; true for a path.
     /// </summary>
     public static bool Load(
         nn.Module module, string overload, string path, string givenAs, bool strict, string skip,
@@ -35,7 +35,7 @@ public static class Loading
         {
             "stream" => (Stream)file,
             "one-way" => new OneWay(file, most: 7),
-            _ => throw new KeyNotFoundException($"unknown way to give a file: {givenAs}"),
+            _ => throw new KeyNotFoundException($"givenAs is {givenAs}; expected path, stream or one-way"),
         };
         _ = overload switch
         {
@@ -47,7 +47,7 @@ public static class Loading
         return stream.CanRead;
     }
 
-    /// <summary>Saves to a stream; returns whether it was still open afterwards.</summary>
+    /// <summary>Saves to a stream; returns whether the stream is open afterwards.</summary>
     public static bool SaveLeavesOpen(nn.Module module)
     {
         using var stream = new MemoryStream();
@@ -55,12 +55,12 @@ public static class Loading
         return stream.CanWrite;
     }
 
-    /// <summary>Where TorchSharp says which entries it has loaded.</summary>
+    /// <summary>An empty loadedParameters, in which TorchSharp reports which entries it has loaded.</summary>
     public static Dictionary<string, bool> Report() => [];
 
     public static string DeviceOf(nn.Module module) => module.parameters().First().device.ToString();
 
-    /// <summary>Adds a parameter that TorchSharp cannot save: one that is not contiguous.</summary>
+    /// <summary>Adds a parameter that is not contiguous, which TorchSharp cannot save.</summary>
     public static void AddUnsavable(nn.Module module) =>
         module.register_parameter("unsavable", nn.Parameter(zeros(2, 3).t()));
 
@@ -77,7 +77,7 @@ public static class Loading
     }
 }
 
-/// <summary>A module with a field of each sort, registered by their names as the article on saving says.</summary>
+/// <summary>A module with a field of each kind, which RegisterComponents registers by name, as the article on saving states.</summary>
 public sealed class Fields : nn.Module
 {
     private readonly nn.Module layer = nn.Linear(2, 3);
@@ -86,7 +86,7 @@ public sealed class Fields : nn.Module
 
     public Fields() : base("fields") => RegisterComponents();
 
-    /// <summary>The names of what is registered.</summary>
+    /// <summary>The registered names: "modules: ...; parameters: ...; buffers: ...".</summary>
     public string Registered
     {
         get
@@ -100,7 +100,7 @@ public sealed class Fields : nn.Module
     }
 }
 
-/// <summary>A stream as a socket or a pipe gives it: it cannot seek, and a read may give less than was asked for.</summary>
+/// <summary>A stream like that of a socket: it cannot seek, and a read returns at most <paramref name="most"/> bytes.</summary>
 public sealed class OneWay(Stream inner, int most) : Stream
 {
     private bool open = true;

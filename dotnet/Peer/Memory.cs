@@ -5,21 +5,22 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat;
 
 /// <summary>
-/// Tensors from an address and back. Nothing here passes through the code under test: bytes are copied, never saved or loaded.
+/// Copies bytes from an address into tensors and back, without the save and load that are under test.
 /// </summary>
 public static unsafe class Memory
 {
-    /// <summary>The same native function that TorchSharp's own save and load use; TorchSharp has no public data pointer.</summary>
+    /// <summary>The native function that TorchSharp's save and load use. TorchSharp has no public data pointer.</summary>
     [DllImport("LibTorchSharp")]
     private static extern IntPtr THSTensor_data(IntPtr tensor);
 
-    /// <summary>The address of the first element; ignores strides and the conj and neg bits, so resolve first.</summary>
+    /// <summary>The address of the first element. It ignores strides, conj and neg, so Resolve the tensor first.</summary>
     public static long Address(Tensor tensor) => (long)THSTensor_data(tensor.Handle);
 
     /// <summary>
     /// A new contiguous CPU tensor. <paramref name="dims"/> is the address of <paramref name="rank"/> 64-bit integers,
     /// <paramref name="data"/> the address of the elements in row-major order.
-    /// With <paramref name="poison"/> every element differs from the given one, so that memory which nobody wrote cannot pass.
+    /// With <paramref name="poison"/> the tensor holds the complement of the elements, so that untouched memory cannot pass.
+    /// Scale and zero point matter to quantized types only.
     /// </summary>
     public static Tensor Make(int code, long dims, int rank, long data, bool poison, double scale, long zeroPoint)
     {
@@ -41,7 +42,7 @@ public static unsafe class Memory
         for (; i < size; i++) to[i] = (byte)(from[i] ^ (byte)mask);
     }
 
-    /// <summary>The logical values of a tensor in plain CPU memory: strides, conj, neg and device resolved. A new tensor object.</summary>
+    /// <summary>A new, contiguous CPU tensor with the values of this one: strides, conj, neg and device are resolved.</summary>
     public static Tensor Resolve(Tensor tensor)
     {
         using var scope = NewDisposeScope();
@@ -51,20 +52,20 @@ public static unsafe class Memory
         return plain.contiguous().MoveToOuterDisposeScope();
     }
 
-    /// <summary>TorchSharp's Load into an existing tensor; an overload that pythonnet cannot tell from its neighbours.</summary>
+    /// <summary>Tensor.Load into an existing tensor. pythonnet cannot tell this overload from the others.</summary>
     public static void LoadInto(Tensor tensor, BinaryReader reader) => tensor.Load(reader);
 
-    /// <summary>TorchSharp's Load of a new tensor beside Tensor.Load; again an overload among neighbours.</summary>
+    /// <summary>TensorExtensionMethods.Load of a new tensor. pythonnet cannot tell this overload from the others.</summary>
     public static Tensor LoadNew(BinaryReader reader) => TensorExtensionMethods.Load(reader);
 
-    /// <summary>TorchSharp's Load into a reference to a tensor that exists.</summary>
+    /// <summary>TensorExtensionMethods.Load by reference. Returns what the reference holds afterwards.</summary>
     public static Tensor? LoadRef(Tensor? tensor, BinaryReader reader)
     {
         TensorExtensionMethods.Load(ref tensor, reader);
         return tensor;
     }
 
-    /// <summary>complex32 has no member in TorchSharp's ScalarType, but libtorch knows its code.</summary>
+    /// <summary>Whether a dtype is complex. TorchSharp's ScalarType has no complex32, but libtorch knows its code, 8.</summary>
     internal static bool IsComplex(ScalarType dtype) => (int)dtype is >= 8 and <= 10;
 
     private static Tensor Empty(ScalarType dtype, long[] shape, double scale, long zeroPoint)

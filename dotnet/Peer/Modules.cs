@@ -3,12 +3,12 @@ using static TorchSharp.torch;
 
 namespace TorchSharpCompat;
 
-/// <summary>The modules that both sides build natively: a layer of torch.nn from its description, or an architecture.</summary>
+/// <summary>Modules that both sides build: a layer of torch.nn from its description, or an architecture by its name.</summary>
 public static class Modules
 {
     /// <summary>
-    /// Builds a module and converts it to the dtype of this code. Throws what Layers.Build and Architectures.Build throw,
-    /// and what TorchSharp's own <c>to</c> does.
+    /// Builds a module and converts it to the dtype with this code. Throws what Layers.Build, Architectures.Build and
+    /// TorchSharp's <c>to</c> throw.
     /// </summary>
     public static nn.Module Build(string kind, string description, int code)
     {
@@ -18,21 +18,21 @@ public static class Modules
 
     public static string[] Architectures => TorchSharpCompat.Models.Architectures.Names;
 
-    /// <summary>Moves a module; an extension method, which pythonnet does not see.</summary>
+    /// <summary>Moves a module to a device. TorchSharp's <c>to</c> is an extension method, which pythonnet does not see.</summary>
     public static nn.Module To(nn.Module module, string device) => module.to(device);
 
     public static string[] BufferNames(nn.Module module) =>
         [.. module.named_buffers(include_nonpersistent: false).Select(named => named.name)];
 }
 
-/// <summary>The places of a module's state, to be filled from an address: nothing here passes through save or load.</summary>
+/// <summary>The state dict of a module, to be filled from addresses, without save or load.</summary>
 public sealed class Slots(nn.Module module)
 {
     private readonly Dictionary<string, Tensor> state = module.state_dict();
 
     /// <summary>
-    /// Writes the elements of one entry, as poison none of them; says whether the module has an entry of this name, dtype and
-    /// number of elements.
+    /// Writes the elements of one entry, or their complement as poison. Returns false, and writes nothing, if the module has
+    /// no entry of this name, dtype code and size in bytes.
     /// </summary>
     public bool Write(string name, int code, long data, long size, bool poison)
     {

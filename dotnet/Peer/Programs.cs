@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace TorchSharpCompat;
 
-/// <summary>Modules that TorchSharp gets as a program: TorchScript (torch.jit) and AOTInductor packages (torch.export).</summary>
+/// <summary>Modules that TorchSharp loads as programs: TorchScript (torch.jit) and AOTInductor packages (torch.export).</summary>
 public static class Programs
 {
     public static jit.ScriptModule LoadScript(string path, string device) => jit.load(path, device);
@@ -12,7 +12,7 @@ public static class Programs
 
     public static jit.ScriptModule LoadScriptBytes(string path, string device) => jit.load(File.ReadAllBytes(path), device);
 
-    /// <summary>TorchSharp saves into an array that the caller brings. Here it is as long as the file that it came from.</summary>
+    /// <summary>Saves into a byte array as long as the file at the path, then replaces the file with the array.</summary>
     public static void SaveScriptBytes(jit.ScriptModule script, string path)
     {
         var bytes = new byte[new FileInfo(path).Length];
@@ -22,7 +22,7 @@ public static class Programs
 
     public static ExportedProgram LoadExported(string path) => export.load(path);
 
-    /// <summary>Runs a script: inputs beyond those that it declares are the parts of its last one, a tuple.</summary>
+    /// <summary>Runs a script. With more inputs than it declares, the last two are passed as one tuple.</summary>
     public static Tensor[] Run(jit.ScriptModule script, Tensor[] inputs)
     {
         var declared = script.GetNumberOfInputs();

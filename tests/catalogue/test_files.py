@@ -1,4 +1,4 @@
-"""Reading cases/: ids, expansion, and errors that say where."""
+"""Reading cases/: ids, expansion, and errors with their place."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from tscompat.values.dtypes import BY_NAME
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A cases/ with a single family that a test writes."""
+    """A cases/ folder with schemas and dtypes, to which a test adds its family."""
     for name in ("family.schema.json", "module.schema.json", "dtypes.toml"):
         shutil.copy(data_folder("cases") / name, tmp_path)
     return tmp_path
 
 
-def test_ids_are_made_of_letters_digits_and_few_signs():
+def test_ids_are_made_of_letters_digits_and_few_signs() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9./+-]+", case_id) for case_id in load_catalogue())
 
 
-def test_every_id_ends_in_its_dtype_or_mixed():
+def test_every_id_ends_in_its_dtype_or_mixed() -> None:
     for case in load_catalogue().values():
         dtypes = {spec.dtype.name for spec in case.tensors} or {case.dtype}
         assert case.dtype == (next(iter(dtypes)) if len(dtypes) == 1 else "mixed")
 
 
-def test_all_sixteen_dtypes_are_in_every_family_that_is_about_values():
+def test_all_sixteen_dtypes_are_in_every_family_that_is_about_values() -> None:
     for family in ("pattern", "shape", "role"):
         assert {case.dtype for case in load_catalogue().values() if case.family == family} >= set(BY_NAME)
 
 
-def test_the_codes_in_the_data_are_those_of_the_table():
+def test_the_codes_in_the_data_are_those_of_the_table() -> None:
     data = tomllib.loads((data_folder("cases") / "dtypes.toml").read_text(encoding="utf-8"))
     assert data["codes"] == {name: dtype.code for name, dtype in BY_NAME.items()}
 
 
-def test_every_route_of_a_case_exists():
+def test_every_route_of_a_case_exists() -> None:
     assert {route for case in load_catalogue().values() for route in case.routes} <= set(ROUTES)
 
 
-def test_a_case_expands_to_its_dtypes_and_takes_the_defaults(folder: Path):
+def test_a_case_expands_to_its_dtypes_and_takes_the_defaults(folder: Path) -> None:
     (folder / "one.toml").write_text(
         'why = "w"\n[defaults]\ndtypes = ["quantized"]\nroutes = ["dat"]\n[case.a]\ntensors = [{ shape = [2] }]\n'
     )
@@ -56,7 +56,7 @@ def test_a_case_expands_to_its_dtypes_and_takes_the_defaults(folder: Path):
     assert cases["one/a/qi8"].routes == ("dat",)
 
 
-def test_a_repeated_tensor_is_numbered(folder: Path):
+def test_a_repeated_tensor_is_numbered(folder: Path) -> None:
     (folder / "one.toml").write_text(
         'why = "w"\n[case.a]\ndtypes = ["u8"]\nroutes = ["dat"]\n'
         'tensors = [{ name = "t{}", repeat = 2, shape = [2] }]\n'
@@ -69,21 +69,21 @@ def test_a_repeated_tensor_is_numbered(folder: Path):
     [
         ("why = [", r"one\.toml is not valid TOML: "),
         ('why = "w"\n[case.a]\nshap = [2]\n', r"one\.toml: case / a: .*'shap' was unexpected.; expected one of why, "),
-        ('why = "w"\n[case.a]\ndtypes = ["u8"]\nroutes = ["dat"]\n', r"one\.toml: case / a: says no tensors"),
+        ('why = "w"\n[case.a]\ndtypes = ["u8"]\nroutes = ["dat"]\n', r"one\.toml: case / a: has no tensors"),
         (
             'why = "w"\n[case.a]\ndtypes = ["u9"]\nroutes = ["dat"]\ntensors = []\n',
             r"one\.toml: case / a / dtypes: found 'u9'; expected one of u8, ",
         ),
     ],
 )
-def test_a_bad_file_is_an_error_that_says_where(folder: Path, text: str, message: str):
+def test_the_error_of_a_bad_file_has_its_place(folder: Path, text: str, message: str) -> None:
     (folder / "one.toml").write_text(text)
     with pytest.raises(CatalogueError, match=message):
         load_catalogue(folder)
 
 
 @pytest.mark.parametrize(("family", "wrong"), [("layer", "tensors"), ("one", "module")])
-def test_modules_have_a_schema_of_their_own(folder: Path, family: str, wrong: str):
+def test_modules_have_a_schema_of_their_own(folder: Path, family: str, wrong: str) -> None:
     (folder / f"{family}.toml").write_text(f'why = "w"\n[case.a]\n{wrong} = []\n')
     with pytest.raises(CatalogueError, match=f"case / a: .*'{wrong}' was unexpected"):
         load_catalogue(folder)

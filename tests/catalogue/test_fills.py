@@ -28,29 +28,29 @@ def data(tensor: Tensor) -> bytes:
         ("count/20000/f32", "878eb6356338df27"),
     ],
 )
-def test_the_bits_are_the_same_on_every_machine(case_id: str, digest: str):
+def test_the_bits_are_the_same_on_every_machine(case_id: str, digest: str) -> None:
     found = hashlib.sha256(b"".join(data(tensor) for _, tensor in make(load_catalogue()[case_id]))).hexdigest()
     assert found[:16] == digest
 
 
-def test_the_stream_does_not_depend_on_how_it_is_taken():
+def test_the_stream_does_not_depend_on_how_it_is_taken() -> None:
     whole, parts = RandomBits("key"), RandomBits("key")
     assert whole.take(100_000).tobytes() == b"".join(parts.take(size).tobytes() for size in (1, 65_536, 34_463))
 
 
-def test_two_keys_give_two_streams():
+def test_two_keys_give_two_streams() -> None:
     assert RandomBits("a").take(64).tobytes() != RandomBits("b").take(64).tobytes()
 
 
 @pytest.mark.parametrize("case_id", ["pattern/all/u8", "pattern/all/qi8", "pattern/all-16/bf16", "pattern/all-16/f16"])
-def test_every_pattern_is_there_once(case_id: str):
+def test_every_pattern_is_there_once(case_id: str) -> None:
     ((_, tensor),) = make(load_catalogue()[case_id])
     patterns = np.frombuffer(data(tensor), f"<u{tensor.dtype.itemsize}")
     assert np.unique(patterns).size == patterns.size == 1 << tensor.dtype.bits
 
 
 @pytest.mark.parametrize("name", ["f16", "bf16", "f32", "f64"])
-def test_special_values_are_what_they_are_called(name: str):
+def test_special_values_hold_zeros_infinities_and_nans(name: str) -> None:
     dtype = BY_NAME[name]
     with np.errstate(invalid="ignore"):  # signalling NaNs among them
         values = special_values(dtype).view(dtype.scalar).astype(np.float64)
@@ -61,11 +61,11 @@ def test_special_values_are_what_they_are_called(name: str):
     } == {"zeros": 2, "infinities": 2, "nans": 10}
 
 
-def test_a_bool_is_zero_or_one():
+def test_a_bool_is_zero_or_one() -> None:
     ((_, tensor),) = make(load_catalogue()["pattern/random/bool"])
     assert set(data(tensor)) == {0, 1}
 
 
-def test_rows_alike_are_alike():
+def test_rows_alike_are_alike() -> None:
     ((_, tensor),) = make(load_catalogue()["layout/source/expanded/f64"])
     assert len(set(map(bytes, np.frombuffer(data(tensor), np.uint8).reshape(tensor.shape[0], -1)))) == 1

@@ -1,4 +1,4 @@
-"""The family of optimizers: what a row becomes, and numbers that every float type holds."""
+"""The family of optimizers: what a table becomes, and numbers that every float type holds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tscompat.values.dtypes import BY_NAME
 CASES = {case_id: case for case_id, case in load_catalogue().items() if case.training}
 
 
-def test_a_case_without_steps_is_an_error_that_says_where(tmp_path: Path) -> None:
+def test_the_error_of_a_case_without_steps_has_its_place(tmp_path: Path) -> None:
     for name in ("optimizer.schema.json", "dtypes.toml"):
         shutil.copy(data_folder("cases") / name, tmp_path)
     (tmp_path / "optim.toml").write_text(
         'why = "w"\n[case.a]\ndtypes = ["f32"]\nroutes = ["optimizer"]\n'
         'optimizer = "SGD"\nparameters = [{ shape = [2] }]\n'
     )
-    with pytest.raises(CatalogueError, match=r"optim\.toml: case / a: says no steps"):
+    with pytest.raises(CatalogueError, match=r"optim\.toml: case / a: has no steps"):
         load_catalogue(tmp_path)
 
 
@@ -41,8 +41,8 @@ def test_options_of_a_group_go_before_those_of_the_case() -> None:
 def test_groups_hold_all_parameters(case_id: str) -> None:
     case = CASES[case_id]
     assert case.training is not None
-    due = [spec.name for spec in case.tensors if spec.name.startswith("parameter.")]
-    assert sum(group.parameters for group in case.training.groups) == len(due)
+    parameters = [spec.name for spec in case.tensors if spec.name.startswith("parameter.")]
+    assert sum(group.parameters for group in case.training.groups) == len(parameters)
 
 
 def test_every_dtype_has_a_bound() -> None:

@@ -28,7 +28,7 @@ BROKEN = Check("broken", fails)
     ("checks", "code"),
     [((WELL,), 0), ((BAD,), 2), ((WELL, BROKEN), 2), ((BAD, WELL), 2), ((BAD._replace(needed=False),), 0)],
 )
-def test_exit_code(monkeypatch, checks, code):
+def test_exit_code(monkeypatch, checks, code) -> None:
     monkeypatch.setattr(doctor, "CHECKS", checks)
     assert CliRunner().invoke(app).exit_code == code
 
@@ -42,19 +42,19 @@ def test_exit_code(monkeypatch, checks, code):
         (Check("markup", lambda: "[/] [red]"), ["markup", "[/] [red]", "ok"]),
     ],
 )
-def test_row(monkeypatch, check, row):
+def test_row(monkeypatch, check, row) -> None:
     monkeypatch.setattr(doctor, "CHECKS", (check,))
     shown = CliRunner().invoke(app).output.splitlines()
     assert row in [[cell.strip() for cell in line.strip("│").split("│")] for line in shown]
 
 
 @pytest.mark.parametrize("check", [check for check in doctor.CHECKS if check.needed], ids=lambda check: check.name)
-def test_all_is_well_where_the_tests_run(check):
+def test_all_is_well_where_the_tests_run(check) -> None:
     assert not isinstance(doctor.examine(check), Problem)
 
 
 @pytest.mark.parametrize("look", [doctor.dotnet_sdk, doctor.dotnet_runtime, doctor.torchsharp])
-def test_no_dotnet(monkeypatch, look):
+def test_no_dotnet(monkeypatch, look) -> None:
     monkeypatch.setenv("PATH", "")
     assert doctor.examine(Check("", look)) == Problem(
         "not found", "there is no dotnet on PATH: install the .NET SDK 8 or later"
@@ -70,12 +70,12 @@ def test_no_dotnet(monkeypatch, look):
         ("Microsoft.NETCore.App 6.0.1 [/x]\nMicrosoft.NETCore.App 10.0.2 [/x]\n", "6.0.1, 10.0.2"),
     ],
 )
-def test_dotnet_runtime(monkeypatch, listed, result):
+def test_dotnet_runtime(monkeypatch, listed, result) -> None:
     monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, listed, ""))
     assert doctor.dotnet_runtime() == result
 
 
-def test_torch_that_cannot_be_imported(monkeypatch):
+def test_torch_that_cannot_be_imported(monkeypatch) -> None:
     said = "Traceback\nModuleNotFoundError: No module named 'torch'\n"
     monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1, "", said))
     doctor._torch.cache_clear()
@@ -84,11 +84,11 @@ def test_torch_that_cannot_be_imported(monkeypatch):
     )
 
 
-def test_newest_counts_in_numbers():
+def test_newest_counts_in_numbers() -> None:
     assert doctor.newest(["GLIBCXX_3.4.9", "GLIBCXX_3.4.30", "CXXABI_9.0", "GLIBCXX_DEBUG"]) == "GLIBCXX_3.4.30"
 
 
-def test_doctor_keeps_torch_out_of_its_process():
+def test_doctor_keeps_torch_out_of_its_process() -> None:
     """TorchSharp and torch crash in one process, and the doctor may be asked in any."""
     code = (
         "import sys; from tscompat.cli.doctor import *; [examine(c) for c in CHECKS]; sys.exit('torch' in sys.modules)"

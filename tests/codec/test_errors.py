@@ -1,4 +1,4 @@
-"""FormatError: what it says, and that it survives the way between processes."""
+"""FormatError: its message, and that pickling keeps its fields."""
 
 import pickle
 
@@ -12,11 +12,11 @@ def error() -> FormatError:
     return FormatError(17, "99", "a dtype code from 0 to 15", "dtype.code")
 
 
-def test_the_message_says_where_what_and_what_instead(error: FormatError) -> None:
+def test_the_message_states_the_offset_what_was_expected_and_what_was_found(error: FormatError) -> None:
     assert str(error) == "byte 17: expected a dtype code from 0 to 15, found 99 (dtype.code)"
 
 
-def test_the_path_stands_before_the_message_and_not_in_its_argument(error: FormatError) -> None:
+def test_the_path_precedes_the_message_and_is_not_in_its_argument(error: FormatError) -> None:
     error.path = "model.dat"
     assert (str(error), error.args[0]) == (f"model.dat: {error.args[0]}", str(error).removeprefix("model.dat: "))
 

@@ -1,4 +1,4 @@
-"""LEB128: pinned encodings, the edges of every length, and what is refused."""
+"""LEB128: pinned encodings at the edges of every length, and what is refused."""
 
 import pytest
 from hypothesis import given
@@ -34,9 +34,9 @@ def test_decodes_what_was_written_out_by_hand(value: int, encoded: str) -> None:
 
 
 @given(st.integers(0, MAX), st.binary(max_size=12), st.binary(max_size=12))
-def test_what_is_encoded_is_decoded_wherever_it_stands(value: int, before: bytes, behind: bytes) -> None:
+def test_what_is_encoded_is_decoded_between_any_bytes(value: int, before: bytes, after: bytes) -> None:
     end = len(before) + len(encode(value))
-    assert decode(memoryview(before + encode(value) + behind), len(before), "it") == (value, end)
+    assert decode(memoryview(before + encode(value) + after), len(before), "it") == (value, end)
 
 
 @pytest.mark.parametrize("value", [-1, MAX + 1])

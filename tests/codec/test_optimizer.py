@@ -1,4 +1,4 @@
-"""Optimizer files: round trips, bytes written out by hand for each optimizer, and errors that say where."""
+"""Optimizer files: round trips, bytes written by hand for each optimizer, and the offsets of errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ BY_HAND: dict[str, tuple[list[str | float], list[str | float]]] = {
     "Adadelta": ([0.5, 0.25, 0.9, 1e-6, 0.01, ON], [STEP, T, T]),
     "Adagrad": ([0.5, 0.25, 0.1, 0.2, 1e-10, 0.01], [STEP, T]),
 }
-"""For each class one group's options and one state, as they follow each other; a number is a little-endian double."""
+"""For each class the options of one group and one state, in file order; a float is a little-endian double."""
 
 RECORDS: dict[str, tuple[dict[str, float], dict[str, Value]]] = {
     "SGD": (
@@ -108,7 +108,7 @@ def encoded(record: OptimizerRecord) -> bytes:
 
 
 def owned(record: OptimizerRecord) -> OptimizerRecord:
-    """The same with bytes of their own, which compare."""
+    """The same record with its tensors as bytes, which can be compared."""
     states = [
         {
             name: value._replace(data=bytes(value.data)) if isinstance(value, Tensor) else value
@@ -147,7 +147,7 @@ def records(draw: st.DrawFn) -> OptimizerRecord:
 
 
 def is_canonical_or_refused(raw: bytes) -> bool:
-    """Whether the reader reads what the writer would have written, or says where not. Raises any other error."""
+    """Whether the bytes are canonical, or refused with an offset inside them. Other errors are raised."""
     try:
         return encoded(decode_optimizer(raw)) == raw
     except FormatError as error:
@@ -176,14 +176,14 @@ def test_a_changed_byte_is_another_file_or_refused(record: OptimizerRecord, data
 
 
 @given(st.sampled_from(sorted(LAYOUTS)), st.binary(max_size=100))
-def test_any_bytes_behind_a_name_are_read_or_refused(name: str, rest: bytes) -> None:
+def test_any_bytes_after_a_name_are_read_or_refused(name: str, rest: bytes) -> None:
     assert is_canonical_or_refused(bytes([len(name)]) + name.encode() + rest)
 
 
 SGD = record_of("SGD")
 PLAIN = SGD._replace(states=[{"momentum_buffer": None}])
 WITHOUT = encoded(PLAIN)
-"""One group, one state that is nothing but the word that there is no buffer: 4 + 2 + 42 + 1 bytes."""
+"""One group, and one state that is only the flag that there is no buffer: 4 + 2 + 42 + 1 bytes."""
 
 
 def test_every_layout_is_written_out_by_hand() -> None:
@@ -200,7 +200,7 @@ def test_reads_the_bytes_written_out_by_hand(name: str) -> None:
     assert decode_optimizer(by_hand(name)) == record_of(name)
 
 
-def test_all_groups_stand_before_all_states() -> None:
+def test_all_groups_come_before_all_states() -> None:
     options, state = SGD.groups[0], PLAIN.states[0]
     assert encoded(SGD._replace(groups=[options] * 2, states=[state] * 3)) == (
         b"\x03SGD\x02\x03" + WITHOUT[6:-1] * 2 + b"\x00" * 3
@@ -245,7 +245,7 @@ def test_many_small_states_come_in_few_buffers() -> None:
         pytest.param(WITHOUT + b"\x00", 49, "file.trailing", id="more"),
     ],
 )
-def test_says_where_the_file_is_broken(data: bytes, offset: int, clause: str) -> None:
+def test_an_error_has_the_offset_of_the_fault(data: bytes, offset: int, clause: str) -> None:
     with pytest.raises(FormatError) as caught:
         decode_optimizer(data)
     assert (caught.value.offset, caught.value.clause) == (offset, clause)
@@ -261,18 +261,30 @@ def test_names_the_file(tmp_path: Path) -> None:
     ("record", "message"),
     [
         pytest.param(SGD._replace(name="LBFGS"), "TorchSharp saves no optimizer 'LBFGS'", id="class"),
-        pytest.param(SGD._replace(groups=[{"lr": 0.1}]), "group 0 has exactly initial_lr, lr, .*: dampening", id="few"),
-        pytest.param(SGD._replace(states=[{}]), "state 0 has exactly momentum_buffer; .*: momentum_buffer", id="none"),
-        pytest.param(SGD._replace(states=[{"momentum_buffer": 1.0}]), "momentum_buffer is a tensor?, not", id="number"),
-        pytest.param(SGD._replace(groups=[{**SGD.groups[0], "nesterov": 1}]), "nesterov is a bool, not int", id="bool"),
         pytest.param(
-            SGD._replace(groups=[{**SGD.groups[0], "lr": True}]), "group 0: lr is a f64, not bool", id="bool for f64"
+            SGD._replace(groups=[{"lr": 0.1}]), "group 0: expected exactly initial_lr, lr, .*: dampening", id="few"
+        ),
+        pytest.param(
+            SGD._replace(states=[{}]), "state 0: expected exactly momentum_buffer; .*: momentum_buffer", id="none"
+        ),
+        pytest.param(
+            SGD._replace(states=[{"momentum_buffer": 1.0}]), "momentum_buffer: expected a tensor?, found", id="number"
+        ),
+        pytest.param(
+            SGD._replace(groups=[{**SGD.groups[0], "nesterov": 1}]), "nesterov: expected a bool, found int", id="bool"
+        ),
+        pytest.param(
+            SGD._replace(groups=[{**SGD.groups[0], "lr": True}]),
+            "group 0: lr: expected a f64, found bool",
+            id="bool for f64",
         ),
         pytest.param(
             record_of("Adagrad")._replace(states=[{"step": 2.0, "sum": TENSOR}]), "state 0: step: ", id="float for i64"
         ),
         pytest.param(
-            record_of("Adagrad")._replace(states=[{"step": 2, "sum": None}]), "sum is a tensor, not NoneType", id="None"
+            record_of("Adagrad")._replace(states=[{"step": 2, "sum": None}]),
+            "sum: expected a tensor, found NoneType",
+            id="None",
         ),
         pytest.param(
             SGD._replace(states=[{"momentum_buffer": Tensor(F32, (2,), b"1234")}]),

@@ -1,4 +1,4 @@
-"""The reader: round trips, bytes written out by hand, each refusal with its offset, what a lenient one reads over."""
+"""The reader: round trips, bytes written by hand, each refusal with its offset, what a lenient reader accepts."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def written(entries: StateDict) -> bytes:
 
 
 def owned(entries: StateDict) -> StateDict:
-    """The same with bytes of their own, which compare."""
+    """The same entries with bytes, which can be compared."""
     return [Entry(name, Tensor(dtype, shape, bytes(data))) for name, (dtype, shape, data) in entries]
 
 
 def is_canonical_or_refused(raw: bytes | bytearray) -> bool:
-    """Whether the strict reader reads what the writer would have written, or says where not. Raises any other error."""
+    """Whether the bytes are canonical, or refused with an offset inside them. Other errors are raised."""
     try:
         return written(decode_state_dict(raw)) == raw
     except FormatError as error:
@@ -89,7 +89,7 @@ def test_every_truncation_is_refused(entries: StateDict, data: st.DataObject) ->
 
 
 @given(state_dicts.filter(bool), st.data())
-def test_a_lenient_reader_returns_what_stands_before_a_truncation(entries: StateDict, data: st.DataObject) -> None:
+def test_a_lenient_reader_returns_what_comes_before_a_truncation(entries: StateDict, data: st.DataObject) -> None:
     raw = written(entries)
     problems: list[FormatError] = []
     found = owned(decode_state_dict(raw[: data.draw(st.integers(0, len(raw) - 1))], problems=problems))
@@ -181,13 +181,13 @@ def test_refuses(raw: str, offset: int, clause: str) -> None:
         ),
     ],
 )
-def test_says_what_stood_there_and_what_was_expected(raw: str, message: str) -> None:
+def test_the_message_states_what_was_expected_and_what_was_found(raw: str, message: str) -> None:
     with pytest.raises(FormatError) as caught:
         decode_state_dict(bytes.fromhex(raw))
     assert str(caught.value) == message
 
 
-def test_a_shape_with_a_zero_takes_no_bytes_whatever_the_others_say() -> None:
+def test_a_shape_with_a_zero_takes_no_bytes_whatever_its_other_dims() -> None:
     huge = encode(2**62)
     raw = b"\x01\x01a\x06\x03" + huge + huge + b"\x00"
     assert decode_state_dict(raw)[0].tensor.shape == (2**62, 2**62, 0)
@@ -199,7 +199,7 @@ def test_a_hostile_shape_is_refused_without_computing_its_size() -> None:
         decode_tensor(b"\x00" + encode(rank) + b"\x7f" * rank)
 
 
-def test_a_hostile_count_is_not_believed() -> None:
+def test_a_hostile_count_is_refused_where_the_entries_end() -> None:
     with pytest.raises(FormatError) as caught:
         decode_state_dict(encode(2**63 - 1) + b"\x00\x00\x01\x00")
     assert (caught.value.offset, caught.value.clause) == (13, "file.truncated")
@@ -250,7 +250,7 @@ def test_a_name_of_any_length_makes_the_round_trip(length: int) -> None:
     assert owned(decode_state_dict(written(entries))) == entries
 
 
-def test_headers_that_stood_before_are_read_alike() -> None:
+def test_repeated_headers_are_read_alike() -> None:
     shapes = [(2,), (200,), (1, 2), (200, 2), (), (0,), (3, 3, 3), (20_000,), (1, 1, 1, 1), (1, 1, 1, 1, 1, 1, 1)] * 3
     entries = [Entry(str(i), tensor_of(U8, shape, bytes([i]) * int(np.prod(shape)))) for i, shape in enumerate(shapes)]
     assert owned(decode_state_dict(written(entries))) == entries
@@ -301,7 +301,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 INDEXED = [Entry("a", tensor_of(F32, (2, 1), b"12345678")), Entry("b", tensor_of(U8, (), b"b"))]
 
 
-def test_the_index_says_where_the_elements_stand() -> None:
+def test_the_index_has_the_offsets_of_the_elements() -> None:
     assert index_state_dict(written(INDEXED)) == [
         IndexEntry("a", F32, (2, 1), offset=7, nbytes=8),
         IndexEntry("b", U8, (), offset=19, nbytes=1),

@@ -1,4 +1,4 @@
-"""The writer: bytes written out by hand, streaming without copies, files that appear whole or not at all."""
+"""The writer: bytes written by hand, streaming without copies, files that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_goes_on_where_a_write_stopped_short(tmp_path: Path, monkeypatch: pytest
     assert (tmp_path / "model.dat").read_bytes() == written(entries)
 
 
-def test_replaces_the_file_that_stood_there(tmp_path: Path) -> None:
+def test_replaces_an_old_file(tmp_path: Path) -> None:
     for tensor in (large(), tensor_of(U8, (), b"b")):
         write_state_dict(tmp_path / "model.dat", [Entry("a", tensor)])
     assert read_state_dict(tmp_path / "model.dat")[0].tensor.shape == ()
@@ -131,7 +131,7 @@ def test_a_file_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
 
 
 class RaisingMidway(list[Entry]):
-    """A state dict whose second entry cannot be had."""
+    """A state dict that raises in place of its second entry."""
 
     def __iter__(self) -> Iterator[Entry]:
         yield self[0]
@@ -162,6 +162,6 @@ def test_a_failure_midway_leaves_everything_as_it_was(failing: str, before: list
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(before, b"before")
 
 
-def test_says_which_folder_is_missing(tmp_path: Path) -> None:
+def test_names_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="missing"):
         write_state_dict(tmp_path / "missing" / "model.dat", [])

@@ -41,37 +41,37 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "dotnet" / "Peer"
 
 
-def test_default_version_is_the_projects(publish):
+def test_default_version_is_the_projects(publish) -> None:
     project = ElementTree.parse(data_folder("dotnet") / "Peer" / "Peer.csproj")
     assert publish.torchsharp == project.findtext(".//DefaultTorchSharpVersion")
 
 
-def test_libtorch_version_is_the_projects(publish):
+def test_libtorch_version_is_the_projects(publish) -> None:
     project = ElementTree.parse(data_folder("dotnet") / "Peer" / "Peer.csproj")
     assert publish.libtorch == project.findtext(".//DefaultLibTorchVersion")
 
 
-def test_native_libraries_lie_beside_the_managed_ones(publish):
+def test_native_libraries_lie_beside_the_managed_ones(publish) -> None:
     """There TorchSharp finds them (TryLoadNativeLibraryByName in Torch.cs), or else it copies 500 MB."""
     names = {file.stem.removeprefix("lib") for file in publish.folder.iterdir()}
     assert names >= {"Peer", "TorchSharp", "LibTorchSharp", "torch_cpu", "c10"}
 
 
-def test_second_call_builds_nothing(publish):
+def test_second_call_builds_nothing(publish) -> None:
     said: list[str] = []
     build.ensure_built(progress=said.append)
     assert said == []
 
 
-def test_second_call_gives_the_same(publish):
+def test_second_call_gives_the_same(publish) -> None:
     assert build.ensure_built(progress=print) == publish
 
 
-def test_find_built_finds_it(publish):
+def test_find_built_finds_it(publish) -> None:
     assert build.find_built() == publish
 
 
-def test_find_built_in_an_empty_cache(empty_cache):
+def test_find_built_in_an_empty_cache(empty_cache) -> None:
     assert build.find_built() is None
 
 
@@ -79,7 +79,7 @@ RUINS = [None, "", '{"torchsharp": "0.107', "{}", "[]"]
 
 
 @pytest.mark.parametrize("record", RUINS)
-def test_a_folder_without_a_record_that_can_be_read_is_not_built(empty_cache, record):
+def test_a_folder_without_a_record_that_can_be_read_is_not_built(empty_cache, record) -> None:
     folder = empty_cache / build.plan().key
     folder.mkdir(parents=True)
     if record is not None:
@@ -87,7 +87,7 @@ def test_a_folder_without_a_record_that_can_be_read_is_not_built(empty_cache, re
     assert build.find_built() is None
 
 
-def test_looking_for_a_publish_makes_no_record(empty_cache):
+def test_looking_for_a_publish_makes_no_record(empty_cache) -> None:
     folder = empty_cache / build.plan().key
     folder.mkdir(parents=True)
     build.find_built()
@@ -127,27 +127,27 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Odd:
     return Odd(said, publishes, sources, before, cache)
 
 
-def test_callers_in_parallel_build_once(odd):
+def test_callers_in_parallel_build_once(odd) -> None:
     assert sum(text.startswith("building") for text in odd.said) == 1
 
 
-def test_callers_in_parallel_get_the_same(odd):
+def test_callers_in_parallel_get_the_same(odd) -> None:
     assert odd.publishes[0] == odd.publishes[1]
 
 
-def test_publish_lies_in_the_cache_under_its_key(odd):
+def test_publish_lies_in_the_cache_under_its_key(odd) -> None:
     assert (odd.cache / odd.publishes[0].key / "Peer.dll").is_file()
 
 
-def test_nothing_of_a_ruin_is_left(odd):
+def test_nothing_of_a_ruin_is_left(odd) -> None:
     assert not (odd.cache / odd.publishes[0].key / "ruin").exists()
 
 
-def test_source_tree_stays_as_it_is(odd):
+def test_source_tree_stays_as_it_is(odd) -> None:
     assert sorted(file.name for file in odd.sources.iterdir()) == odd.before
 
 
-def test_old_publishes_go_and_those_in_use_stay(odd):
+def test_old_publishes_go_and_those_in_use_stay(odd) -> None:
     folders = {file.name for file in odd.cache.iterdir() if file.is_dir()}
     assert folders == {odd.publishes[0].key, "used", "used-too"}
 
@@ -170,13 +170,13 @@ def append_to(name: str):
         pytest.param(lambda folder: append_to(f"packages.{build.plan().rid}.lock.json")(folder), id="lock file"),
     ],
 )
-def test_key_follows_the_sources(sources, change):
+def test_key_follows_the_sources(sources, change) -> None:
     before = build.plan().key
     change(sources)
     assert build.plan().key != before
 
 
-def test_key_follows_the_place_of_a_source(sources):
+def test_key_follows_the_place_of_a_source(sources) -> None:
     """Alone, so that it stands in the same place of the list as well."""
     for file in [*sources.glob("*.cs"), *sources.glob("Models/*.cs")]:
         file.unlink()
@@ -187,30 +187,30 @@ def test_key_follows_the_place_of_a_source(sources):
 
 
 @pytest.mark.parametrize("name", ["README.md", "packages.other-rid.lock.json"])
-def test_key_ignores_what_is_not_built(sources, name):
+def test_key_ignores_what_is_not_built(sources, name) -> None:
     before = build.plan().key
     append_to(name)(sources)
     assert build.plan().key == before
 
 
 @pytest.mark.parametrize("versions", [Versions(torchsharp="0.1.0"), Versions(libtorch="0.1.0")])
-def test_key_follows_the_versions(versions):
+def test_key_follows_the_versions(versions) -> None:
     assert build.plan(versions).key != build.plan().key
 
 
-def test_key_follows_the_sdk(monkeypatch):
+def test_key_follows_the_sdk(monkeypatch) -> None:
     before = build.plan().key
     monkeypatch.setattr(build, "sdk_version", lambda folder: "99.0.100")
     assert build.plan().key != before
 
 
-def test_key_follows_the_hosts_libstdcxx(monkeypatch):
+def test_key_follows_the_hosts_libstdcxx(monkeypatch) -> None:
     before = build.plan().key
     monkeypatch.setattr(build.glibcxx, "host_versions", lambda: ["GLIBCXX_9.9"])
     assert build.plan().key != before
 
 
-def test_no_dotnet(monkeypatch):
+def test_no_dotnet(monkeypatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BuildError, match=r"no dotnet on PATH: install the \.NET SDK 8 or later"):
         build.ensure_built(progress=print)
@@ -237,13 +237,13 @@ https://example.invalid/sdk-not-found
         (0, "7.0.410\n", "", r"the \.NET SDK 7\.0\.410 is too old: install 8 or later"),
     ],
 )
-def test_no_sdk_of_use(monkeypatch, code, out, err, error):
+def test_no_sdk_of_use(monkeypatch, code, out, err, error) -> None:
     monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, code, out, err))
     with pytest.raises(BuildError, match=error):
         build.ensure_built(progress=print)
 
 
-def test_another_sdk_is_pinned(sources):
+def test_another_sdk_is_pinned(sources) -> None:
     pin = sources.parent.parent / "global.json"
     pin.write_text('{"sdk": {"version": "8.0.1"}}', encoding="utf-8")
     with pytest.raises(
@@ -252,19 +252,19 @@ def test_another_sdk_is_pinned(sources):
         build.ensure_built(progress=print)
 
 
-def test_host_without_libtorch(monkeypatch):
+def test_host_without_libtorch(monkeypatch) -> None:
     monkeypatch.setattr(build.platform, "machine", lambda: "riscv64")
     with pytest.raises(BuildError, match=r"no libtorch package for \w+ riscv64: use one of linux-x64, "):
         build.ensure_built(progress=print)
 
 
-def test_full_disk(empty_cache, monkeypatch):
+def test_full_disk(empty_cache, monkeypatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000_000))
     with pytest.raises(BuildError, match=r"has 1\.0 GB free, a build takes 2\.5: free some disk space"):
         build.ensure_built(progress=print)
 
 
-def test_cache_that_cannot_be_made(empty_cache):
+def test_cache_that_cannot_be_made(empty_cache) -> None:
     empty_cache.touch()
     with pytest.raises(BuildError, match="the cache folder cannot be made"):
         build.ensure_built(progress=print)
@@ -287,23 +287,23 @@ def failed_restore(tmp_path_factory: pytest.TempPathFactory) -> Failed:
     return Failed(str(caught.value), cache)
 
 
-def test_failed_restore_says_what_to_do(failed_restore):
+def test_failed_restore_says_what_to_do(failed_restore) -> None:
     assert "NuGet could not restore a package: check the network" in failed_restore.message
 
 
-def test_failed_restore_names_the_package(failed_restore):
+def test_failed_restore_names_the_package(failed_restore) -> None:
     assert "Unable to find package TorchSharp" in failed_restore.message
 
 
-def test_failed_restore_names_the_log(failed_restore):
+def test_failed_restore_names_the_log(failed_restore) -> None:
     assert str(failed_restore.cache / "build.log") in failed_restore.message
 
 
-def test_failed_build_leaves_nothing_but_its_log(failed_restore):
+def test_failed_build_leaves_nothing_but_its_log(failed_restore) -> None:
     assert {file.name for file in failed_restore.cache.iterdir()} <= {"build.log", "build.lock"}
 
 
-def test_sources_that_do_not_compile(sources, empty_cache):
+def test_sources_that_do_not_compile(sources, empty_cache) -> None:
     (sources / "Wrong.cs").write_text("no C#", encoding="utf-8")
     with pytest.raises(BuildError, match=r"(?s)the C# sources do not compile.*Wrong\.cs"):
         build.ensure_built(progress=print)

@@ -54,48 +54,48 @@ def test_an_answer_is_what_the_peer_says(start: Start):
     assert start(ECHO).ask(CALL) == (SchemaFound(()), 0.5)
 
 
-def test_death_in_a_call_is_a_crash(start: Start):
+def test_death_in_a_call_is_a_crash(start: Start) -> None:
     with pytest.raises(PeerDied, match="the peer died with exit code 7") as died:
         start(DIE).ask(CALL)
     assert died.value.kind is Kind.CRASH
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals have names on POSIX alone")
-def test_a_signal_is_named(start: Start):
+def test_a_signal_is_named(start: Start) -> None:
     with pytest.raises(PeerDied, match="the peer died with signal SIGABRT"):
         start(READY + "sys.stdin.readline(); os.abort()").ask(CALL)
 
 
-def test_death_tells_what_the_log_says_of_the_call(start: Start):
+def test_death_tells_what_the_log_says_of_the_call(start: Start) -> None:
     say = "print({!r}, file=sys.stderr, flush=True)\n"
     with pytest.raises(PeerDied) as died:
         start("import sys\n" + say.format("before") + READY + "sys.stdin.readline()\n" + say.format("why")).ask(CALL)
     assert died.value.log == "why"
 
 
-def test_death_tells_no_more_than_the_end_of_the_log(start: Start):
+def test_death_tells_no_more_than_the_end_of_the_log(start: Start) -> None:
     with pytest.raises(PeerDied) as died:
         start(READY + "sys.stdin.readline()\nfor n in range(99): print(n, file=sys.stderr)").ask(CALL)
     assert died.value.log.split() == [str(n) for n in range(79, 99)]
 
 
-def test_no_answer_is_a_timeout(start: Start):
+def test_no_answer_is_a_timeout(start: Start) -> None:
     with pytest.raises(PeerDied, match="no answer before the deadline") as died:
         start(READY + HANG).ask(CALL, seconds=0.3)
     assert died.value.kind is Kind.TIMEOUT
 
 
-def test_a_request_that_nobody_takes_is_a_timeout(start: Start):
+def test_a_request_that_nobody_takes_is_a_timeout(start: Start) -> None:
     with pytest.raises(PeerDied, match="no answer before the deadline"):
         start(READY + HANG).ask(Schema(NativeModule("arch", "more than a pipe holds" * (1 << 18), "f32")), seconds=0.3)
 
 
-def test_a_peer_that_closes_its_pipe_and_hangs_is_a_timeout(start: Start):
+def test_a_peer_that_closes_its_pipe_and_hangs_is_a_timeout(start: Start) -> None:
     with pytest.raises(PeerDied, match="no answer before the deadline"):
         start(READY + "sys.stdin.readline(); os.close(1)\n" + HANG).ask(CALL, seconds=0.3)
 
 
-def test_the_deadline_holds_where_memory_cannot_be_read(start: Start, monkeypatch: pytest.MonkeyPatch):
+def test_the_deadline_holds_where_memory_cannot_be_read(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(self: psutil.Process):
         raise psutil.AccessDenied(self.pid)
 
@@ -104,42 +104,42 @@ def test_the_deadline_holds_where_memory_cannot_be_read(start: Start, monkeypatc
         start(READY + HANG).ask(CALL, seconds=0.3)
 
 
-def test_an_idle_peer_has_no_deadline(start: Start):
+def test_an_idle_peer_has_no_deadline(start: Start) -> None:
     peer = start(ECHO)
     peer.ask(CALL, seconds=0.2)
     time.sleep(0.4)
     assert peer.ask(CALL)[0] == SchemaFound(())
 
 
-def test_too_much_memory_is_noticed(start: Start):
+def test_too_much_memory_is_noticed(start: Start) -> None:
     with pytest.raises(PeerDied, match="more than 100 MiB") as died:
         start(HOG, 100 << 20).ask(CALL)
     assert died.value.kind is Kind.MEMORY
 
 
-def test_the_memory_behind_a_launcher_is_noticed(start: Start):
+def test_the_memory_behind_a_launcher_is_noticed(start: Start) -> None:
     with pytest.raises(PeerDied, match="more than 100 MiB"):
         start(LAUNCHER.format(script=HOG), 100 << 20).ask(CALL)
 
 
-def test_what_a_launcher_started_is_killed_too(start: Start):
+def test_what_a_launcher_started_is_killed_too(start: Start) -> None:
     script = READY + "time.sleep(3); print('alive', file=sys.stderr, flush=True)"
     with pytest.raises(PeerDied) as died:
         start(LAUNCHER.format(script=script)).ask(CALL, seconds=0.3)
     assert died.value.log == ""
 
 
-def test_a_peer_that_does_not_start_says_why(start: Start):
+def test_a_peer_that_does_not_start_says_why(start: Start) -> None:
     with pytest.raises(PeerBroken, match=r"did not start: the peer died with exit code 1\n(?s:.*)ZeroDivisionError"):
         start("1 / 0")
 
 
-def test_a_refusal_is_no_answer(start: Start):
+def test_a_refusal_is_no_answer(start: Start) -> None:
     with pytest.raises(PeerBroken, match="the peer refused: no such call"):
         start(READY + "sys.stdin.readline(); send(Refusal('no such call'))").ask(CALL)
 
 
-def test_a_fault_of_ours_is_no_answer(start: Start):
+def test_a_fault_of_ours_is_no_answer(start: Start) -> None:
     with pytest.raises(PeerBroken, match="a fault of ours in the peer: ZeroDivisionError"):
         start(READY + "sys.stdin.readline(); send(Fault('ZeroDivisionError'))").ask(CALL)
 
@@ -155,13 +155,13 @@ def test_what_is_no_message_of_ours_is_no_answer(start: Start, line: str):
         start(READY + f"sys.stdin.readline(); print({line!r}, flush=True)").ask(CALL)
 
 
-def test_a_peer_leaves_when_its_pipe_closes(start: Start):
+def test_a_peer_leaves_when_its_pipe_closes(start: Start) -> None:
     peer = start(ECHO)
     peer.close()
     assert not psutil.pid_exists(peer.pid)
 
 
-def test_a_keeper_replaces_a_peer_that_died_idle_without_a_word(start: Start):
+def test_a_keeper_replaces_a_peer_that_died_idle_without_a_word(start: Start) -> None:
     peers: list[Peer] = []
 
     def fresh() -> Peer:
@@ -177,14 +177,14 @@ def test_a_keeper_replaces_a_peer_that_died_idle_without_a_word(start: Start):
 
 
 @pytest.mark.parametrize(("most", "same"), [(0, False), (GIB, True)])
-def test_a_keeper_renews_a_peer_that_holds_too_much(start: Start, most: int, same: bool):
+def test_a_keeper_renews_a_peer_that_holds_too_much(start: Start, most: int, same: bool) -> None:
     keeper = PeerKeeper(lambda: start(ECHO))
     first = keeper.start()
     keeper.renew(most)
     assert (keeper.start() is first) is same
 
 
-def test_a_keeper_goes_on_after_a_crash(start: Start):
+def test_a_keeper_goes_on_after_a_crash(start: Start) -> None:
     scripts = iter([DIE, ECHO])
     keeper = PeerKeeper(lambda: start(next(scripts)))
     with pytest.raises(PeerDied):
@@ -192,7 +192,7 @@ def test_a_keeper_goes_on_after_a_crash(start: Start):
     assert keeper.ask(CALL) == SchemaFound(())
 
 
-def test_a_keeper_replaces_a_peer_whose_call_was_interrupted(start: Start, monkeypatch: pytest.MonkeyPatch):
+def test_a_keeper_replaces_a_peer_whose_call_was_interrupted(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     scripts = iter([READY + "sys.stdin.readline(); os.close(1)\n" + HANG, ECHO])
     keeper = PeerKeeper(lambda: start(next(scripts)))
     wait = subprocess.Popen.wait
@@ -209,7 +209,7 @@ def test_a_keeper_replaces_a_peer_whose_call_was_interrupted(start: Start, monke
     assert keeper.ask(CALL, seconds=2) == SchemaFound(())
 
 
-def test_a_keeper_gives_up_on_peers_that_do_not_start(start: Start):
+def test_a_keeper_gives_up_on_peers_that_do_not_start(start: Start) -> None:
     starts: list[int] = []
 
     def broken() -> Peer:
@@ -221,7 +221,7 @@ def test_a_keeper_gives_up_on_peers_that_do_not_start(start: Start):
     assert len(starts) == 3
 
 
-def test_a_keeper_gives_up_on_peers_that_die_all_the_time(start: Start, monkeypatch: pytest.MonkeyPatch):
+def test_a_keeper_gives_up_on_peers_that_die_all_the_time(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tscompat.dotnet_side.process.MAX_DEATHS_IN_A_ROW", 2)
     keeper = PeerKeeper(lambda: start(DIE))
     for _ in range(2):
@@ -231,7 +231,7 @@ def test_a_keeper_gives_up_on_peers_that_die_all_the_time(start: Start, monkeypa
         keeper.ask(CALL)
 
 
-def test_a_keeper_forgets_deaths_before_an_answer(start: Start, monkeypatch: pytest.MonkeyPatch):
+def test_a_keeper_forgets_deaths_before_an_answer(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tscompat.dotnet_side.process.MAX_DEATHS_IN_A_ROW", 2)
     scripts = iter([DIE, READY + "sys.stdin.readline(); send(SchemaFound(())); sys.stdin.readline()", ECHO])
     keeper = PeerKeeper(lambda: start(next(scripts)))

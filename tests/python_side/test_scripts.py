@@ -26,48 +26,48 @@ def load(path: Path, text: str) -> Script:
     return scripts.load("importsd", path)
 
 
-def test_a_function_is_called(path: Path):
+def test_a_function_is_called(path: Path) -> None:
     assert load(path, TEXT.replace("{}", "stream + 1")).call("load_state_dict", 1) == 2
 
 
-def test_nothing_is_left_behind(path: Path):
+def test_nothing_is_left_behind(path: Path) -> None:
     modules, places = set(sys.modules), list(sys.path)
     load(path, TEXT)
     assert (set(sys.modules), sys.path, list(path.parent.iterdir())) == (modules, places, [path])
 
 
-def test_the_digest_is_that_of_the_text(path: Path):
+def test_the_digest_is_that_of_the_text(path: Path) -> None:
     assert load(path, TEXT).digest == f"sha256:{hashlib.sha256(TEXT.encode()).hexdigest()}"
 
 
-def test_line_ends_of_windows_are_the_same_script(path: Path):
+def test_line_ends_of_windows_are_the_same_script(path: Path) -> None:
     assert load(path, TEXT.replace("\n", "\r\n")).digest == load(path, TEXT).digest
 
 
-def test_any_other_change_is_another_script(path: Path):
+def test_any_other_change_is_another_script(path: Path) -> None:
     assert load(path, TEXT + "#").digest != load(path, TEXT).digest
 
 
-def test_scripts_are_loaded_from_absolute_paths(path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_scripts_are_loaded_from_absolute_paths(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load(path, TEXT)
     monkeypatch.chdir(path.parent)
     assert scripts.load_all({"importsd": path.name})["importsd"].path == path
 
 
-def test_what_a_script_raises_is_told_by_type_and_message(path: Path):
+def test_what_a_script_raises_is_told_by_type_and_message(path: Path) -> None:
     script = load(path, TEXT.replace("return {}", "raise TypeError('no bfloat16')"))
     with pytest.raises(ScriptRaised, match=r"^TypeError: no bfloat16$"):
         script.call("load_state_dict", None)
 
 
-def test_a_warning_is_no_exception(path: Path):
+def test_a_warning_is_no_exception(path: Path) -> None:
     script = load(path, "import warnings\n" + TEXT.replace("return {}", "warnings.warn('not writable')"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         script.call("load_state_dict", None)
 
 
-def test_a_path_that_is_not_there_is_refused(path: Path):
+def test_a_path_that_is_not_there_is_refused(path: Path) -> None:
     with pytest.raises(ScriptUnusable, match=rf"--importsd {re.escape(str(path))}: No such file .*importsd\.py"):
         scripts.load("importsd", path)
 
@@ -81,6 +81,6 @@ def test_a_path_that_is_not_there_is_refused(path: Path):
         ("1 / 0", "it cannot be loaded: ZeroDivisionError: division by zero"),
     ],
 )
-def test_what_is_no_script_is_refused_with_what_to_do(path: Path, text: str, fault: str):
+def test_what_is_no_script_is_refused_with_what_to_do(path: Path, text: str, fault: str) -> None:
     with pytest.raises(ScriptUnusable, match=fault):
         load(path, text)

@@ -16,35 +16,35 @@ LAYOUTS = [case_id for case_id in CASES if case_id.startswith("layout/source")]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
-def test_bits_survive(dtype: DType):
+def test_bits_survive(dtype: DType) -> None:
     ((_, tensor),) = make(CASES[f"pattern/random/{dtype.name}"])
     assert difference(tensor, torch_tensors.from_torch(torch_tensors.to_torch(tensor))) is None
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0)])
-def test_small_shapes_survive(shape: tuple[int, ...]):
+def test_small_shapes_survive(shape: tuple[int, ...]) -> None:
     made = torch_tensors.to_torch(tensor_of(BY_NAME["f32"], shape, bytes(0 if 0 in shape else 4)))
     assert tuple(made.shape) == torch_tensors.from_torch(made).shape == shape
 
 
-def test_a_quantized_tensor_gets_its_quantizer():
+def test_a_quantized_tensor_gets_its_quantizer() -> None:
     made = torch_tensors.to_torch(
         tensor_of(BY_NAME["qi32"], (1,), (2**31 - 1).to_bytes(4, "little")), Quantizer(0.5, 7)
     )
     assert (made.q_scale(), made.q_zero_point(), made.int_repr().item()) == (0.5, 7, 2**31 - 1)
 
 
-def test_the_quantizer_of_a_state_dict_is_that_of_what_is_quantized():
+def test_the_quantizer_of_a_state_dict_is_that_of_what_is_quantized() -> None:
     made = torch_tensors.to_torch(tensor_of(BY_NAME["qi8"], (1,), b"\1"), Quantizer(0.5, 7))
     assert torch_tensors.quantizer({"plain": torch.zeros(1), "quantized": made}) == Quantizer(0.5, 7)
 
 
-def test_a_state_dict_without_a_quantized_tensor_has_no_quantizer():
+def test_a_state_dict_without_a_quantized_tensor_has_no_quantizer() -> None:
     assert torch_tensors.quantizer({"plain": torch.zeros(1)}) is None
 
 
 @pytest.mark.parametrize("case_id", LAYOUTS)
-def test_a_layout_keeps_the_values(case_id: str):
+def test_a_layout_keeps_the_values(case_id: str) -> None:
     case = CASES[case_id]
     entries = make(case)
     assert compare(entries, torch_tensors.export(torch_tensors.source(case, entries))) == []
@@ -61,29 +61,29 @@ def test_a_layout_keeps_the_values(case_id: str):
         ("offset", lambda tensor: tensor.storage_offset() == 3),
     ],
 )
-def test_a_layout_is_what_it_is_called(layout: str, property_of):
+def test_a_layout_is_what_it_is_called(layout: str, property_of) -> None:
     case = CASES[f"layout/source/{layout}/f32"]
     assert property_of(torch_tensors.source(case, make(case))["weight"])
 
 
-def test_a_conjugated_view_is_one():
+def test_a_conjugated_view_is_one() -> None:
     case = CASES["layout/source/conj/c64"]
     assert torch_tensors.source(case, make(case))["weight"].is_conj()
 
 
-def test_a_negated_view_is_one():
+def test_a_negated_view_is_one() -> None:
     case = CASES["layout/source/neg/f32"]
     assert torch_tensors.source(case, make(case))["weight"].is_neg()
 
 
-def test_a_target_holds_none_of_the_bits():
+def test_a_target_holds_none_of_the_bits() -> None:
     case = CASES["pattern/random/u8"]
     ((_, tensor),) = entries = make(case)
     target = torch_tensors.export(torch_tensors.target(case, entries))[0].tensor
     assert not any(a == b for a, b in zip(memoryview(tensor.data), memoryview(target.data), strict=True))
 
 
-def test_loading_finds_entries_by_name():
+def test_loading_finds_entries_by_name() -> None:
     case = CASES["order/target-reversed/f32"]
     entries = make(case)
     state = torch_tensors.target(case, entries)

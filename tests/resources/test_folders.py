@@ -36,26 +36,26 @@ def checkout(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["cases", "dotnet"])
-def test_this_checkout(name):
+def test_this_checkout(name) -> None:
     assert folders.data_folder(name) == ROOT / name
 
 
-def test_checkout_comes_first(checkout):
+def test_checkout_comes_first(checkout) -> None:
     assert module_in(checkout / "harness" / "tscompat").data_folder("cases") == checkout / "cases"
 
 
-def test_harness_folder_that_is_no_checkout(checkout):
+def test_harness_folder_that_is_no_checkout(checkout) -> None:
     (checkout / "pyproject.toml").unlink()
     package = checkout / "harness" / "tscompat"
     assert module_in(package).data_folder("cases") == package / "_data" / "cases"
 
 
-def test_installed_package_ignores_a_strangers_project(checkout):
+def test_installed_package_ignores_a_strangers_project(checkout) -> None:
     package = (checkout / "harness").rename(checkout / "site-packages") / "tscompat"
     assert module_in(package).data_folder("cases") == package / "_data" / "cases"
 
 
-def test_neither_is_an_error_that_says_where_it_looked(tmp_path):
+def test_neither_is_an_error_that_says_where_it_looked(tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no folder 'dotnet' .*_data.*: install torchsharp-compat again"):
         module_in(tmp_path / "tscompat").data_folder("dotnet")
 
@@ -69,7 +69,7 @@ def test_neither_is_an_error_that_says_where_it_looked(tmp_path):
         (False, True, 8 << 30, "temporary"),
     ],
 )
-def test_fast_folder(tmp_path, monkeypatch, exists, writable, free, chosen):
+def test_fast_folder(tmp_path, monkeypatch, exists, writable, free, chosen) -> None:
     memory = tmp_path / "memory"
     if exists:
         memory.mkdir()

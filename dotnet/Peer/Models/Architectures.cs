@@ -3,7 +3,7 @@ using static TorchSharp.torchvision;
 
 namespace TorchSharpCompat.Models;
 
-/// <summary>The architectures by name, a file each; harness/tscompat/models has their counterparts under the same names.</summary>
+/// <summary>The architectures by name. Their counterparts in Python have the same names: python_side/models.</summary>
 public static class Architectures
 {
     private static readonly Dictionary<string, Func<nn.Module<Tensor, Tensor>>> Table = new()
@@ -15,7 +15,7 @@ public static class Architectures
         ["mnist"] = () => new Mnist(),
         ["unet"] = () => new Unet(),
         ["vit"] = () => new Vit(),
-        // TorchVision's own, as its factories build them when nothing is said.
+        // TorchVision's own, as its factories build them by default.
         ["alexnet"] = () => models.alexnet(),
         ["googlenet"] = () => models.googlenet(),
         ["inception-v3"] = () => models.inception_v3(),
@@ -44,6 +44,6 @@ public static class Architectures
 
     public static string[] Names => [.. Table.Keys];
 
-    /// <summary>A new model on the CPU. Throws KeyNotFoundException for a name that the table does not hold.</summary>
+    /// <summary>A new model on the CPU. Throws KeyNotFoundException for an unknown name.</summary>
     public static nn.Module<Tensor, Tensor> Build(string name) => Table[name]();
 }

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat.Models;
 
 /// <summary>
-/// A convolutional autoencoder of two Sequentials: images (batch, 1, 28, 28) through 32 numbers and back. Its counterpart:
+/// A convolutional autoencoder of two Sequentials: images (batch, 1, 28, 28) to 32 numbers and back. Its counterpart:
 /// models/autoencoder.py.
 /// </summary>
 public sealed class Autoencoder : nn.Module<Tensor, Tensor>

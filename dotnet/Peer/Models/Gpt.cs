@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat.Models;
 
 /// <summary>
-/// A decoder in the manner of GPT-2, whose head is tied to its embedding: tokens (batch, time up to Context) to the scores
-/// of the next token (batch, time, Vocabulary). Its counterpart: models/gpt.py.
+/// A decoder like GPT-2, whose head and embedding share one weight: tokens (batch, time up to Context) to the scores of the
+/// next token (batch, time, Vocabulary). Its counterpart: models/gpt.py.
 /// </summary>
 public sealed class Gpt : nn.Module<Tensor, Tensor>
 {

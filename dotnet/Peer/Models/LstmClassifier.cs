@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat.Models;
 
 /// <summary>
-/// A classifier of token sequences: tokens below 100 (batch, time) to the scores of four classes, from what the last token
-/// leaves. Its counterpart: models/lstm_classifier.py.
+/// A classifier of token sequences: tokens below 100 (batch, time) to the scores of four classes (batch, 4), from the LSTM's
+/// output at the last token. Its counterpart: models/lstm_classifier.py.
 /// </summary>
 public sealed class LstmClassifier : nn.Module<Tensor, Tensor>
 {

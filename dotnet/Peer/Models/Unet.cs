@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat.Models;
 
 /// <summary>
-/// A small U-Net: images (batch, 1, height, width) to a score a pixel for two classes; height and width are multiples of
-/// four. Its counterpart: models/unet.py.
+/// A small U-Net: images (batch, 1, height, width) to the scores of two classes for each pixel (batch, 2, height, width);
+/// height and width are multiples of four. Its counterpart: models/unet.py.
 /// </summary>
 public sealed class Unet : nn.Module<Tensor, Tensor>
 {

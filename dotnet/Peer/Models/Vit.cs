@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat.Models;
 
 /// <summary>
-/// An encoder in the manner of the vision transformer, with parameters of its own beside its layers: images
-/// (batch, 3, 32, 32) to the scores of ten classes. Its counterpart: models/vit.py.
+/// An encoder like the vision transformer, with parameters of its own beside those of its layers: images
+/// (batch, 3, 32, 32) to the scores of ten classes (batch, 10). Its counterpart: models/vit.py.
 /// </summary>
 public sealed class Vit : nn.Module<Tensor, Tensor>
 {

@@ -1,7 +1,7 @@
-"""A stream of random bits that is the same on every platform, numpy and worker. Imports nothing of ours.
+"""Random bits that are the same on every platform, in every process and with every numpy. Imports nothing of ours.
 
-Philox, a counter-based generator, keyed with a hash of a text: no global seed, no order of calls. numpy guarantees the
-raw stream of its bit generators; a test holds the hashes of a few cases all the same.
+They come from Philox, a counter-based generator, keyed with a hash of a text: no global seed, no order of calls. numpy
+guarantees the raw stream of its bit generators; a test checks the hashes of a few cases anyway.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Bytes = NDArray[np.uint8]
 
 
 class RandomBits:
-    """A stream of bits that belongs to one case."""
+    """A stream of random bits; equal keys give equal streams."""
 
     def __init__(self, key: str) -> None:
         digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
@@ -23,7 +23,7 @@ class RandomBits:
         self._ahead: Bytes = np.empty(0, np.uint8)
 
     def take(self, size: int) -> Bytes:
-        """The next ``size`` bytes. Drawn in large steps, because a case may have 20,000 small tensors."""
+        """The next ``size`` bytes. They are drawn in large steps, because a case may have 20,000 small tensors."""
         if size > self._ahead.size:
             words = max(-(-size // 8), 8192)
             fresh = self._philox.random_raw(words).astype("<u8", copy=False).view(np.uint8)

@@ -1,6 +1,6 @@
-"""Digits drawn by the suite, to train and to look at. Imports its neighbours.
+"""Draws images of digits to train a model on, so that nothing is downloaded. Imports its neighbours.
 
-Seven segments on 28 by 28 pixels, shifted and blurred by noise from counters: enough to learn, nothing to download.
+A digit is seven segments on 28 by 28 pixels, shifted and mixed with noise from ``RandomBits``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .bits import RandomBits
 
 SEGMENTS = ("012456", "25", "02346", "02356", "1235", "01356", "013456", "025", "0123456", "012356")
-"""Which of the segments below are lit, for each digit."""
+"""For each digit, which of the segments below are lit."""
 LINES = (
     (slice(5, 8), slice(9, 19)),
     (slice(5, 15), slice(7, 10)),
@@ -21,11 +21,11 @@ LINES = (
     (slice(14, 24), slice(18, 21)),
     (slice(21, 24), slice(9, 19)),
 )
-"""Top, upper left, upper right, middle, lower left, lower right, bottom: rows and columns."""
+"""Rows and columns of the segments: top, upper left, upper right, middle, lower left, lower right, bottom."""
 
 
 def draw(count: int, key: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Images (count, 1, 28, 28) in [0, 1] and their digits (count), the same for the same key."""
+    """Images (count, 1, 28, 28) in [0, 1] and their digits (count,), 0 to 9 in turn. Equal keys give equal images."""
     bits = RandomBits(key)
     images = np.zeros((count, 28, 28), np.float32)
     labels = np.arange(count) % 10

@@ -1,6 +1,6 @@
-"""From ``cases/*.toml`` to cases. May import documents, dtypes, paths.
+"""Reads ``cases/*.toml``. May import values, resources.
 
-A file is a family; ``[defaults]`` holds what its cases do not say; a case expands to one id for each of its dtypes.
+A file is a family; ``[defaults]`` fills in what its cases leave out; a case expands to one id for each of its dtypes.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ TENSORS = Family("family", ("tensors",), tensors)
 
 
 class CatalogueError(ValueError):
-    """A file in ``cases/`` is not as it should be: says the file, the place, what was found and what was expected."""
+    """A file in ``cases/`` is wrong. The message has the file, the place, what was found and what was expected."""
 
 
 def load_catalogue(folder: Path | None = None) -> dict[str, Case]:
     """All cases by id, families in alphabetical order, cases in the order of their file.
 
-    Raises CatalogueError for a file that is no TOML, does not fit its schema or names an unknown dtype, OSError for one
-    that cannot be read.
+    Raises CatalogueError for a file that is not TOML, does not fit its schema or names an unknown dtype, and OSError
+    for one that cannot be read.
     """
     return _load(folder or data_folder("cases"))
 
@@ -72,7 +72,10 @@ def _load(folder: Path) -> dict[str, Case]:
 
 @functools.cache
 def load_bounds(table: str = "forward-ulp") -> dict[str, float]:
-    """A table of cases/dtypes.toml, which says what its numbers mean: by dtype, how many ULP a result may be off."""
+    """For each dtype, how many ULP a result may be off: a table of cases/dtypes.toml, which defines the reference.
+
+    Raises CatalogueError and OSError as ``load_catalogue`` does, and KeyError for a table that is not there.
+    """
     return read_document(data_folder("cases") / "dtypes.toml", CatalogueError)[table]
 
 
@@ -81,7 +84,7 @@ def _expand(file: Path, kind: Family, document: Row, groups: Mapping[str, list[s
         row = {"why": document["why"], **document.get("defaults", {}), **own}
         missing = [key for key in ("dtypes", "routes", *kind.needed) if key not in row]
         if missing:
-            raise CatalogueError(f"{file}: case / {name}: has no {', '.join(missing)}, nor have the defaults")
+            raise CatalogueError(f"{file}: case / {name}: has no {', '.join(missing)}, and the defaults have none")
         for group in (*row["dtypes"], *row.get("full_dtypes", ())):
             for dtype in groups.get(group, [group]):
                 if dtype not in BY_NAME and dtype != MIXED:

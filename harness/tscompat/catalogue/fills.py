@@ -1,4 +1,4 @@
-"""The bits of a case: a table of fills over its own stream of random bits. May import dtypes, tensors, identity."""
+"""Makes the bits of a case: a table of fills, which draw from the case's own random bits. May import values."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def random(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
 
 
 def every(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
-    """Every bit pattern of an 8- or 16-bit type in order; the two that a bool may hold, over and over."""
+    """Every bit pattern of an 8- or 16-bit type in order; for a bool 0 and 1, in turn."""
     if spec.dtype.kind == "bool":
         return np.arange(math.prod(spec.shape), dtype=np.uint8) & np.uint8(1)
     return np.arange(1 << spec.dtype.bits, dtype=f"<u{spec.dtype.itemsize}").view(np.uint8)
 
 
 def special(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
-    """The special values of the type, for complex numbers every pair of them, then random bits."""
+    """The special values of the type (for a complex type every pair of them), then random bits."""
     size = math.prod(spec.shape) * spec.dtype.itemsize
     values = special_values(spec.dtype)
     pairs = np.array(list(product(values, repeat=spec.dtype.parts)), dtype=values.dtype)
@@ -42,20 +42,21 @@ def special(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
 
 
 def own(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
-    """The identity pattern: every element tells its tensor and its index."""
+    """The identity pattern: every element encodes its tensor and its index."""
     return np.frombuffer(identity(spec.dtype, number, math.prod(spec.shape)), np.uint8)
 
 
 def rows_alike(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
-    """The same random bits in every row of the first dimension, so that the tensor can be an expanded one."""
+    """The same random bits in every row of the first dimension, so that the tensor can be an expanded row."""
     rows, *rest = spec.shape
     return np.tile(random(TensorSpec("", spec.dtype, tuple(rest), "", False), number, bits), rows)
 
 
 def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) -> Bytes:
-    """Numbers that a model computes with: matrices scaled by their fan-in, scales and variances around 1.
+    """Numbers for a model to compute with: matrices scaled by their fan-in, scales and variances around 1.
 
-    Integers (a counter of batches) are small. Drawn as 16-bit integers and scaled once, so the same everywhere.
+    Integers (a counter of batches) are 0 to 7. Floats are drawn as 16-bit integers and scaled once, so they are the
+    same on every machine.
     """
     drawn = bits.take(2 * math.prod(spec.shape)).view("<i2")
     if spec.dtype.mantissa_bits is None:
@@ -70,7 +71,7 @@ def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) ->
 
 
 def moderate(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
-    """Plus or minus 0.5 to 1, in steps that every float type holds; for a complex number both parts."""
+    """Plus or minus 0.5 to 1, in steps that every float type holds exactly; both parts of a complex number."""
     drawn = bits.take(math.prod(spec.shape) * spec.dtype.parts).view(np.int8).astype(np.float64)
     return ((np.abs(drawn + 0.5) + 127.5) / 256 * np.sign(drawn + 0.5)).astype(spec.dtype.scalar).view(np.uint8)
 
@@ -88,7 +89,7 @@ FILLS: dict[str, Callable[[TensorSpec, int, RandomBits], Bytes]] = {
 
 
 def special_values(dtype: DType) -> NDArray[np.unsignedinteger]:
-    """The bit patterns of one scalar part that tend to get lost, as unsigned integers."""
+    """The bit patterns of a scalar that are easily lost, as unsigned integers: extremes, NaNs, subnormals, signs."""
     width = 8 * dtype.scalar.itemsize
     sign = 1 << (width - 1)
     if dtype.kind == "bool":
@@ -124,7 +125,7 @@ def make(key: str, specs: Iterable[TensorSpec]) -> StateDict:
 
 
 def make_inputs(key: str, model: Model) -> StateDict:
-    """What the model's forward pass is given: named by their number, the two of a pair one after the other."""
+    """The inputs of the model's forward pass, named by number from 0; a pair is two entries, one after the other."""
     bits = RandomBits(f"{key}/inputs")
     flat = [part for item in model.inputs for part in (item if isinstance(item, tuple) else (item,))]
     entries: StateDict = []

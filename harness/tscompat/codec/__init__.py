@@ -1,6 +1,6 @@
 """The oracle: what the bytes must be. State dicts, tensors and optimizers, written canonically and read strictly.
 
-Pure Python over numpy, without torch and without .NET. May import dtypes, tensors.
+Pure Python over numpy, without torch and without .NET. May import values.
 """
 
 from .errors import Clause, FormatError

@@ -1,4 +1,4 @@
-"""What the codec says when bytes are not what the format asks for. Imports nothing of ours."""
+"""The error of the codec: which rule of the format the bytes break, and where. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Clause: TypeAlias = Literal[
     "file.truncated",
     "file.trailing",
 ]
-"""The rule that was broken. A lenient reader goes on after ``leb128.canonical``, ``name.utf8``, ``entry.duplicate`` and
-``file.trailing``; after the others nobody can know where the next field starts."""
+"""The broken rule. A lenient reader goes on after ``leb128.canonical``, ``name.utf8``, ``entry.duplicate`` and
+``file.trailing``; after the others it cannot know where the next field starts."""
 
 
 class FormatError(ValueError):
@@ -28,7 +28,7 @@ class FormatError(ValueError):
     def __init__(self, offset: int, found: str, expected: str, clause: Clause) -> None:
         super().__init__(f"byte {offset}: expected {expected}, found {found} ({clause})")
         self.offset = offset
-        """Where it stands: bytes from the start of the file or buffer."""
+        """The place of the fault, in bytes from the start of the file or buffer."""
         self.found = found
         self.expected = expected
         self.clause: Clause = clause
@@ -40,12 +40,12 @@ class FormatError(ValueError):
         return message if self.path is None else f"{self.path}: {message}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # An exception is pickled as class(*args), which would lose the fields on the way from an xdist worker.
+        # By default an exception is pickled as class(*args), which loses the fields between xdist's processes.
         return FormatError, (self.offset, self.found, self.expected, self.clause), self.__dict__
 
 
 Report: TypeAlias = Callable[[FormatError], None]
-"""What to do about a broken rule that can be read over: raise it, or keep it and go on."""
+"""What a reader does with an error that it can read past: raise it, or keep it and go on."""
 
 
 def refuse(error: FormatError) -> None:

@@ -1,7 +1,8 @@
-"""LEB128, the numbers of the format: seven bits a byte, lowest first, the top bit says that more follow.
+"""LEB128, the numbers of the format: seven bits a byte, lowest first; the top bit is set if more bytes follow.
 
-Upstream's codec (src/TorchSharp/Utils/LEB128Codec.cs) holds them in an int64 and writes nothing negative: 0 to 2^63-1,
-at most nine bytes. It reads longer ones without a word and lets them overflow; here both are refused. Imports errors.
+Upstream's codec (src/TorchSharp/Utils/LEB128Codec.cs) holds a number in an int64 and writes no negative one: 0 to
+2^63-1, at most nine bytes. It reads longer forms silently and lets them overflow; here both are refused. Imports its
+neighbours.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ def encode(value: int) -> bytes:
 
 
 def decode(data: memoryview, start: int, what: str, report: Report = refuse) -> tuple[int, int]:
-    """The number at ``start`` of a view of bytes, and the offset behind it; ``what`` it is goes into the errors.
+    """The number at ``start`` of a view of bytes, and the offset after it. Errors name it by ``what``.
 
-    Raises FormatError for a number that the data cuts off or that takes more than nine bytes. A longer form than
-    necessary is reported, and read if ``report`` returns.
+    Raises FormatError if the data ends within the number or the number takes more than nine bytes. A form that is
+    longer than necessary is reported, and read if ``report`` returns.
     """
     value = 0
     for place, byte in enumerate(data[start : start + _MAX_BYTES]):

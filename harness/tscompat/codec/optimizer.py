@@ -1,9 +1,9 @@
-"""TorchSharp's optimizer files: the options of every parameter group, then the state of every parameter, by tables.
+"""Reads and writes TorchSharp's optimizer files: the options of every parameter group, the state of every parameter.
 
 The layout is that of OptimizerHelper.save_state_dict (src/TorchSharp/Optimizers/Optimizer.cs) and of SaveStateDict in
-each optimizer's Options and State (the file of its name beside it): the class's name as .NET's BinaryWriter writes a
-string, LEB128 counts of groups and of states, all options, all states. Numbers are little-endian. How many parameters a
-group has is not in the file. May import dtypes, tensors.
+each optimizer's Options and State (in the file of its name in that folder): the class's name as .NET's BinaryWriter
+writes a string, LEB128 counts of groups and of states, all options, all states. Numbers are little-endian. How many
+parameters a group has is not in the file. May import values.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from .reader import expect_end, flat, map_file, naming, read_header, read_name
 from .writer import CHUNK, encode_tensor, write_buffers
 
 Kind: TypeAlias = Literal["f64", "i64", "bool", "tensor", "tensor?"]
-"""How a field stands in the file. A ``tensor?`` is a bool that says whether a tensor follows."""
+"""The form of a field in the file. A ``tensor?`` is a bool, and after a true one a tensor."""
 Value: TypeAlias = float | Tensor | None
-"""A field of this kind: float, int, bool, Tensor; None for a ``tensor?`` that is not there."""
+"""The value of a field, by kind: float, int, bool or Tensor; None for a ``tensor?`` without a tensor."""
 
 
 class OptimizerRecord(NamedTuple):
-    """An optimizer file. The fields are those of ``LAYOUTS``."""
+    """The contents of an optimizer file, with the fields of ``LAYOUTS``."""
 
     name: str
-    """The class in TorchSharp, a key of ``LAYOUTS``."""
+    """TorchSharp's class, a key of ``LAYOUTS``."""
     groups: Sequence[Mapping[str, float]]
     """The options of each parameter group."""
     states: Sequence[Mapping[str, Value]]
-    """The state of each parameter, group after group. A parameter that was never stepped has one too."""
+    """The state of each parameter, group by group. A parameter that was never stepped has a state, too."""
 
 
 class Layout(NamedTuple):
-    """The fields of one optimizer in the order of the file."""
+    """The fields of an optimizer, in the order of the file."""
 
     options: Mapping[str, Kind]
     state: Mapping[str, Kind]
@@ -81,16 +81,16 @@ LAYOUTS: Mapping[str, Layout] = {
     "Adadelta": _layout("rho eps weight_decay maximize:bool", "step:i64 square_avg:tensor acc_delta:tensor"),
     "Adagrad": _layout("lr_decay initial_accumulator_value eps weight_decay", "step:i64 sum:tensor"),
 }
-"""All optimizers that TorchSharp can save, by class. A field without a kind is an f64. The names are TorchSharp's, but
+"""All optimizers that TorchSharp can save, by class. A field without a kind is an f64. Names are TorchSharp's, but
 ``initial_lr`` and ``lr`` are its InitialLearningRate and LearningRate. No option changes the layout."""
 
 _NUMBERS = {"f64": "<d", "i64": "<q", "bool": "<?"}
 
 
 def encode_optimizer(record: OptimizerRecord) -> Iterator[Buffer]:
-    """The canonical file as a stream of flat buffers; those of tensors are views of the tensors' own memory.
+    """The canonical file as a stream of flat buffers; those of large tensors are views of the tensors' own memory.
 
-    Raises ValueError, possibly after some of the stream, for an unknown class, for fields that are not exactly those of
+    Raises ValueError, perhaps after part of the stream, for an unknown class, for fields that are not exactly those of
     its layout or not of their kind, and for a tensor whose bytes do not fit its dtype and shape.
     """
     layout = LAYOUTS.get(record.name)
@@ -100,7 +100,7 @@ def encode_optimizer(record: OptimizerRecord) -> Iterator[Buffer]:
 
 
 def write_optimizer(path: str | os.PathLike[str], record: OptimizerRecord) -> None:
-    """Write an optimizer file. It appears whole or not at all; one that stood there stays until then.
+    """Write an optimizer file, whole or not at all: until it is complete, an old file stays.
 
     Raises ValueError as ``encode_optimizer`` does, and OSError.
     """
@@ -108,7 +108,7 @@ def write_optimizer(path: str | os.PathLike[str], record: OptimizerRecord) -> No
 
 
 def decode_optimizer(buffer: Buffer) -> OptimizerRecord:
-    """The optimizer file that fills ``buffer``; the tensors are read-only views of it. Raises FormatError."""
+    """Decode an optimizer file, which fills ``buffer``. The tensors are read-only views of it. Raises FormatError."""
     data = flat(buffer)
     name, at = read_name(data, 0, refuse)
     layout = LAYOUTS.get(name)
@@ -129,7 +129,7 @@ def decode_optimizer(buffer: Buffer) -> OptimizerRecord:
 
 
 def read_optimizer(path: str | os.PathLike[str]) -> OptimizerRecord:
-    """Map an optimizer file. The tensors are views of it and keep it mapped, so do not shorten it while they live.
+    """Map an optimizer file. The tensors are views of it and keep it mapped: do not shorten the file while they exist.
 
     Raises FormatError with the path, and OSError.
     """
@@ -138,12 +138,12 @@ def read_optimizer(path: str | os.PathLike[str]) -> OptimizerRecord:
 
 
 def flat_options(record: OptimizerRecord) -> StateDict:
-    """The options of all groups as named 0-d tensors, to be compared: ``group.0.lr``."""
+    """The options of all groups as 0-d tensors, for comparison. A name is ``group.0.lr``."""
     return _flattened("group", LAYOUTS[record.name].options, record.groups)
 
 
 def flat_states(record: OptimizerRecord) -> StateDict:
-    """The same of all states: ``state.2.exp_avg``. An optional tensor that is not there has no entry."""
+    """The states of all parameters as tensors. A name is ``state.2.exp_avg``; an absent ``tensor?`` has no entry."""
     return _flattened("state", LAYOUTS[record.name].state, record.states)
 
 
@@ -161,7 +161,7 @@ def _as_tensor(kind: Kind, value: Value) -> Tensor:
 
 
 def _joined(pieces: Iterable[Buffer]) -> Iterator[Buffer]:
-    """Small pieces in few buffers, large ones as they are."""
+    """The same bytes in fewer buffers: small pieces joined, large ones as they are."""
     small: list[Buffer] = []
     size = 0
     for piece in pieces:
@@ -191,7 +191,7 @@ def _pieces(record: OptimizerRecord, layout: Layout) -> Iterator[Buffer]:
 def _fields_of(kinds: Mapping[str, Kind], fields: Mapping[str, Value], where: str) -> Iterator[Buffer]:
     if fields.keys() != kinds.keys():
         odd = ", ".join(sorted(fields.keys() ^ kinds.keys()))
-        raise ValueError(f"{where} has exactly {', '.join(kinds)}; too many or too few: {odd}")
+        raise ValueError(f"{where}: expected exactly {', '.join(kinds)}; missing or unexpected: {odd}")
     for name, kind in kinds.items():
         value = fields[name]
         if kind == "tensor?":
@@ -199,7 +199,7 @@ def _fields_of(kinds: Mapping[str, Kind], fields: Mapping[str, Value], where: st
             if value is None:
                 continue
         if isinstance(value, Tensor) != kind.startswith("tensor") or isinstance(value, bool) != (kind == "bool"):
-            raise ValueError(f"{where}: {name} is a {kind}, not {type(value).__name__}")
+            raise ValueError(f"{where}: {name}: expected a {kind}, found {type(value).__name__}")
         try:
             if isinstance(value, Tensor):
                 yield from encode_tensor(value)

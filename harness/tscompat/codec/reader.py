@@ -1,8 +1,8 @@
-"""The reader: bytes to state dicts and tensors, as views of a buffer or the mapped file, and an index of headers only.
+"""Reads state dicts and tensors, as views of a buffer or of a mapped file, or an index of their headers only.
 
-Strict by default: the first broken rule raises. Given a list of problems it is lenient: it notes them there, goes on
-where that is possible, and otherwise returns what it read until then. No field is believed before it is held against
-the bytes that are left, so a hostile file cannot make it allocate. May import dtypes, tensors.
+Strict by default: the first broken rule raises. Given a list of ``problems``, the reader is lenient: it appends each
+error, goes on where it can, and otherwise returns what it has read so far. Every size is checked against the bytes that
+are left before it is used, so a hostile file cannot make it allocate memory. May import values.
 """
 
 from __future__ import annotations
@@ -25,25 +25,26 @@ from . import leb128
 from .errors import FormatError, Report, refuse
 
 _WIDTHS = 8
-"""Headers of so many different lengths are remembered; each length costs a look-up an entry."""
+"""How many different lengths of headers are remembered; each length costs a look-up for every entry."""
 
 _brief = reprlib.Repr()
 _brief.maxstring, _brief.maxlist = 80, 8
 
 
 class IndexEntry(NamedTuple):
-    """Where a tensor stands."""
+    """What a tensor is, and where its elements are."""
 
     name: str
     dtype: DType
     shape: tuple[int, ...]
     offset: int
-    """Of the first byte of its elements, from the start of the file or buffer."""
+    """The first byte of its elements, from the start of the file or buffer."""
     nbytes: int
+    """Bytes of its elements."""
 
 
 class Header(NamedTuple):
-    """What stands before a tensor's elements, and how many bytes they take."""
+    """What comes before a tensor's elements, and how many bytes the elements take."""
 
     dtype: DType
     shape: tuple[int, ...]
@@ -51,9 +52,9 @@ class Header(NamedTuple):
 
 
 def decode_state_dict(buffer: Buffer, *, problems: list[FormatError] | None = None) -> StateDict:
-    """The state dict that fills ``buffer``; the tensors are read-only views of it. Raises FormatError when strict."""
+    """Decode a state dict, which fills ``buffer``. The tensors are read-only views. Raises FormatError when strict."""
     data = flat(buffer)
-    new = tuple[Any, ...].__new__  # where Entry(...) and Tensor(...) end, in half the time
+    new = tuple[Any, ...].__new__  # what Entry(...) and Tensor(...) do, in half the time
     return [
         new(Entry, (name, new(Tensor, (dtype, shape, data[offset : offset + nbytes]))))
         for name, dtype, shape, offset, nbytes in _entries(data, problems)
@@ -61,9 +62,9 @@ def decode_state_dict(buffer: Buffer, *, problems: list[FormatError] | None = No
 
 
 def decode_tensor(buffer: Buffer, *, problems: list[FormatError] | None = None) -> Tensor:
-    """The single tensor that fills ``buffer``, as a read-only view of it.
+    """Decode a single tensor, which fills ``buffer``, as a read-only view of it.
 
-    Raises FormatError, also when lenient if there is no tensor to return.
+    Raises FormatError; when lenient, only if there is no tensor to return.
     """
     data = flat(buffer)
     report = refuse if problems is None else problems.append
@@ -75,7 +76,10 @@ def decode_tensor(buffer: Buffer, *, problems: list[FormatError] | None = None) 
 def index_state_dict(
     source: str | os.PathLike[str] | Buffer, *, problems: list[FormatError] | None = None
 ) -> list[IndexEntry]:
-    """Names, dtypes, shapes and offsets of the file at a path, or of a buffer. Reads the headers only."""
+    """Names, dtypes, shapes and offsets of the tensors in a file or buffer. Reads only the headers.
+
+    Raises FormatError when strict, with the path if there is one, and OSError.
+    """
     if isinstance(source, str | os.PathLike):
         with naming(source):
             return index_state_dict(map_file(source), problems=problems)
@@ -83,16 +87,16 @@ def index_state_dict(
 
 
 def read_state_dict(path: str | os.PathLike[str], *, problems: list[FormatError] | None = None) -> StateDict:
-    """Map a state dict file. The tensors are views of it and keep it mapped, so do not shorten it while they live.
+    """Map a state dict file. The tensors are views of it and keep it mapped: do not shorten the file while they exist.
 
-    Raises FormatError with the path, and OSError.
+    Raises FormatError with the path when strict, and OSError.
     """
     with naming(path):
         return decode_state_dict(map_file(path), problems=problems)
 
 
 def read_tensor(path: str | os.PathLike[str], *, problems: list[FormatError] | None = None) -> Tensor:
-    """The same for a single tensor."""
+    """Map the file of a single tensor, as ``read_state_dict`` does. Raises FormatError as ``decode_tensor`` does."""
     with naming(path):
         return decode_tensor(map_file(path), problems=problems)
 
@@ -103,7 +107,7 @@ def flat(buffer: Buffer) -> memoryview:
 
 
 def map_file(path: str | os.PathLike[str]) -> Buffer:
-    """The bytes of a file, read when they are looked at."""
+    """A file's bytes, which the system reads from disk when they are used. Raises OSError."""
     with Path(path).open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             return b""  # nothing to map, which mmap refuses
@@ -112,7 +116,7 @@ def map_file(path: str | os.PathLike[str]) -> Buffer:
 
 @contextmanager
 def naming(path: str | os.PathLike[str]) -> Generator[None]:
-    """Adds the path to a FormatError that passes."""
+    """Add the path to a FormatError that the block raises."""
     try:
         yield
     except FormatError as error:
@@ -123,7 +127,7 @@ def naming(path: str | os.PathLike[str]) -> Generator[None]:
 def _entries(
     data: memoryview, problems: list[FormatError] | None
 ) -> Iterator[tuple[str, DType, tuple[int, ...], int, int]]:
-    """The fields of every IndexEntry, as bare tuples because there may be very many."""
+    """The fields of every IndexEntry, as plain tuples, which are quick to make."""
     if problems is None:
         yield from _walk(data, refuse)
         return
@@ -140,7 +144,7 @@ def _walk(data: memoryview, report: Report) -> Iterator[tuple[str, DType, tuple[
     widths: list[int] = []
     for _ in range(count):
         start = at
-        # read_name and read_header are the specification; around them stands the short way for the many like the last.
+        # read_name and read_header are the specification. Around them: a fast path for short names and known headers.
         try:
             at = start + 1 + data[start]
             name = str(data[start + 1 : at], "utf-8")
@@ -154,7 +158,7 @@ def _walk(data: memoryview, report: Report) -> Iterator[tuple[str, DType, tuple[
         seen.add(name)
 
         header_at = at
-        for width in widths:  # no header begins another, so bytes that equal a known one are that header
+        for width in widths:  # no header is a prefix of another, so bytes that equal a known header are that header
             header = known.get(bytes(data[at : at + width]))
             if header is not None:
                 at += width
@@ -174,7 +178,7 @@ def _walk(data: memoryview, report: Report) -> Iterator[tuple[str, DType, tuple[
 
 
 def read_name(data: memoryview, start: int, report: Report) -> tuple[str, int]:
-    """The name that starts with its length at ``start``, and the offset behind it."""
+    """The name whose length is at ``start``, and the offset after it. Raises FormatError if the data ends within it."""
     size, at = leb128.decode(data, start, "a name length", report)
     raw = data[at : at + size]
     if len(raw) < size:
@@ -189,7 +193,7 @@ def read_name(data: memoryview, start: int, report: Report) -> tuple[str, int]:
 
 
 def read_header(data: memoryview, start: int, report: Report) -> tuple[Header, int]:
-    """The dtype, shape and size at ``start``, and the offset of the elements, all of which are there."""
+    """The header at ``start``, and the offset of the elements. Raises FormatError unless all of them follow."""
     code, rank_at = leb128.decode(data, start, "a dtype code", report)
     if code not in BY_CODE:
         raise FormatError(start, str(code), f"a dtype code from 0 to {len(DTYPES) - 1}", "dtype.code")
@@ -211,7 +215,7 @@ def read_header(data: memoryview, start: int, report: Report) -> tuple[Header, i
 
 
 def _size(itemsize: int, dims: list[int]) -> int:
-    """Bytes of all elements. Stops beyond 2^63-1, since the product of a hostile shape may take hours to compute."""
+    """Bytes of all elements. Stops above 2^63-1, because the product of a hostile shape may take hours to compute."""
     if 0 in dims:
         return 0
     size = itemsize
@@ -223,6 +227,6 @@ def _size(itemsize: int, dims: list[int]) -> int:
 
 
 def expect_end(data: memoryview, at: int, report: Report) -> None:
-    """Report what follows the last field."""
+    """Report bytes that follow the last field."""
     if at < len(data):
         report(FormatError(at, f"{len(data) - at} more bytes", "the end of the file", "file.trailing"))

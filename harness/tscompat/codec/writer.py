@@ -1,7 +1,7 @@
-"""The canonical writer: state dicts and tensors to bytes, streamed from the tensors' own memory.
+"""Writes state dicts and tensors in canonical form, streamed from the tensors' own memory.
 
 The layout is that of upstream's Module.save_state_dict (src/TorchSharp/NN/Module.cs) and Tensor.Save
-(src/TorchSharp/Tensor/TensorExtensionMethods.cs). May import dtypes, tensors.
+(src/TorchSharp/Tensor/TensorExtensionMethods.cs). May import values.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from tscompat.values.tensors import Entry, Tensor, tensor_of
 from . import leb128
 
 CHUNK = 1 << 18
-"""Names, headers and small tensors are joined up to so many bytes: copying them costs less than system calls."""
+"""Names, headers and small tensors are joined up to this many bytes: a copy costs less than system calls."""
 
 
 def encode_state_dict(entries: Collection[Entry]) -> Iterator[Buffer]:
     """The canonical file as a stream of flat buffers; those of large tensors are views of the tensors' own memory.
 
-    Order and duplicates are written as given. Raises ValueError, possibly after some of the stream, for a name that has
+    Order and duplicates are written as given. Raises ValueError, perhaps after part of the stream, for a name that has
     no UTF-8 form and for a tensor whose bytes do not fit its dtype and shape.
     """
     pieces: list[Buffer] = [leb128.encode(len(entries))]
@@ -56,14 +56,14 @@ def encode_state_dict(entries: Collection[Entry]) -> Iterator[Buffer]:
 
 
 def encode_tensor(tensor: Tensor) -> Iterator[Buffer]:
-    """The same for a single tensor, which has neither count nor name."""
+    """The canonical file of a single tensor, which has neither count nor name. Raises ValueError as above."""
     dtype, shape, data = tensor_of(*tensor)
     yield _header(dtype, shape)[0]
     yield _flat(data)
 
 
 def write_state_dict(path: str | os.PathLike[str], entries: Collection[Entry]) -> None:
-    """Write a state dict file. The file appears whole or not at all; one that stood there stays until then.
+    """Write a state dict file, whole or not at all: until it is complete, an old file stays.
 
     Raises ValueError as ``encode_state_dict`` does, and OSError.
     """
@@ -71,13 +71,13 @@ def write_state_dict(path: str | os.PathLike[str], entries: Collection[Entry]) -
 
 
 def write_tensor(path: str | os.PathLike[str], tensor: Tensor) -> None:
-    """The same for a single tensor."""
+    """Write the file of a single tensor, as ``write_state_dict`` does."""
     write_buffers(Path(path), encode_tensor(tensor))
 
 
 @lru_cache  # a model has thousands of tensors and few shapes
 def _header(dtype: DType, shape: tuple[int, ...]) -> tuple[bytes, int]:
-    """What stands before the elements, and how many bytes they take."""
+    """What comes before the elements, and how many bytes the elements take."""
     return b"".join(map(leb128.encode, (dtype.code, len(shape), *shape))), dtype.itemsize * math.prod(shape)
 
 
@@ -86,13 +86,13 @@ def _flat(data: Buffer) -> memoryview:
 
 
 def write_buffers(path: Path, buffers: Iterable[Buffer]) -> None:
-    """Write one buffer after the other. The file appears whole or not at all."""
+    """Write one buffer after the other into a new file, which then replaces the old one. Raises OSError."""
     beside = path.with_name(f".tscompat-{secrets.token_hex(8)}.tmp")
     try:
         with beside.open("xb", buffering=0) as file:
             for buffer in buffers:
                 rest = memoryview(buffer)
-                while len(rest):  # one call may write less than it was given; 2 GiB is the most on Linux
+                while len(rest):  # a call may write less than it is given; Linux writes at most 2 GiB
                     rest = rest[os.write(file.fileno(), rest) :]
         beside.replace(path)
     finally:

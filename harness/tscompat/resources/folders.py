@@ -1,7 +1,4 @@
-"""Finds folders: ``cases/`` and ``dotnet/`` beside the package, a fast one for temporary files.
-
-Imports nothing of ours.
-"""
+"""Finds folders: ``cases/`` and ``dotnet/``, and a fast folder for temporary files. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ _FREE_IN_MEMORY = 2 << 30
 
 
 def data_folder(name: Literal["cases", "dotnet"]) -> Path:
-    """The checkout's folder, or else the copy in the installed package (an editable install carries none).
+    """The checkout's folder, else the copy in the installed package (an editable install has none).
 
     Raises FileNotFoundError when there is neither.
     """
@@ -28,14 +25,12 @@ def data_folder(name: Literal["cases", "dotnet"]) -> Path:
     for place in places:
         if place.is_dir():
             return place
-    looked = " and ".join(map(str, places))
-    raise FileNotFoundError(
-        f"no folder {name!r} (looked at {looked}): install torchsharp-compat again, or clone it anew"
-    )
+    looked = " or ".join(map(str, places))
+    raise FileNotFoundError(f"no folder {name!r} at {looked}: install torchsharp-compat again, or clone it again")
 
 
 def fast_folder() -> Path:
-    """Where temporary files go: into memory where there are more than 2 GiB for them, else where the system says."""
+    """The folder for temporary files: shared memory if more than 2 GiB are free there, else the system's own."""
     writable = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
     if writable and shutil.disk_usage(SHARED_MEMORY).free > _FREE_IN_MEMORY:
         return SHARED_MEMORY

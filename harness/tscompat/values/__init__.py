@@ -1,1 +1,1 @@
-"""The one currency: element types, tensors, comparison, verdicts. Imports nothing of ours."""
+"""What all rooms speak of: element types, tensors, comparison, verdicts. Imports nothing of ours."""

@@ -1,6 +1,6 @@
-"""Bitwise comparison: the first difference in words and as data. Imports its neighbours.
+"""Compares tensors and state dicts bit by bit: the first difference in words and as data. Imports its neighbours.
 
-Nothing is compared as a number: two NaNs are equal when their bits are, and a zero differs from a negative one.
+Nothing is compared as a number: two NaNs are equal if their bits are, and zero differs from negative zero.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .tensors import Entry, StateDict, Tensor, tensor_of
 from .verdict import PASS, FirstDifference, Kind, Verdict
 
 _SMALL = 4096
-"""Up to so many bytes a copy is cheaper than the way to memcmp."""
+"""Up to this many bytes, a copy is cheaper than a call of memcmp."""
 _STEP = 1 << 20
-"""Elements that are looked through at a time for those that differ."""
+"""Elements that are compared at a time when differing ones are counted."""
 _NAMED = 3
-"""So many names stand in a message; the others are counted."""
+"""How many names a message lists; the others are counted."""
 
 _memcmp = (ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)).memcmp
 _memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
@@ -36,7 +36,7 @@ _brief.maxstring, _brief.maxlist = 80, 8
 
 
 class Difference(NamedTuple):
-    """What differs, as one of the words of ``verdict.Kind``, and where, in a line without paths or times."""
+    """What differs, a value of ``verdict.Kind``, and where, in one line without paths or times."""
 
     kind: Literal["names", "order", "dtype", "shape", "bits", "bytes"]
     detail: str
@@ -56,7 +56,7 @@ def first(differences: Iterable[Difference], kinds: Collection[Kind] = VALUES) -
 
 
 def same_bytes(a: Buffer, b: Buffer) -> bool:
-    """Whether two C-contiguous buffers hold the same bytes. They may be read-only, unaligned, empty, mapped files."""
+    """Whether two C-contiguous buffers hold the same bytes. They may be read-only, unaligned, empty or mapped files."""
     left, right = memoryview(a), memoryview(b)
     if left.nbytes != right.nbytes:
         return False
@@ -66,10 +66,10 @@ def same_bytes(a: Buffer, b: Buffer) -> bool:
 
 
 def compare(expected: StateDict, actual: StateDict, *, identity: bool = False) -> list[Difference]:
-    """All differences: of names, then of their order, then at most one for each tensor that both have.
+    """All differences: names, else their order, then at most one for each tensor that both have.
 
-    A name that occurs several times is matched in order. ``identity`` says that both were filled with the identity
-    pattern, numbered as ``expected`` is: elements in the wrong place are then named.
+    A name that occurs several times is matched in order. With ``identity``, ``expected`` holds the identity pattern,
+    and a detail states where a misplaced element comes from.
     """
     differences = _names([name for name, _ in expected], [name for name, _ in actual])
     found: defaultdict[str, list[Tensor]] = defaultdict(list)
@@ -86,10 +86,10 @@ def compare(expected: StateDict, actual: StateDict, *, identity: bool = False) -
 def difference(
     expected: Tensor, actual: Tensor, name: str = "", *, identity: Sequence[Entry] = ()
 ) -> Difference | None:
-    """The first of dtype, shape and bits that differs, or None. ``name`` goes into the detail.
+    """The first of dtype, shape and bits that differs, or None. The detail mentions ``name``.
 
-    ``identity`` is the state dict that was filled with the identity pattern, ``expected`` in it: an element of it that
-    turns up in the wrong place is then named. Raises ValueError for a tensor whose bytes do not fit dtype and shape.
+    ``identity`` is a state dict, ``expected`` in it, that holds the identity pattern: the detail then states where a
+    misplaced element comes from. Raises ValueError for a tensor whose bytes do not fit dtype and shape.
     """
     dtype, shape, data = expected
     if dtype is actual.dtype and shape == actual.shape and same_bytes(data, actual.data):
@@ -137,12 +137,12 @@ def same_stream(expected: Iterable[Buffer], found: Buffer) -> Difference | None:
 def _names(expected: list[str], actual: list[str]) -> list[Difference]:
     if expected == actual:
         return []
-    due, found = Counter(expected), Counter(actual)
-    surplus = found - due
+    counts, found = Counter(expected), Counter(actual)
+    surplus = found - counts
     faults = {
-        "missing": list(due - found),
-        "unexpected": [name for name in surplus if name not in due],
-        "repeated": [name for name in surplus if name in due],
+        "missing": list(counts - found),
+        "unexpected": [name for name in surplus if name not in counts],
+        "repeated": [name for name in surplus if name in counts],
     }
     detail = "; ".join(f"{fault} {_list(names)}" for fault, names in faults.items() if names)
     if detail:
@@ -166,7 +166,7 @@ def _list(names: list[str]) -> str:
 
 
 def _differing(expected: Tensor, actual: Tensor) -> tuple[int, int]:
-    """The flat index of the first element that differs, and how many do. Of numpy's types, void compares any size."""
+    """The flat index of the first element that differs, and how many do. numpy's void compares items of any size."""
     void = f"V{expected.dtype.itemsize}"
     left, right = (np.frombuffer(tensor_of(*tensor).data, void) for tensor in (expected, actual))
     first, count = -1, 0
@@ -184,7 +184,7 @@ def _element(tensor: Tensor, index: int) -> bytes:
 
 
 def _words(dtype: DType, element: bytes) -> str:
-    """Bit patterns and values, those of a complex number as real|imaginary: ``0x3f800000|0x7fc00000 (1.0|nan)``."""
+    """An element's bit pattern and value; a complex one as real|imaginary: ``0x3f800000|0x7fc00000 (1.0|nan)``."""
     size = dtype.scalar.itemsize
     parts = [element[start : start + size] for start in range(0, len(element), size)]
     patterns = "|".join(f"0x{int.from_bytes(part, 'little'):0{2 * size}x}" for part in parts)

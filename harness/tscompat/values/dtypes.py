@@ -1,7 +1,7 @@
-"""The one table of element types: every other module looks dtypes up here. Imports nothing of ours.
+"""The only table of element types: every other module looks dtypes up here. Imports nothing of ours.
 
-The codes are TorchSharp's ``ScalarType`` (src/TorchSharp/Tensor/torch.ScalarType.cs upstream), which are libtorch's.
-An element is ``parts`` scalars of one numpy type: complex32 has no numpy dtype, but two float16 say all there is.
+The codes are those of TorchSharp's ``ScalarType`` (src/TorchSharp/Tensor/torch.ScalarType.cs upstream), which are
+libtorch's. An element is ``parts`` scalars of one numpy type: numpy has no complex32, but two float16 hold its bits.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ Kind: TypeAlias = Literal["integer", "float", "complex", "bool", "quantized"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DType:
-    """One element type. Identity is equality: there is one object per row of the table."""
+    """One element type. Compare with ``is``: there is one object per row of the table."""
 
     name: str
     """The short name that ends a case id: ``bf16``."""
     code: int
-    """The number that stands in the file; ``NO_CODE`` where the format has none."""
+    """Its number in a file; ``NO_CODE`` where the format has none."""
     scalar: np.dtype[Any]
     """The numpy (or ml_dtypes) type of one part, little-endian."""
     parts: int
     """1, or 2 for complex numbers (real, imaginary)."""
     torch: str
-    """The attribute of the ``torch`` module."""
+    """Its name in the ``torch`` module."""
     dotnet: str
-    """The member of TorchSharp's ``ScalarType``; complex32 has a code and no member."""
+    """The member of TorchSharp's ``ScalarType``; complex32 has a code but no member, and a name by analogy."""
     kind: Kind
     mantissa_bits: int | None = None
     """Stored bits of the mantissa of one part (IEEE 754; bfloat16 keeps 7); None for what is no floating type."""
@@ -89,7 +89,7 @@ FOREIGN: tuple[DType, ...] = (
     _row("f8-e5m2fnuz", NO_CODE, ml_dtypes.float8_e5m2fnuz, "float8_e5m2fnuz", "", "float", 2),
     _row("f8-e8m0fnu", NO_CODE, ml_dtypes.float8_e8m0fnu, "float8_e8m0fnu", "", "float", 0),
 )
-"""What torch has and TorchSharp has not; only ``tscompat convert`` meets them."""
+"""Types that torch has and TorchSharp lacks; only ``tscompat convert`` meets them."""
 
 BY_NAME: dict[str, DType] = {dtype.name: dtype for dtype in DTYPES}
 BY_CODE: dict[int, DType] = {dtype.code: dtype for dtype in DTYPES}

@@ -1,7 +1,7 @@
-"""The identity pattern: every element tells its tensor and its index, so that a mix-up can be named as such.
+"""The identity pattern: every element encodes its tensor and its index, so that a misplaced one can be traced.
 
-The low bits hold the index, the high ones the tensor's number, both modulo what fits. Elements of more than four bytes
-repeat the pattern. bool has none: only 0 and 1 are valid. May import dtypes, tensors.
+The low bits hold the index, the high bits the tensor's number, both modulo what fits. Elements of more than four bytes
+repeat the pattern. bool has none: only 0 and 1 are valid. Imports its neighbours.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from .dtypes import DType
 from .tensors import Entry
 
 _INDEX_BITS = {1: 6, 2: 12, 4: 24}
-"""Size of the pattern in bytes: how many of its bits hold the index."""
+"""How many bits hold the index, by the size of the pattern in bytes."""
 
 
 def identity(dtype: DType, tensor_number: int, count: int) -> bytes:
-    """The bytes of ``count`` elements of the tensor with this place in its state dict. Raises ValueError for bool."""
+    """The bytes of ``count`` elements of the tensor with this number in its state dict. Raises ValueError for bool."""
     if dtype.kind == "bool":
         raise ValueError("bool has no identity pattern: only 0 and 1 are valid")
     size, index_bits = _layout(dtype)
@@ -29,9 +29,9 @@ def identity(dtype: DType, tensor_number: int, count: int) -> bytes:
 
 
 def origins(dtype: DType, element: bytes, entries: Sequence[Entry]) -> list[tuple[int, range]]:
-    """Where this element may come from, if ``entries`` were filled so: numbers of tensors, and in each the indices.
+    """Where an element can come from if ``entries`` hold the identity pattern: numbers of tensors, with flat indices.
 
-    More than one place fits where the pattern is too short to hold the whole number or index, none where it is not one.
+    Several places fit where the pattern is too short for the whole number or index; none if the element is no pattern.
     """
     size, index_bits = _layout(dtype)
     if element != element[:size] * (dtype.itemsize // size):

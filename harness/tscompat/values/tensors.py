@@ -1,6 +1,6 @@
-"""The one currency of the house: a tensor is dtype, shape and bytes; a state dict is named tensors in order.
+"""Tensors and state dicts: a tensor is dtype, shape and bytes; a state dict is named tensors in order.
 
-Codec, catalogue, comparison and report speak only these. Imports dtypes and nothing else of ours.
+Codec, catalogue and comparison use only these. Imports its neighbours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .dtypes import DType
 
 
 class Tensor(NamedTuple):
-    """A tensor as it stands in a file. A named tuple, because 20,000 of them are made in the time of a blink."""
+    """A tensor as in a file. A named tuple, because a state dict may have 20,000 and a named tuple is quick to make."""
 
     dtype: DType
     shape: tuple[int, ...]
@@ -28,7 +28,7 @@ class Tensor(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the elements, as dtype and shape say."""
+        """Bytes of the elements, computed from dtype and shape."""
         return self.dtype.itemsize * math.prod(self.shape)
 
 
@@ -40,25 +40,22 @@ class Entry(NamedTuple):
 
 
 StateDict: TypeAlias = list[Entry]
-"""Named tensors in order. Duplicates are allowed, because order and duplicates are things under test."""
+"""Named tensors in order. Duplicates are allowed, because order and duplicates are under test."""
 
 
 class Quantizer(NamedTuple):
-    """How a quantized tensor turns its integers into reals: ``scale * (integer - zero_point)``, per tensor."""
+    """How a quantized tensor's integers become reals: ``scale * (integer - zero_point)``, the same for all elements."""
 
     scale: float = 1.0
     zero_point: int = 0
 
 
 PLAIN = Quantizer()
-"""The quantizer of a case that says none: the integers themselves."""
+"""The quantizer of a case that names none: a real is its integer."""
 
 
 def tensor_of(dtype: DType, shape: tuple[int, ...], data: Buffer) -> Tensor:
-    """Make a tensor and hold it to its own size.
-
-    Raises ValueError when ``data`` is not exactly as many bytes as ``dtype`` and ``shape`` say.
-    """
+    """Make a tensor. Raises ValueError unless ``data`` has exactly the bytes that ``dtype`` and ``shape`` take."""
     tensor = Tensor(dtype, shape, data)
     size = memoryview(data).nbytes
     if size != tensor.nbytes:

@@ -21,7 +21,7 @@ class Apart(NamedTuple):
 
     ulps: int
     at: tuple[int, ...]
-    """The index of the element; a complex number is as far off as the worse of its parts."""
+    """The index of that element; of a complex number the part that is further off counts."""
 
 
 def ulp(dtype: DType, value: float) -> float:
@@ -32,9 +32,9 @@ def ulp(dtype: DType, value: float) -> float:
 
 
 def furthest(one: Tensor, other: Tensor) -> Apart:
-    """The largest distance between two tensors of floats of the same dtype and shape; 0 at () where there are none.
+    """The largest distance between two tensors of floats of the same dtype and shape; 0 at () without elements.
 
-    Zero and negative zero are the same; two NaNs are 0 apart, a NaN and a number as far as their bits say.
+    Zero and negative zero are 0 apart, and so are two NaNs; a NaN and a number are as far apart as their bits.
     """
     if not one.nbytes:
         return Apart(0, ())
@@ -47,7 +47,7 @@ def furthest(one: Tensor, other: Tensor) -> Apart:
 
 
 def _places(tensor: Tensor) -> NDArray[np.uint64]:
-    """Where each part stands among all floats of its type, from the most negative up: neighbours are 1 apart."""
+    """The rank of each part among all floats of its type, from the most negative up: adjacent floats are 1 apart."""
     size = tensor.dtype.scalar.itemsize
     bits = np.frombuffer(tensor.data, f"<u{size}").astype(np.uint64)
     half = np.uint64(1 << (8 * size - 1))

@@ -1,6 +1,6 @@
-"""The few kinds of verdict, and the record of one. Imports nothing of ours.
+"""The kinds of verdict, and what a verdict holds. Imports nothing of ours.
 
-A verdict's id is ``route/direction/device/case/check``; ``VerdictId`` is the one place that builds and splits it.
+A verdict's id is ``route/direction/device/case/check``; only ``VerdictId`` builds and splits it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Kind(StrEnum):
-    """What happened. The words are published (results.json, cases/divergences/): they never change their meaning."""
+    """What happened. The words are published (results.json, cases/divergences/), so their meaning never changes."""
 
     PASS = "pass"
     BITS = "bits"
@@ -25,18 +25,18 @@ class Kind(StrEnum):
     ORDER = "order"
     """The same entries in another order."""
     REFUSED = "refused"
-    """A clear error where success was due."""
+    """A clear error where success was expected."""
     ACCEPTED = "accepted"
-    """Success where a refusal was due."""
+    """Success where a refusal was expected."""
     CRASH = "crash"
     TIMEOUT = "timeout"
     MEMORY = "memory"
     NOT_RUN = "not-run"
-    """Nothing was found out; the detail says why."""
+    """The check did not run; the detail gives the reason."""
 
 
 class VerdictId(NamedTuple):
-    """The five parts of a verdict's id. ``case`` holds slashes itself, the others do not."""
+    """The five parts of a verdict's id. Only ``case`` may contain slashes."""
 
     route: str
     direction: str
@@ -71,11 +71,11 @@ class FirstDifference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found out about one check of one case on one route."""
+    """The outcome of one check of one case on one route."""
 
     kind: Kind
     detail: str = ""
-    """Empty for a pass; otherwise words that a person can use, without paths or times (divergences match on them)."""
+    """Empty for a pass; else a sentence for a person, without paths or times, because divergences match on it."""
     difference: FirstDifference | None = None
     predicted: frozenset[str] = frozenset()
     """The predictions (routes/predictions.py) that what was found matches exactly."""

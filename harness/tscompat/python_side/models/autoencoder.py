@@ -1,4 +1,4 @@
-"""A convolutional autoencoder of two Sequentials, as in dotnet/Peer/Models/Autoencoder.cs. Imports torch."""
+"""A convolutional autoencoder; its counterpart: dotnet/Peer/Models/Autoencoder.cs. Imports torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class Autoencoder(nn.Module):
-    """Images (batch, 1, 28, 28) through 32 numbers and back."""
+    """Images (batch, 1, 28, 28) to 32 numbers and back, in two Sequentials."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A decoder like GPT-2, its head tied to its embedding; dotnet/Peer/Models/Gpt.cs is its counterpart. Imports torch."""
+"""A decoder like GPT-2, head and embedding tied; its counterpart: dotnet/Peer/Models/Gpt.cs. Imports torch."""
 
 from __future__ import annotations
 

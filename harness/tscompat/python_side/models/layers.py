@@ -1,4 +1,4 @@
-"""Modules of torch.nn from the descriptions of cases/layer.toml; dotnet/Peer/Layers.cs does the same. Imports torch."""
+"""Builds modules of torch.nn from descriptions of cases/layer.toml, as dotnet/Peer/Layers.cs does. Imports torch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, NotRequired, TypeAlias, TypedDict, cast
 import torch
 
 Value: TypeAlias = "bool | float | str | list[Value] | dict[str, Value]"
-"""An argument. A table is ``{module = ...}``, a Description; ``{parameter = shape}`` or ``{tensor = shape}``, of ones;
-or else a mapping of names to values, in its order."""
+"""An argument. A table is a Description, ``{module = ...}``, or ones, ``{parameter = shape}`` or ``{tensor = shape}``,
+or an ordered mapping of names to values."""
 
 
 class Description(TypedDict):
-    """What to build: a table of cases/layer.toml, or one inside it."""
+    """A module to build: a table of cases/layer.toml, or one nested in it."""
 
     module: str
     """A class of torch.nn, or one of its class methods."""
@@ -26,7 +26,7 @@ class Description(TypedDict):
 
 
 class Parent(torch.nn.Module):
-    """A module that has nothing but one child: some of TorchSharp's register their state only as a child."""
+    """A module with a single child: some modules of TorchSharp register their state only when they become a child."""
 
     def __init__(self, layer: torch.nn.Module) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Parent(torch.nn.Module):
 
 
 def build(description: Description) -> torch.nn.Module:
-    """The module, as torch.nn makes it. Raises what torch raises for arguments that it does not take."""
+    """Build a module with torch.nn. Raises what torch raises for arguments that it refuses."""
     make = attrgetter(description["module"])(torch.nn)
     arguments = [_value(item) for item in description.get("arguments", [])]
     options = {name: _option(name, item) for name, item in description.get("options", {}).items()}
@@ -48,7 +48,7 @@ def build(description: Description) -> torch.nn.Module:
 def forward(
     module: torch.nn.Module, inputs: Sequence[torch.Tensor | tuple[torch.Tensor, torch.Tensor]]
 ) -> list[torch.Tensor]:
-    """What the module gives for these inputs, nested tuples as a flat list; an LSTM's two states are one input."""
+    """The module's outputs for these inputs, nested tuples flattened. An LSTM's two states are one input, a pair."""
     return list(_flat(module(*inputs)))
 
 

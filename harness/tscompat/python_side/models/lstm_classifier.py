@@ -1,4 +1,4 @@
-"""A classifier of token sequences; dotnet/Peer/Models/LstmClassifier.cs is its counterpart. Imports torch."""
+"""A classifier of token sequences; its counterpart: dotnet/Peer/Models/LstmClassifier.cs. Imports torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class LstmClassifier(nn.Module):
-    """Tokens below 100 (batch, time) to the scores of four classes (batch, 4), from what the last token leaves."""
+    """Tokens below 100 (batch, time) to the scores of four classes (batch, 4), from the output at the last token."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A multi-layer perceptron; dotnet/Peer/Models/Mlp.cs is its counterpart. Imports torch."""
+"""A multi-layer perceptron; its counterpart: dotnet/Peer/Models/Mlp.cs. Imports torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network of the MNIST and adversarial examples; dotnet/Peer/Models/Mnist.cs is its counterpart. Imports torch.
+"""The network of the MNIST and adversarial examples; its counterpart: dotnet/Peer/Models/Mnist.cs. Imports torch.
 
 Layers and names are those of TorchSharpExamples' src/CSharp/Models/MNIST.cs, and of PyTorch's own MNIST example.
 """

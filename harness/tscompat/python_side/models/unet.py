@@ -1,4 +1,4 @@
-"""A small U-Net; dotnet/Peer/Models/Unet.cs is its counterpart. Imports torch."""
+"""A small U-Net; its counterpart: dotnet/Peer/Models/Unet.cs. Imports torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ class DoubleConv(nn.Module):
 
 
 class Unet(nn.Module):
-    """Images (batch, 1, height, width) to a score a pixel for two classes; height and width are multiples of four."""
+    """Images (batch, 1, height, width) to the scores of two classes for each pixel (batch, 2, height, width).
+
+    Height and width are multiples of four.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""An encoder in the manner of the vision transformer; dotnet/Peer/Models/Vit.cs is its counterpart. Imports torch.
+"""An encoder like the vision transformer; its counterpart: dotnet/Peer/Models/Vit.cs. Imports torch.
 
-It has parameters of its own beside its layers, and blocks with MultiheadAttention.
+It has parameters of its own beside those of its layers, and blocks with MultiheadAttention.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Block(nn.Module):
 
 
 class Vit(nn.Module):
-    """Images (batch, 3, 32, 32) to the scores of ten classes (batch, 10); inside it is (1 + PATCHES, batch, WIDTH)."""
+    """Images (batch, 3, 32, 32) to the scores of ten classes (batch, 10). Blocks get (1 + PATCHES, batch, WIDTH)."""
 
     def __init__(self) -> None:
         super().__init__()
