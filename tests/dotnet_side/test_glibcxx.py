@@ -34,22 +34,22 @@ def library(relocated: tuple[int, ...] = (USED,), flags: int = 0) -> bytes:
     )
     relocations = b"".join(struct.pack("<QQq", 0, symbol << 32 | 6, 0) for symbol in relocated)
     defines = struct.pack("<HHHHIII", 1, 0, 2, 1, 0, 20, 0) + struct.pack("<II", at["MINE_1.0"], 0)
-    # kind, link, info, content: as in a real file, strings first
+    # kind, link, info, size of an entry, content: as in a real file, strings first (they name the sections too)
     parts = [
-        (0, 0, 0, b""),
-        (3, 0, 0, strings),
-        (11, 1, 1, symbols),
-        (0x6FFFFFFF, 2, 0, versions),
-        (0x6FFFFFFE, 1, 1, needs),
-        (4, 2, 0, relocations),
-        (0x6FFFFFFD, 1, 1, defines),
+        (0, 0, 0, 0, b""),
+        (3, 0, 0, 0, strings),
+        (11, 1, 1, 24, symbols),
+        (0x6FFFFFFF, 2, 0, 2, versions),
+        (0x6FFFFFFE, 1, 1, 0, needs),
+        (4, 2, 0, 24, relocations),
+        (0x6FFFFFFD, 1, 1, 0, defines),
     ]
     body, table = b"", b""
-    for kind, link, info, content in parts:
-        table += struct.pack("<IIQQQQIIQQ", 0, kind, 0, 0, HEADER + len(body), len(content), link, info, 1, 0)
+    for kind, link, info, entry, content in parts:
+        table += struct.pack("<IIQQQQIIQQ", 0, kind, 0, 0, HEADER + len(body), len(content), link, info, 1, entry)
         body += content
     identity = b"\x7fELF\x02\x01\x01" + bytes(9)
-    rest = struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 0, HEADER + len(body), 0, HEADER, 56, 0, 64, len(parts), 0)
+    rest = struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 0, HEADER + len(body), 0, HEADER, 56, 0, 64, len(parts), 1)
     return identity + rest + body + table
 
 
@@ -92,7 +92,7 @@ def test_relocated(relocated):
     "data", [b"", b"MZ" + bytes(100), b"\x7fELF\x01\x01" + bytes(100), b"\x7fELF\x02\x02" + bytes(100)]
 )
 def test_other_files_are_refused(data):
-    with pytest.raises(glibcxx.ElfError, match="not an ELF64 little-endian file"):
+    with pytest.raises(BuildError, match="not an ELF64 little-endian file"):
         Elf(data)
 
 

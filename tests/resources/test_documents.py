@@ -14,6 +14,8 @@ SCHEMA = {
         "version": {"const": 1},
         "sizes": {"type": "array", "items": {"type": "integer", "minimum": 0}},
         "pattern": {"type": "string", "format": "regex"},
+        "any": {"anyOf": [{"required": ["low"]}, {"required": ["high"]}]},
+        "one": {"oneOf": [{"required": ["low"]}, {"required": ["high"]}]},
         "input": {
             "anyOf": [
                 {"type": "string"},
@@ -65,8 +67,10 @@ def test_without_a_schema_anything_goes(tmp_path: Path) -> None:
         (
             "a.toml",
             "size = 1",
-            r"the file: .*\('size' was unexpected\); expected one of version, sizes, pattern, input$",
+            r"the file: .*\('size' was unexpected\); expected one of version, sizes, pattern, any, one, input$",
         ),
+        ("a.toml", "any = {}", r"a\.toml: any: .*; 'low' is a required property; 'high' is a required property$"),
+        ("a.toml", "one = {}", r"a\.toml: one: .*; 'low' is a required property; 'high' is a required property$"),
         ("a.toml", "input = { shape = [2, 0] }", r"a\.toml: input / shape / 1: 0 is less than the minimum of 1$"),
         ("a.toml", "input = { shap = [2] }", r"a\.toml: input: .*\('shap' was unexpected\); expected one of shape$"),
     ],

@@ -5,8 +5,8 @@ fails to load, although no relocation uses a symbol of that version. glibc forgi
 ``.gnu.version_r`` entry carries VER_FLG_WEAK (``_dl_check_map_versions`` in elf/dl-version.c), so that one flag is set,
 in a copy. A version that a relocation does need is never touched: the host really lacks something then.
 
-Reads ELF64 little-endian files by their section headers (the System V gABI and the LSB's chapter on symbol versioning).
-Imports peer.errors.
+pyelftools reads the files (the names of its fields are those of the System V gABI and of the LSB's chapter on symbol
+versioning). Imports dotnet_side.errors.
 """
 
 from __future__ import annotations
@@ -18,31 +18,26 @@ import shutil
 import struct
 import sys
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict, TypeVar
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection, GNUVerSymSection
+from elftools.elf.relocation import RelocationSection
+from elftools.elf.sections import Section
 
 from .errors import BuildError
 
 LIBRARY = "libLibTorchSharp.so"
 LIBSTDCXX = "libstdc++.so.6"
 
-_SHT_RELA, _SHT_DYNSYM = 4, 11
-_SHT_VERDEF, _SHT_VERNEED, _SHT_VERSYM = 0x6FFFFFFD, 0x6FFFFFFE, 0x6FFFFFFF
 _VER_FLG_WEAK = 0x2
+_FLAGS_IN_VERNAUX = 4
+"""Byte offset of vna_flags, a 16-bit number, in an entry (Elfxx_Vernaux)."""
 _RTLD_DI_LINKMAP = 2
 
-_SECTION = struct.Struct("<IIQQQQIIQQ")  # name type flags addr offset size link info addralign entsize
-_SYMBOL = struct.Struct("<IBBHQQ")  # name info other shndx value size
-_RELA = struct.Struct("<QQq")  # offset info addend; the symbol's index is the upper half of info
-_VERDEF = struct.Struct("<HHHHIII")  # version flags ndx cnt hash aux next
-_VERDAUX = struct.Struct("<II")  # name next
-_VERNEED = struct.Struct("<HHIII")  # version cnt file aux next
-_VERNAUX = struct.Struct("<IHHII")  # hash flags other name next
-_FLAGS_IN_VERNAUX = 4
-
-
-class ElfError(Exception):
-    """The file is not an ELF64 little-endian library."""
+SectionKind = TypeVar("SectionKind", bound=Section)
 
 
 class Patch(TypedDict):
@@ -69,14 +64,6 @@ class Need(NamedTuple):
     weak: bool
 
 
-class _Section(NamedTuple):
-    kind: int
-    offset: int
-    size: int
-    link: int
-    entries: int
-
-
 class _LinkMap(ctypes.Structure):
     """The public head of <link.h>'s struct link_map."""
 
@@ -87,70 +74,54 @@ class Elf:
     """What the dynamic loader looks at in a library: its version needs and definitions, symbols, relocations."""
 
     def __init__(self, data: bytes) -> None:
-        """Raises ElfError when ``data`` is not ELF64 little-endian."""
+        """Raises BuildError when ``data`` is not ELF64 little-endian."""
         if data[:6] != b"\x7fELF\x02\x01":
-            raise ElfError(f"not an ELF64 little-endian file: it starts with {data[:6]!r}")
-        self._data = data
-        (table,) = struct.unpack_from("<Q", data, 40)
-        _, count = struct.unpack_from("<HH", data, 58)
-        headers = (_SECTION.unpack_from(data, table + _SECTION.size * i) for i in range(count))
-        self._sections = [_Section(h[1], h[4], h[5], h[6], h[7]) for h in headers]
+            raise BuildError(f"not an ELF64 little-endian file: it starts with {data[:6]!r}")
+        self._file = ELFFile(BytesIO(data))
 
     def needs(self) -> list[Need]:
         """The versions that the library asks other libraries for."""
         found: list[Need] = []
-        for section in self._of(_SHT_VERNEED):
-            for at, (_, count, file, aux, _) in self._chain(_VERNEED, section.offset, section.entries):
-                for aux_at, (_, flags, index, name, _) in self._chain(_VERNAUX, at + aux, count):
-                    version = self._string(section.link, name)
-                    weak = bool(flags & _VER_FLG_WEAK)
-                    found.append(
-                        Need(self._string(section.link, file), version, index, aux_at + _FLAGS_IN_VERNAUX, weak)
-                    )
+        for section in self._sections(GNUVerNeedSection):
+            start = section["sh_offset"]
+            for file, versions in section.iter_versions():
+                at = start + file["vn_aux"]
+                for version in versions:
+                    weak = bool(version["vna_flags"] & _VER_FLG_WEAK)
+                    flags_at = at + _FLAGS_IN_VERNAUX
+                    found.append(Need(str(file.name), version.name, version["vna_other"], flags_at, weak))
+                    at += version["vna_next"]
+                start += file["vn_next"]
         return found
 
     def provides(self) -> frozenset[str]:
         """The versions that the library defines."""
         return frozenset(
-            self._string(section.link, _VERDAUX.unpack_from(self._data, at + aux)[0])
-            for section in self._of(_SHT_VERDEF)
-            for at, (_, _, _, _, _, aux, _) in self._chain(_VERDEF, section.offset, section.entries)
+            next(names).name  # those behind the first are the versions that it follows
+            for section in self._sections(GNUVerDefSection)
+            for _, names in section.iter_versions()
         )
 
     def symbols(self, index: int) -> dict[int, str]:
         """The symbols of one version: number and name."""
-        found: dict[int, str] = {}
-        for section in self._of(_SHT_VERSYM):
-            symbols = self._sections[section.link]
-            versions = struct.unpack_from(f"<{section.size // 2}H", self._data, section.offset)
-            for number, version in enumerate(versions):
-                if version == index:
-                    name, *_ = _SYMBOL.unpack_from(self._data, symbols.offset + _SYMBOL.size * number)
-                    found[number] = self._string(symbols.link, name)
-        return found
+        return {
+            number: symbol.name
+            for section in self._sections(GNUVerSymSection)
+            for number in range(section.num_symbols())
+            if (symbol := section.get_symbol(number))["ndx"] == index
+        }
 
     def relocated(self) -> set[int]:
         """The numbers of the symbols that a relocation refers to (.rela.dyn and .rela.plt)."""
         return {
-            info >> 32
-            for section in self._of(_SHT_RELA)
-            if self._sections[section.link].kind == _SHT_DYNSYM
-            for _, info, _ in _RELA.iter_unpack(self._data[section.offset : section.offset + section.size])
+            relocation["r_info_sym"]
+            for section in self._sections(RelocationSection)
+            if self._file.get_section(section["sh_link"])["sh_type"] == "SHT_DYNSYM"
+            for relocation in section.iter_relocations()
         }
 
-    def _of(self, kind: int) -> Iterator[_Section]:
-        return (section for section in self._sections if section.kind == kind)
-
-    def _chain(self, layout: struct.Struct, at: int, count: int) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Walk records whose last field is the distance to the next one."""
-        for _ in range(count):
-            fields = layout.unpack_from(self._data, at)
-            yield at, fields
-            at += fields[-1]
-
-    def _string(self, table: int, offset: int) -> str:
-        start = self._sections[table].offset + offset
-        return self._data[start : self._data.index(b"\0", start)].decode()
+    def _sections(self, kind: type[SectionKind]) -> Iterator[SectionKind]:
+        return (section for section in self._file.iter_sections() if isinstance(section, kind))
 
 
 def host_library(soname: str) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import best_match  # pyright: ignore[reportUnknownVariableType]
 
 SHOWN_FAULTS = 10
 
@@ -18,6 +19,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": js
 # What jsonschema's own words leave out, by the keyword of the schema that was not met.
 _ALSO: dict[str, Callable[[Any], str]] = {
     "additionalProperties": lambda fault: f"; expected one of {', '.join(fault.schema['properties'])}",
+    **dict.fromkeys(["anyOf", "oneOf"], lambda fault: "".join(f"; {each.message}" for each in fault.context)),
     "const": lambda fault: f"; found {fault.instance!r}",
 }
 
@@ -36,15 +38,14 @@ def read_document(path: Path, refusal: type[ValueError], schema: Path | None = N
         held_to = json.loads(schema.read_text(encoding="utf-8"))
         validator: Any = Draft202012Validator(held_to, format_checker=FormatChecker())
         faults: Iterator[Any] = validator.iter_errors(document)
-        lines = [f"{path}: {_words(fault)}" for fault in islice(faults, SHOWN_FAULTS)]
+        # Where no alternative fits, the fault of the one that fits best.
+        lines = [f"{path}: {_words(best_match([fault]))}" for fault in islice(faults, SHOWN_FAULTS)]
         if lines:
             raise refusal("\n".join(lines))
     return document
 
 
 def _words(fault: Any) -> str:
-    while fault.context:  # of alternatives none of which fits, the one that came furthest
-        fault = max(fault.context, key=lambda each: (len(each.absolute_path), each.validator != "type"))
     place = " / ".join(map(str, fault.absolute_path)) or "the file"
     also = _ALSO.get(fault.validator, lambda _: "")
     return f"{place}: {fault.message}{also(fault)}"

@@ -1,41 +1,86 @@
-"""Our architectures, and the real torchvision's where it is installed, against what torchvision once said."""
+"""TorchVision's architectures: all of them are there, and torchvision is imported as it should be."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
-from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import nn
 
-from python_side.models.torchvision_witness import FOLDER, LOGITS, SIDES, logits, real, schema
-from tscompat.python_side.models import alexnet, googlenet, inception_v3, mobilenet_v2, mobilenet_v3, resnet, vgg
+from tscompat.python_side.models import ARCHITECTURES, layers, torchvision
+from tscompat.resources.folders import data_folder
 
-FAMILIES = (alexnet, googlenet, inception_v3, mobilenet_v2, mobilenet_v3, resnet, vgg)
-SOURCES = {"ours": {name: build for family in FAMILIES for name, build in family.ARCHITECTURES.items()}}
-if find_spec("torchvision"):
-    SOURCES["torchvision"] = real()
-WITNESSES = {file.stem: file for file in sorted(FOLDER.glob("*.txt"))}
+ARCHITECTURES_CS = data_folder("dotnet") / "Peer" / "Models" / "Architectures.cs"
+Import = Callable[[Exception | None], list[str]]
+IN_DOTNET = re.findall(r'\["([\w-]+)"\] = \(\) => models\.', ARCHITECTURES_CS.read_text(encoding="utf-8"))
 
 
-def test_each_architecture_has_a_witness():
-    assert SOURCES["ours"].keys() == WITNESSES.keys()
+def test_there_are_24() -> None:
+    assert len(IN_DOTNET) == 24
 
 
-@pytest.mark.parametrize("name", WITNESSES)
-@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-def test_the_state_dict_is_torchvisions(source: dict[str, Callable[[], nn.Module]], name: str):
+@pytest.mark.parametrize("name", IN_DOTNET)
+def test_builds(name: str) -> None:
     with torch.device("meta"):  # shapes without memory
-        model = source[name]()
-    assert schema(model) == WITNESSES[name].read_text(encoding="utf-8").splitlines()[1:]
+        module = ARCHITECTURES[name]()
+    assert {tensor.device.type for tensor in module.state_dict().values()} == {"meta"}
 
 
-@pytest.mark.parametrize("name", SIDES)
-@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-def test_the_model_computes_what_torchvisions_does(source: dict[str, Callable[[], nn.Module]], name: str):
-    rows = dict(line.split("\t", 1) for line in LOGITS.read_text(encoding="utf-8").splitlines()[1:])
-    expected = [float(value) for value in rows[name].split("\t")]
-    # Sums are ordered otherwise on another processor; a wrong constant or activation is far outside of this.
-    tolerance = 1e-4 * max(map(abs, expected))
-    assert logits(source[name](), name) == pytest.approx(expected, rel=0, abs=tolerance)
+def test_is_on_the_default_device() -> None:
+    module = ARCHITECTURES["mobilenet-v3-small"]()
+    assert {tensor.device.type for tensor in module.state_dict().values()} == {"cpu"}
+
+
+@pytest.mark.parametrize(("train", "outputs"), [(True, 3), (False, 1)])
+def test_auxiliary_classifiers_answer_in_train_mode(train: bool, outputs: int) -> None:
+    module = ARCHITECTURES["googlenet"]().train(train)
+    with torch.no_grad():
+        found = layers.forward(module, [torch.zeros(2, 3, 33, 33)])
+    assert [tuple(output.shape) for output in found] == outputs * [(2, 1000)]
+
+
+def test_torchvision_is_not_imported_before_it_is_needed() -> None:
+    program = "import sys, tscompat.python_side.models.native; print('torchvision' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "False"
+
+
+@pytest.fixture
+def imported(monkeypatch: pytest.MonkeyPatch) -> Import:
+    """Imports a torchvision that fails in this way until an operator is declared; returns what was declared."""
+
+    def run(failure: Exception | None) -> list[str]:
+        declared: list[str] = []
+
+        def import_module(name: str) -> SimpleNamespace:
+            if failure and not declared:
+                raise failure
+            return SimpleNamespace()
+
+        monkeypatch.setattr(torchvision, "import_module", import_module)
+        monkeypatch.setattr(torch.library, "define", lambda name, schema: declared.append(name))
+        torchvision.import_models()
+        return declared
+
+    return run
+
+
+def test_operators_are_declared_where_torchvision_lacks_them(
+    imported: Import,
+) -> None:
+    assert imported(RuntimeError("operator torchvision::nms does not exist")) == [
+        "torchvision::nms",
+        "torchvision::qnms",
+    ]
+
+
+def test_a_torchvision_that_imports_is_used_as_it_is(imported: Import) -> None:
+    assert imported(None) == []
+
+
+def test_other_failures_of_the_import_are_not_hidden(imported: Import) -> None:
+    with pytest.raises(RuntimeError, match="different CUDA major versions"):
+        imported(RuntimeError("PyTorch and torchvision were compiled with different CUDA major versions"))

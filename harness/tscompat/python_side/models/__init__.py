@@ -1,6 +1,6 @@
-"""The Python half of the modules that both sides build: layers from data, architectures a file each.
+"""The Python half of the modules that both sides build: layers from data, architectures, small ones in a file each.
 
-May import dtypes, tensors, catalogue, torch_side. Their other half is dotnet/Peer/Layers.cs and dotnet/Peer/Models.
+May import values, catalogue. Their other half is dotnet/Peer/Layers.cs and dotnet/Peer/Models.
 """
 
 from __future__ import annotations
@@ -9,29 +9,11 @@ from collections.abc import Callable
 
 from torch import nn
 
-from . import (
-    alexnet,
-    autoencoder,
-    googlenet,
-    gpt,
-    inception_v3,
-    lstm_classifier,
-    mlp,
-    mnist,
-    mobilenet_v2,
-    mobilenet_v3,
-    resnet,
-    unet,
-    vgg,
-    vit,
-)
+from . import autoencoder, gpt, lstm_classifier, mlp, mnist, torchvision, unet, vit
 
-_ROOMS = (
-    *(alexnet, autoencoder, googlenet, gpt, inception_v3, lstm_classifier, mlp),
-    *(mnist, mobilenet_v2, mobilenet_v3, resnet, unet, vgg, vit),
-)
+_MODULES = (autoencoder, gpt, lstm_classifier, mlp, mnist, unet, vit, torchvision)
 
 ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
-    name.replace("_", "-"): make for room in _ROOMS for name, make in room.ARCHITECTURES.items()
+    name: make for module in _MODULES for name, make in module.ARCHITECTURES.items()
 }
 """All architectures, named as in case ids; dotnet/Peer/Models/Architectures.cs has the same names."""
