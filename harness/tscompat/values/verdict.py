@@ -56,6 +56,17 @@ class VerdictId(NamedTuple):
         return cls(parts[0], parts[1], parts[2], "/".join(parts[3:-1]), parts[-1])
 
 
+class FirstDifference(NamedTuple):
+    """The first difference, as data."""
+
+    entry: str | None
+    """The name of the tensor; None where the difference is not one tensor's."""
+    field: str
+    offset: int | None
+    expected: str | None
+    found: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found out about one check of one case on one route."""
@@ -63,3 +74,4 @@ class Verdict:
     kind: Kind
     detail: str = ""
     """Empty for a pass; otherwise words that a person can use, without paths or times (divergences match on them)."""
+    difference: FirstDifference | None = None
