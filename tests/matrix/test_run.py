@@ -74,7 +74,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
 
 def records(results: Results) -> dict[str, str]:
-    return {str(record.id): record.verdict.kind for record in results.records}
+    return {record.id: record.verdict for record in results.verdicts}
 
 
 def test_a_slice_passes_on_the_real_torchsharp(run: Callable[..., Run]):
@@ -82,7 +82,7 @@ def test_a_slice_passes_on_the_real_torchsharp(run: Callable[..., Run]):
     code, output = slice_.end()
     assert code == 0, output
     assert slice_.results().complete
-    assert {record.judgement.outcome for record in slice_.results().records} == {"passed"}
+    assert {record.outcome for record in slice_.results().verdicts} == {"passed"}
 
 
 def test_nothing_selected_could_not_run(run: Callable[..., Run]):
@@ -129,7 +129,7 @@ def test_a_killed_process_is_one_crash_and_nothing_is_left(run: Callable[..., Ru
 def test_an_interrupted_run_says_so_and_leaves_nothing(run: Callable[..., Run]):
     stopped = run("-n", "1", "-k", "dat/")
     stopped.wait_for("tscompat.dotnet_side.inside")
-    wait_until(lambda: (stopped.out / "results.json").exists() and len(stopped.results().records) > 0)
+    wait_until(lambda: (stopped.out / "results.json").exists() and len(stopped.results().verdicts) > 0)
     stopped.process.send_signal(signal.SIGINT)
     code, output = stopped.end()
     assert code == 130, output

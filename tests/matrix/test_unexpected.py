@@ -74,9 +74,9 @@ def undeclare(copy: Path, kind: str, name: str) -> None:
 def test_an_unexpected_verdict_fails_and_keeps_what_a_person_needs(copy: Path, run: Run):
     undeclare(copy, "dat", "quantizer-lost")
     code, results = run("-n", "0", "-k", LOST)
-    (record,) = results.records
+    (record,) = results.verdicts
     kept = copy / "out" / "unexpected" / LOST
-    assert (code, record.judgement.outcome, results.complete) == (1, "failed", True)
+    assert (code, record.outcome, results.complete) == (1, "failed", True)
     assert {file.name for file in kept.iterdir()} >= {"expected.dat", "again.txt"}
     assert (kept / "again.txt").read_text(encoding="utf-8").strip() == record.rerun
 
@@ -85,7 +85,7 @@ def test_of_a_folder_of_shards_every_file_is_kept(copy: Path, run: Run):
     undeclare(copy, "pybridge", "pybridge-pickle-dtypes")
     shards = "pybridge-pickle-shards/python-to-dotnet/cpu/role/both/c32/bits"
     _, results = run("-n", "0", "-k", shards)
-    names = {Path(file).name for file in results.records[0].files}
+    names = {Path(file).name for file in results.verdicts[0].files}
     assert names == {
         "expected.dat",
         "pytorch_model-00001-of-00002.bin",
@@ -123,13 +123,13 @@ def script(copy: Path) -> Callable[[str], list[str]]:
 
 def test_what_an_unknown_script_does_wrong_is_unexpected(run: Run, script: Callable[[str], list[str]]):
     code, results = run(*script(FAULTY))
-    (record,) = results.records
-    assert (code, record.judgement.reason) == (1, "unexpected: bytes")
+    (record,) = results.verdicts
+    assert (code, record.reason) == (1, "unexpected: bytes")
 
 
 def test_what_an_unknown_script_does_right_passes(run: Run, script: Callable[[str], list[str]]):
     code, results = run(*script(MENDED))
-    assert (code, [record.judgement.outcome for record in results.records]) == (0, ["passed"])
+    assert (code, [record.outcome for record in results.verdicts]) == (0, ["passed"])
 
 
 def test_what_a_script_of_a_declared_hash_does_wrong_is_expected(
@@ -141,6 +141,6 @@ def test_what_a_script_of_a_declared_hash_does_wrong_is_expected(
     text = re.sub(r"sha256:[0-9a-f]{64}", digest, declared.read_text(encoding="utf-8"))
     declared.write_text(text, encoding="utf-8")
     code, results = run(*options)
-    (record,) = results.records
-    assert (code, record.judgement.divergence) == (0, "exportsd-names-in-characters")
-    assert results.environment["scripts"] == {"exportsd": digest}
+    (record,) = results.verdicts
+    assert (code, record.divergence) == (0, "exportsd-names-in-characters")
+    assert results.environments[record.environment].scripts == {"exportsd": digest}

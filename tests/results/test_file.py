@@ -2,20 +2,21 @@
 
 import errno
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from records import ENVIRONMENT, FAILURE, ZEROS, a_record
 from tscompat.results import file as results_file
+from tscompat.results.environment import Library, Patch
 from tscompat.results.file import ResultsError, ResultsFile, Timing, load_results
-from tscompat.results.record import Record
-from tscompat.values.verdict import Kind, Verdict
-from tscompat.verdicts.divergences import Outcome
 
-TIMING = Timing(harness_seconds=1.5, torchsharp_seconds=0.5, wall_seconds=4.0)
+TIMING = Timing(harness_seconds=1.5, torchsharp_seconds=0.5, wall_seconds=4.0, cores=2)
 
 
 @pytest.fixture
@@ -43,67 +44,82 @@ def edited(path: Path, edit: Callable[[dict[str, Any]], Any]) -> Path:
 
 
 def test_a_run_that_has_just_begun_is_incomplete(path: Path) -> None:
-    ResultsFile(path, {"python": "3.11"})
+    ResultsFile(path, ENVIRONMENT)
     results = load_results(path)
     assert (results.complete, results.finished, results.timing) == (False, None, None)
 
 
 def test_the_environment_is_kept(path: Path) -> None:
-    environment = {"python": "3.11", "patch": {"applied": True, "sha256": "…"}}
+    patch = Patch(file="a.so", versions=("A_1",), unused_symbols=(), original_sha256="…", patched_sha256="…")
+    environment = msgspec.structs.replace(ENVIRONMENT, patched=patch)
     ResultsFile(path, environment)
-    assert load_results(path).environment == environment
+    assert load_results(path).environments == {environment.key: environment}
 
 
-def test_records_are_kept_in_order(path: Path, make_record: Callable[..., Record], failure: Record) -> None:
-    file = ResultsFile(path, {})
-    file.add(make_record())
-    file.add(failure)
+def test_records_are_kept_in_order(path: Path) -> None:
+    file = ResultsFile(path, ENVIRONMENT)
+    file.add(a_record())
+    file.add(FAILURE)
     file.finish(True, TIMING)
-    assert load_results(path).records == (make_record(), failure)
+    assert load_results(path).verdicts == (a_record(), FAILURE)
+
+
+def test_a_second_record_of_an_id_replaces_the_first(path: Path) -> None:
+    file = ResultsFile(path, ENVIRONMENT)
+    file.add(a_record())
+    file.add(a_record(dtype="mixed"))
+    file.finish(True, TIMING)
+    assert load_results(path).verdicts == (a_record(dtype="mixed"),)
+
+
+def test_records_of_two_environments_with_one_id_stand_in_one_file(path: Path) -> None:
+    other = msgspec.structs.replace(ENVIRONMENT, torch=Library(version="2.14.0", sha256=ZEROS))
+    ResultsFile(path, ENVIRONMENT).finish(True, TIMING)
+    whole = msgspec.structs.replace(
+        load_results(path),
+        environments={each.key: each for each in (ENVIRONMENT, other)},
+        verdicts=(a_record(), a_record(environment=other)),
+    )
+    path.write_bytes(msgspec.json.encode(whole))
+    assert load_results(path) == whole
 
 
 def test_a_finished_run_says_so(path: Path) -> None:
-    ResultsFile(path, {}).finish(True, TIMING, ["nothing was selected"])
+    ResultsFile(path, ENVIRONMENT).finish(True, TIMING, ["nothing was selected"])
     results = load_results(path)
     assert (results.complete, results.timing, results.problems) == (True, TIMING, ("nothing was selected",))
 
 
 def test_an_interrupted_run_is_incomplete_but_has_its_end(path: Path) -> None:
-    ResultsFile(path, {}).finish(False, TIMING)
+    ResultsFile(path, ENVIRONMENT).finish(False, TIMING)
     results = load_results(path)
     assert not results.complete
     assert results.finished is not None
 
 
-def test_a_killed_run_leaves_what_was_there_a_second_ago(
-    path: Path, make_record: Callable[..., Record], clock: Callable[[float], None]
-) -> None:
-    file = ResultsFile(path, {})
+def test_a_killed_run_leaves_what_was_there_a_second_ago(path: Path, clock: Callable[[float], None]) -> None:
+    file = ResultsFile(path, ENVIRONMENT)
     clock(1.0)
-    file.add(make_record())
-    assert len(load_results(path).records) == 1
+    file.add(a_record())
+    assert len(load_results(path).verdicts) == 1
 
 
-def test_the_file_is_written_at_most_once_a_second(
-    path: Path, make_record: Callable[..., Record], clock: Callable[[float], None]
-) -> None:
-    file = ResultsFile(path, {})
+def test_the_file_is_written_at_most_once_a_second(path: Path, clock: Callable[[float], None]) -> None:
+    file = ResultsFile(path, ENVIRONMENT)
     clock(0.9)
-    file.add(make_record())
-    assert load_results(path).records == ()
+    file.add(a_record())
+    assert load_results(path).verdicts == ()
 
 
-def test_a_kill_in_the_middle_of_writing_leaves_the_old_file(
-    path: Path, make_record: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kill_in_the_middle_of_writing_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(BaseException):
         pass
 
     def kill(*_: object) -> None:
         raise Killed
 
-    file = ResultsFile(path, {})
-    file.add(make_record())
+    file = ResultsFile(path, ENVIRONMENT)
+    file.add(a_record())
     monkeypatch.setattr(Path, "replace", kill)
     with pytest.raises(Killed):
         file.finish(True, TIMING)
@@ -111,18 +127,18 @@ def test_a_kill_in_the_middle_of_writing_leaves_the_old_file(
 
 
 def test_a_reader_that_blocks_the_file_does_not_stop_the_run(
-    path: Path, make_record: Callable[..., Record], clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    path: Path, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def blocked(*_: object) -> None:
         raise PermissionError
 
-    file = ResultsFile(path, {})
+    file = ResultsFile(path, ENVIRONMENT)
     clock(1.0)
     with monkeypatch.context() as windows:
         windows.setattr(Path, "replace", blocked)
-        file.add(make_record())
+        file.add(a_record())
     file.finish(True, TIMING)
-    assert len(load_results(path).records) == 1
+    assert len(load_results(path).verdicts) == 1
 
 
 @pytest.mark.parametrize("attempts", [1, 3])
@@ -136,7 +152,7 @@ def test_a_reader_that_soon_lets_go_does_not_cost_the_end(
             raise refused.pop()
         return replace(self, target)
 
-    file = ResultsFile(path, {})
+    file = ResultsFile(path, ENVIRONMENT)
     monkeypatch.setattr(Path, "replace", blocked_at_first)
     monkeypatch.setattr(results_file.time, "sleep", lambda _: None)
     file.finish(True, TIMING)
@@ -148,14 +164,14 @@ def full_disk(*_: object) -> None:
 
 
 def test_a_full_disk_is_an_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = ResultsFile(path, {})
+    file = ResultsFile(path, ENVIRONMENT)
     monkeypatch.setattr(Path, "replace", full_disk)
     with pytest.raises(OSError, match="No space left"):
         file.finish(True, TIMING)
 
 
 def test_a_full_disk_keeps_no_half_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = ResultsFile(path, {})
+    file = ResultsFile(path, ENVIRONMENT)
     monkeypatch.setattr(Path, "replace", full_disk)
     with suppress(OSError):
         file.finish(True, TIMING)
@@ -163,47 +179,65 @@ def test_a_full_disk_keeps_no_half_file(path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_nothing_is_left_beside_the_file(path: Path) -> None:
-    ResultsFile(path, {}).finish(True, TIMING)
+    ResultsFile(path, ENVIRONMENT).finish(True, TIMING)
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_name_that_is_no_text_can_be_written(path: Path, make_record: Callable[..., Record]) -> None:
-    detail = "the name is '\udcff', expected '日本'"
-    file = ResultsFile(path, {})
-    file.add(make_record(verdict=Verdict(Kind.NAMES, detail)))
-    file.finish(True, TIMING)
-    assert load_results(path).records[0].verdict.detail == detail
-
-
 def test_what_is_no_json_is_refused(path: Path) -> None:
-    ResultsFile(path, {})
+    ResultsFile(path, ENVIRONMENT)
     path.write_text(path.read_text(encoding="utf-8")[:-5], encoding="utf-8")
     with pytest.raises(ResultsError, match=r"results\.json is not valid JSON: .*line"):
         load_results(path)
 
 
-def test_another_schema_version_is_refused(path: Path) -> None:
-    ResultsFile(path, {})
-    edited(path, lambda document: document.update(schema=2))
-    with pytest.raises(ResultsError, match=r"results\.json: schema: 1 was expected; found 2"):
-        load_results(path)
+Faulty = Callable[[dict[str, Any]], object]
+FAULTS: dict[str, tuple[Faulty, str]] = {
+    "another schema version": (lambda it: it.update(schema=1), "schema: 1 is not one of [2]"),
+    "an unknown kind": (
+        lambda it: it["verdicts"][0].update(verdict="fine"),
+        "verdicts / 0 / verdict: 'fine' is not one of",
+    ),
+    "a missing member": (lambda it: it["verdicts"][0].pop("case"), "verdicts / 0: 'case' is a required property"),
+    "an unknown member": (
+        lambda it: it["timing"].update(x=1),
+        "timing: Additional properties are not allowed ('x' was",
+    ),
+    "another type": (lambda it: it.update(complete="yes"), "complete: 'yes' is not of type 'boolean'"),
+    "an environment's key": (
+        lambda it: it.update(environments={"a": {**it["environments"][ENVIRONMENT.key]}}),
+        f"environments: the key is 'a'; expected '{ENVIRONMENT.key}', the hash of its fields",
+    ),
+    "an unknown environment": (
+        lambda it: it["verdicts"][0].update(environment="a"),
+        f"verdicts: {FAILURE.id} names the environment 'a', which is not there",
+    ),
+    "a record twice": (
+        lambda it: it["verdicts"].append(it["verdicts"][0]),
+        f"verdicts: {FAILURE.id} is there 2 times for the environment '{ENVIRONMENT.key}'",
+    ),
+    "an id that is not its parts": (
+        lambda it: it["verdicts"][0].update(check="bytes"),
+        f"the id is '{FAILURE.id}', its parts are '{FAILURE.id.removesuffix('bits')}bytes' - at `$.verdicts[0]`",
+    ),
+}
 
 
-def test_a_faulty_verdict_is_refused_with_its_place(path: Path, failure: Record) -> None:
-    file = ResultsFile(path, {})
-    file.add(failure)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_refused_with_the_file_the_place_and_what_was_expected(path: Path, fault: str) -> None:
+    edit, words = FAULTS[fault]
+    file = ResultsFile(path, ENVIRONMENT)
+    file.add(FAILURE)
     file.finish(True, TIMING)
-    edited(path, lambda document: document["verdicts"][0].update(verdict="fine"))
-    with pytest.raises(ResultsError, match=r"results\.json: verdicts / 0 / verdict: 'fine' is not one of"):
+    with pytest.raises(ResultsError, match=re.escape(f"results.json: {words}")):
+        load_results(edited(path, edit))
+
+
+def test_what_is_no_utf_8_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b'{"schema": "\xff"}')
+    with pytest.raises(ResultsError, match=r"results\.json is not valid JSON: "):
         load_results(path)
 
 
-@pytest.mark.parametrize(("member", "words"), [("verdict", Kind), ("outcome", Outcome)])
-def test_the_schema_knows_every_word(member: str, words: type[Kind] | type[Outcome]) -> None:
-    schema = json.loads(Path(results_file.__file__).with_name("results.schema.json").read_text(encoding="utf-8"))
-    assert schema["$defs"]["verdict"]["properties"][member]["enum"] == [word.value for word in words]
-
-
-def test_the_schema_knows_every_member_of_a_record(failure: Record) -> None:
-    schema = json.loads(Path(results_file.__file__).with_name("results.schema.json").read_text(encoding="utf-8"))
-    assert schema["$defs"]["verdict"]["properties"].keys() == failure.as_json().keys()
+def test_the_overhead_ratio_is_wall_time_on_all_cores_by_that_inside_torchsharp() -> None:
+    assert TIMING.overhead_ratio == 4.0 * 2 / 0.5

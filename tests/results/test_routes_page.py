@@ -1,40 +1,21 @@
 """The page of the routes: what a cell says of the records behind it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
+from records import ENVIRONMENT, PASSED, a_record
 from tscompat.results.record import Record
 from tscompat.results.routes_page import NEEDS, routes_page
-from tscompat.values.verdict import VerdictId
 from tscompat.verdicts.divergences import Judgement, Outcome
 
-PASSED = Judgement(Outcome.PASSED)
 KNOWN = Judgement(Outcome.DIVERGENCE, "no-c32", "There is no complex32. So it cannot be read.")
 NOT_RUN = Judgement(Outcome.NOT_RUN)
-THERE = "python-to-dotnet"
 BACK = "dotnet-to-python"
 
 
-@pytest.fixture
-def a_record(make_record: Callable[..., Record]) -> Callable[..., Record]:
-    def make(
-        case: str = "pattern/all/bf16",
-        judgement: Judgement = PASSED,
-        direction: str = THERE,
-        device: str = "cpu",
-        check: str = "bits",
-        route: str = "dat",
-    ) -> Record:
-        return make_record(id=VerdictId(route, direction, device, case, check), judgement=judgement)
-
-    return make
-
-
 def page(*records: Record) -> list[str]:
-    versions = {"torchsharp": "0.107.0", "pybridge": "1.4.4", "torch": "2.13.0+cpu", "safetensors": "0.8.0"}
-    formats = {"torchscript_operators": "10", "export_schema": "8.20"}
-    return routes_page({**versions, "torch_formats": formats}, records).splitlines()
+    return routes_page(ENVIRONMENT, records).splitlines()
 
 
 def row(lines: Sequence[str], route: str) -> list[str]:
@@ -53,46 +34,44 @@ def row(lines: Sequence[str], route: str) -> list[str]:
         ((NOT_RUN, PASSED), "yes, where run"),
     ],
 )
-def test_a_cell_sums_up_its_records(
-    a_record: Callable[..., Record], judgements: Sequence[Judgement], word: str
-) -> None:
+def test_a_cell_sums_up_its_records(judgements: Sequence[Judgement], word: str) -> None:
     assert row(page(*(a_record(judgement=each) for each in judgements)), "dat python to dotnet") == [word]
 
 
-def test_the_order_of_the_records_does_not_matter(a_record: Callable[..., Record]) -> None:
+def test_the_order_of_the_records_does_not_matter() -> None:
     records = [
         a_record(route=route, judgement=judgement) for route in ("tensor", "dat") for judgement in (PASSED, KNOWN)
     ]
     assert page(*records) == page(*reversed(records))
 
 
-def test_the_directions_are_rows_of_their_own(a_record: Callable[..., Record]) -> None:
+def test_the_directions_are_rows_of_their_own() -> None:
     lines = page(a_record(), a_record(judgement=KNOWN, direction=BACK))
     assert row(lines, "dat python to dotnet") + row(lines, "dat dotnet to python") == ["yes", "no"]
 
 
-def test_the_bytes_of_the_file_do_not_count(a_record: Callable[..., Record]) -> None:
+def test_the_bytes_of_the_file_do_not_count() -> None:
     assert row(page(a_record(), a_record(judgement=KNOWN, check="bytes")), "dat python to dotnet") == ["yes"]
 
 
-def test_another_device_does_not_count(a_record: Callable[..., Record]) -> None:
+def test_another_device_does_not_count() -> None:
     assert row(page(a_record(), a_record(judgement=NOT_RUN, device="cuda")), "dat python to dotnet") == ["yes"]
 
 
-def test_a_route_without_values_is_no_road(a_record: Callable[..., Record]) -> None:
+def test_a_route_without_values_has_no_row() -> None:
     lines = page(a_record(), a_record(route="schema", check="names"))
     assert not any(line.startswith("| schema") for line in lines)
 
 
-def test_a_need_names_the_routes_that_carry_all_of_it(a_record: Callable[..., Record]) -> None:
-    lines = page(a_record("name/utf8/f32"), a_record("name/utf8/f32", KNOWN, route="tensor"))
+def test_a_need_names_the_routes_that_bring_all_of_it() -> None:
+    lines = page(a_record(case="name/utf8/f32"), a_record("tensor", "name/utf8/f32", judgement=KNOWN))
     assert f"* *names*, {NEEDS[0].words}: dat" in lines
 
 
-def test_where_no_road_carries_all_the_best_is_named(a_record: Callable[..., Record]) -> None:
-    lines = page(*[a_record("name/utf8/f32")] * 9, a_record("name/utf8/f32", KNOWN))
+def test_where_no_route_brings_all_the_best_is_named() -> None:
+    lines = page(*[a_record(case="name/utf8/f32")] * 9, a_record(case="name/utf8/f32", judgement=KNOWN))
     assert f"* *names*, {NEEDS[0].words}: all but a few by dat" in lines
 
 
-def test_a_fault_is_told_in_a_sentence(a_record: Callable[..., Record]) -> None:
+def test_a_fault_stands_in_a_sentence() -> None:
     assert "* `no-c32`: There is no complex32." in page(a_record(judgement=KNOWN))

@@ -1,47 +1,54 @@
 """What a person sees at the end of a run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
+from records import ENVIRONMENT, FAILURE, PASSED, ZEROS, a_record
 from tscompat.results.file import Results, Timing
 from tscompat.results.record import Record
 from tscompat.results.table import show
-from tscompat.values.verdict import Kind, Verdict, VerdictId
+from tscompat.values.verdict import Kind, Verdict
 from tscompat.verdicts.divergences import Judgement, Outcome
 
-MakeRecord = Callable[..., Record]
+CAUSE = "TorchSharp 0.107.0 has\nno complex32. So it cannot read one."
+KNOWN = Judgement(Outcome.DIVERGENCE, "no-c32", CAUSE)
+DIVERGENCE = a_record(case="pattern/all/c32", dtype="c32", verdict=Verdict(Kind.REFUSED, "…"), judgement=KNOWN)
+NOT_RUN = a_record(device="cuda", verdict=Verdict(Kind.NOT_RUN, "no CUDA device"), judgement=Judgement(Outcome.NOT_RUN))
+RESULTS = Results(
+    schema=2,
+    complete=True,
+    started="2026-01-01T00:00:00+00:00",
+    finished="2026-01-01T00:01:00+00:00",
+    environments={ENVIRONMENT.key: ENVIRONMENT},
+    timing=Timing(harness_seconds=3.0, torchsharp_seconds=2.0, wall_seconds=60.0, cores=2),
+    problems=(),
+    verdicts=(),
+)
 
 
-@pytest.fixture
-def divergence(make_record: MakeRecord) -> Record:
-    cause = "TorchSharp 0.107.0 has\nno complex32. So it cannot read one."
-    return make_record(
-        verdict=Verdict(Kind.REFUSED, "…"), judgement=Judgement(Outcome.DIVERGENCE, "no-c32", cause), dtype="c32"
-    )
+def times(number: int, record: Record) -> list[Record]:
+    """So many records like this one, of checks that have a number."""
+    return [
+        msgspec.structs.replace(record, id=f"{record.id}{check}", check=f"{record.check}{check}")
+        for check in range(number)
+    ]
 
 
-@pytest.fixture
-def not_run(make_record: MakeRecord) -> Record:
-    return make_record(verdict=Verdict(Kind.NOT_RUN, "no CUDA device"), judgement=Judgement(Outcome.NOT_RUN))
+def changed(**fields: Any) -> Results:
+    """RESULTS with other fields."""
+    return msgspec.structs.replace(RESULTS, **fields)
 
 
-def shown(records: Sequence[Record], width: int = 100, **changes: Any) -> str:
+def shown(records: Sequence[Record], width: int = 100, results: Results = RESULTS) -> str:
     """The output, without colour."""
-    whole = {
-        "complete": True,
-        "started": "2026-01-01T00:00:00+00:00",
-        "finished": "2026-01-01T00:01:00+00:00",
-        "environment": {},
-        "timing": Timing(harness_seconds=3.0, torchsharp_seconds=2.0, wall_seconds=60.0),
-        "problems": (),
-        "records": tuple(records),
-    }
     out = StringIO()
-    show(Results(**whole | changes), Console(file=out, width=width, color_system=None))
+    whole = msgspec.structs.replace(results, verdicts=tuple(records))
+    show(whole, Console(file=out, width=width, color_system=None))
     return out.getvalue()
 
 
@@ -49,50 +56,52 @@ def words(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
-def test_a_cell_holds_all_four_numbers(
-    make_record: MakeRecord, divergence: Record, failure: Record, not_run: Record
-) -> None:
-    records = [make_record()] * 4 + [divergence] * 3 + [failure] * 2 + [not_run]
+def test_a_cell_holds_all_four_numbers() -> None:
+    records = times(4, a_record()) + times(3, DIVERGENCE) + times(2, FAILURE) + [NOT_RUN]
     assert ["all", "4", "3d", "2F", "1n"] in words(shown(records))
 
 
-def test_a_row_counts_its_dtype_only(make_record: MakeRecord, divergence: Record) -> None:
-    assert ["c32", "1d"] in words(shown([make_record(), divergence]))
+def test_a_row_counts_its_dtype_only() -> None:
+    assert ["c32", "1d"] in words(shown([a_record(), DIVERGENCE]))
 
 
-def test_a_column_counts_its_route_only(make_record: MakeRecord) -> None:
-    output = words(shown([make_record(), make_record("tensor"), make_record("tensor")]))
+def test_a_column_counts_its_route_only() -> None:
+    output = words(shown([a_record(), *times(2, a_record("tensor"))]))
     assert output[0] == ["dat", "tensor"]
     assert ["bf16", "1", "2"] in output
 
 
-def test_dtypes_stand_in_the_order_of_a_person(make_record: MakeRecord) -> None:
+def test_dtypes_stand_in_the_order_of_a_person() -> None:
     dtypes = ["mixed", "c128", "f32", "c64", "bf16"]
-    rows = [line[0] for line in words(shown([make_record(dtype=dtype) for dtype in dtypes])) if line]
+    rows = [
+        line[0]
+        for line in words(shown([a_record(case=f"pattern/all/{dtype}", dtype=dtype) for dtype in dtypes]))
+        if line
+    ]
     assert [row for row in rows if row in (*dtypes, "all")] == ["bf16", "c64", "c128", "f32", "mixed", "all"]
 
 
-def arch(make_record: MakeRecord, name: str, **fields: Any) -> Record:
+def arch(name: str, judgement: Judgement = PASSED, check: str = "forward") -> Record:
     """A verdict about an architecture; with a slash in ``name``, about another family."""
     case = name if "/" in name else f"arch/{name}/f32"
-    return make_record(id=VerdictId("forward", "python-to-dotnet", "cpu", case, "forward"), dtype="f32", **fields)
+    return a_record("forward", case, check=check, dtype="f32", judgement=judgement)
 
 
-def test_an_architecture_has_a_row_over_its_dtypes_and_checks(make_record: MakeRecord, divergence: Record) -> None:
-    records = [arch(make_record, name) for name in ("arch/vit/f32", "arch/vit/f64", "arch/mlp/f32")]
-    records.append(arch(make_record, "vit", judgement=divergence.judgement))
+def test_an_architecture_has_a_row_over_its_dtypes_and_checks() -> None:
+    records = [arch(name) for name in ("arch/vit/f32", "arch/vit/f64", "arch/mlp/f32")]
+    records.append(arch("vit", KNOWN, "statistics"))
     output = shown(records)
     assert ["vit", "2", "1d"] in words(output[output.index("Architectures") :])
 
 
-def test_architectures_stand_in_the_order_of_their_numbers(make_record: MakeRecord) -> None:
+def test_architectures_stand_in_the_order_of_their_numbers() -> None:
     names = ["vgg11-bn", "resnet152", "vgg11", "resnet18", "vgg13"]
-    rows = [line[0] for line in words(shown([arch(make_record, name) for name in names])) if line]
+    rows = [line[0] for line in words(shown([arch(name) for name in names])) if line]
     assert [row for row in rows if row in names] == ["resnet18", "resnet152", "vgg11", "vgg11-bn", "vgg13"]
 
 
-def test_only_architectures_stand_among_them(make_record: MakeRecord) -> None:
-    records = [make_record("other-route"), arch(make_record, "vit"), arch(make_record, "layer/linear/no-bias/f32")]
+def test_only_architectures_stand_among_them() -> None:
+    records = [a_record("other-route"), arch("vit"), arch("layer/linear/no-bias/f32")]
     output = shown(records)
     table = output[output.index("Architectures") : output.index("Layers")]
     assert [line for line in words(table) if line] == [
@@ -103,89 +112,90 @@ def test_only_architectures_stand_among_them(make_record: MakeRecord) -> None:
     ]
 
 
-def test_layers_are_counted_in_cases(make_record: MakeRecord, divergence: Record, failure: Record) -> None:
+def test_layers_are_counted_in_cases() -> None:
     records = [
-        arch(make_record, f"layer/linear/{case}/f32", judgement=judgement)
-        for case, judgement in [
-            ("a", Judgement(Outcome.PASSED)),
-            ("b", divergence.judgement),
-            ("b", divergence.judgement),
-            ("b", failure.judgement),
-            ("c", divergence.judgement),
-        ]
+        arch("layer/linear/a/f32"),
+        *times(2, arch("layer/linear/b/f32", KNOWN)),
+        arch("layer/linear/b/f32", Judgement(Outcome.FAILED)),
+        arch("layer/linear/c/f32", KNOWN),
     ]
     assert "\nLayers: 3 cases, 2 with known divergences, 1 with failures\n" in shown(records)
 
 
 @pytest.mark.parametrize("word", ["Architectures", "Layers"])
-def test_a_run_without_modules_says_nothing_of_them(make_record: MakeRecord, word: str) -> None:
-    assert word not in shown([make_record()])
+def test_a_run_without_modules_says_nothing_of_them(word: str) -> None:
+    assert word not in shown([a_record()])
 
 
-def test_no_line_of_the_table_is_wider_than_the_terminal(make_record: MakeRecord) -> None:
-    output = shown([make_record(f"route-{number}") for number in range(15)], width=40)
+def test_no_line_of_the_table_is_wider_than_the_terminal() -> None:
+    output = shown([a_record(f"route-{number}") for number in range(15)], width=40)
     assert max(map(len, output.splitlines()[:-2])) <= 40
 
 
-def test_routes_that_do_not_fit_come_below(make_record: MakeRecord) -> None:
+def test_routes_that_do_not_fit_come_below() -> None:
     routes = [f"route-{number:02}" for number in range(15)]
-    headers = [line for line in words(shown(list(map(make_record, routes)), width=40)) if line and line[0] in routes]
+    headers = [line for line in words(shown(list(map(a_record, routes)), width=40)) if line and line[0] in routes]
     assert [route for header in headers for route in header] == routes
 
 
-def test_a_failure_is_shown_with_all_that_helps(failure: Record) -> None:
+def test_a_failure_is_shown_with_all_that_helps() -> None:
     assert (
         "Failures (1)\n"
-        "  dat/python-to-dotnet/cpu/pattern/all/bf16/bits\n"
+        "  dat/python-to-dotnet/cpu/pattern/special/bf16/bits\n"
         "    kind changed: 'nan-payload' expects refused, got bits: element [1] is 0x7fc1, expected 0x7f81\n"
         "    kept: failures/1/expected.dat\n"
         "    kept: failures/1/actual.dat\n"
-        "    again: tscompat run -k pattern/all/bf16\n"
-    ) in shown([failure])
+        "    again: tscompat run -k pattern/special/bf16\n"
+    ) in shown([FAILURE])
 
 
-def test_what_a_person_copies_is_not_broken_at_the_edge(failure: Record) -> None:
-    assert "    again: tscompat run -k pattern/all/bf16\n" in shown([failure], width=20)
+def test_what_a_person_copies_is_not_broken_at_the_edge() -> None:
+    assert "    again: tscompat run -k pattern/special/bf16\n" in shown([FAILURE], width=20)
 
 
-def test_a_long_list_of_failures_is_cut(failure: Record) -> None:
-    output = shown([failure] * 25)
+def test_a_long_list_of_failures_is_cut() -> None:
+    output = shown(times(25, FAILURE))
     assert output.count("again:") == 10
     assert "… and 15 more in results.json" in output
 
 
-def test_a_known_divergence_stands_once_with_its_number_and_the_first_sentence(divergence: Record) -> None:
-    output = shown([divergence] * 7)
+def test_a_known_divergence_stands_once_with_its_number_and_the_first_sentence() -> None:
+    output = shown(times(7, DIVERGENCE))
     assert "Known divergences\n  7  no-c32: TorchSharp 0.107.0 has no complex32.\n" in output
 
 
-def test_what_was_not_run_stands_once_with_its_number(not_run: Record) -> None:
-    assert "Not run\n  12  no CUDA device\n" in shown([not_run] * 12)
+def test_what_was_not_run_stands_once_with_its_number() -> None:
+    assert "Not run\n  12  no CUDA device\n" in shown(times(12, NOT_RUN))
 
 
-def test_the_times_are_shown(make_record: MakeRecord) -> None:
-    assert "Time: harness 3.0 s, TorchSharp 2.0 s (ratio 1.5); whole run 60.0 s\n" in shown([make_record()])
+def test_the_times_are_shown() -> None:
+    assert "Time: harness 3.0 s, TorchSharp 2.0 s; whole run 60.0 s on 2 cores, overhead ratio 60.0\n" in shown(
+        [a_record()]
+    )
 
 
 def test_a_run_without_torchsharp_has_no_ratio() -> None:
-    assert "TorchSharp 0.0 s; whole" in shown([], timing=Timing(1.0, 0.0, 2.0))
+    timing = Timing(harness_seconds=1.0, torchsharp_seconds=0.0, wall_seconds=2.0, cores=1)
+    assert "TorchSharp 0.0 s; whole run 2.0 s on 1 core\n" in shown([], results=changed(timing=timing))
 
 
-def test_an_incomplete_run_says_so(make_record: MakeRecord) -> None:
-    assert "Incomplete: the run did not come to its end.\n" in shown([make_record()], complete=False, timing=None)
+def test_an_incomplete_run_says_so() -> None:
+    assert "Incomplete: the run did not come to its end.\n" in shown(
+        [a_record()], results=changed(complete=False, timing=None)
+    )
 
 
-def test_a_complete_run_does_not_say_incomplete(make_record: MakeRecord) -> None:
-    assert "Incomplete" not in shown([make_record()])
+def test_a_complete_run_does_not_say_incomplete() -> None:
+    assert "Incomplete" not in shown([a_record()])
 
 
-def test_problems_of_the_run_are_shown(make_record: MakeRecord) -> None:
-    output = shown([make_record()], problems=("divergence 'x': covers = 1, matches 2: a, b",))
+def test_problems_of_the_run_are_shown() -> None:
+    output = shown([], results=changed(problems=("divergence 'x': covers = 1, matches 2: a, b",)))
     assert "Problem: divergence 'x': covers = 1, matches 2: a, b\n" in output
 
 
-def test_the_last_line_sums_up(make_record: MakeRecord, divergence: Record, failure: Record, not_run: Record) -> None:
-    output = shown([make_record(), divergence, failure, not_run, not_run])
+def test_the_last_line_sums_up() -> None:
+    output = shown([a_record(), DIVERGENCE, FAILURE, *times(2, NOT_RUN)])
     assert output.splitlines()[-1] == "1 passed, 1 known divergences, 1 failures, 2 not run"
 
 
@@ -193,6 +203,7 @@ def test_a_run_of_nothing_can_be_shown() -> None:
     assert shown([]).splitlines()[-1] == "0 passed, 0 known divergences, 0 failures, 0 not run"
 
 
-def test_a_script_under_test_is_told_by_its_hash(make_record: MakeRecord) -> None:
-    environment = {"scripts": {"exportsd": "sha256:" + 64 * "0"}}
-    assert f"Script exportsd.py: sha256:{64 * '0'}" in shown([make_record()], environment=environment)
+def test_a_script_under_test_is_named_with_its_hash() -> None:
+    environment = msgspec.structs.replace(ENVIRONMENT, scripts={"exportsd": ZEROS})
+    output = shown([], results=changed(environments={environment.key: environment}))
+    assert f"Script exportsd.py: {ZEROS}" in output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -19,18 +20,17 @@ def routes_(
     """Write docs/routes.md from the results of runs (a full one, a large one)."""
     try:
         read = [load_results(path) for path in results]
+        first, *_ = read[0].environments.values()
         for path, result in zip(results, read, strict=True):
             if not result.complete:
                 raise ResultsError(f"{path}: the run did not come to its end; run it again")
-            if any(record.judgement.outcome is Outcome.FAILED for record in result.records):
+            if any(record.outcome is Outcome.FAILED for record in result.verdicts):
                 raise ResultsError(f"{path}: something failed; declare it or mend it first")
-            for name in NAMED:
-                if name not in result.environment:
-                    raise ResultsError(f"{path}: its environment has no {name}: run it again with this tscompat")
-                if result.environment[name] != read[0].environment[name]:
+            for name, environment in product(NAMED, result.environments.values()):
+                if getattr(environment, name) != getattr(first, name):
                     raise ResultsError(f"{path}: another {name} than in {results[0]}; make a page for each")
         out.write_text(
-            routes_page(read[0].environment, [record for result in read for record in result.records]),
+            routes_page(first, [record for result in read for record in result.verdicts]),
             encoding="utf-8",
             newline="\n",
         )

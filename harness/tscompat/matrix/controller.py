@@ -6,7 +6,6 @@ xdist parent (the only process with ``-n 0``); workers get its ``Setting``.
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
@@ -19,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
@@ -54,16 +54,22 @@ class Controller:
     def __init__(
         self, publish: Publish, run_folder: Path, out: Path, workers: int, again: str, scripts: Mapping[str, Script]
     ) -> None:
+        memory_limit = int(psutil.virtual_memory().total * 0.75 / workers)
+        peer = Peer(inside(publish.folder), run_folder / "peer.log", memory_limit)
+        peer.close()
+        found = environment(publish, peer.versions, scripts)
         self.setting = Setting(
+            environment=found.key,
             run_folder=str(run_folder),
             out=str(out),
             publish=str(publish.folder),
             running=running(publish, scripts),
-            memory_limit=int(psutil.virtual_memory().total * 0.75 / workers),
+            memory_limit=memory_limit,
             scripts={name: str(script.path) for name, script in scripts.items()},
             again=again,
         )
         self._started = time.monotonic()
+        self._cores = workers
         self._seconds = 0.0
         self._dotnet_seconds = 0.0
         self._records = 0
@@ -72,11 +78,9 @@ class Controller:
         self._broken = ""
         self._interrupted = False
         self._divergences = Divergences.load(data_folder("cases") / "divergences", self.setting.running)
-        peer = Peer(inside(publish.folder), run_folder / "peer.log", self.setting.memory_limit)
-        peer.close()
         if (out / "results.json").exists():
             shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
-        self._results = ResultsFile(out / "results.json", environment(publish, peer.versions, scripts))
+        self._results = ResultsFile(out / "results.json", found)
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Remember the session, to be able to end it."""
@@ -90,11 +94,11 @@ class Controller:
         elif report.failed and (RECORD not in told or report.when == "teardown"):
             self._broken = self._broken or f"the harness itself failed at {report.nodeid}: see the report above"
         elif RECORD in told and report.when in ("call", "???"):
-            record = Record.from_json(json.loads(told[RECORD]))
+            record = msgspec.json.decode(told[RECORD], type=Record)
             self._results.add(record)
             self._records += 1
-            self._failed |= record.judgement.outcome is Outcome.FAILED
-            self._answered |= record.judgement.outcome is not Outcome.NOT_RUN
+            self._failed |= record.outcome is Outcome.FAILED
+            self._answered |= record.outcome is not Outcome.NOT_RUN
             self._seconds += record.seconds
             self._dotnet_seconds += told.get(DOTNET_SECONDS, 0.0)
 
@@ -102,15 +106,15 @@ class Controller:
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """An xdist worker died: that is the verdict of the item that it was at."""
         verdict_id = VerdictId.parse(crashitem.split("[", 1)[1].removesuffix("]"))
-        record = Record(
-            id=verdict_id,
-            dtype=load_catalogue()[verdict_id.case].dtype,
-            verdict=Verdict(Kind.CRASH, "the worker died"),
-            judgement=Judgement(Outcome.FAILED, reason="unexpected: crash of the worker itself"),
-            seconds=0.0,
+        record = Record.of(
+            self.setting.environment,
+            verdict_id,
+            load_catalogue()[verdict_id.case].dtype,
+            Verdict(Kind.CRASH, "the worker died"),
+            Judgement(Outcome.FAILED, reason="unexpected: crash of the worker itself"),
             rerun=f"{self.setting.again} -k {verdict_id}",
         )
-        report.user_properties.append((RECORD, json.dumps(record.as_json())))
+        report.user_properties.append((RECORD, msgspec.json.encode(record).decode("utf-8")))
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Tell Ctrl-C from pytest's own ways to stop."""
@@ -138,10 +142,13 @@ class Controller:
         if self._interrupted:
             session.exitstatus = INTERRUPTED
         complete = self._answered and self._records == session.testscollected and not self._broken
-        wall = time.monotonic() - self._started
-        self._results.finish(
-            complete, Timing(self._seconds - self._dotnet_seconds, self._dotnet_seconds, wall), problems
+        timing = Timing(
+            harness_seconds=round(self._seconds - self._dotnet_seconds, 3),
+            torchsharp_seconds=round(self._dotnet_seconds, 3),
+            wall_seconds=round(time.monotonic() - self._started, 3),
+            cores=self._cores,
         )
+        self._results.finish(complete, timing, problems)
 
     def clean(self) -> None:
         """Remove the run folder."""

@@ -1,19 +1,26 @@
-"""What a run ran on, for results.json. May import torch_side, models, peer, upstream."""
+"""What a run ran on, for results.json. May import python_side, dotnet_side, results."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
+import sys
 from collections.abc import Mapping
-from importlib.metadata import version
-from typing import Any
+from importlib.metadata import distribution, version
+from pathlib import Path
 
+import msgspec
 import psutil
 
 from tscompat.dotnet_side.build import Publish
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import programs
 from tscompat.python_side.scripts import Script
+from tscompat.results.environment import Environment, Formats, Library, Patch
+
+LIBTORCH = {"linux": "libtorch_cpu.so", "darwin": "libtorch_cpu.dylib", "win32": "torch_cpu.dll"}
+"""The largest library of libtorch, by ``sys.platform``."""
 
 
 def running(publish: Publish, scripts: Mapping[str, Script]) -> list[str]:
@@ -28,25 +35,55 @@ def running(publish: Publish, scripts: Mapping[str, Script]) -> list[str]:
     return [f"{name} {version}" for name, version in versions.items()]
 
 
-def environment(publish: Publish, peer_versions: dict[str, str], scripts: Mapping[str, Script]) -> dict[str, Any]:
-    """Versions and the machine, without anything that names the person or a folder."""
-    return {
-        "tscompat": version("torchsharp-compat"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "cpus": os.cpu_count(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "torch": torch_tensors.VERSION,
-        "torch_formats": programs.format_versions(),
-        "numpy": version("numpy"),
-        "safetensors": version("safetensors"),
-        "cuda": torch_tensors.cuda_version(),
-        "torchsharp": publish.torchsharp,
-        "libtorch": publish.libtorch,
-        "pybridge": publish.pybridge,
-        "rid": publish.rid,
-        "patched": publish.patched,
-        **peer_versions,
-        "scripts": {name: script.digest for name, script in scripts.items()},
-    }
+def environment(publish: Publish, peer_versions: Mapping[str, str], scripts: Mapping[str, Script]) -> Environment:
+    """Versions and the machine. ``peer_versions`` is what a peer says when it is ready."""
+    return Environment(
+        platform=f"{platform.system()}-{platform.machine()}".lower(),
+        device=torch_tensors.accelerator() or "cpu",
+        torch=Library(version=version("torch"), sha256=torch_digest()),
+        torchsharp=Library(version=publish.torchsharp, sha256=file_digest(publish.folder / "TorchSharp.dll")),
+        libtorch=Library(version=publish.libtorch, sha256=kept_digest(publish.folder / LIBTORCH[sys.platform])),
+        scripts={name: script.digest for name, script in scripts.items()},
+        system=platform.platform(),
+        cpus=os.cpu_count() or 1,
+        memory_bytes=psutil.virtual_memory().total,
+        cuda=torch_tensors.cuda_version(),
+        tscompat=version("torchsharp-compat"),
+        python=platform.python_version(),
+        dotnet=peer_versions["dotnet"],
+        libtorch_reported=peer_versions["libtorch_says"],
+        pybridge=publish.pybridge,
+        numpy=version("numpy"),
+        safetensors=version("safetensors"),
+        torchvision=version("torchvision"),
+        torch_formats=Formats(**programs.format_versions()),
+        rid=publish.rid,
+        patched=msgspec.convert(publish.patched, Patch | None),
+    )
+
+
+def torch_digest() -> str:
+    """The hash of the hashes of torch's files, which its package lists: the same wherever it is installed.
+
+    A build from source has no such list: this is the hash of an empty one then, and the version names the commit.
+    """
+    record = distribution("torch").read_text("RECORD") or ""
+    own = sorted(line for line in record.splitlines() if line.startswith("torch/") and ",sha256=" in line)
+    return f"sha256:{hashlib.sha256(chr(10).join(own).encode()).hexdigest()}"
+
+
+def file_digest(file: Path) -> str:
+    """The hash of a file's bytes."""
+    with file.open("rb") as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+def kept_digest(file: Path) -> str:
+    """As ``file_digest``, kept beside the file until its size or its time changes: libtorch's takes seconds."""
+    stat = file.stat()
+    kept = file.with_name(f"{file.name}.{stat.st_size}-{stat.st_mtime_ns}.sha256")
+    if not kept.exists():
+        part = kept.with_suffix(f".{os.getpid()}.part")
+        part.write_text(file_digest(file), encoding="ascii")
+        part.replace(kept)
+    return kept.read_text(encoding="ascii")

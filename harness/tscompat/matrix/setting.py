@@ -12,6 +12,8 @@ class Setting:
     run_folder: str
     out: str
     publish: str
+    environment: str
+    """The key of what the run runs on."""
     running: list[str]
     """What takes part, each with its version, as the divergences name it."""
     memory_limit: int

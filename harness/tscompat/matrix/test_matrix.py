@@ -5,8 +5,7 @@ pass = passed, an expected divergence = xfailed, not-run = skipped with its reas
 
 from __future__ import annotations
 
-import json
-
+import msgspec
 import pytest
 
 from tscompat.dotnet_side.process import PeerBroken
@@ -30,15 +29,15 @@ def test_verdict(verdict_id: VerdictId, worker: Worker, request: pytest.FixtureR
     except PeerBroken as broken:
         request.node.user_properties.append((BROKEN, str(broken)))
         pytest.fail(str(broken), pytrace=False)
-    request.node.user_properties += [(RECORD, json.dumps(record.as_json())), (DOTNET_SECONDS, dotnet_seconds)]
-    verdict, judgement = record.verdict, record.judgement
-    told = f"{verdict.kind}: {verdict.detail}"
-    match judgement.outcome:
+    written = msgspec.json.encode(record).decode("utf-8")
+    request.node.user_properties += [(RECORD, written), (DOTNET_SECONDS, dotnet_seconds)]
+    found = f"{record.verdict}: {record.detail}"
+    match record.outcome:
         case Outcome.PASSED:
             return
         case Outcome.DIVERGENCE:
-            pytest.xfail(f"{judgement.divergence}: {told}")
+            pytest.xfail(f"{record.divergence}: {found}")
         case Outcome.NOT_RUN:
-            pytest.skip(verdict.detail)
+            pytest.skip(record.detail)
         case Outcome.FAILED:
-            pytest.fail(f"{told}\n{judgement.reason}\nagain: {record.rerun}", pytrace=False)
+            pytest.fail(f"{found}\n{record.reason}\nagain: {record.rerun}", pytrace=False)

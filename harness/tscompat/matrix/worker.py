@@ -11,10 +11,11 @@ import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import psutil
 
 from tscompat.catalogue import Case, Model, TensorSpec
@@ -115,6 +116,7 @@ class Worker:
         self._cases = cases
         self._folder = folder
         self._out = Path(setting.out)
+        self._environment = setting.environment
         self._again = setting.again
         self._peer = peer
         self._divergences = divergences
@@ -215,11 +217,11 @@ class Worker:
         seconds: float = 0.0,
     ) -> Record:
         judgement = self._divergences.judge(str(verdict_id), verdict)
-        record = Record(verdict_id, case.dtype, verdict, judgement, seconds)
+        record = Record.of(self._environment, verdict_id, case.dtype, verdict, judgement, seconds)
         if judgement.outcome is not Outcome.FAILED or transfer is None:
             return record
         again = f"{self._again} -k {verdict_id}"
-        return replace(record, files=self._keep(verdict_id, transfer, again), rerun=again)
+        return msgspec.structs.replace(record, files=self._keep(verdict_id, transfer, again), rerun=again)
 
     def _keep(self, verdict_id: VerdictId, transfer: Transferred, again: str) -> tuple[str, ...]:
         """Keep what an unexpected verdict leaves: the expected and the actual file, the command, a dead peer's log."""

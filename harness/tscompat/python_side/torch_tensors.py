@@ -31,6 +31,11 @@ def cuda_version() -> str | None:
     return torch.version.cuda if torch.cuda.is_available() else None
 
 
+def accelerator() -> str | None:
+    """The name of the first CUDA device; None without one."""
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+
+
 def to_torch(tensor: Tensor, quantizer: Quantizer = PLAIN) -> torch.Tensor:
     """A contiguous CPU tensor with these very bits, in memory of its own."""
     dtype = getattr(torch, tensor.dtype.torch)

@@ -1,5 +1,5 @@
-"""What a run found: results.json, and what is shown of it. Imports verdict and divergences.
+"""What a run found: results.json, and what is shown of it. May import values, resources, verdicts.
 
-``record`` is one verdict as it stands in the file, ``file`` writes and reads the file, everything else here reads
-the file and nothing else. ``results.schema.json`` is the published JSON Schema.
+``record`` is one verdict as it stands in the file, ``environment`` what it was found in, ``file`` writes and reads the
+file, ``schema`` derives the published JSON Schema from these three, everything else reads the file and nothing else.
 """

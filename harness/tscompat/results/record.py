@@ -1,61 +1,116 @@
-"""One verdict as it stands in results.json. Imports verdict and divergences."""
+"""One verdict as it stands in results.json. May import values, verdicts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Self
 
-from tscompat.values.verdict import Kind, Verdict, VerdictId
+from msgspec import Meta, Struct
+
+from tscompat.values.verdict import FirstDifference, Kind, Verdict, VerdictId
 from tscompat.verdicts.divergences import Judgement, Outcome
 
 UNEXPECTED = "unexpected"
 """The folder beside results.json that keeps the files of unexpected verdicts."""
 
+Words = Annotated[str, Meta(min_length=1)]
+Seconds = Annotated[float, Meta(ge=0)]
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What was found out about one id, and what that means for the run."""
 
-    id: VerdictId
-    dtype: str
-    """The dtype's short name, or ``mixed``."""
-    verdict: Verdict
-    judgement: Judgement
-    seconds: float
-    """Of the journey (the case made, written, read, compared), charged to the first of its checks; else 0."""
-    files: tuple[str, ...] = ()
-    """Kept artifacts of an unexpected verdict, relative to results.json, with ``/``."""
-    rerun: str = ""
-    """The command that runs this case again; empty unless the verdict is unexpected."""
+class Difference(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """The first difference, as data."""
 
-    def as_json(self) -> dict[str, Any]:
-        """The object that stands in the file (results.schema.json). Optional members that are empty are left out."""
-        optional = {
-            "divergence": self.judgement.divergence,
-            "reason": self.judgement.reason,
-            "files": list(self.files),
-            "rerun": self.rerun,
-        }
-        return {
-            "id": str(self.id),
-            **self.id._asdict(),
-            "dtype": self.dtype,
-            "verdict": self.verdict.kind,
-            "detail": self.verdict.detail,
-            "seconds": round(self.seconds, 6),
-            "outcome": self.judgement.outcome,
-            **{name: value for name, value in optional.items() if value},
-        }
+    entry: str | None = None
+    """The name of the tensor; absent where the difference is not one tensor's."""
+    field: str
+    """What of it differs."""
+    offset: int | None = None
+    """Where in it, from 0."""
+    expected: str | None = None
+    found: str | None = None
 
     @classmethod
-    def from_json(cls, member: dict[str, Any]) -> Record:
-        """The other way round, for an object that the schema has found good."""
+    def of(cls, first: FirstDifference) -> Self:
+        """The same as it stands in the file."""
+        entry, field, offset, expected, found = first
         return cls(
-            VerdictId(*(member[part] for part in VerdictId._fields)),
-            member["dtype"],
-            Verdict(Kind(member["verdict"]), member["detail"]),
-            Judgement(Outcome(member["outcome"]), member.get("divergence"), member.get("reason", "")),
-            member["seconds"],
-            tuple(member.get("files", ())),
-            member.get("rerun", ""),
+            entry=entry and _text(entry),
+            field=field,
+            offset=offset,
+            expected=expected and _text(expected),
+            found=found and _text(found),
         )
+
+
+class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What was found out about one id in one environment, which two identify it, and what that means for the run."""
+
+    environment: str
+    """The key of one of the file's environments."""
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.+-]+(/[A-Za-z0-9.+-]+){4,}$")]
+    """route/direction/device/case/check"""
+    route: str
+    direction: str
+    device: str
+    """cpu, cuda, or writer-reader where they differ."""
+    case: str
+    """The only part with slashes."""
+    check: str
+    dtype: str
+    """The dtype's short name, or mixed."""
+    verdict: Kind
+    detail: str
+    """What was found, in words; for not-run the reason. Empty for a pass."""
+    difference: Difference | None = None
+    seconds: Seconds
+    """Of writing, reading and comparing, charged to the first check that asks for it; else 0."""
+    outcome: Outcome
+    divergence: Words | None = None
+    """The entry of cases/divergences/ that this id belongs to."""
+    reason: str = ""
+    """Why it failed, or the cause of the divergence."""
+    files: tuple[Words, ...] = ()
+    """Kept files of an unexpected verdict, relative to results.json, with ``/``."""
+    rerun: str = ""
+    """The command that runs this verdict again; only where it is unexpected."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the id and its parts differ."""
+        parts = "/".join((self.route, self.direction, self.device, self.case, self.check))
+        if self.id != parts:
+            raise ValueError(f"the id is {self.id!r}, its parts are {parts!r}")
+
+    @classmethod
+    def of(
+        cls,
+        environment: str,
+        verdict_id: VerdictId,
+        dtype: str,
+        verdict: Verdict,
+        judgement: Judgement,
+        seconds: float = 0.0,
+        files: tuple[str, ...] = (),
+        rerun: str = "",
+    ) -> Self:
+        """The record of a verdict. ``environment`` is the key of what it was found in.
+
+        Names that are no text (lone surrogates) have no place in JSON: they are escaped.
+        """
+        return cls(
+            environment=environment,
+            id=str(verdict_id),
+            **verdict_id._asdict(),
+            dtype=dtype,
+            verdict=verdict.kind,
+            detail=_text(verdict.detail),
+            difference=None if verdict.difference is None else Difference.of(verdict.difference),
+            seconds=round(seconds, 6),
+            outcome=judgement.outcome,
+            divergence=judgement.divergence,
+            reason=judgement.reason,
+            files=files,
+            rerun=rerun,
+        )
+
+
+def _text(words: str) -> str:
+    return words.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -7,15 +7,16 @@ file (``bytes``, ``order``) does not count here, nor does a device.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+import jinja2
 
 from tscompat.verdicts.divergences import Outcome
 
+from .environment import Environment
 from .record import Record
 from .table import first_sentence, row_order
 
@@ -23,7 +24,7 @@ YES = "yes"
 MOST = 0.9
 """The share of cases that counts as most."""
 NAMED = ("torchsharp", "pybridge", "torch", "torch_formats", "safetensors")
-"""What of a run's environment the page names."""
+"""The fields of an environment that the page names."""
 NOT_ABOUT_VALUES = ("bytes", "order")
 PLAIN = ("pattern", "shape", "count")
 """The families in which nothing but the element type is special."""
@@ -52,20 +53,20 @@ NEEDS = (
 )
 
 
-def routes_page(environment: Mapping[str, object], records: Sequence[Record]) -> str:
-    """The page, in Markdown. ``environment`` has the keys in NAMED."""
-    names = sorted({record.id.route for record in records if record.id.check == "bits"})
+def routes_page(environment: Environment, records: Sequence[Record]) -> str:
+    """The page, in Markdown, of verdicts found in environments with the same NAMED versions as this one."""
+    names = sorted({record.route for record in records if record.check == "bits"})
     carried = [
         record
         for record in records
-        if record.id.route in names and record.id.device == "cpu" and record.id.check not in NOT_ABOUT_VALUES
+        if record.route in names and record.device == "cpu" and record.check not in NOT_ABOUT_VALUES
     ]
-    plain = [record for record in carried if record.id.case.split("/")[0] in PLAIN]
+    plain = [record for record in carried if record.case.split("/")[0] in PLAIN]
     dtypes = sorted({record.dtype for record in plain}, key=row_order)
-    wanted = [[record for record in carried if fnmatch(record.id.case, need.cases)] for need in NEEDS]
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
+    wanted = [[record for record in carried if fnmatch(record.case, need.cases)] for need in NEEDS]
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,  # Markdown
@@ -77,7 +78,7 @@ def routes_page(environment: Mapping[str, object], records: Sequence[Record]) ->
         by_dtype=_rows(names, [[record for record in plain if record.dtype == dtype] for dtype in dtypes]),
         by_need=_rows(names, wanted),
         best=[_best(names, records) for records in wanted],
-        faults={name: _faults(record for record in carried if record.id.route == name) for name in names},
+        faults={name: _faults(record for record in carried if record.route == name) for name in names},
     )
 
 
@@ -87,7 +88,7 @@ def _rows(names: Iterable[str], columns: Sequence[Sequence[Record]]) -> list[lis
     for records in columns:
         outcomes: defaultdict[tuple[str, str], set[Outcome]] = defaultdict(set)
         for record in records:
-            outcomes[record.id.route, record.id.direction].add(record.judgement.outcome)
+            outcomes[record.route, record.direction].add(record.outcome)
         tables.append(outcomes)
     return [
         [f"{name} {direction.replace('-', ' ')}", *(_word(outcomes[name, direction]) for outcomes in tables)]
@@ -101,8 +102,8 @@ def _best(names: Iterable[str], records: Sequence[Record]) -> str:
     """The routes that carry all of these, in each direction that they have; or else those that carry most."""
     passed: defaultdict[str, list[bool]] = defaultdict(list)
     for record in records:
-        if record.judgement.outcome is not Outcome.NOT_RUN:
-            passed[record.id.route].append(record.judgement.outcome is Outcome.PASSED)
+        if record.outcome is not Outcome.NOT_RUN:
+            passed[record.route].append(record.outcome is Outcome.PASSED)
     whole = [name for name in names if passed[name] and all(passed[name])]
     most = [name for name in names if passed[name] and sum(passed[name]) >= MOST * len(passed[name])]
     if whole or not most:
@@ -121,8 +122,6 @@ def _word(outcomes: set[Outcome]) -> str:
 def _faults(records: Iterable[Record]) -> dict[str, str]:
     """The divergences by name, each in a sentence."""
     found = {
-        record.judgement.divergence: first_sentence(record.judgement.reason)
-        for record in records
-        if record.judgement.outcome is Outcome.DIVERGENCE
+        record.divergence: first_sentence(record.reason) for record in records if record.outcome is Outcome.DIVERGENCE
     }
     return {name: sentence for name, sentence in sorted(found.items(), key=str) if name}

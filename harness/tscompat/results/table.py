@@ -33,21 +33,20 @@ def show(results: Results, console: Console) -> None:
     run, upstream's scripts, and the times.
     """
     by_outcome: dict[Outcome, list[Record]] = {outcome: [] for outcome in LOOKS}
-    for record in results.records:
-        by_outcome[record.judgement.outcome].append(record)
+    for record in results.verdicts:
+        by_outcome[record.outcome].append(record)
 
-    _show_counts([(row, record) for record in results.records for row in (record.dtype, ALL)], console)
-    _show_modules(results.records, console)
-    if results.records:
+    _show_counts([(row, record) for record in results.verdicts for row in (record.dtype, ALL)], console)
+    _show_modules(results.verdicts, console)
+    if results.verdicts:
         legend = ", ".join(f"{mark.strip() or 'no mark'}: {words}" for mark, _, words in LOOKS.values())
         console.print(Text(f"({legend})\n", "dim"))
     _show_failures(by_outcome[Outcome.FAILED], console)
-    divergences = [
-        f"{r.judgement.divergence}: {first_sentence(r.judgement.reason)}" for r in by_outcome[Outcome.DIVERGENCE]
-    ]
+    divergences = [f"{r.divergence}: {first_sentence(r.reason)}" for r in by_outcome[Outcome.DIVERGENCE]]
     _show_groups("Known divergences", divergences, console)
-    _show_groups("Not run", [r.verdict.detail for r in by_outcome[Outcome.NOT_RUN]], console)
-    for name, digest in results.environment.get("scripts", {}).items():
+    _show_groups("Not run", [r.detail for r in by_outcome[Outcome.NOT_RUN]], console)
+    scripts = [script for environment in results.environments.values() for script in environment.scripts.items()]
+    for name, digest in scripts:
         console.print(f"Script {name}.py: {digest}", highlight=False)
     if results.timing:
         console.print(_times(results.timing), highlight=False)
@@ -68,12 +67,12 @@ def _show_modules(records: Sequence[Record], console: Console) -> None:
     """A table of the architectures, by name; a line about all the layers."""
     families: dict[str, list[Record]] = {"arch": [], "layer": []}
     for record in records:
-        families.get(record.id.case.split("/")[0], []).append(record)
+        families.get(record.case.split("/")[0], []).append(record)
     if families["arch"]:
         console.print(Text("Architectures", "bold"))
-        _show_counts([("/".join(record.id.case.split("/")[1:-1]), record) for record in families["arch"]], console)
+        _show_counts([("/".join(record.case.split("/")[1:-1]), record) for record in families["arch"]], console)
     if families["layer"]:
-        cases = {outcome: {r.id.case for r in families["layer"] if r.judgement.outcome is outcome} for outcome in LOOKS}
+        cases = {outcome: {r.case for r in families["layer"] if r.outcome is outcome} for outcome in LOOKS}
         numbers = [Text(f"{len(set[str]().union(*cases.values()))} cases")]
         for outcome in (Outcome.DIVERGENCE, Outcome.FAILED):
             _, style, words = LOOKS[outcome]
@@ -85,7 +84,7 @@ def _show_counts(placed: Sequence[tuple[str, Record]], console: Console) -> None
     """A table of the named rows and the routes."""
     counts: defaultdict[tuple[str, str], Counter[Outcome]] = defaultdict(Counter)
     for row, record in placed:
-        counts[row, record.id.route][record.judgement.outcome] += 1
+        counts[row, record.route][record.outcome] += 1
     rows = sorted({row for row, _ in counts}, key=row_order)
     columns = {route: _cells([counts[row, route] for row in rows]) for route in sorted({route for _, route in counts})}
     for routes in _blocks(columns, console.width - max(map(len, rows), default=0)):
@@ -130,7 +129,7 @@ def _show_failures(failures: Sequence[Record], console: Console) -> None:
         return
     console.print(Text(f"Failures ({len(failures)})", "bold red"))
     for record in failures[:SHOWN_FAILURES]:
-        lines = [f"  {record.id}", "    " + ": ".join(filter(None, (record.judgement.reason, record.verdict.detail)))]
+        lines = [f"  {record.id}", "    " + ": ".join(filter(None, (record.reason, record.detail)))]
         lines += [f"    kept: {file}" for file in record.files]
         lines += [f"    again: {record.rerun}"] if record.rerun else []
         # The terminal wraps these lines, not we: ids, paths and commands can be copied.
@@ -152,10 +151,11 @@ def _show_groups(title: str, words: Sequence[str], console: Console) -> None:
 
 
 def _times(timing: Timing) -> str:
-    ratio = f" (ratio {timing.harness_seconds / timing.torchsharp_seconds:.1f})" if timing.torchsharp_seconds else ""
+    cores = "1 core" if timing.cores == 1 else f"{timing.cores} cores"
+    ratio = "" if timing.overhead_ratio is None else f", overhead ratio {timing.overhead_ratio:.1f}"
     return (
-        f"Time: harness {timing.harness_seconds:.1f} s, TorchSharp {timing.torchsharp_seconds:.1f} s{ratio}; "
-        f"whole run {timing.wall_seconds:.1f} s"
+        f"Time: harness {timing.harness_seconds:.1f} s, TorchSharp {timing.torchsharp_seconds:.1f} s; "
+        f"whole run {timing.wall_seconds:.1f} s on {cores}{ratio}"
     )
 
 

@@ -1,0 +1,86 @@
+"""What a run ran on, and the key by which its records name it. Imports nothing of ours.
+
+Every field of these classes stands in results.json under its own name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+Sha256 = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+
+
+class Library(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A library under test."""
+
+    version: str
+    sha256: Sha256
+    """Of torch: of the files that its package lists. Of TorchSharp: of TorchSharp.dll. Of libtorch: of libtorch_cpu."""
+
+
+class Patch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What was changed in our copy of a library, so that it loads on this machine."""
+
+    file: str
+    versions: tuple[str, ...]
+    """The symbol versions that the machine lacks and that are optional now."""
+    unused_symbols: tuple[str, ...]
+    """The symbols of these versions; no relocation refers to them."""
+    original_sha256: str
+    patched_sha256: str
+
+
+class Formats(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The versions of the file formats that this torch writes."""
+
+    torchscript_operators: str
+    """The newest; a file has the lowest that its operators need."""
+    export_schema: str
+    """Of torch.export: major.minor."""
+
+
+class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a run ran on, without anything that names a person or a folder.
+
+    The fields from ``platform`` to ``scripts`` identify it; the others are for people.
+    """
+
+    platform: str
+    """Operating system and processor: linux-x86_64."""
+    device: str
+    """cpu, or the name of the accelerator that torch sees."""
+    torch: Library
+    torchsharp: Library
+    libtorch: Library
+    scripts: dict[str, Sha256]
+    """Upstream's scripts that were tested, by name: the hash of their text with LF at the line ends."""
+    system: str
+    """The operating system with its version."""
+    cpus: int
+    memory_bytes: int
+    cuda: str | None
+    """The CUDA version that torch uses; null without a device."""
+    tscompat: str
+    python: str
+    dotnet: str
+    libtorch_reported: str
+    """The version that the loaded libtorch gives for itself."""
+    pybridge: str
+    numpy: str
+    safetensors: str
+    torchvision: str
+    torch_formats: Formats
+    rid: str
+    """.NET's name for the platform: linux-x64."""
+    patched: Patch | None
+    """Null where TorchSharp loads as it comes."""
+
+    @property
+    def key(self) -> str:
+        """Twelve hexadecimal digits of a hash of the fields that identify it."""
+        identity = [self.platform, self.device, self.torch, self.torchsharp, self.libtorch, self.scripts]
+        return hashlib.sha256(msgspec.json.encode(identity, order="deterministic")).hexdigest()[:12]

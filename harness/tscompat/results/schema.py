@@ -1,0 +1,50 @@
+"""The published JSON Schema of results.json, derived from the classes that read and write it.
+
+Imports nothing of ours but this room. ``python -m tscompat.results.schema`` writes it again.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import textwrap
+from itertools import pairwise
+
+import msgspec
+
+from .environment import Environment, Formats, Library, Patch
+from .file import SCHEMA, Results, Timing
+from .record import Difference, Record
+
+CLASSES = (Results, Timing, Environment, Library, Patch, Formats, Record, Difference)
+
+
+def schema_text() -> str:
+    """The schema as it stands in its file: what msgspec derives, with the docstrings as descriptions."""
+    schema = msgspec.json.schema(Results)
+    for each in CLASSES:
+        definition = schema["$defs"][each.__name__]
+        definition["description"] = inspect.getdoc(each)
+        for name, words in _fields(each).items():
+            definition["properties"][name]["description"] = words
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:torchsharp-compat:results:2"}
+    return json.dumps(head | schema, indent=2) + "\n"
+
+
+def _fields(described: type) -> dict[str, str]:
+    """The docstrings that stand under the fields of a class."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(described))).body
+    assert isinstance(definition, ast.ClassDef)
+    words: dict[str, str] = {}
+    for field, below in pairwise(definition.body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                words[name] = inspect.cleandoc(text)
+            case _:
+                pass
+    return words
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema_text(), encoding="utf-8", newline="\n")

@@ -1,0 +1,39 @@
+"""The key of an environment."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from records import ENVIRONMENT, ZEROS
+from tscompat.results.environment import Library
+
+OTHER = Library(version="0.1", sha256=ZEROS)
+SAME_VERSION = Library(version="2.10.0", sha256=ZEROS.replace("0", "1"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"platform": "windows-amd64"},
+        {"device": "NVIDIA H100"},
+        {"torch": OTHER},
+        {"torchsharp": OTHER},
+        {"libtorch": SAME_VERSION},
+        {"scripts": {"exportsd": ZEROS}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_of_what_identifies_it_is_another_key(change: dict[str, Any]) -> None:
+    assert msgspec.structs.replace(ENVIRONMENT, **change).key != ENVIRONMENT.key
+
+
+def test_another_machine_of_the_kind_has_the_same_key() -> None:
+    assert msgspec.structs.replace(ENVIRONMENT, cpus=64, system="Debian").key == ENVIRONMENT.key
+
+
+def test_the_order_of_the_scripts_does_not_matter() -> None:
+    one, other = (dict.fromkeys(names, ZEROS) for names in (("importsd", "exportsd"), ("exportsd", "importsd")))
+    assert (
+        msgspec.structs.replace(ENVIRONMENT, scripts=one).key == msgspec.structs.replace(ENVIRONMENT, scripts=other).key
+    )
