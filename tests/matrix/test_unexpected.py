@@ -101,12 +101,14 @@ def test_stopping_at_the_first_failure_is_an_incompatibility_too(copy: Path, run
 
 
 def test_a_stale_divergence_fails_a_run_in_which_all_passes(copy: Path, run: Run):
-    file = copy / "cases" / "divergences" / "dat.toml"
+    file = copy / "cases" / "divergences" / "covered.json"
     text = file.read_text(encoding="utf-8")
-    file.write_text(re.sub(r"covers = (\d+)", r"covers = \g<1>0", text, count=1), encoding="utf-8")
+    file.write_text(text.replace('{"export": 50}', '{"export": 51}'), encoding="utf-8")
     code, results = run("-n", "0", "-k", "role/both/u8")
     assert code == 1
-    assert [problem.split(":")[0] for problem in results.problems] == ["divergence 'save-needs-contiguous' (refused)"]
+    assert [problem.split(":")[0] for problem in results.problems] == [
+        "divergence 'export-needs-compilation' (refused)"
+    ]
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import traceback
 
 import typer
 
+from .bless import bless
 from .convert import convert
 from .doctor import doctor
 from .list import list_
@@ -25,6 +26,7 @@ app.command("list")(list_)
 app.command("doctor")(doctor)
 app.command("convert")(convert)
 app.command("routes")(routes_)
+app.command("bless")(bless)
 
 
 def main() -> None:

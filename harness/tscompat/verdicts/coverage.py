@@ -1,0 +1,142 @@
+"""Which ids the entries cover, and ``covered.json``, the generated file that records how many.
+
+May import values, resources. ``tscompat bless --divergences`` writes the file, so that the difference between two
+commits shows which entry covers more or fewer ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tscompat.resources.documents import read_document
+from tscompat.values.verdict import Kind
+
+from .divergence import Divergence, Lookup
+from .entries import DIFFERENT, DivergencesError, Name
+
+BLESS = "tscompat bless --divergences"
+
+
+class Row(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many ids one table ``expect`` covers."""
+
+    kind: Annotated[Kind, Meta(extra_json_schema={"enum": DIFFERENT})]
+    routes: Annotated[dict[str, Annotated[int, Meta(ge=1)]], Meta(description="The number of ids by route.")]
+
+
+Covered = Mapping[Name, Sequence[Row]]
+"""An entry's rows stand in the order of its tables."""
+
+
+class Change(NamedTuple):
+    """A number of ids that is another than covered.json has."""
+
+    name: str
+    position: int
+    """Which table ``expect`` of the entry, from 0."""
+    kind: Kind
+    route: str
+    old: int
+    new: int
+
+
+class Survey:
+    """What the divergences cover of all ids of the catalogue."""
+
+    def __init__(self, divergences: Sequence[Divergence], ids: Iterable[str]) -> None:
+        """``ids`` are taken once, all versions alike: every entry is held to the whole catalogue."""
+        lookup = Lookup(divergences)
+        self._used: dict[Divergence, set[str]] = {each: set() for each in divergences}
+        self._covered: dict[Divergence, defaultdict[str, list[str]]] = {each: defaultdict(list) for each in divergences}
+        self._shared: defaultdict[tuple[Divergence, Divergence], list[str]] = defaultdict(list)
+        for verdict_id in ids:
+            covering: list[Divergence] = []
+            for each, hits in lookup.candidates(verdict_id):
+                taken = hits.intersection(each.expected.unless)
+                self._used[each] |= taken or hits.intersection(each.expected.ids)
+                if not taken:
+                    self._covered[each][verdict_id.partition("/")[0]].append(verdict_id)
+                    covering.append(each)
+            for pair in combinations(covering, 2):
+                self._shared[pair].append(verdict_id)
+
+    def faults(self) -> Iterator[str]:
+        """A sentence for each pattern that does nothing, and for each two divergences that exclude each other."""
+        for each, used in self._used.items():
+            for pattern in each.expected.ids:
+                if pattern not in used:
+                    yield f"divergence '{each.name}': the pattern '{pattern}' matches no verdict id"
+            for pattern in each.expected.unless:
+                if pattern not in used:
+                    yield f"divergence '{each.name}': unless '{pattern}' takes nothing away"
+        for (one, other), ids in self._shared.items():
+            if one.excludes(other):
+                yield f"divergences '{one.name}' and '{other.name}' both match {_first(ids)}"
+
+    def covered(self) -> Covered:
+        """What covered.json must hold."""
+        rows: dict[str, list[Row]] = {}
+        for each, routes in self._covered.items():
+            counts = {route: len(ids) for route, ids in sorted(routes.items())}
+            rows.setdefault(each.name, []).append(Row(each.kind, counts))
+        return dict(sorted(rows.items()))
+
+    def examples(self, change: Change, most: int) -> list[str]:
+        """Up to so many of the ids that a changed number counts now."""
+        table = change[:3]
+        return [
+            verdict_id
+            for each, routes in self._covered.items()
+            if (each.name, each.position, each.kind) == table
+            for verdict_id in routes.get(change.route, [])[:most]
+        ]
+
+
+def read_covered(folder: Path) -> Covered:
+    """What covered.json holds.
+
+    Raises DivergencesError when it is not of the form that its schema describes, OSError when it cannot be read.
+    """
+    document = read_document(folder / "covered.json", DivergencesError, folder.with_name("covered.schema.json"))
+    return msgspec.convert(document, Covered)
+
+
+def write_covered(folder: Path, covered: Covered) -> None:
+    """Write covered.json, a line for each row."""
+    entries = (
+        f"{json.dumps(name)}: [\n    " + ",\n    ".join(json.dumps(msgspec.to_builtins(row)) for row in rows) + "\n  ]"
+        for name, rows in covered.items()
+    )
+    (folder / "covered.json").write_text("{\n  " + ",\n  ".join(entries) + "\n}\n", encoding="utf-8", newline="\n")
+
+
+def changes(old: Covered, new: Covered) -> list[Change]:
+    """The numbers that differ, sorted. A row that only one of the two has differs in all of its routes."""
+    before, after = _numbers(old), _numbers(new)
+    return [
+        Change(*key, before.get(key, 0), after.get(key, 0))
+        for key in sorted(before.keys() | after)
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _numbers(covered: Covered) -> dict[tuple[str, int, Kind, str], int]:
+    return {
+        (name, position, row.kind, route): number
+        for name, rows in covered.items()
+        for position, row in enumerate(rows)
+        for route, number in row.routes.items()
+    }
+
+
+def _first(ids: Sequence[str], shown: int = 3) -> str:
+    """Their number and the first few: ``14: dat/…, dat/…, dat/…, …``."""
+    return f"{len(ids)}: {', '.join(ids[:shown])}" + (", …" if len(ids) > shown else "")

@@ -1,0 +1,110 @@
+"""One known divergence, and what it makes of a verdict; and finding those that cover an id. May import values."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tscompat.values.verdict import Kind, Verdict
+
+from .entries import Entry, Expected
+from .patterns import Patterns
+
+
+class Outcome(StrEnum):
+    """What a verdict means for the run. The words are published (results.json)."""
+
+    PASSED = "passed"
+    DIVERGENCE = "divergence"
+    """It differs exactly as an entry expects."""
+    FAILED = "failed"
+    NOT_RUN = "not-run"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict compared with what is expected of it."""
+
+    outcome: Outcome
+    divergence: str | None = None
+    """The name of the entry that covers this id."""
+    reason: str = ""
+    """Why it failed, or the cause of the divergence. Empty for the others: a not-run verdict has it in its detail."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Divergence:
+    """Verdicts that differ in one way for one cause: one table ``expect`` of an entry."""
+
+    name: str
+    position: int
+    """Which of the entry's tables ``expect`` it is, from 0."""
+    entry: Entry
+    expected: Expected
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Entry]) -> tuple[Divergence, ...]:
+        """All tables of all entries, in their order."""
+        return tuple(
+            cls(name, position, entry, expected)
+            for name, entry in entries.items()
+            for position, expected in enumerate(entry.expect)
+        )
+
+    @property
+    def kind(self) -> Kind:
+        return self.expected.kind
+
+    @property
+    def cause(self) -> str:
+        return self.entry.cause
+
+    @property
+    def of_a_script(self) -> bool:
+        """Whether the fault is in one of upstream's scripts."""
+        return any("sha256:" in version for version in self.entry.versions)
+
+    def excludes(self, other: Divergence) -> bool:
+        """Whether the two cannot both cover one id: unless one is of a script, or they are of different versions."""
+        if self.of_a_script != other.of_a_script:
+            return False
+        ours, theirs = ({version.split()[0] for version in each.entry.versions} for each in (self, other))
+        return ours.isdisjoint(theirs) or not self.entry.versions.isdisjoint(other.entry.versions)
+
+    def judge(self, verdict: Verdict) -> Judgement:
+        """Judge a verdict whose id this table covers."""
+        expected = self.expected
+        if verdict.kind is Kind.PASS:
+            wrong = f"expected divergence '{self.name}' did not happen: passed"
+        elif verdict.kind is not expected.kind:
+            wrong = f"kind changed: '{self.name}' expects {expected.kind}, got {verdict.kind}"
+        elif not re.search(expected.message, verdict.detail):
+            wrong = f"message no longer matches /{expected.message}/ of '{self.name}'"
+        else:
+            return Judgement(Outcome.DIVERGENCE, self.name, self.cause)
+        return Judgement(Outcome.FAILED, self.name, wrong)
+
+
+class Lookup:
+    """Finds the divergences whose patterns match an id."""
+
+    def __init__(self, divergences: Sequence[Divergence]) -> None:
+        self._by_pattern: defaultdict[str, list[tuple[int, Divergence]]] = defaultdict(list)
+        for place, each in enumerate(divergences):
+            for pattern in each.expected.ids:
+                self._by_pattern[pattern].append((place, each))
+        unless = {pattern for each in divergences for pattern in each.expected.unless}
+        self._patterns = Patterns(unless | self._by_pattern.keys())
+
+    def candidates(self, verdict_id: str) -> Iterator[tuple[Divergence, set[str]]]:
+        """Those of which one of ``ids`` matches, in their order, each with all patterns (of whichever) that match."""
+        hits = self._patterns.matching(verdict_id)
+        found = {pair for pattern in hits & self._by_pattern.keys() for pair in self._by_pattern[pattern]}
+        return ((each, hits) for _, each in sorted(found, key=lambda pair: pair[0]))
+
+    def covering(self, verdict_id: str) -> list[Divergence]:
+        """Those that cover this id: one of ``ids`` matches it and none of ``unless``."""
+        return [each for each, hits in self.candidates(verdict_id) if hits.isdisjoint(each.expected.unless)]

@@ -1,0 +1,79 @@
+"""The entries of ``cases/divergences/``: their fields, which are also their JSON Schema, and reading the folder.
+
+May import values, resources.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tscompat.resources.documents import read_document
+from tscompat.values.verdict import Kind
+
+Name = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
+Words = Annotated[str, Meta(pattern=r"\S")]
+Pattern = Annotated[str, Meta(pattern="^[A-Za-z0-9./+*-]+$")]
+Patterns = Annotated[tuple[Pattern, ...], Meta(min_length=1, extra_json_schema={"uniqueItems": True})]
+Regex = Annotated[str, Meta(extra_json_schema={"format": "regex"})]
+Version = Annotated[
+    str,
+    Meta(
+        pattern=r"^(((TorchSharp|TorchSharp\.PyBridge|libtorch) [0-9]+\.[0-9]+\.[0-9]+\S*)"
+        r"|((torch|safetensors) [0-9]+\.[0-9]+)|((exportsd|importsd) sha256:[0-9a-f]{64}))$"
+    ),
+]
+DIFFERENT = [kind.value for kind in Kind if kind not in (Kind.PASS, Kind.NOT_RUN)]
+
+
+class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Verdicts of one kind that the entry expects: its table ``expect``."""
+
+    kind: Annotated[Kind, Meta(description="What happens.", extra_json_schema={"enum": DIFFERENT})]
+    ids: Annotated[Patterns, Meta(description="Patterns over verdict ids; * stands for any characters, / too.")]
+    unless: Annotated[Patterns, Meta(description="Which of these ids are not meant.")] = ()
+    message: Annotated[Regex, Meta(description="Is searched in the verdict's detail.")] = ""
+
+
+class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One fault: what differs because of it, and how to see it without this suite. README.md explains the fields."""
+
+    cause: Annotated[Words, Meta(description="What goes wrong. The first sentence stands in tables.")]
+    upstream: Annotated[Words, Meta(description="The file upstream and what happens there.")]
+    versions: Annotated[
+        frozenset[Version],
+        Meta(
+            min_length=1,
+            description="Whose fault it is, in which versions; a script's version is its hash.",
+            extra_json_schema={"uniqueItems": True},
+        ),
+    ]
+    reproduction: Annotated[str, Meta(pattern=r"^[^\r\n]+$", description="One line that shows it.")]
+    expect: Annotated[tuple[Expected, ...], Meta(min_length=1, description="What differs, a table a kind of verdict.")]
+
+
+Entries = dict[Name, Entry]
+"""What a file holds, and all files together."""
+
+
+class DivergencesError(ValueError):
+    """A file cannot be used. The message names for each fault the file, the entry, what was found and expected."""
+
+
+def read_entries(folder: Path) -> Entries:
+    """The entries of all files of the folder, by name. Their JSON Schema lies beside the folder.
+
+    Raises DivergencesError when a file is not of the form that the schema describes, or has an entry of another file's
+    name, OSError when one cannot be read.
+    """
+    entries: Entries = {}
+    for file in sorted(folder.glob("*.toml")):
+        document: dict[str, Any] = read_document(file, DivergencesError, folder.with_suffix(".schema.json"))
+        twice = sorted(entries.keys() & document)
+        if twice:
+            raise DivergencesError(f"{file}: {', '.join(twice)}: an entry of this name stands in another file too")
+        entries |= msgspec.convert(document, Entries)
+    return entries

@@ -1,0 +1,116 @@
+"""The verb that takes what is there now as what is expected: in a copy of the repository's cases."""
+
+import json
+import shutil
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tscompat.cli import app
+from tscompat.resources.folders import data_folder
+
+NAME = "export-needs-compilation"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of cases/divergences, which bless finds instead of the repository's."""
+    monkeypatch.delenv("CI", raising=False)
+    cases = data_folder("cases")
+    shutil.copytree(cases / "divergences", tmp_path / "divergences")
+    for name in ("divergences.schema.json", "covered.schema.json"):
+        shutil.copy(cases / name, tmp_path)
+    monkeypatch.setattr(import_module("tscompat.cli.bless"), "data_folder", lambda _: tmp_path)
+    return tmp_path / "divergences"
+
+
+def bless(*arguments: str, answer: str = "") -> Result:
+    return CliRunner().invoke(app, ["bless", *arguments], input=answer)
+
+
+def read(folder: Path) -> Any:
+    return json.loads((folder / "covered.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def fewer(folder: Path) -> Path:
+    """One number of covered.json is smaller than it must be."""
+    covered = read(folder)
+    covered[NAME][0]["routes"]["export"] -= 20
+    (folder / "covered.json").write_text(json.dumps(covered), encoding="utf-8")
+    return folder
+
+
+def test_nothing_to_change(folder: Path) -> None:
+    ended = bless("--divergences")
+    assert (ended.exit_code, ended.output) == (0, "nothing to change\n")
+
+
+def test_a_change_is_shown_with_ids(fewer: Path) -> None:
+    lines = bless("--divergences", answer="n").output.splitlines()
+    assert (lines[:2], lines[7]) == ([f"{NAME} (refused)", "  export: 30 → 50"], "    … and 45 more")
+    assert all(line.startswith("    export/python-to-dotnet/") for line in lines[2:7])
+
+
+def test_nothing_is_written_where_the_answer_is_no(fewer: Path) -> None:
+    before = read(fewer)
+    assert (bless("--divergences", answer="n").exit_code, read(fewer)) == (0, before)
+
+
+def test_a_yes_writes_the_file_as_it_was_blessed_before(fewer: Path) -> None:
+    bless("--divergences", answer="y")
+    published = data_folder("cases") / "divergences" / "covered.json"
+    assert (fewer / "covered.json").read_bytes() == published.read_bytes()
+
+
+def test_the_question_can_be_answered_beforehand(fewer: Path) -> None:
+    bless("--divergences", "--yes")
+    assert read(fewer)[NAME][0]["routes"] == {"export": 50}
+
+
+@pytest.fixture
+def faulty(folder: Path) -> Path:
+    """An entry has a pattern that matches nothing."""
+    file = folder / "torchscript.toml"
+    more = file.read_text(encoding="utf-8").replace('["export/', '["gone/*", "export/')
+    file.write_text(more, encoding="utf-8")
+    return folder
+
+
+def test_a_fault_is_not_blessed_away(faulty: Path) -> None:
+    ended = bless("--divergences", "--yes")
+    assert (ended.exit_code, ended.output.splitlines()) == (
+        2,
+        [
+            f"divergence '{NAME}': the pattern 'gone/*' matches no verdict id",
+            "correct these first: nothing was written",
+        ],
+    )
+
+
+def test_a_file_that_cannot_be_read_is_refused(folder: Path) -> None:
+    (folder / "covered.json").write_text("<<<<<<<", encoding="utf-8")
+    ended = bless("--divergences")
+    assert (ended.exit_code, "covered.json is not valid JSON" in ended.output) == (2, True)
+
+
+@pytest.mark.parametrize("ci", ["true", "1", "yes"])
+def test_it_does_not_run_in_ci(fewer: Path, monkeypatch: pytest.MonkeyPatch, ci: str) -> None:
+    monkeypatch.setenv("CI", ci)
+    before = read(fewer)
+    ended = bless("--divergences", "--yes")
+    assert (ended.exit_code, ended.output.startswith("this is CI"), read(fewer)) == (2, True, before)
+
+
+@pytest.mark.parametrize("ci", ["", "0", "false"])
+def test_a_ci_variable_that_is_off_is_none(folder: Path, monkeypatch: pytest.MonkeyPatch, ci: str) -> None:
+    monkeypatch.setenv("CI", ci)
+    assert bless("--divergences").exit_code == 0
+
+
+def test_without_a_thing_to_bless_it_names_them(folder: Path) -> None:
+    ended = bless()
+    assert (ended.exit_code, ended.output) == (2, "name what to bless: --divergences\n")

@@ -1,0 +1,37 @@
+"""An entry to try things with, as a file has it and read."""
+
+from typing import Any
+
+import msgspec
+
+from tscompat.verdicts.divergence import Divergence
+from tscompat.verdicts.entries import Entries
+
+VERSION = "TorchSharp 0.107.0"
+SCRIPT = "exportsd sha256:" + 64 * "0"
+CAUSE = "TorchSharp has no complex32. So it cannot read one."
+
+TOML = f"""
+[no-c32]
+cause = "{CAUSE}"
+upstream = "src/TorchSharp/Tensor/torch.ScalarType.cs: the member is commented out"
+versions = ["{VERSION}"]
+reproduction = "torch.zeros(1, dtype: (ScalarType)8)"
+[[no-c32.expect]]
+kind = "refused"
+ids = ["dat/*/c32/bits"]
+message = "not .* supported"
+"""
+
+
+def divergence(name: str = "no-c32", versions: tuple[str, ...] = (VERSION,), **expected: Any) -> Divergence:
+    """The entry as TOML has it, but with this name, of these versions, and with these fields of its one table."""
+    entry = {
+        "cause": CAUSE,
+        "upstream": "src/TorchSharp/Tensor/torch.ScalarType.cs: the member is commented out",
+        "versions": versions,
+        "reproduction": "torch.zeros(1, dtype: (ScalarType)8)",
+        "expect": [{"kind": "refused", "ids": ["dat/*/c32/bits"], "message": "not .* supported", **expected}],
+    }
+    (made,) = Divergence.of(msgspec.convert({name: entry}, Entries))
+    return made
