@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tscompat.catalogue import CatalogueError, load_catalogue
+from tscompat.catalogue import CatalogueError, Model, Tensors, load_catalogue
 from tscompat.resources.folders import data_folder
 from tscompat.routes import ROUTES
 from tscompat.values.dtypes import BY_NAME
@@ -29,7 +29,8 @@ def test_ids_are_made_of_letters_digits_and_few_signs() -> None:
 
 def test_every_id_ends_in_its_dtype_or_mixed() -> None:
     for case in load_catalogue().values():
-        dtypes = {spec.dtype.name for spec in case.tensors} or {case.dtype}
+        specs = () if isinstance(case.subject, Model) else case.subject.specs
+        dtypes = {spec.dtype.name for spec in specs} or {case.dtype}
         assert case.dtype == (next(iter(dtypes)) if len(dtypes) == 1 else "mixed")
 
 
@@ -61,7 +62,9 @@ def test_a_repeated_tensor_is_numbered(folder: Path) -> None:
         'why = "w"\n[case.a]\ndtypes = ["u8"]\nroutes = ["dat"]\n'
         'tensors = [{ name = "t{}", repeat = 2, shape = [2] }]\n'
     )
-    assert [spec.name for spec in load_catalogue(folder)["one/a/u8"].tensors] == ["t0", "t1"]
+    subject = load_catalogue(folder)["one/a/u8"].subject
+    assert isinstance(subject, Tensors)
+    assert [spec.name for spec in subject.specs] == ["t0", "t1"]
 
 
 @pytest.mark.parametrize(

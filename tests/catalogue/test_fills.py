@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from tscompat.catalogue import load_catalogue, make
+from subjects import tensors
 from tscompat.catalogue.bits import RandomBits
 from tscompat.catalogue.fills import special_values
 from tscompat.values.dtypes import BY_NAME
@@ -29,7 +29,7 @@ def data(tensor: Tensor) -> bytes:
     ],
 )
 def test_the_bits_are_the_same_on_every_machine(case_id: str, digest: str) -> None:
-    found = hashlib.sha256(b"".join(data(tensor) for _, tensor in make(load_catalogue()[case_id]))).hexdigest()
+    found = hashlib.sha256(b"".join(data(tensor) for _, tensor in tensors(case_id))).hexdigest()
     assert found[:16] == digest
 
 
@@ -44,7 +44,7 @@ def test_two_keys_give_two_streams() -> None:
 
 @pytest.mark.parametrize("case_id", ["pattern/all/u8", "pattern/all/qi8", "pattern/all-16/bf16", "pattern/all-16/f16"])
 def test_every_pattern_is_there_once(case_id: str) -> None:
-    ((_, tensor),) = make(load_catalogue()[case_id])
+    ((_, tensor),) = tensors(case_id)
     patterns = np.frombuffer(data(tensor), f"<u{tensor.dtype.itemsize}")
     assert np.unique(patterns).size == patterns.size == 1 << tensor.dtype.bits
 
@@ -62,10 +62,10 @@ def test_special_values_hold_zeros_infinities_and_nans(name: str) -> None:
 
 
 def test_a_bool_is_zero_or_one() -> None:
-    ((_, tensor),) = make(load_catalogue()["pattern/random/bool"])
+    ((_, tensor),) = tensors("pattern/random/bool")
     assert set(data(tensor)) == {0, 1}
 
 
 def test_rows_alike_are_alike() -> None:
-    ((_, tensor),) = make(load_catalogue()["layout/source/expanded/f64"])
+    ((_, tensor),) = tensors("layout/source/expanded/f64")
     assert len(set(map(bytes, np.frombuffer(data(tensor), np.uint8).reshape(tensor.shape[0], -1)))) == 1

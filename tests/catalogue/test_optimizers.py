@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tscompat.catalogue import CatalogueError, load_bounds, load_catalogue, make
+from subjects import subjects
+from tscompat.catalogue import CatalogueError, OptimizerCase, load_bounds, load_catalogue, make
 from tscompat.resources.folders import data_folder
 from tscompat.values.dtypes import BY_NAME
 
-CASES = {case_id: case for case_id, case in load_catalogue().items() if case.training}
+CASES = subjects(OptimizerCase)
 
 
 def test_the_error_of_a_case_without_steps_has_its_place(tmp_path: Path) -> None:
@@ -27,46 +28,45 @@ def test_the_error_of_a_case_without_steps_has_its_place(tmp_path: Path) -> None
 
 
 def test_a_case_has_its_parameters_and_their_gradients_for_every_step_and_one_more() -> None:
-    names = [spec.name for spec in CASES["optim/adam-never-stepped/f32"].tensors]
+    names = [spec.name for spec in CASES["optim/adam-never-stepped/f32"].specs]
     assert names == ["parameter.0", "parameter.1", *(f"gradient.{step}.0" for step in range(4))]
 
 
 def test_options_of_a_group_go_before_those_of_the_case() -> None:
-    training = CASES["optim/sgd-groups/f32"].training
-    assert training is not None
-    assert [(group.options["lr"], group.parameters) for group in training.groups] == [(0.01, 2), (0.125, 1)]
+    case = CASES["optim/sgd-groups/f32"]
+    assert [(group.options["lr"], group.parameters) for group in case.groups] == [(0.01, 2), (0.125, 1)]
 
 
 @pytest.mark.parametrize("case_id", CASES)
 def test_groups_hold_all_parameters(case_id: str) -> None:
     case = CASES[case_id]
-    assert case.training is not None
-    parameters = [spec.name for spec in case.tensors if spec.name.startswith("parameter.")]
-    assert sum(group.parameters for group in case.training.groups) == len(parameters)
+    parameters = [spec.name for spec in case.specs if spec.name.startswith("parameter.")]
+    assert sum(group.parameters for group in case.groups) == len(parameters)
 
 
 def test_every_dtype_has_a_bound() -> None:
-    dtypes = {spec.dtype.name for case in CASES.values() for spec in case.tensors}
+    dtypes = {spec.dtype.name for case in CASES.values() for spec in case.specs}
     assert dtypes == load_bounds("step-ulp").keys()
 
 
 def test_pairs_are_tuples_as_torch_has_them() -> None:
-    training = CASES["optim/adam-decay/f32"].training
-    assert training is not None
-    assert training.groups[0].options["betas"] == (0.5, 0.75)
+    case = CASES["optim/adam-decay/f32"]
+    assert case.groups[0].options["betas"] == (0.5, 0.75)
 
 
 def test_pairs_are_lists_where_a_case_says_so() -> None:
-    training = CASES["optim/adam-lists/f32"].training
-    assert training is not None
-    assert training.groups[0].options["betas"] == [0.5, 0.75]
+    case = CASES["optim/adam-lists/f32"]
+    assert case.groups[0].options["betas"] == [0.5, 0.75]
 
 
 @pytest.mark.parametrize("dtype", ["f16", "bf16", "f32", "f64", "c64"])
 def test_numbers_are_moderate_and_bfloat16_holds_them(dtype: str) -> None:
-    case = CASES[f"optim/sgd{'-complex' if dtype == 'c64' else ''}/{dtype}"]
+    case_id = f"optim/sgd{'-complex' if dtype == 'c64' else ''}/{dtype}"
     values = np.concatenate(
-        [np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar).astype(np.float64) for _, tensor in make(case)]
+        [
+            np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar).astype(np.float64)
+            for _, tensor in make(case_id, CASES[case_id].specs)
+        ]
     )
     assert ((np.abs(values) >= 0.5) & (np.abs(values) < 1)).all()
     assert (values.astype(BY_NAME["bf16"].scalar).astype(np.float64) == values).all()

@@ -25,10 +25,6 @@ def test_a_pattern_selects_cases() -> None:
     ]
 
 
-def test_a_tag_selects_cases() -> None:
-    assert {line.split("/")[0] for line in listed("--tag", "arch").stdout.splitlines()} == {"arch"}
-
-
 def test_routes() -> None:
     assert [line.split()[0] for line in listed("--routes").stdout.splitlines()] == list(ROUTES)
 
@@ -37,8 +33,7 @@ def test_routes() -> None:
     ("arguments", "said"),
     [
         (["nothing/*"], "nothing matches 'nothing/*'"),
-        (["--tag", "none"], "nothing matches '*' with the tag 'none'"),
-        (["--routes", "--tag", "arch"], "routes have no tags"),
+        (["--routes", "nothing"], "nothing matches 'nothing'"),
     ],
 )
 def test_what_cannot_be_listed(arguments: list[str], said: str) -> None:

@@ -10,23 +10,24 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, event, given, note, settings
 
 from fuzz.strategy import Description, to_toml, trees
-from tscompat.catalogue import Case, load_bounds, load_catalogue, make_inputs
+from tscompat.catalogue import Case, Model, load_bounds, load_catalogue, make_inputs
 from tscompat.codec import encode_state_dict, write_state_dict
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.python_side.models import native
 from tscompat.resources.folders import data_folder
 from tscompat.routes import ROUTES, Job
-from tscompat.routes.judging import held, same_file
-from tscompat.routes.model import within
+from tscompat.routes.agreement import within_reference
+from tscompat.routes.judging import same_file
+from tscompat.routes.predictions import parameters_before_buffers
 from tscompat.routes.route import DOTNET_TO_PYTHON
 from tscompat.values.dtypes import BY_NAME
-from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000"))
@@ -44,7 +45,7 @@ def test_both_sides_agree(keeper: PeerKeeper, tree: Description) -> None:
             f"{name}/{direction}/{check}": verdict
             for name in job.case.routes
             for direction in ROUTES[name].directions
-            for check, verdict in carry(job, name, direction).items()
+            for check, verdict in differing(job, name, direction).items()
         }
     assert wrong == {}
 
@@ -56,50 +57,58 @@ def read(text: str, folder: Path) -> Case:
     head = 'why = "Drawn."\n[defaults]\nroutes = ["schema", "dat", "forward"]\n'
     (folder / "generated.toml").write_text(head + text, encoding="utf-8")
     (case,) = load_catalogue(folder).values()
-    return native.resolve(case)
+    return case
 
 
-def prepare(case: Case, folder: Path, keeper: PeerKeeper) -> Job:
-    entries = native.entries(case)
+def prepare(case: Case, folder: Path, keeper: PeerKeeper) -> Job[Model]:
+    assert isinstance(case.subject, Model)
+    specs = native.specs_of(case)
+    entries = native.entries_of(case, specs)
     write_state_dict(folder / "expected.dat", entries)
-    return Job(case, "", "cpu", "cpu", entries, folder / "expected.dat", folder / "actual.dat", keeper)
+    return Job(
+        case=case,
+        subject=case.subject,
+        specs=specs,
+        entries=entries,
+        expected_file=folder / "expected.dat",
+        artifact=folder / "actual.dat",
+        overload="",
+        writer_device="cpu",
+        reader_device="cpu",
+        peer=keeper,
+    )
 
 
-def carry(job: Job, name: str, direction: str) -> Mapping[str, Verdict]:
-    """The verdicts of a journey that are not what is due."""
+def differing(job: Job[Model], name: str, direction: str) -> Mapping[str, Verdict]:
+    """The verdicts of a transfer that are not the expected ones."""
     route = ROUTES[name]
-    checks = route.checks(job.case, direction)
+    checks = route.checks_of(job.case, direction)
     if not checks or (name == "forward" and not is_tame(job)):
         return {}
-    journey = Job(**{**vars(job), "route": name, "artifact": job.artifact.with_name(f"{name}.{direction}.dat")})
-    found = route.directions[direction](journey)
-    theirs = parameters_first(job)
+    named = replace(job, overload=route.overload, artifact=job.artifact.with_name(f"{name}.{direction}.dat"))
+    transfer = route.directions[direction](named)
+    found = transfer.verdicts
     wrong = {check: found[check] for check in checks if found[check].kind is not Kind.PASS}
-    if wrong.get("order") == held(theirs, job, {Kind.ORDER}):
+    if "order" in wrong and "parameters-before-buffers" in wrong["order"].predicted:
         del wrong["order"]
-        if direction == DOTNET_TO_PYTHON and same_file(encode_state_dict(theirs), journey.artifact).kind is Kind.PASS:
+        theirs = encode_state_dict(parameters_before_buffers(job.specs, job.entries))
+        if direction == DOTNET_TO_PYTHON and same_file(theirs, transfer.artifact).kind is Kind.PASS:
             del wrong["bytes"]
     return wrong
 
 
-def is_tame(job: Job) -> bool:
+def is_tame(job: Job[Model]) -> bool:
     """Whether Python's own forward pass is within half the bound of float64's.
 
     If not, the draw magnifies what is rounded, as a norm of values does that are nearly the same: another kernel's last
-    bit may pass the bound. float64 has no better reference; float32 tells of it.
+    bit may pass the bound. float64 has no better reference; float32 shows it.
     """
-    case, given = job.case, make_inputs(job.case)
-    trial = BY_NAME["f32" if case.dtype == "f64" else case.dtype]
+    model, given = job.subject, make_inputs(job.case.id, job.subject)
+    trial = BY_NAME["f32"] if model.dtype.name == "f64" else model.dtype
     rough, exact = (
-        native.forward(native.filled(case, job.entries).to(native.torch_dtype(dtype)), case, given, dtype)
+        native.forward(native.filled(model, job.entries).to(native.torch_dtype(dtype)), model, given, dtype)
         for dtype in (trial, BY_NAME["f64"])
     )
-    verdict = within(rough, rough, exact, load_bounds()[trial.name] / 2)
+    verdict = within_reference(rough, rough, exact, load_bounds()[trial.name] / 2)
     event(f"forward pass: {'tame' if verdict.kind is Kind.PASS else 'magnifies'}")
     return verdict.kind is Kind.PASS
-
-
-def parameters_first(job: Job) -> StateDict:
-    """The case's bits in the order of TorchSharp's state_dict() (cases/divergences/model.toml, state-dict-order)."""
-    is_buffer = {spec.name: spec.buffer for spec in job.case.tensors}
-    return sorted(job.entries, key=lambda entry: is_buffer[entry.name])

@@ -7,11 +7,13 @@ from typing import Any
 import psutil
 import pytest
 
-from tscompat.catalogue import load_catalogue
+from subjects import subject
+from tscompat.catalogue import Tensors, load_catalogue
 from tscompat.matrix import worker
 from tscompat.matrix.plugin import pytest_xdist_auto_num_workers, selected_ids
+from tscompat.python_side.models import native
 
-CASE = load_catalogue()["large/elements-above-2-31/u8"]
+SPECS = subject("large/elements-above-2-31/u8", Tensors).specs
 
 
 def families(run: str) -> set[str]:
@@ -53,9 +55,15 @@ def test_a_case_says_what_it_needs(
 ) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory))
     monkeypatch.setattr(worker.shutil, "disk_usage", lambda _: SimpleNamespace(free=disk))
-    assert worker.too_large(CASE, tmp_path) == reason
+    assert worker.too_large(SPECS, tmp_path) == reason
 
 
 def test_a_small_case_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
-    assert worker.too_large(load_catalogue()["role/both/bf16"], tmp_path) is None
+    assert worker.too_large(subject("role/both/bf16", Tensors).specs, tmp_path) is None
+
+
+def test_a_model_is_as_large_as_its_tensors() -> None:
+    """Its tensors are known only when Python's module was built: VGG-16 in float64 is above LARGE."""
+    specs = native.specs_of(load_catalogue()["arch/vgg16/f64"])
+    assert sum(spec.nbytes for spec in specs) > worker.LARGE

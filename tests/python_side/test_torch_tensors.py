@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tscompat.catalogue import load_catalogue, make
+from subjects import subject, tensors
+from tscompat.catalogue import Tensors, load_catalogue
 from tscompat.python_side import torch_tensors
 from tscompat.values.compare import compare, difference
 from tscompat.values.dtypes import BY_NAME, DTYPES, DType
@@ -17,7 +18,7 @@ LAYOUTS = [case_id for case_id in CASES if case_id.startswith("layout/source")]
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
 def test_bits_survive(dtype: DType) -> None:
-    ((_, tensor),) = make(CASES[f"pattern/random/{dtype.name}"])
+    ((_, tensor),) = tensors(f"pattern/random/{dtype.name}")
     assert difference(tensor, torch_tensors.from_torch(torch_tensors.to_torch(tensor))) is None
 
 
@@ -45,8 +46,7 @@ def test_a_state_dict_without_a_quantized_tensor_has_no_quantizer() -> None:
 
 @pytest.mark.parametrize("case_id", LAYOUTS)
 def test_a_layout_keeps_the_values(case_id: str) -> None:
-    case = CASES[case_id]
-    entries = make(case)
+    case, entries = subject(case_id, Tensors), tensors(case_id)
     assert compare(entries, torch_tensors.export(torch_tensors.source(case, entries))) == []
 
 
@@ -62,31 +62,31 @@ def test_a_layout_keeps_the_values(case_id: str) -> None:
     ],
 )
 def test_a_layout_is_what_it_is_called(layout: str, property_of) -> None:
-    case = CASES[f"layout/source/{layout}/f32"]
-    assert property_of(torch_tensors.source(case, make(case))["weight"])
+    case_id = f"layout/source/{layout}/f32"
+    assert property_of(torch_tensors.source(subject(case_id, Tensors), tensors(case_id))["weight"])
 
 
 def test_a_conjugated_view_is_one() -> None:
-    case = CASES["layout/source/conj/c64"]
-    assert torch_tensors.source(case, make(case))["weight"].is_conj()
+    case_id = "layout/source/conj/c64"
+    assert torch_tensors.source(subject(case_id, Tensors), tensors(case_id))["weight"].is_conj()
 
 
 def test_a_negated_view_is_one() -> None:
-    case = CASES["layout/source/neg/f32"]
-    assert torch_tensors.source(case, make(case))["weight"].is_neg()
+    case_id = "layout/source/neg/f32"
+    assert torch_tensors.source(subject(case_id, Tensors), tensors(case_id))["weight"].is_neg()
 
 
 def test_a_target_holds_none_of_the_bits() -> None:
-    case = CASES["pattern/random/u8"]
-    ((_, tensor),) = entries = make(case)
-    target = torch_tensors.export(torch_tensors.target(case, entries))[0].tensor
+    case_id = "pattern/random/u8"
+    ((_, tensor),) = entries = tensors(case_id)
+    target = torch_tensors.export(torch_tensors.target(subject(case_id, Tensors), entries))[0].tensor
     assert not any(a == b for a, b in zip(memoryview(tensor.data), memoryview(target.data), strict=True))
 
 
 def test_loading_finds_entries_by_name() -> None:
-    case = CASES["order/target-reversed/f32"]
-    entries = make(case)
-    state = torch_tensors.target(case, entries)
+    case_id = "order/target-reversed/f32"
+    entries = tensors(case_id)
+    state = torch_tensors.target(subject(case_id, Tensors), entries)
     torch_tensors.load(state, entries)
     assert list(state) == [name for name, _ in reversed(entries)]
     assert compare(entries[::-1], torch_tensors.export(state)) == []

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import Buffer
 
-from tscompat.values.compare import Difference, compare, difference, same_bytes
+from tscompat.values.compare import Difference, compare, difference, first, same_bytes, same_stream
 from tscompat.values.dtypes import BY_NAME, DTYPES, DType
 from tscompat.values.identity import identity
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
-from tscompat.values.verdict import Kind
+from tscompat.values.verdict import PASS, FirstDifference, Kind
 
 U8, F32 = BY_NAME["u8"], BY_NAME["f32"]
 
@@ -133,7 +133,9 @@ def test_the_first_element_that_differs_is_put_in_words(
     dtype: str, shape: tuple[int, ...], expected: str, actual: str, detail: str
 ) -> None:
     pair = [tensor_of(BY_NAME[dtype], shape, bytes.fromhex(data)) for data in (expected, actual)]
-    assert difference(*pair, "w") == Difference("bits", detail)
+    found = difference(*pair, "w")
+    assert found is not None
+    assert found[:2] == ("bits", detail)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
@@ -155,14 +157,16 @@ def test_elements_are_counted_to_the_end_of_a_large_tensor() -> None:
     assert found.detail == "element [1500000] (u8): expected 0x00 (0), found 0x01 (1); 2 of 3145728 elements differ"
 
 
-def test_the_dtype_is_told_before_the_shape() -> None:
+def test_the_dtype_is_reported_before_the_shape() -> None:
     found = difference(tensor_of(U8, (4,), b"1234"), tensor_of(F32, (), b"1234"), "w")
-    assert found == Difference("dtype", "dtype of 'w': expected u8, found f32")
+    place = FirstDifference("w", "dtype", None, "u8", "f32")
+    assert found == Difference("dtype", "dtype of 'w': expected u8, found f32", place)
 
 
-def test_the_shape_is_told_before_the_bits() -> None:
+def test_the_shape_is_reported_before_the_bits() -> None:
     found = difference(tensor_of(U8, (2, 1), b"12"), tensor_of(U8, (1, 2), b"34"), "w")
-    assert found == Difference("shape", "shape of 'w': expected [2, 1], found [1, 2]")
+    place = FirstDifference("w", "shape", None, "[2, 1]", "[1, 2]")
+    assert found == Difference("shape", "shape of 'w': expected [2, 1], found [1, 2]", place)
 
 
 def test_refuses_a_tensor_whose_bytes_do_not_fit_its_shape() -> None:
@@ -188,7 +192,7 @@ def test_equal_state_dicts_have_no_differences() -> None:
     ],
 )
 def test_names_and_their_order_are_compared(expected: str, actual: str, kind: str, detail: str) -> None:
-    assert compare(scalars(*expected), scalars(*actual)) == [(kind, detail)]
+    assert [found[:2] for found in compare(scalars(*expected), scalars(*actual))] == [(kind, detail)]
 
 
 def test_a_long_name_is_shortened() -> None:
@@ -199,7 +203,7 @@ def test_a_long_name_is_shortened() -> None:
 def test_tensors_are_compared_by_name_whatever_their_order() -> None:
     a, b, other = (tensor_of(U8, (), byte) for byte in (b"a", b"b", b"c"))
     found = compare([Entry("a", a), Entry("b", b)], [Entry("b", other), Entry("a", a)])
-    assert [(kind, "'b'" in detail) for kind, detail in found] == [("order", True), ("bits", True)]
+    assert [(kind, "'b'" in detail) for kind, detail, _ in found] == [("order", True), ("bits", True)]
 
 
 def test_tensors_of_one_name_are_compared_in_order() -> None:
@@ -207,10 +211,10 @@ def test_tensors_of_one_name_are_compared_in_order() -> None:
     assert compare([Entry("a", first), Entry("a", second)], [Entry("a", first), Entry("a", second)]) == []
 
 
-def test_every_tensor_that_differs_is_told() -> None:
+def test_every_tensor_that_differs_is_reported() -> None:
     expected = [Entry("a", tensor_of(U8, (), b"1")), Entry("b", tensor_of(U8, (), b"2")), *scalars("c")]
     actual = [Entry("a", tensor_of(U8, (1,), b"1")), Entry("b", tensor_of(U8, (), b"3")), *scalars("d")]
-    assert [kind for kind, _ in compare(expected, actual)] == ["names", "shape", "bits"]
+    assert [kind for kind, _, _ in compare(expected, actual)] == ["names", "shape", "bits"]
 
 
 def test_every_kind_of_difference_is_a_kind_of_verdict() -> None:
@@ -243,3 +247,53 @@ def test_what_is_no_element_is_said_to_be_none() -> None:
     entries = [Entry("a", tensor_of(F32, (1,), identity(F32, 0, 1)))]
     (found,) = compare(entries, [Entry("a", tensor_of(F32, (1,), b"\xff" * 4))], identity=True)
     assert found.detail.endswith("; what was found is no element of these tensors")
+
+
+def test_the_first_element_that_differs_is_given_as_data() -> None:
+    found = difference(tensor_of(F32, (3,), np.float32([1, 2, 3])), tensor_of(F32, (3,), np.float32([1, 2, 4])), "w")
+    assert found is not None
+    assert found.first == FirstDifference("w", "element", 8, "0x40400000 (3.0)", "0x40800000 (4.0)")
+
+
+@pytest.mark.parametrize(
+    ("expected", "actual", "place"),
+    [
+        ("ab", "ac", FirstDifference(None, "names", None, "b", "c")),
+        ("ab", "a", FirstDifference(None, "names", None, "b", None)),
+        ("a", "ab", FirstDifference(None, "names", None, None, "b")),
+        ("ab", "ba", FirstDifference(None, "order", None, "a", "b")),
+    ],
+)
+def test_the_first_name_that_differs_is_given_as_data(expected: str, actual: str, place: FirstDifference) -> None:
+    (found,) = compare(scalars(*expected), scalars(*actual))
+    assert found.first == place
+
+
+def test_the_first_difference_of_values_becomes_the_verdict() -> None:
+    a, b = (tensor_of(U8, (), byte) for byte in (b"a", b"b"))
+    found = compare([Entry("a", a), Entry("b", b)], [Entry("b", a), Entry("a", a)])
+    assert (first(found).kind, first(found).difference) == (Kind.BITS, found[1].first)
+
+
+def test_an_order_that_differs_is_no_difference_of_values() -> None:
+    assert first(compare(scalars("a", "b"), scalars("b", "a"))) == PASS
+
+
+@pytest.mark.parametrize("found", [b"abcd", np.frombuffer(b"abcd", "<u2")], ids=["bytes", "array"])
+def test_buffers_in_a_row_are_the_same_stream(found: Buffer) -> None:
+    assert same_stream([b"ab", b"", np.frombuffer(b"cd", np.uint8)], found) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "offset", "byte"), [(b"abXd", 2, "0x58"), (b"Xbcd", 0, "0x58"), (b"abc", 3, None), (b"", 0, None)]
+)
+def test_the_first_byte_of_a_stream_that_differs_is_given_as_data(found: bytes, offset: int, byte: str | None) -> None:
+    wrong = same_stream([b"ab", b"cd"], found)
+    assert wrong is not None
+    assert wrong.first == FirstDifference(None, "byte", offset, f"0x{b'abcd'[offset]:02x}", byte)
+
+
+def test_bytes_after_the_end_of_a_stream_are_counted() -> None:
+    assert same_stream([b"ab"], b"abcde") == Difference(
+        "bytes", "3 bytes too many after byte 2", FirstDifference(None, "byte", 2, None, "0x63")
+    )

@@ -5,24 +5,24 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tscompat.catalogue import load_catalogue, make_inputs
+from subjects import subject, subjects
+from tscompat.catalogue import Model, load_catalogue, make_inputs
 from tscompat.python_side.models import native
-from tscompat.values.dtypes import BY_NAME
 
-CASES = [case for case in load_catalogue().values() if case.family == "generated"]
-
-
-def test_there_are_some():
-    assert len(CASES) >= 16
+MODELS = {case_id: model for case_id, model in subjects(Model).items() if case_id.startswith("generated/")}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
-def test_it_builds(case):
-    assert isinstance(native.build(case.model, BY_NAME[case.dtype]), torch.nn.Module)
+def test_there_are_some() -> None:
+    assert len(MODELS) >= 16
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.model and case.model.inputs], ids=lambda case: case.id)
-def test_it_computes(case):
-    resolved = native.resolve(case)
-    module = native.filled(resolved, native.entries(resolved))
-    assert native.forward(module, resolved, make_inputs(resolved), BY_NAME[case.dtype])
+@pytest.mark.parametrize("case_id", MODELS)
+def test_it_builds(case_id: str) -> None:
+    assert isinstance(native.build(subject(case_id, Model)), torch.nn.Module)
+
+
+@pytest.mark.parametrize("case_id", [case_id for case_id, model in MODELS.items() if model.inputs])
+def test_it_computes(case_id: str) -> None:
+    case, model = load_catalogue()[case_id], MODELS[case_id]
+    module = native.filled(model, native.entries_of(case, native.specs_of(case)))
+    assert native.forward(module, model, make_inputs(case_id, model), model.dtype)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tscompat.catalogue import load_catalogue, make_inputs
+from subjects import tensors
+from tscompat.catalogue import Model, Tensors, load_catalogue, make_inputs
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native, programs
 from tscompat.values.compare import compare
@@ -16,9 +17,11 @@ from tscompat.values.tensors import StateDict
 
 def saved(path: Path, case_id: str) -> StateDict:
     """The case's bits, after they were written to the file."""
-    case = native.resolve(load_catalogue()[case_id])
-    entries = native.entries(case)
-    programs.save_script(path, case, entries, make_inputs(case) if case.model else [])
+    case = load_catalogue()[case_id]
+    subject = case.subject
+    assert isinstance(subject, Tensors | Model)
+    entries = native.entries_of(case, native.specs_of(case))
+    programs.save_script(path, subject, entries, make_inputs(case_id, subject) if isinstance(subject, Model) else [])
     return entries
 
 
@@ -50,7 +53,7 @@ def test_pytorch_does_not_load_its_own_file(tmp_path: Path, case: str, error: ty
 
 
 def test_a_pickled_tensor_comes_back(tmp_path: Path):
-    tensor = native.entries(load_catalogue()["pattern/special/c64"])[0].tensor
+    tensor = tensors("pattern/special/c64")[0].tensor
     programs.save_pickle(tmp_path / "t.pt", tensor)
     assert bytes(memoryview(programs.load_pickle(tmp_path / "t.pt").data)) == bytes(memoryview(tensor.data))
 
