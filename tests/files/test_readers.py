@@ -149,7 +149,11 @@ def _bytes(data: bytes, name: str) -> Callable[[Path], Path]:
 
 def _script(folder: Path) -> Path:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # torch would rather have torch.export
+        for category in (
+            DeprecationWarning,
+            FutureWarning,
+        ):  # torch would rather have torch.export; 2.14 has the second
+            warnings.simplefilter("ignore", category)
         torch.jit.save(torch.jit.trace(torch.nn.Linear(1, 1), torch.ones(1)), folder / "a.pt")
     return folder / "a.pt"
 
