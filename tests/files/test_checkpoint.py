@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tscompat.files.checkpoint import MODEL, Kind, find
+from tscompat.files.checkpoint import MODEL, OPTIMIZER, Kind, find
 from tscompat.files.item import ConvertError
 
 STATE = {"w": torch.ones(2), "b": torch.zeros(1)}
@@ -31,6 +31,10 @@ def heard(document: object, key: str = "", kind: Kind = MODEL) -> tuple[Any, lis
         ({"ema": {"model": STATE}, "model": {"w": torch.ones(1)}}, "ema"),
         ({"ema.model": STATE, "model": {"w": torch.ones(1)}}, "ema.model"),
         ({"a.b": {"c.d": STATE}, "a": {"b": {"w": torch.ones(1)}}}, "a.b.c.d"),
+        ({"models": [{"w": torch.ones(1)}, STATE]}, "models.1"),
+        ({"models": ({"nets": [STATE]}, {"w": torch.ones(1)})}, "models.0.nets.0"),
+        ({"models": {0: {"w": torch.ones(1)}, 1: STATE}}, "models.1"),
+        ({"models": [STATE]}, ""),
     ],
 )
 def test_the_state_dict_is_found(document: dict[str, Any], key: str) -> None:
@@ -70,6 +74,7 @@ def test_a_few_tensors_among_other_things_are_taken_where_there_is_nothing_bette
             r"state dict at the key 'epoch', found a value of type int; choose one .*: --key model \(2\)",
         ),
         ({"model": STATE}, "nope", "at the key 'nope', found nothing; choose one .*: --key model"),
+        ({"models": [STATE, STATE]}, "models", r"found a value of type list; choose one .*: --key models.0 \(2\)"),
     ],
 )
 def test_what_is_refused(document: object, key: str, said: str) -> None:
@@ -80,3 +85,66 @@ def test_what_is_refused(document: object, key: str, said: str) -> None:
 def test_a_long_list_of_keys_is_cut() -> None:
     with pytest.raises(ConvertError, match="and 28 more"):
         heard({f"model{number}": STATE for number in range(40)})
+
+
+SMALL = {"mean": torch.zeros(1), "std": torch.ones(1)}
+
+
+@pytest.mark.parametrize(
+    ("document", "offered"),
+    [
+        ({"models": [STATE, STATE]}, r"--key models.0 \(2\), --key models.1 \(2\), --key stats \(2\)"),
+        ({"models": (STATE,)}, r"--key models.0 \(2\), --key stats \(2\)"),
+        (
+            {"a": {"models": [[STATE], {"b": STATE}]}},
+            r"--key a.models.0.0 \(2\), --key a.models.1.b \(2\), --key stats",
+        ),
+        ({"a": {"b": {"c": {"d": {"e": {"f": STATE}}}}}}, r"--key a.b.c.d.e.f \(2\), --key stats"),
+    ],
+)
+def test_state_dicts_in_lists_and_deeper_down_are_offered(document: dict[str, Any], offered: str) -> None:
+    with pytest.raises(ConvertError, match=f"several state dicts here; choose one .*: {offered}"):
+        heard(document | {"stats": SMALL})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"weights": [torch.ones(2), torch.ones(1)]},
+        {"weights": [("w", torch.ones(2)), ("b", torch.ones(1))]},
+        {"layers": [[torch.ones(1)], [torch.ones(1)], [torch.ones(1)]]},
+        {"weights": STATE | {"epoch": 1, "lr": 0.1, "best": None}},
+        {"w": torch.ones(2), "b": torch.ones(1), "epoch": 1, "lr": 0.1, "best": None},
+    ],
+)
+def test_a_state_dict_beside_more_tensors_is_not_taken(document: dict[str, Any]) -> None:
+    with pytest.raises(ConvertError, match=r"at the key 'stats' has 2 elements, and 3 more are .* give --key stats if"):
+        heard(document | {"stats": SMALL})
+
+
+def test_a_state_dict_beside_more_tensors_is_taken_by_its_key() -> None:
+    assert heard({"weights": list(STATE.values()), "stats": SMALL}, "stats")[0] is SMALL
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"ema": {"decay": 0.9, "shadow_params": list(STATE.values())}},
+        {"rng": torch.get_rng_state(), "cuda_rng": [torch.zeros(16, dtype=torch.uint8)] * 8},
+        {"optimizer": {"master": [torch.ones(9)]}, "optimizers": [SGD], "schedulers": [{"last_lr": [0.1]}]},
+        {"history": [0.1, 0.2], "hyper": {"a": {"b": {"c": {"d": {"e": [1, (2, 3)]}}}}}, "best": torch.tensor(1.0)},
+    ],
+)
+def test_what_else_a_training_keeps_is_left(beside: dict[str, Any]) -> None:
+    assert heard({"model": STATE} | beside)[0] is STATE
+
+
+def test_the_state_of_an_optimizer_is_found_in_a_list() -> None:
+    assert heard({"model": STATE, "optimizer_states": [SGD]}, kind=OPTIMIZER)[0] is SGD
+
+
+def test_what_is_nested_without_an_end_is_refused() -> None:
+    document: dict[str, Any] = {"stats": SMALL}
+    document["again"] = document
+    with pytest.raises(ConvertError, match="nested deeper than 16 levels"):
+        heard(document)

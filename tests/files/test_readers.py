@@ -1,10 +1,13 @@
-"""Every kind of source is read; what is damaged or not what its suffix says is refused with a sentence."""
+"""Every kind of source is read; what is damaged or is something else is refused with a sentence."""
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
+import tarfile
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,8 +53,8 @@ def test_a_key_of_a_nested_checkpoint(tmp_path: Path) -> None:
 def test_arrays_of_numpy(tmp_path: Path) -> None:
     arrays = {"big": np.arange(3, dtype=">f4"), "fortran": np.asfortranarray(np.eye(2, 3)), "scalar": np.array(1j)}
     np.savez(tmp_path / "a.npz", **arrays)
-    due = {name: array.astype(array.dtype.newbyteorder("<")).tobytes() for name, array in arrays.items()}
-    assert values(tmp_path / "a.npz", tmp_path / "b.dat") == due
+    expected = {name: array.astype(array.dtype.newbyteorder("<")).tobytes() for name, array in arrays.items()}
+    assert values(tmp_path / "a.npz", tmp_path / "b.dat") == expected
 
 
 @pytest.mark.parametrize("array", [np.array(["a"]), np.array([{}], dtype=object), np.zeros(1, "V2"), np.zeros(1, "M8")])
@@ -220,3 +223,59 @@ def test_an_array_that_is_damaged_further_in(tmp_path: Path) -> None:
     with pytest.raises(ConvertError, match=r"the array a.npy is damaged: Bad CRC-32"):
         convert(tmp_path / "a.npz", tmp_path / "b.dat")
     assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
+
+
+def zipped_again(folder: Path, method: int, record: str = "") -> Path:
+    """A checkpoint whose records with this in their name are packed by a method; the others are stored."""
+    torch.save({"a": torch.zeros(1000), "b": TWO}, folder / "before.pth")
+    with zipfile.ZipFile(folder / "before.pth") as source, zipfile.ZipFile(folder / "a.pth", "w") as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name), method if record in name else zipfile.ZIP_STORED)
+    return folder / "a.pth"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("record", ["", "/data/0", "data.pkl"])
+def test_compressed_records_are_refused(method: int, record: str, tmp_path: Path) -> None:
+    path = zipped_again(tmp_path, method, record)
+    with pytest.raises(ConvertError, match=rf"compressed or encrypted, before.*{record}.* unzip it and zip it with -0"):
+        read(path, "", print)
+
+
+def test_an_encrypted_record_is_refused(tmp_path: Path) -> None:
+    path = zipped_again(tmp_path, zipfile.ZIP_STORED)
+    data = bytearray(path.read_bytes())
+    entry = data.rindex(b"before/data/0") - 46  # the record's entry in the central directory (APPNOTE.TXT, 4.3.12)
+    data[entry + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(ConvertError, match="1 of its records are compressed or encrypted, before/data/0 first"):
+        read(path, "", print)
+
+
+def test_stored_records_are_read_wherever_they_begin(tmp_path: Path) -> None:
+    path = zipped_again(tmp_path, zipfile.ZIP_STORED)
+    assert values(path, tmp_path / "b.dat") == {"a": bytes(4000), "b": TWO.numpy().tobytes()}
+
+
+def test_a_compressed_shard_is_refused(tmp_path: Path) -> None:
+    index = sharded(tmp_path, "pytorch_model.bin.index.json")
+    zipped_again(tmp_path, zipfile.ZIP_DEFLATED).replace(tmp_path / "shard-1.bin")
+    with pytest.raises(ConvertError, match=r"shard-1.bin: .* compressed"):
+        read(index, "", print)
+
+
+@pytest.mark.parametrize("save", [torch.save, legacy])
+@pytest.mark.parametrize("packed", ["zip", "gz", "tar", "tar.gz"])
+def test_a_packed_checkpoint_is_refused(packed: str, save: Callable[[object, Path], None], tmp_path: Path) -> None:
+    save({"a": ONE}, tmp_path / "a.pth")
+    target = tmp_path / "packed.pth"
+    if packed == "zip":
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(tmp_path / "a.pth", "a.pth")
+    elif packed == "gz":
+        target.write_bytes(gzip.compress((tmp_path / "a.pth").read_bytes()))
+    else:
+        with tarfile.open(target, "w:gz" if packed == "tar.gz" else "w") as tar:
+            tar.add(tmp_path / "a.pth", "a.pth")
+    with pytest.raises(ConvertError, match=r"packed\.pth: "):
+        read(target, "", print)

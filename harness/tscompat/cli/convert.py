@@ -1,4 +1,4 @@
-"""``tscompat convert``: a model or an optimizer from one file format to another. May import convert, verdict."""
+"""``tscompat convert``: a model or an optimizer from one file format to another. May import values, verbs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Optimizer = Annotated[
     typer.Option(
         metavar="CLASS",
         help="IN holds the state of an optimizer of this class: SGD ASGD Rprop RMSprop Adam AdamW NAdam RAdam Adamax "
-        "Adadelta Adagrad. A .dat says it itself.",
+        "Adadelta Adagrad. A .dat names it itself.",
     ),
 ]
 Groups = Annotated[
@@ -55,7 +55,7 @@ def convert(
 ) -> None:
     """Convert a model's tensors to another file format, bit for bit; or an optimizer's state to .dat, and back to .pth.
 
-    What OUT cannot hold is refused by name before a byte is written.
+    What OUT cannot hold is refused by name before a byte is written, and so is an IN that is only a part of a model.
     OUT appears whole or not at all, and what is there already is not replaced.
     Pickles are read with weights_only: no code in them is run.
     A .dat is loaded by the real TorchSharp and compared, where there is .NET.

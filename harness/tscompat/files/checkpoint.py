@@ -1,6 +1,7 @@
-"""Finds the state dict in a checkpoint, which may be nested in whatever its author kept. Imports its neighbours, torch.
+"""Finds the state dict in a checkpoint, which may be nested in dicts and lists. Imports torch, nothing of ours.
 
-Nothing is guessed: the only one of its kind is taken, of several a person has to choose.
+Nothing is guessed: the only one of its kind is taken. Of several, and of one beside which more tensors lie than in it,
+a person has to choose.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ from typing import Any, NamedTuple, TypeGuard
 
 import torch
 
-from .item import ConvertError, Tell
+from .item import ConvertError, Tell, some
 
-_DEPTH = 4
+_DEPTH = 16
 """So many levels are looked through for a state dict."""
-_SHOWN = 12
 
 Keyed = Mapping[Any, Any]
 
@@ -53,9 +53,35 @@ def find(document: object, key: str, tell: Tell, kind: Kind) -> Keyed:
         raise ConvertError(f"{kind.several if found else kind.no} here; {_there_is(start, key, kind)}")
     ((path, chosen),) = found
     if path != key:
+        if kind is not OPTIMIZER:
+            _refuse_little(start, chosen, path)
         beside = [str(name) for name, value in start.items() if value is not chosen]
-        tell(f"taken: the state dict at the key {path!r}" + (f"; left: {_list(beside)}" if beside else ""))
+        tell(f"taken: the state dict at the key {path!r}" + (f"; left: {some(beside)}" if beside else ""))
     return chosen
+
+
+def _refuse_little(document: Keyed, chosen: Keyed, path: str) -> None:
+    """The weights may be beside the state dict, in a form that is not looked for."""
+    taken = _elements(chosen, "", None)
+    left = {name: _elements(value, name, chosen) for name, value in _children(document)}
+    if sum(left.values()) > taken:
+        names = some([repr(name) for name, elements in left.items() if elements])
+        raise ConvertError(
+            f"the state dict at the key {path!r} has {taken} elements, and {sum(left.values())} more are beside it in "
+            f"{names}: give --key {path} if it is all of the model, or torch.save() the model's state dict alone"
+        )
+
+
+def _elements(value: object, name: str, chosen: Keyed | None) -> int:
+    """How many elements the tensors at and below have that may be weights, without those of ``chosen``.
+
+    What optimizers and random generators (bytes in a row) keep is no weights.
+    """
+    if isinstance(value, torch.Tensor):
+        return 0 if value.dtype == torch.uint8 and value.ndim == 1 else value.numel()
+    if value is chosen or "optim" in name.lower() or (is_mapping(value) and is_optimizer(value)):
+        return 0
+    return sum(_elements(child, name, chosen) for name, child in _children(value))
 
 
 def is_optimizer(mapping: Keyed) -> bool:
@@ -63,18 +89,31 @@ def is_optimizer(mapping: Keyed) -> bool:
     return {"state", "param_groups"} <= mapping.keys()
 
 
-def _candidates(mapping: Keyed, path: str, kind: Kind, depth: int = _DEPTH) -> Iterator[tuple[str, Keyed]]:
-    if kind.matches(mapping):
-        yield path, mapping
-    elif depth and not is_optimizer(mapping):
-        for name, value in mapping.items():
-            if is_mapping(value):
-                yield from _candidates(value, f"{path}.{name}" if path else str(name), kind, depth - 1)
+def _candidates(value: object, path: str, kind: Kind, depth: int = _DEPTH) -> Iterator[tuple[str, Keyed]]:
+    if is_mapping(value) and kind.matches(value):
+        yield path, value
+    elif not (is_mapping(value) and is_optimizer(value)):
+        for name, child in _children(value):
+            if not depth:
+                raise ConvertError(f"nested deeper than {_DEPTH} levels at {path!r}: torch.save() the state dict alone")
+            yield from _candidates(child, f"{path}.{name}" if path else name, kind, depth - 1)
+
+
+def _children(value: object) -> Iterator[tuple[str, object]]:
+    """What is in a dict or list, each with what stands for it in a key."""
+    if is_mapping(value):
+        yield from ((str(name), child) for name, child in value.items())
+    elif _is_list(value):
+        yield from ((str(number), child) for number, child in enumerate(value))
 
 
 def is_mapping(value: object) -> TypeGuard[Keyed]:
     """Whether it is a mapping, whatever is in it."""
     return isinstance(value, Mapping)
+
+
+def _is_list(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    return isinstance(value, list | tuple)
 
 
 def _is_state_dict(mapping: Keyed) -> bool:
@@ -86,33 +125,25 @@ def _tensors(mapping: Keyed) -> int:
     return sum(isinstance(value, torch.Tensor) for value in mapping.values())
 
 
-def _at(document: Keyed, key: str) -> object:
+def _at(document: object, key: str) -> object:
     """What is at a key with dots, which may also be part of a name; None if nothing is."""
-    if key in document:
-        return document[key]
+    children = dict(_children(document))
+    if key in children:
+        return children[key]
     parts = key.split(".")
-    for cut in range(1, len(parts)):
-        inner = document.get(".".join(parts[:cut]))
-        found = _at(inner, ".".join(parts[cut:])) if is_mapping(inner) else None
-        if found is not None:
-            return found
-    return None
+    inner = ((children.get(".".join(parts[:cut])), ".".join(parts[cut:])) for cut in range(1, len(parts)))
+    return next((found for child, rest in inner if (found := _at(child, rest)) is not None), None)
 
 
 def _there_is(document: Keyed, key: str, kind: Kind) -> str:
     found = [f"--key {path} ({len(each)})" for path, each in _candidates(document, key, kind) if path]
     if found:
-        return f"choose one (of so many entries): {_list(found)}"
-    return f"the keys are {_list([f'{name!r} ({type(value).__name__})' for name, value in document.items()]) or 'none'}"
+        return f"choose one (of so many entries): {some(found)}"
+    return f"the keys are {some([f'{name!r} ({type(value).__name__})' for name, value in document.items()]) or 'none'}"
 
 
 def _type(value: object) -> str:
     return "nothing" if value is None else f"a value of type {type(value).__name__}"
-
-
-def _list(words: list[str]) -> str:
-    rest = len(words) - _SHOWN
-    return ", ".join(words[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 MODEL = Kind(

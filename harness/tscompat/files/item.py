@@ -1,4 +1,4 @@
-"""What passes from a reader to a writer: named tensors that are not read yet. Imports tensors, dtypes, catalogue."""
+"""What passes from a reader to a writer: named tensors that are not read yet. May import values."""
 
 from __future__ import annotations
 
@@ -11,16 +11,23 @@ from tscompat.values.dtypes import DType
 from tscompat.values.tensors import PLAIN, Entry, Quantizer, Tensor
 
 _SHOWN = 10
+_SHOWN_IN_A_LINE = 12
 
 
 class ConvertError(ValueError):
-    """The conversion cannot be done; the message says where, what was found, and what to do."""
+    """The conversion cannot be done; the message has where, what was found, and what to do."""
 
 
 def listed(faults: Sequence[str]) -> str:
     """The first ten of them, each in a line of its own."""
     more = [f"... and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
     return "".join(f"\n  {line}" for line in [*faults[:_SHOWN], *more])
+
+
+def some(words: Sequence[str]) -> str:
+    """The first twelve of them, in one line."""
+    rest = len(words) - _SHOWN_IN_A_LINE
+    return ", ".join(words[:_SHOWN_IN_A_LINE]) + (f" and {rest} more" if rest > 0 else "")
 
 
 class Item(NamedTuple):

@@ -1,4 +1,4 @@
-"""What can be read: a table from suffix to reader, and which file of a folder is meant. Imports its neighbours, codec.
+"""What can be read: a table from suffix to reader. May import codec.
 
 A reader maps its file or notes where the tensors lie; elements are read when a writer asks for them.
 """
@@ -9,7 +9,7 @@ import pickle
 import re
 import struct
 import warnings
-from collections import defaultdict
+import zipfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -18,14 +18,14 @@ from typing import Any, NamedTuple
 import torch
 
 from tscompat.codec import FormatError, read_state_dict
-from tscompat.resources.documents import read_document
 
-from . import arrays, checkpoint, torch_item
+from . import arrays, checkpoint, sets, torch_item
 from .item import Contents, ConvertError, Item, Tell
 
 _safetensors: Any = import_module("safetensors")  # its stubs leave the arguments untyped
-_SCHEMA = Path(__file__).with_name("index.schema.json")
 _ZIP = b"PK\x03\x04"
+_ENCRYPTED = 1
+"""The flag of an encrypted record in a zip file."""
 
 _ADVICE = (
     (
@@ -43,16 +43,13 @@ _ADVICE = (
         "is TorchScript: in Python, torch.save() the state_dict() of what torch.jit.load() gives",
     ),
 )
-"""What to do about what torch refuses, by a pattern of what it says."""
+"""What to do about what torch refuses, by a pattern of its message."""
 
 _BROKEN_PICKLE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, struct.error, ValueError, LookupError, OverflowError),
-    *(AssertionError, AttributeError, TypeError),
+    *(AssertionError, AttributeError, TypeError, zipfile.BadZipFile),
 )
 """What torch.load raises for files that are damaged, or none of its own: it believes what is in them."""
-
-_IN_A_FOLDER = ("*.safetensors.index.json", "*.bin.index.json", "*.safetensors", "*.bin")
-"""What a folder is read by, the first that is there: as Hugging Face's libraries look for it."""
 
 
 class Reader(NamedTuple):
@@ -68,10 +65,15 @@ class Reader(NamedTuple):
 def read(path: Path, key: str, tell: Tell) -> Contents:
     """What is in a file or a folder, nothing of it read yet.
 
-    Raises ConvertError with the path, and OSError.
+    Raises ConvertError with the path, also where it is only a part of a model, and OSError.
     """
     if path.is_dir():
-        path = _in_folder(path, tell)
+        path = sets.chosen(path, tell)
+    sets.refuse_part(path)
+    return _read(path, key, tell)
+
+
+def _read(path: Path, key: str, tell: Tell) -> Contents:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise ConvertError(
@@ -87,18 +89,6 @@ def read(path: Path, key: str, tell: Tell) -> Contents:
         raise ConvertError(f"{path}: cannot be read as {reader.what}: {_said(error)}") from error
 
 
-def _in_folder(folder: Path, tell: Tell) -> Path:
-    for pattern in _IN_A_FOLDER:
-        found = sorted(folder.glob(pattern))
-        if len(found) > 1:
-            names = ", ".join(file.name for file in found)
-            raise ConvertError(f"{folder}: {len(found)} files could be meant: give one of {names}")
-        if found:
-            tell(f"taken: {found[0].name}")
-            return found[0]
-    raise ConvertError(f"{folder}: nothing to convert in this folder, looked for {', '.join(_IN_A_FOLDER)}")
-
-
 def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint.Keyed:
     """The state dict of this kind in a checkpoint of torch.save.
 
@@ -107,9 +97,13 @@ def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint
     with path.open("rb") as file:
         mapped = file.read(len(_ZIP)) == _ZIP
     try:
+        if mapped and zipfile.is_zipfile(path):
+            _refuse_packed(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, about what it deprecates in its own code
             document: object = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except ConvertError:  # a ValueError too
+        raise
     except _BROKEN_PICKLE as error:
         advice = next(
             (found.expand(words) for pattern, words in _ADVICE if (found := re.search(pattern, str(error)))), ""
@@ -124,6 +118,18 @@ def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint
     return state
 
 
+def _refuse_packed(path: Path) -> None:
+    """torch maps the records as they lie in the file, and would take compressed bytes for elements."""
+    with zipfile.ZipFile(path) as archive:
+        records = [each for each in archive.infolist() if "/code/" not in each.filename]  # TorchScript's are compressed
+    packed = [each for each in records if each.compress_type != zipfile.ZIP_STORED or each.flag_bits & _ENCRYPTED]
+    if packed:
+        raise ConvertError(
+            f"{path}: {len(packed)} of its records are compressed or encrypted, {packed[0].filename} first, because it "
+            "was zipped again: unzip it and zip it with -0, or load it and torch.save() it again in Python"
+        )
+
+
 def _read_pickle(path: Path, key: str, tell: Tell) -> Contents:
     state = saved(path, key, tell, checkpoint.MODEL)
     return [torch_item.item(name, value) for name, value in state.items()]
@@ -131,11 +137,17 @@ def _read_pickle(path: Path, key: str, tell: Tell) -> Contents:
 
 def _read_safetensors(path: Path, key: str, tell: Tell) -> Contents:
     opened = _safetensors.safe_open(str(path), "pt")
-    metadata: dict[str, str] = opened.metadata() or {}
+    metadata = _metadata(path)
+    names: list[str] = opened.offset_keys()
+    sets.refuse_recorded(path, metadata, set(names))
     other = sorted(metadata.keys() - {"format"})
     if other:
         tell(f"left: the metadata of {path.name} ({', '.join(other)})")
-    return [torch_item.item(name, opened.get_tensor(name)) for name in opened.offset_keys()]
+    return [torch_item.item(name, opened.get_tensor(name)) for name in names]
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    return _safetensors.safe_open(str(path), "pt").metadata() or {}
 
 
 def _read_dat(path: Path, key: str, tell: Tell) -> Contents:
@@ -150,21 +162,24 @@ def _read_npz(path: Path, key: str, tell: Tell) -> Contents:
 
 
 def _read_shards(path: Path, key: str, tell: Tell) -> Contents:
-    index: dict[str, str] = read_document(path, ConvertError, _SCHEMA)["weight_map"]
-    shards: defaultdict[str, list[str]] = defaultdict(list)
-    for name, shard in index.items():
-        shards[shard].append(name)
+    index = sets.read_index(path)
+    metadata = dict(index.metadata)
     contents: Contents = []
-    for shard, names in sorted(shards.items()):
+    for shard, names in sorted(index.shards.items()):
         file = path.with_name(shard)
         if not file.exists():
             raise ConvertError(f"{path}: names {shard}, which is not beside it: get that file too")
-        found = read(file, "", tell)
+        found = _read(file, "", tell)
         odd = sorted({each.name for each in found} ^ set(names))
         if odd:
             count = f"{len(odd)} name{'s' if len(odd) > 1 else ''}"
-            raise ConvertError(f"{path}: {shard} and the index do not agree on {count} ({odd[0]!r}): get both anew")
+            raise ConvertError(
+                f"{path}: {shard} and the index do not agree on {count} ({odd[0]!r}): get both anew, or, where it is a "
+                "tied name, load the model in Python and torch.save() its state_dict()"
+            )
         contents += found
+        metadata |= _metadata(file) if file.suffix.lower() == ".safetensors" else {}
+    sets.refuse_recorded(path, metadata, {each.name for each in contents})
     return contents
 
 

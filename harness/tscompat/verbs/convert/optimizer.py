@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tscompat.codec import FormatError, OptimizerRecord, encode_optimizer, index_state_dict, read_optimizer
 from tscompat.codec.optimizer import LAYOUTS
-from tscompat.files import output
+from tscompat.files import output, sets
 from tscompat.files.checkpoint import OPTIMIZER
 from tscompat.files.item import ConvertError, Tell
 from tscompat.files.readers import PICKLES, saved
@@ -102,6 +102,7 @@ def prepare_optimizer(
             f"not from {way[0] or 'no suffix'!r} to {way[1] or 'no suffix'!r}"
         )
     output.check(target, source, force=force)
+    sets.refuse_part(source)
     if way[0] == _DAT:
         if key:
             raise ConvertError(
