@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from records import ENVIRONMENT, PASSED, a_record
+from records import PASSED, a_record
 from tscompat.results.record import Record
 from tscompat.results.routes_page import NEEDS, routes_page
 from tscompat.verdicts.divergences import Judgement, Outcome
@@ -14,8 +14,12 @@ NOT_RUN = Judgement(Outcome.NOT_RUN)
 BACK = "dotnet-to-python"
 
 
+VERSIONS = {"TorchSharp": "0.107.0", "TorchSharp.PyBridge": "1.4.4", "torch": "2.13", "safetensors": "0.8"}
+FORMATS = {"torchscript_operators": "10", "export_schema": "8.20"}
+
+
 def page(*records: Record) -> list[str]:
-    return routes_page(ENVIRONMENT, records).splitlines()
+    return routes_page(VERSIONS, FORMATS, records).splitlines()
 
 
 def row(lines: Sequence[str], route: str) -> list[str]:
@@ -75,3 +79,8 @@ def test_where_no_route_brings_all_the_best_is_named() -> None:
 
 def test_a_fault_stands_in_a_sentence() -> None:
     assert "* `no-c32`: There is no complex32." in page(a_record(judgement=KNOWN))
+
+
+def test_the_versions_are_named() -> None:
+    text = " ".join(page(a_record()))
+    assert all(version in text for version in (*VERSIONS.values(), *FORMATS.values()))

@@ -1,13 +1,13 @@
-"""docs/routes.md: which route carries what, from results.json and nothing else. Imports divergences and results.
+"""docs/routes.md: which route transfers what, from the records of a run. May import verdicts.
 
-A route counts that carries values (it has a check ``bits``), a row one of its directions. What is only about the
+A route counts if it transfers values (it has a check ``bits``); each row is one of its directions. What is only about the
 file (``bytes``, ``order``) does not count here, nor does a device.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
@@ -16,22 +16,19 @@ import jinja2
 
 from tscompat.verdicts.divergences import Outcome
 
-from .environment import Environment
 from .record import Record
 from .table import first_sentence, row_order
 
 YES = "yes"
 MOST = 0.9
 """The share of cases that counts as most."""
-NAMED = ("torchsharp", "pybridge", "torch", "torch_formats", "safetensors")
-"""The fields of an environment that the page names."""
 NOT_ABOUT_VALUES = ("bytes", "order")
 PLAIN = ("pattern", "shape", "count")
 """The families in which nothing but the element type is special."""
 
 
 class Need(NamedTuple):
-    """Something that a person wants to carry."""
+    """Something that a person wants to transfer."""
 
     column: str
     words: str
@@ -53,17 +50,21 @@ NEEDS = (
 )
 
 
-def routes_page(environment: Environment, records: Sequence[Record]) -> str:
-    """The page, in Markdown, of verdicts found in environments with the same NAMED versions as this one."""
+def routes_page(versions: Mapping[str, str], formats: Mapping[str, str], records: Sequence[Record]) -> str:
+    """The page, in Markdown.
+
+    ``versions`` are those of TorchSharp, PyBridge, torch and safetensors, by name; ``formats`` those of the file formats
+    that this torch writes, by the names of ``environment.Formats``.
+    """
     names = sorted({record.route for record in records if record.check == "bits"})
-    carried = [
+    transferred = [
         record
         for record in records
         if record.route in names and record.device == "cpu" and record.check not in NOT_ABOUT_VALUES
     ]
-    plain = [record for record in carried if record.case.split("/")[0] in PLAIN]
+    plain = [record for record in transferred if record.case.split("/")[0] in PLAIN]
     dtypes = sorted({record.dtype for record in plain}, key=row_order)
-    wanted = [[record for record in carried if fnmatch(record.case, need.cases)] for need in NEEDS]
+    wanted = [[record for record in transferred if fnmatch(record.case, need.cases)] for need in NEEDS]
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
@@ -72,13 +73,14 @@ def routes_page(environment: Environment, records: Sequence[Record]) -> str:
         autoescape=False,  # Markdown
     )
     return templates.get_template("routes.md.jinja").render(
-        environment=environment,
+        versions=versions,
+        formats=formats,
         dtypes=dtypes,
         needs=NEEDS,
         by_dtype=_rows(names, [[record for record in plain if record.dtype == dtype] for dtype in dtypes]),
         by_need=_rows(names, wanted),
         best=[_best(names, records) for records in wanted],
-        faults={name: _faults(record for record in carried if record.route == name) for name in names},
+        faults={name: _faults(record for record in transferred if record.route == name) for name in names},
     )
 
 
@@ -99,7 +101,7 @@ def _rows(names: Iterable[str], columns: Sequence[Sequence[Record]]) -> list[lis
 
 
 def _best(names: Iterable[str], records: Sequence[Record]) -> str:
-    """The routes that carry all of these, in each direction that they have; or else those that carry most."""
+    """The routes that transfer all of these, in each direction that they have; or else those that transfer most."""
     passed: defaultdict[str, list[bool]] = defaultdict(list)
     for record in records:
         if record.outcome is not Outcome.NOT_RUN:
@@ -107,7 +109,7 @@ def _best(names: Iterable[str], records: Sequence[Record]) -> str:
     whole = [name for name in names if passed[name] and all(passed[name])]
     most = [name for name in names if passed[name] and sum(passed[name]) >= MOST * len(passed[name])]
     if whole or not most:
-        return ", ".join(whole) or "no route carries most of it"
+        return ", ".join(whole) or "no route transfers most of it"
     return f"all but a few by {', '.join(most)}"
 
 

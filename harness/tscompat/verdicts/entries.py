@@ -5,6 +5,8 @@ May import values, resources.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,3 +79,9 @@ def read_entries(folder: Path) -> Entries:
             raise DivergencesError(f"{file}: {', '.join(twice)}: an entry of this name stands in another file too")
         entries |= msgspec.convert(document, Entries)
     return entries
+
+
+def newest_versions(entries: Mapping[str, Entry]) -> dict[str, str]:
+    """The newest version of each package that an entry names, by the package's name; a script's is its hash."""
+    pairs = {tuple(version.split()) for entry in entries.values() for version in entry.versions}
+    return dict(sorted(pairs, key=lambda pair: [int(part) for part in re.findall(r"\d+", pair[1])]))
