@@ -1,7 +1,7 @@
 """docs/routes.md: which route transfers what, from the records of a run. May import verdicts.
 
-A route counts if it transfers values (it has a check ``bits``); each row is one of its directions. What is only about the
-file (``bytes``, ``order``) does not count here, nor does a device.
+A route counts if it transfers values (it has a check ``bits``); each row is one of its directions. Checks of the file
+alone (``bytes``, ``order``) and devices do not count here.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ NEEDS = (
 def routes_page(versions: Mapping[str, str], formats: Mapping[str, str], records: Sequence[Record]) -> str:
     """The page, in Markdown.
 
-    ``versions`` are those of TorchSharp, PyBridge, torch and safetensors, by name; ``formats`` those of the file formats
-    that this torch writes, by the names of ``environment.Formats``.
+    ``versions`` are those of TorchSharp, PyBridge, torch and safetensors, by name. ``formats`` are those of the file
+    formats that this torch writes, by the names of ``environment.Formats``.
     """
     names = sorted({record.route for record in records if record.check == "bits"})
     transferred = [

@@ -83,5 +83,9 @@ def read_entries(folder: Path) -> Entries:
 
 def newest_versions(entries: Mapping[str, Entry]) -> dict[str, str]:
     """The newest version of each package that an entry names, by the package's name; a script's is its hash."""
-    pairs = {tuple(version.split()) for entry in entries.values() for version in entry.versions}
-    return dict(sorted(pairs, key=lambda pair: [int(part) for part in re.findall(r"\d+", pair[1])]))
+    named = {version for entry in entries.values() for version in entry.versions}
+    newest: dict[str, str] = {}
+    for name_and_version in sorted(named, key=lambda each: [int(part) for part in re.findall(r"\d+", each)]):
+        name, version = name_and_version.split()
+        newest[name] = version
+    return newest
