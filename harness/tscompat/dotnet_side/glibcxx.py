@@ -2,7 +2,7 @@
 
 TorchSharp 0.107.0's libLibTorchSharp.so asks for GLIBCXX_3.4.32 (GCC 13), which Debian 12 and Ubuntu 22.04 lack, and so
 fails to load, although no relocation uses a symbol of that version. glibc forgives a missing version whose
-``.gnu.version_r`` entry carries VER_FLG_WEAK (``_dl_check_map_versions`` in elf/dl-version.c), so that one flag is set,
+``.gnu.version_r`` entry has VER_FLG_WEAK (``_dl_check_map_versions`` in elf/dl-version.c), so that one flag is set,
 in a copy. A version that a relocation does need is never touched: the host really lacks something then.
 
 pyelftools reads the files (the names of its fields are those of the System V gABI and of the LSB's chapter on symbol

@@ -1,6 +1,6 @@
 """results.json: written as the run goes, read by everything that shows results. May import resources.
 
-An interrupted or killed run leaves a valid file that says so (``complete`` is false): each writing goes beside the file
+An interrupted or killed run leaves a valid file in which ``complete`` is false: each writing goes beside the file
 and is renamed over it.
 """
 
@@ -33,7 +33,7 @@ Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$"
 
 
 class ResultsError(ValueError):
-    """The file is not a results.json: says the file, the place in it, what was found and what was expected."""
+    """The file is not a results.json; the message has the file, the place in it, what was found and what was expected."""
 
 
 class Timing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -148,7 +148,7 @@ class ResultsFile:
 def load_results(path: Path) -> Results:
     """Read a results.json.
 
-    Raises ResultsError when it is not what the schema says, OSError when it cannot be read.
+    Raises ResultsError when it does not follow the schema, OSError when it cannot be read.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Results)

@@ -23,7 +23,7 @@ def within_reference(ours: StateDict, theirs: StateDict, exact: StateDict, bound
     apart = python = dotnet = 0.0
     for (name, our), (_, their), (_, reference) in zip(ours, theirs, exact, strict=True):
         if our.dtype.mantissa_bits is None:
-            continue  # an integer: compare() has told it apart if it differs
+            continue  # an integer: compare() reports it if it differs
         a, b, wanted = (values(tensor) for tensor in (our, their, reference))
         if not np.array_equal(np.isfinite(a), np.isfinite(b)):
             return Verdict(Kind.BITS, f"output {name} is finite in different places")

@@ -140,7 +140,7 @@ def report(case: Load, reported: Mapping[str, bool]) -> Verdict:
     wrong = [name for name in {**expected, **reported} if reported.get(name) != expected.get(name)]
     if not wrong:
         return PASS
-    sentences = [f"{name!r} was {_DONE[expected.get(name)]}, the report says {reported.get(name)}" for name in wrong]
+    sentences = [f"{name!r} was {_DONE[expected.get(name)]}, the report has {reported.get(name)}" for name in wrong]
     first = wrong[0]
     place = FirstDifference(first, "report", None, _DONE[expected.get(first)], str(reported.get(first)))
     return Verdict(Kind.NAMES, "; ".join(sentences), place)

@@ -57,7 +57,7 @@ class VerdictId(NamedTuple):
 
 
 class FirstDifference(NamedTuple):
-    """The first thing that differs, as data; the verdict's sentence says the same."""
+    """The first thing that differs, as data; the verdict's detail states the same in a sentence."""
 
     entry: str | None
     """The name of the tensor or of the option; None where a whole file or a list of names differs."""

@@ -160,7 +160,7 @@ CALLS: Mapping[type[AnyCall], Callable[[Dotnet, Stopwatch, Any], AnyAnswer]] = {
 
 
 def reply(dotnet: Dotnet, call: AnyCall) -> Reply:
-    """Carry out a call. What TorchSharp throws is the answer; Refused leaves this function."""
+    """Answer a call. What TorchSharp throws is the answer; Refused leaves this function."""
     watch = Stopwatch()
     try:
         answer = CALLS[type(call)](dotnet, watch, call)

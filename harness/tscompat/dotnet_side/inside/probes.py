@@ -1,4 +1,4 @@
-"""Probes for the guarantees of cases/guarantee.toml: each tries one on the real TorchSharp and says what it saw.
+"""Probes for the guarantees of cases/guarantee.toml: each tries one on the real TorchSharp and describes what it saw.
 
 Imports nothing but its neighbours. A probe is given the call in progress; the artifact is a path that it may write to.
 """
@@ -21,7 +21,7 @@ from .work import Work
 
 
 class CannotTry(Exception):
-    """The probe cannot be tried here: says why."""
+    """The probe cannot be tried here; the message has the reason."""
 
 
 Read = Callable[[DotnetModule], StateDict]
