@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tscompat.results.environment import Environment, Formats, Library
+from tscompat.results.environment import Dotnet, Environment, Formats, Library
 from tscompat.results.record import Record
 from tscompat.values.verdict import FirstDifference, Kind, Verdict, VerdictId
 from tscompat.verdicts.divergences import Judgement, Outcome
@@ -21,15 +21,11 @@ ENVIRONMENT = Environment(
     cuda=None,
     tscompat="0.1.0",
     python="3.11.2",
-    dotnet="8.0.0",
-    libtorch_reported="2.10.0",
-    pybridge="1.4.4",
+    dotnet=Dotnet(version="8.0.0", libtorch_reported="2.10.0", pybridge="1.4.4", rid="linux-x64", patched=None),
     numpy="2.4.0",
     safetensors="0.8.0",
     torchvision="0.28.0",
     torch_formats=Formats(torchscript_operators="10", export_schema="8.20"),
-    rid="linux-x64",
-    patched=None,
 )
 PASS = Verdict(Kind.PASS)
 PASSED = Judgement(Outcome.PASSED)

@@ -23,7 +23,7 @@ ROUNDS = 10
 
 def convert(source: Path, target: Path) -> None:
     """What the command does, without asking TorchSharp."""
-    prepare(source, target, tell=print).carry_out(lambda written: None)
+    prepare(source, target, tell=print).write(lambda written: None)
 
 
 RIVALS: dict[str, Callable[[Path, Path], object]] = {"tscompat": convert, "copy": shutil.copyfile}

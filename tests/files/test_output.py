@@ -35,14 +35,14 @@ def test_nothing_is_left_of_what_was_broken_off(
         raise interruption
 
     with pytest.raises(type(interruption)):
-        prepare(source, tmp_path / target, tell=print).carry_out(fail)
+        prepare(source, tmp_path / target, tell=print).write(fail)
     assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_all_bytes_are_told(target: str, source: Path, tmp_path: Path) -> None:
     told: list[int] = []
-    prepare(source, tmp_path / target, tell=print).carry_out(told.append)
+    prepare(source, tmp_path / target, tell=print).write(told.append)
     assert sum(told) == (tmp_path / target).stat().st_size
 
 
@@ -51,7 +51,7 @@ def test_the_size_is_known_before(target: str, tmp_path: Path) -> None:
     shared = torch.ones(10_000)
     torch.save({f"tied{number}": shared for number in range(9)}, tmp_path / "a.pth")
     conversion = prepare(tmp_path / "a.pth", tmp_path / target, tell=print)
-    conversion.carry_out(lambda written: None)
+    conversion.write(lambda written: None)
     assert 0.5 < (tmp_path / target).stat().st_size / conversion.size <= 1
 
 
@@ -64,13 +64,13 @@ def test_what_is_there_is_not_replaced(source: Path, tmp_path: Path) -> None:
 def test_what_has_come_in_between_is_not_replaced(source: Path, tmp_path: Path) -> None:
     conversion = prepare(source, tmp_path / "b.dat", tell=print)
     with pytest.raises(ConvertError, match="is there already"):
-        conversion.carry_out(lambda written: (tmp_path / "b.dat").write_text("mine"))
+        conversion.write(lambda written: (tmp_path / "b.dat").write_text("mine"))
     assert ((tmp_path / "b.dat").read_text(), names(tmp_path)) == ("mine", ["b.dat"])
 
 
 def test_force_replaces(source: Path, tmp_path: Path) -> None:
     (tmp_path / "b.dat").write_text("mine")
-    prepare(source, tmp_path / "b.dat", force=True, tell=print).carry_out(lambda written: None)
+    prepare(source, tmp_path / "b.dat", force=True, tell=print).write(lambda written: None)
     assert (tmp_path / "b.dat").stat().st_size > 4000
 
 
@@ -80,7 +80,7 @@ def test_what_is_to_be_replaced_stays_until_all_is_written(source: Path, tmp_pat
     def look(written: int) -> None:
         assert (tmp_path / "b.dat").read_text() == "mine"
 
-    prepare(source, tmp_path / "b.dat", force=True, tell=print).carry_out(look)
+    prepare(source, tmp_path / "b.dat", force=True, tell=print).write(look)
 
 
 def test_a_link_stays_a_link(source: Path, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_link_stays_a_link(source: Path, tmp_path: Path) -> None:
         (tmp_path / "b.dat").symlink_to(tmp_path / "there.dat")
     except OSError:
         pytest.skip("no right to make links here")
-    prepare(source, tmp_path / "b.dat", force=True, tell=print).carry_out(lambda written: None)
+    prepare(source, tmp_path / "b.dat", force=True, tell=print).write(lambda written: None)
     assert ((tmp_path / "b.dat").is_symlink(), (tmp_path / "there.dat").stat().st_size > 4000) == (True, True)
 
 
@@ -98,7 +98,7 @@ def test_a_full_disk_is_noticed_before(source: Path, tmp_path: Path, monkeypatch
     conversion = prepare(source, tmp_path / "b.dat", tell=print)
     monkeypatch.setattr(output.shutil, "disk_usage", lambda folder: usage(2000))
     with pytest.raises(ConvertError, match=r"takes 4.5 kB, and 2.0 kB are free: free some disk space"):
-        conversion.carry_out(lambda written: None)
+        conversion.write(lambda written: None)
 
 
 @pytest.mark.parametrize("data", [b"", b"abc", memoryview(b"abcdefgh").cast("I"), torch.zeros(2, 2).numpy()])

@@ -96,6 +96,26 @@ def test_nothing_but_absent_devices_could_not_run(run: Callable[..., Run]):
     assert (code, kinds) == ((0, {"pass"}) if torch_tensors.cuda_version() else (2, {"not-run"}))
 
 
+def test_without_dotnet_python_s_half_is_decided(run: Callable[..., Run]) -> None:
+    alone = run("-n", "0", "--no-dotnet", "-k", "dat/python-to-dotnet/cpu/pattern/identity/f32")
+    code, output = alone.end()
+    assert code == 0, output
+    start = "dat/python-to-dotnet/cpu/pattern/identity/f32"
+    assert records(alone.results()) == {f"{start}/bytes": "pass", f"{start}/bits": "not-run"}
+
+
+def test_without_dotnet_the_environment_has_none(run: Callable[..., Run]) -> None:
+    alone = run("-n", "0", "--no-dotnet", "-k", "dat/python-to-dotnet/cpu/pattern/identity/f32/bytes")
+    alone.end()
+    (environment,) = alone.results().environments.values()
+    assert (environment.dotnet, environment.torchsharp, environment.libtorch) == (None, None, None)
+
+
+def test_without_dotnet_there_is_no_version_of_torchsharp(run: Callable[..., Run]) -> None:
+    code, output = run("--no-dotnet", "--torchsharp", "0.106.0").end()
+    assert (code, "leave one of them out" in output) == (2, True)
+
+
 def test_an_unknown_option_could_not_run(run: Callable[..., Run]):
     assert run("--no-such-option").end()[0] == 2
 

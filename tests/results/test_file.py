@@ -13,7 +13,7 @@ import pytest
 
 from records import ENVIRONMENT, FAILURE, ZEROS, a_record
 from tscompat.results import file as results_file
-from tscompat.results.environment import Library, Patch
+from tscompat.results.environment import Dotnet, Library, Patch
 from tscompat.results.file import ResultsError, ResultsFile, Timing, load_results
 
 TIMING = Timing(harness_seconds=1.5, torchsharp_seconds=0.5, wall_seconds=4.0, cores=2)
@@ -51,7 +51,8 @@ def test_a_run_that_has_just_begun_is_incomplete(path: Path) -> None:
 
 def test_the_environment_is_kept(path: Path) -> None:
     patch = Patch(file="a.so", versions=("A_1",), unused_symbols=(), original_sha256="…", patched_sha256="…")
-    environment = msgspec.structs.replace(ENVIRONMENT, patched=patch)
+    dotnet = Dotnet(version="8.0.0", libtorch_reported="2.10.0", pybridge="1.4.4", rid="linux-x64", patched=patch)
+    environment = msgspec.structs.replace(ENVIRONMENT, dotnet=dotnet)
     ResultsFile(path, environment)
     assert load_results(path).environments == {environment.key: environment}
 

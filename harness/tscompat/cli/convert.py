@@ -80,7 +80,7 @@ def convert(
         else:
             conversion = prepare(source, target, key=key, skip=skip or (), force=force, tell=tell)
         start = time.monotonic()
-        _carry_out(conversion, console)
+        _write(conversion, console)
     except (ConvertError, OSError) as error:
         tell(f"could not convert: {error}")
         raise typer.Exit(2) from error
@@ -92,11 +92,11 @@ def convert(
         _report(target, verdict)
 
 
-def _carry_out(conversion: Conversion | OptimizerConversion, console: Console) -> None:
+def _write(conversion: Conversion | OptimizerConversion, console: Console) -> None:
     columns = (TextColumn("writing"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("", total=conversion.size)
-        conversion.carry_out(lambda written: progress.advance(task, written))
+        conversion.write(lambda written: progress.advance(task, written))
 
 
 def _report(target: Path, verdict: Verdict) -> None:

@@ -26,6 +26,7 @@ Workers = Annotated[str, typer.Option("-n", "--workers", help="A number, or auto
 Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the files of what was unexpected.")]
 Full = Annotated[bool, typer.Option("--full", help="Every architecture in every dtype too.")]
 Large = Annotated[bool, typer.Option("--large", help="Only tensors above 2 GiB and files above 4 GiB.")]
+NoDotnet = Annotated[bool, typer.Option("--no-dotnet", help="Only the verdicts that need no .NET.")]
 TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; takes --libtorch too.")]
 Exportsd = Annotated[str, typer.Option(envvar="TSCOMPAT_EXPORTSD", help="The path to TorchSharp's exportsd.py.")]
 Importsd = Annotated[str, typer.Option(envvar="TSCOMPAT_IMPORTSD", help="The path to TorchSharp's importsd.py.")]
@@ -41,6 +42,7 @@ def run(
     out: Out = Path("results"),
     full: Full = False,
     large: Large = False,
+    no_dotnet: NoDotnet = False,
     torchsharp: TorchSharp = "",
     libtorch: LibTorch = "",
     exportsd: Exportsd = "",
@@ -61,6 +63,7 @@ def run(
         *(f"--tscompat-route={name}" for name in routes or ()),
         *(f"--tscompat-device={name}" for name in devices or ()),
         *(f"--tscompat-{thing}={which}" for thing, which in things.items() if which),
+        *(["--tscompat-no-dotnet"] if no_dotnet else []),
         *(f"--tscompat-run={name}" for name, wanted in (("full", full), ("large", large)) if wanted),
         *(("-k", keyword) if keyword else ()),
         *context.args,

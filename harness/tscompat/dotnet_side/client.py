@@ -13,6 +13,8 @@ from .messages import Call, Thrown
 
 CALL_SECONDS = 60.0
 
+WITHOUT_DOTNET = "the run is without .NET (--no-dotnet)"
+
 Answer = TypeVar("Answer")
 
 
@@ -55,7 +57,7 @@ class WithoutDotnet:
     dotnet_seconds = 0.0
 
     def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> NotAsked:
-        return NotAsked("the run is without .NET (--no-dotnet)")
+        return NotAsked(WITHOUT_DOTNET)
 
     def start(self) -> None:
         """There is nothing to start."""

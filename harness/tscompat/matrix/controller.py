@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +53,26 @@ class Controller:
     """Registered with pytest as a plugin; its methods are hooks."""
 
     def __init__(
-        self, publish: Publish, run_folder: Path, out: Path, workers: int, again: str, scripts: Mapping[str, Script]
+        self,
+        publish: Publish | None,
+        run_folder: Path,
+        out: Path,
+        workers: int,
+        again: str,
+        scripts: Mapping[str, Script],
     ) -> None:
         memory_limit = int(psutil.virtual_memory().total * 0.75 / workers)
-        peer = Peer(inside(publish.folder), run_folder / "peer.log", memory_limit)
-        peer.close()
-        found = environment(publish, peer.versions, scripts)
+        versions: Mapping[str, str] = {}
+        if publish:
+            peer = Peer(inside(publish.folder), run_folder / "peer.log", memory_limit)
+            peer.close()
+            versions = peer.versions
+        found = environment(publish, versions, scripts)
         self.setting = Setting(
             environment=found.key,
             run_folder=str(run_folder),
             out=str(out),
-            publish=str(publish.folder),
+            publish=str(publish.folder) if publish else None,
             running=running(publish, scripts),
             memory_limit=memory_limit,
             scripts={name: str(script.path) for name, script in scripts.items()},
@@ -155,16 +165,17 @@ class Controller:
         shutil.rmtree(self.setting.run_folder, ignore_errors=True)
 
 
-def start(versions: Versions, run: str, scripts: Mapping[str, str], out: Path, workers: int) -> Controller:
-    """Load the scripts, build, try a peer. ``run`` says which cases; but for the default ones, files go to disk.
+def start(versions: Versions | None, run: str, scripts: Mapping[str, str], out: Path, workers: int) -> Controller:
+    """Load the scripts, build, try a peer. Without ``versions`` there is no .NET.
 
+    ``run`` is the run's cases; files of all but the default ones go to disk.
     Raises pytest.UsageError with one sentence when the run cannot start.
     """
     run_folder: Path | None = None
     try:
         load_catalogue()
         loaded = load_all(scripts)
-        publish = ensure_built(versions, progress=lambda text: print(text, flush=True))
+        publish = ensure_built(versions, progress=lambda text: print(text, flush=True)) if versions else None
         run_folder = make_run_folder(fast_folder() if run == "default" else Path(tempfile.gettempdir()))
         return Controller(publish, run_folder, out, workers, again(versions, run, scripts), loaded)
     except BaseException as error:
@@ -175,17 +186,18 @@ def start(versions: Versions, run: str, scripts: Mapping[str, str], out: Path, w
         raise
 
 
-def again(versions: Versions, run: str, scripts: Mapping[str, str]) -> str:
+def again(versions: Versions | None, run: str, scripts: Mapping[str, str]) -> str:
     """The command that starts such a run of these: as a person started this one, through nox or without."""
     nox = Path(sys.prefix).parent.name == ".nox"
     quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
     paths = {name: quoted([path]) for name, path in scripts.items()}
-    options = {"torchsharp": versions.torchsharp, "libtorch": versions.libtorch, **paths}
+    packages = asdict(versions) if versions else {}
     return " ".join(
         [
             "nox --" if nox else "tscompat run",
             *([] if run == "default" else [f"--{run}"]),
-            *(f"--{key} {value}" for key, value in options.items() if value),
+            *([] if versions else ["--no-dotnet"]),
+            *(f"--{key} {value}" for key, value in {**packages, **paths}.items() if value),
         ]
     )
 

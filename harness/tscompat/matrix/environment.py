@@ -17,32 +17,49 @@ from tscompat.dotnet_side.build import Publish
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import programs
 from tscompat.python_side.scripts import Script
-from tscompat.results.environment import Environment, Formats, Library, Patch
+from tscompat.results.environment import Dotnet, Environment, Formats, Library, Patch
 
 LIBTORCH = {"linux": "libtorch_cpu.so", "darwin": "libtorch_cpu.dylib", "win32": "torch_cpu.dll"}
 """The largest library of libtorch, by ``sys.platform``."""
 
 
-def running(publish: Publish, scripts: Mapping[str, Script]) -> list[str]:
-    """What takes part, each with its version, as the divergences name it."""
+def running(publish: Publish | None, scripts: Mapping[str, Script]) -> list[str]:
+    """What takes part, each with its version, as the divergences name it. Without a publish there is no .NET."""
     versions = {
         **{name: script.digest for name, script in scripts.items()},
-        "TorchSharp.PyBridge": publish.pybridge,
         **{name: ".".join(version(name).split(".")[:2]) for name in ("safetensors", "torch")},
-        "TorchSharp": publish.torchsharp,
-        "libtorch": publish.libtorch,
     }
+    if publish:
+        versions |= {
+            "TorchSharp.PyBridge": publish.pybridge,
+            "TorchSharp": publish.torchsharp,
+            "libtorch": publish.libtorch,
+        }
     return [f"{name} {version}" for name, version in versions.items()]
 
 
-def environment(publish: Publish, peer_versions: Mapping[str, str], scripts: Mapping[str, Script]) -> Environment:
-    """Versions and the machine. ``peer_versions`` is what a peer says when it is ready."""
+def environment(
+    publish: Publish | None, peer_versions: Mapping[str, str], scripts: Mapping[str, Script]
+) -> Environment:
+    """Versions and the machine. ``peer_versions`` is what a peer reports when it is ready, nothing without .NET."""
+    torchsharp = libtorch = dotnet = None
+    if publish:
+        folder = publish.folder
+        torchsharp = Library(version=publish.torchsharp, sha256=file_digest(folder / "TorchSharp.dll"))
+        libtorch = Library(version=publish.libtorch, sha256=kept_digest(folder / LIBTORCH[sys.platform]))
+        dotnet = Dotnet(
+            version=peer_versions["dotnet"],
+            libtorch_reported=peer_versions["libtorch_reported"],
+            pybridge=publish.pybridge,
+            rid=publish.rid,
+            patched=msgspec.convert(publish.patched, Patch | None),
+        )
     return Environment(
         platform=f"{platform.system()}-{platform.machine()}".lower(),
         device=torch_tensors.accelerator() or "cpu",
         torch=Library(version=version("torch"), sha256=torch_digest()),
-        torchsharp=Library(version=publish.torchsharp, sha256=file_digest(publish.folder / "TorchSharp.dll")),
-        libtorch=Library(version=publish.libtorch, sha256=kept_digest(publish.folder / LIBTORCH[sys.platform])),
+        torchsharp=torchsharp,
+        libtorch=libtorch,
         scripts={name: script.digest for name, script in scripts.items()},
         system=platform.platform(),
         cpus=os.cpu_count() or 1,
@@ -50,15 +67,11 @@ def environment(publish: Publish, peer_versions: Mapping[str, str], scripts: Map
         cuda=torch_tensors.cuda_version(),
         tscompat=version("torchsharp-compat"),
         python=platform.python_version(),
-        dotnet=peer_versions["dotnet"],
-        libtorch_reported=peer_versions["libtorch_says"],
-        pybridge=publish.pybridge,
+        dotnet=dotnet,
         numpy=version("numpy"),
         safetensors=version("safetensors"),
         torchvision=version("torchvision"),
         torch_formats=Formats(**programs.format_versions()),
-        rid=publish.rid,
-        patched=msgspec.convert(publish.patched, Patch | None),
     )
 
 

@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from tscompat.catalogue import load_catalogue
-from tscompat.dotnet_side.build import Versions
+from tscompat.dotnet_side.build import DEFAULT, Versions
+from tscompat.dotnet_side.client import WithoutDotnet
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
 from tscompat.python_side import scripts
 from tscompat.resources.folders import data_folder
@@ -47,6 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--tscompat-run", choices=RUNS, default="default", help="which cases")
     group.addoption("--tscompat-torchsharp", default=None, help="another version of the package TorchSharp")
     group.addoption("--tscompat-libtorch", default=None, help="the version of libtorch that goes with it")
+    group.addoption("--tscompat-no-dotnet", action="store_true", help="without .NET")
     group.addoption("--tscompat-device", action="append", default=[], help="only this device (may be given again)")
     for name in scripts.FUNCTIONS:
         group.addoption(f"--tscompat-{name}", default="", help=f"the path to upstream's {name}.py")
@@ -76,9 +78,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.option.collectonly:
         workers = getattr(config.option, "numprocesses", None) or 1
         versions = Versions(config.option.tscompat_torchsharp, config.option.tscompat_libtorch)
+        without = config.option.tscompat_no_dotnet
+        if without and versions != DEFAULT:
+            raise pytest.UsageError("--no-dotnet has no version of TorchSharp or libtorch: leave one of them out")
         out = Path(config.option.tscompat_out).absolute()
         paths = {name: path for name in scripts.FUNCTIONS if (path := config.getoption(f"tscompat_{name}"))}
-        controller = start(versions, config.option.tscompat_run, paths, out, workers)
+        controller = start(None if without else versions, config.option.tscompat_run, paths, out, workers)
         config.stash[SETTING] = controller.setting
         config.pluginmanager.register(controller)
         config.add_cleanup(controller.clean)
@@ -103,6 +108,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> CaseScheduli
     return CaseScheduling(config, log)
 
 
+def keeper(publish: Path, folder: Path, memory_limit: int) -> PeerKeeper:
+    """A client that starts real peers."""
+    return PeerKeeper(lambda: Peer(inside(publish), folder / "peer.log", memory_limit))
+
+
 @pytest.fixture(scope="session")
 def worker(request: pytest.FixtureRequest, worker_id: str) -> Generator[Worker, None, None]:
     """The worker's bench, with a peer of its own."""
@@ -110,7 +120,7 @@ def worker(request: pytest.FixtureRequest, worker_id: str) -> Generator[Worker, 
     folder = Path(setting.run_folder, worker_id)
     folder.mkdir()
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
-    peer = PeerKeeper(lambda: Peer(inside(Path(setting.publish)), folder / "peer.log", setting.memory_limit))
+    peer = keeper(Path(setting.publish), folder, setting.memory_limit) if setting.publish else WithoutDotnet()
     divergences = Divergences.load(data_folder("cases") / "divergences", setting.running)
     gc.freeze()  # tens of thousands of items, which the collections after large cases need not look at
     bench = Worker(load_catalogue(), folder, setting, peer, divergences, scripts.load_all(setting.scripts))

@@ -11,7 +11,8 @@ class Setting:
 
     run_folder: str
     out: str
-    publish: str
+    publish: str | None
+    """The folder that a peer loads; None in a run without .NET."""
     environment: str
     """The key of what the run runs on."""
     running: list[str]

@@ -20,14 +20,14 @@ import psutil
 
 from tscompat.catalogue import Case, Model, TensorSpec
 from tscompat.codec import write_state_dict
-from tscompat.dotnet_side.client import Client
+from tscompat.dotnet_side.client import WITHOUT_DOTNET, Client
 from tscompat.dotnet_side.process import PeerBroken, PeerDied
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.python_side.scripts import Script
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
-from tscompat.routes.route import MUCH_GARBAGE, PYTHON_TO_DOTNET
+from tscompat.routes.route import DOTNET_TO_PYTHON, MUCH_GARBAGE, PYTHON_TO_DOTNET
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict, VerdictId
 from tscompat.verdicts.divergences import Divergences, Outcome
@@ -118,6 +118,7 @@ class Worker:
         self._out = Path(setting.out)
         self._environment = setting.environment
         self._again = setting.again
+        self._dotnet = setting.publish is not None
         self._peer = peer
         self._divergences = divergences
         self._scripts = scripts
@@ -129,7 +130,7 @@ class Worker:
         Raises PeerBroken when no peer can be had.
         """
         case = self._cases[verdict_id.case]
-        reason = why_not(verdict_id, case, self._scripts)
+        reason = why_not(verdict_id, case, self._scripts, self._dotnet)
         if reason:
             return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
         current = self._open(case)
@@ -258,19 +259,21 @@ def devices(verdict_id: VerdictId) -> tuple[str, str]:
     return writer, reader or writer
 
 
-def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str]) -> str | None:
+def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str], dotnet: bool) -> str | None:
     """Why this cannot be run here; None if it can."""
     if isinstance(case.subject, Model) and case.subject.only:
         return f"only {case.subject.only} has it"
     script = ROUTES[verdict_id.route].script
     if script and script not in scripts:
         return f"no path to {script}.py"
+    if not dotnet and verdict_id.direction == DOTNET_TO_PYTHON:
+        return WITHOUT_DOTNET
     if "cuda" not in verdict_id.device:
         return None
     if torch_tensors.cuda_version() is None:
         return "no CUDA device"
     writer, reader = devices(verdict_id)
-    if (reader if verdict_id.direction == PYTHON_TO_DOTNET else writer) == "cuda":
+    if dotnet and (reader if verdict_id.direction == PYTHON_TO_DOTNET else writer) == "cuda":
         return "TorchSharp is here with the CPU build of libtorch"
     return None
 

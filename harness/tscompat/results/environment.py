@@ -43,6 +43,20 @@ class Formats(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Of torch.export: major.minor."""
 
 
+class Dotnet(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The .NET side of a run, as far as it does not identify the run."""
+
+    version: str
+    """Of the runtime."""
+    libtorch_reported: str
+    """The version that the loaded libtorch gives for itself."""
+    pybridge: str
+    rid: str
+    """.NET's name for the platform: linux-x64."""
+    patched: Patch | None
+    """Null where TorchSharp loads as it comes."""
+
+
 class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a run ran on, without anything that names a person or a folder.
 
@@ -54,8 +68,9 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     device: str
     """cpu, or the name of the accelerator that torch sees."""
     torch: Library
-    torchsharp: Library
-    libtorch: Library
+    torchsharp: Library | None
+    """Null in a run without .NET, and so is libtorch."""
+    libtorch: Library | None
     scripts: dict[str, Sha256]
     """Upstream's scripts that were tested, by name: the hash of their text with LF at the line ends."""
     system: str
@@ -66,18 +81,12 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """The CUDA version that torch uses; null without a device."""
     tscompat: str
     python: str
-    dotnet: str
-    libtorch_reported: str
-    """The version that the loaded libtorch gives for itself."""
-    pybridge: str
+    dotnet: Dotnet | None
+    """Null in a run without .NET."""
     numpy: str
     safetensors: str
     torchvision: str
     torch_formats: Formats
-    rid: str
-    """.NET's name for the platform: linux-x64."""
-    patched: Patch | None
-    """Null where TorchSharp loads as it comes."""
 
     @property
     def key(self) -> str:

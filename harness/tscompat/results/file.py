@@ -33,7 +33,7 @@ Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$"
 
 
 class ResultsError(ValueError):
-    """The file is not a results.json; the message has the file, the place in it, what was found and what was expected."""
+    """The file is not a results.json; the message has the file, the place, what was found and what was expected."""
 
 
 class Timing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -54,7 +54,7 @@ def saved(path: Path, state: object) -> Path:
 
 def convert(source: Path, target: Path, **options: Any) -> list[str]:
     said: list[str] = []
-    prepare_optimizer(source, target, tell=said.append, **options).carry_out(lambda written: None)
+    prepare_optimizer(source, target, tell=said.append, **options).write(lambda written: None)
     return said
 
 

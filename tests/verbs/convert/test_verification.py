@@ -22,7 +22,7 @@ def converted(tmp_path: Path) -> Conversion:
     entries = [random_entry(name, dtype) for name, dtype in zip(names, DTYPES, strict=True)]
     torch.save(to_torch(entries), tmp_path / "a.pth")
     conversion = prepare(tmp_path / "a.pth", tmp_path / "b.dat", tell=print)
-    conversion.carry_out(lambda written: None)
+    conversion.write(lambda written: None)
     return conversion
 
 
@@ -60,7 +60,7 @@ def optimizer(request: pytest.FixtureRequest, tmp_path: Path) -> OptimizerConver
     made.step()
     torch.save(made.state_dict(), tmp_path / "a.pth")
     conversion = prepare_optimizer(tmp_path / "a.pth", tmp_path / "b.dat", name=request.param, tell=print)
-    conversion.carry_out(lambda written: None)
+    conversion.write(lambda written: None)
     return conversion
 
 

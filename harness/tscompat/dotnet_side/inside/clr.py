@@ -123,7 +123,7 @@ def load(publish: Path) -> Dotnet:
     torchsharp.torch.InitializeDeviceType(torchsharp.DeviceType.CPU)
     torchsharp.torch.set_num_threads(1)  # a worker a core; and sums are added in one order
     return Dotnet(
-        versions={"dotnet": str(system.Environment.Version), "libtorch_says": str(torchsharp.torch.__version__)},
+        versions={"dotnet": str(system.Environment.Version), "libtorch_reported": str(torchsharp.torch.__version__)},
         Memory=ours.Memory,
         Layouts=ours.Layouts,
         Bag=ours.Bag,

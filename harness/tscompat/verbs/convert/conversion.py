@@ -46,8 +46,8 @@ class Conversion:
         """How many bytes must be free to write it."""
         return self.size + (spool.room(self.items) if _writer(self.target).by_torch else 0)
 
-    def carry_out(self, advance: Callable[[int], object]) -> None:
-        """Write the target, which appears whole or not at all; ``advance`` is called with the number of bytes as they are written.
+    def write(self, advance: Callable[[int], object]) -> None:
+        """Write the target, which appears whole or not at all. ``advance`` is called with each number of bytes written.
 
         Raises ConvertError when there is no room for it, and OSError.
         """

@@ -53,8 +53,8 @@ class OptimizerConversion:
         ]
         return sum(tensors) + _BESIDE_A_STATE * (1 + len(self.record.states))
 
-    def carry_out(self, advance: Callable[[int], object]) -> None:
-        """As ``Conversion.carry_out``. All of a .pth is in memory at once."""
+    def write(self, advance: Callable[[int], object]) -> None:
+        """As ``Conversion.write``. All of a .pth is in memory at once."""
         with output.beside(self.target, self.size, advance, force=self.force) as sink:
             if self.target.suffix.lower() == _DAT:
                 for piece in encode_optimizer(self.record):
