@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
+from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
 
 from tscompat.codec import read_state_dict
 from tscompat.python_side import torch_tensors
@@ -37,9 +37,14 @@ def convert(source: Path, target: Path, **options: Any) -> list[str]:
     return said
 
 
+def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """As safetensors reads it."""
+    return load_file(path)
+
+
 READ: dict[str, Callable[[Path], StateDict]] = {
     ".dat": read_state_dict,
-    ".safetensors": lambda path: torch_tensors.export(safetensors.torch.load_file(path)),
+    ".safetensors": lambda path: torch_tensors.export(load_safetensors(path)),
     ".pth": lambda path: torch_tensors.export(torch.load(path, weights_only=True)),
 }
 """How others read what was written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -48,19 +49,23 @@ def test_skip_and_force(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "code", "said"),
+    ("verdict", "code", "last"),
     [
         (Verdict(Kind.PASS), 0, "TorchSharp loads the same bits"),
         (Verdict(Kind.NOT_RUN, "there is no dotnet"), 0, "not verified with TorchSharp: there is no dotnet"),
         (Verdict(Kind.BITS, "element [0]"), 1, "TorchSharp does not load the same bits: bits: element [0]"),
     ],
 )
-def test_what_torchsharp_says(
-    verdict: Verdict, code: int, said: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_torchsharp_does_is_the_last_line(
+    verdict: Verdict, code: int, last: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Conversion, "verify", lambda *told: verdict)
+
+    def verify(self: Conversion, *arguments: Any) -> Verdict:
+        return verdict
+
+    monkeypatch.setattr(Conversion, "verify", verify)
     result = converted(source, tmp_path / "b.dat", "--key", "model")
-    assert (result.exit_code, result.output.splitlines()[-1]) == (code, f"{tmp_path / 'b.dat'}: {said}")
+    assert (result.exit_code, result.output.splitlines()[-1]) == (code, f"{tmp_path / 'b.dat'}: {last}")
 
 
 def test_no_verify_asks_nobody(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 import pytest
@@ -83,9 +83,11 @@ def test_a_reply_comes_back_as_it_was(answer: AnyAnswer) -> None:
 def fields(message: Any) -> list[str]:
     """The fields of a message on the wire, those of the parts that it holds included, with dots."""
     found: list[str] = []
-    for name, value in json.loads(encode(message)).items():
+    written: dict[str, Any] = json.loads(encode(message))
+    for name, value in written.items():
         found.append(name)
-        found += [f"{name}.{inner}" for inner in value] if isinstance(value, dict) and "lr" not in str(value) else []
+        if str(value).startswith("{") and "lr" not in str(value):
+            found += [f"{name}.{inner}" for inner in cast("dict[str, Any]", value)]
     return found
 
 

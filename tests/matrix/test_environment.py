@@ -15,7 +15,11 @@ OWN = "torch/__init__.py,sha256=aaa,10\ntorch/version.py,sha256=bbb,20\n"
 
 def digest_of(record: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (folder / "RECORD").write_text(record, encoding="utf-8")
-    monkeypatch.setattr(environment, "distribution", lambda _: PathDistribution(folder))
+
+    def distribution(name: str) -> PathDistribution:
+        return PathDistribution(folder)
+
+    monkeypatch.setattr(environment, "distribution", distribution)
     return torch_digest()
 
 

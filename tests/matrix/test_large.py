@@ -1,5 +1,6 @@
 """What only a large run takes, and what a machine must have for it."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,11 +51,14 @@ def test_there_are_as_many_workers_as_memory_lasts(run: str, workers: int, monke
         (1 << 40, 1 << 40, None),
     ],
 )
-def test_a_case_says_what_it_needs(
+def test_a_case_that_does_not_fit_is_refused_with_what_it_needs(
     memory: int, disk: int, reason: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def disk_usage(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=disk)
+
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory))
-    monkeypatch.setattr(worker.shutil, "disk_usage", lambda _: SimpleNamespace(free=disk))
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
     assert worker.too_large(SPECS, tmp_path) == reason
 
 

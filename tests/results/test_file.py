@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,6 @@ import msgspec
 import pytest
 
 from records import ENVIRONMENT, FAILURE, ZEROS, a_record
-from tscompat.results import file as results_file
 from tscompat.results.environment import Dotnet, Library, Patch
 from tscompat.results.file import ResultsError, ResultsFile, Timing, load_results
 
@@ -32,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     def move_on(seconds: float) -> None:
         now[0] += seconds
 
-    monkeypatch.setattr(results_file.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return move_on
 
 
@@ -148,6 +148,8 @@ def test_a_reader_that_soon_lets_go_does_not_cost_the_end(
 ) -> None:
     replace, refused = Path.replace, [PermissionError()] * attempts
 
+    pauses: list[float] = []
+
     def blocked_at_first(self: Path, target: Path) -> Path:
         if refused:
             raise refused.pop()
@@ -155,7 +157,7 @@ def test_a_reader_that_soon_lets_go_does_not_cost_the_end(
 
     file = ResultsFile(path, ENVIRONMENT)
     monkeypatch.setattr(Path, "replace", blocked_at_first)
-    monkeypatch.setattr(results_file.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", pauses.append)
     file.finish(True, TIMING)
     assert load_results(path).complete
 

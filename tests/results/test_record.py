@@ -1,6 +1,7 @@
 """A record and its JSON."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,7 +11,7 @@ from tscompat.results.record import Record
 from tscompat.values.verdict import FirstDifference, Kind, Verdict
 
 
-def written(record: Record) -> object:
+def written(record: Record) -> dict[str, Any]:
     return json.loads(msgspec.json.encode(record))
 
 

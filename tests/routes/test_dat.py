@@ -91,12 +91,24 @@ def test_a_transfer_gives_the_file_that_was_written(make_job: MakeJob) -> None:
     assert transfer(job, "tensor", PYTHON_TO_DOTNET).artifact == job.artifact
 
 
+def shorter(data: bytes) -> bytes:
+    return data[:-1]
+
+
+def longer(data: bytes) -> bytes:
+    return data + b"\0"
+
+
+def other(data: bytes) -> bytes:
+    return b"\x07" + data[1:]
+
+
 @pytest.mark.parametrize(
     ("change", "detail"),
     [
-        (lambda data: data[:-1], r"byte \d+: expected 0x.., the file ends there"),
-        (lambda data: data + b"\0", r"1 bytes too many after byte \d+"),
-        (lambda data: b"\x07" + data[1:], "byte 0: expected 0x02, found 0x07"),
+        (shorter, r"byte \d+: expected 0x.., the file ends there"),
+        (longer, r"1 bytes too many after byte \d+"),
+        (other, "byte 0: expected 0x02, found 0x07"),
     ],
     ids=["short", "long", "other"],
 )

@@ -50,11 +50,11 @@ def test_what_became_of_a_tensor_is_named(theirs: Mapping[str, str], words: str)
     ("reported", "words"),
     [
         ({"a": True, "b": False, "c": True, "d": True}, ""),
-        ({"a": True, "b": True, "c": True, "d": True}, "'b' was not loaded, the report says True"),
-        ({"b": False, "c": True, "d": True}, "'a' was loaded, the report says None"),
+        ({"a": True, "b": True, "c": True, "d": True}, "'b' was not loaded, the report has True"),
+        ({"b": False, "c": True, "d": True}, "'a' was loaded, the report has None"),
         (
             {"a": True, "b": False, "c": True, "d": True, "e": True},
-            "'e' was not in the file, the report says True",
+            "'e' was not in the file, the report has True",
         ),
     ],
 )

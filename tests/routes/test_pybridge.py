@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import safetensors.torch
 import torch
 
 from doubles import MakeJob, kinds, transfer, with_peer
@@ -104,11 +103,17 @@ def test_what_has_no_meaning_is_not_checked(route: str, case_id: str, direction:
     assert ROUTES[route].checks_of(CASES[case_id], direction) == checks
 
 
+def names_in(file: Path) -> list[str]:
+    data = file.read_bytes()
+    header: dict[str, Any] = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return [name for name in header if name != "__metadata__"]
+
+
 def test_shards_are_two_files_and_an_index(tmp_path: Path) -> None:
     write_shards(write_safetensors, "model.safetensors", tmp_path / "shards", state_of(CASE.id))
     index = json.loads((tmp_path / "shards" / "model.safetensors.index.json").read_text(encoding="utf-8"))
     shards = (tmp_path / "shards").glob("*.safetensors")
-    found = {name: file.name for file in shards for name in safetensors.torch.load_file(file)}
+    found = {name: file.name for file in shards for name in names_in(file)}
     assert (found, len(set(found.values()))) == (index["weight_map"], 2)
 
 

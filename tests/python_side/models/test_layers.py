@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from tscompat.python_side.models import layers
+from tscompat.python_side.models.layers import Description
 from tscompat.resources.folders import data_folder
 
 FAMILY = tomllib.loads((data_folder("cases") / "layer.toml").read_text(encoding="utf-8"))
@@ -28,12 +29,15 @@ def test_builds(name: str) -> None:
 
 
 def test_child_gets_a_name_before_its_own() -> None:
-    description = {"module": "Linear", "arguments": [2, 3], "child": True}
+    description: Description = {"module": "Linear", "arguments": [2, 3], "child": True}
     assert list(layers.build(description).state_dict()) == ["layer.weight", "layer.bias"]
 
 
 def test_mapping_keeps_its_order() -> None:
-    description = {"module": "ParameterDict", "arguments": [{"z": {"parameter": [1]}, "a": {"parameter": [2]}}]}
+    description: Description = {
+        "module": "ParameterDict",
+        "arguments": [{"z": {"parameter": [1]}, "a": {"parameter": [2]}}],
+    }
     assert list(layers.build(description).state_dict()) == ["z", "a"]
 
 

@@ -60,8 +60,11 @@ def imported(monkeypatch: pytest.MonkeyPatch) -> Import:
                 raise failure
             return SimpleNamespace()
 
+        def define(name: str, schema: str) -> None:
+            declared.append(name)
+
         monkeypatch.setattr(torchvision, "import_module", import_module)
-        monkeypatch.setattr(torch.library, "define", lambda name, schema: declared.append(name))
+        monkeypatch.setattr(torch.library, "define", define)
         torchvision.import_models()
         return declared
 

@@ -90,7 +90,7 @@ def test_groups_come_back_as_they_were(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("groups", "said"),
     [
-        ("", "2 groups and 4 parameters, and does not say how many each group has: give it, as --groups 2,3"),
+        ("", "2 groups and 4 parameters, without the number that each group has: give it, as --groups 2,3"),
         ("4", "2 groups and 4 parameters, and --groups 4 makes 1 and 4"),
         ("1,4", "2 groups and 4 parameters, and --groups 1,4 makes 2 and 5"),
         ("1;3", "--groups 1;3: expected how many"),
@@ -219,7 +219,7 @@ def test_a_group_that_is_odd(group: Mapping[str, Any], said: str, tmp_path: Path
 @pytest.mark.parametrize("odd", [{"state": 3}, {"state": {0: {3: 4}}}, {"param_groups": {}}, {"param_groups": [3]}])
 def test_a_state_dict_that_is_none(odd: Mapping[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ConvertError, match="'state' and 'param_groups' are not as"):
-        convert(saved(tmp_path / "a.pth", stepped("Adam").state_dict() | odd), tmp_path / "b.dat", name="Adam")
+        convert(saved(tmp_path / "a.pth", {**stepped("Adam").state_dict(), **odd}), tmp_path / "b.dat", name="Adam")
 
 
 @pytest.mark.parametrize(
