@@ -1,4 +1,4 @@
-"""Files held to their schema: every refusal says the file, the place, what was found and what was expected."""
+"""Files held to their schema: every refusal names the file, the place, what was found and what was expected."""
 
 import json
 from pathlib import Path
