@@ -1,7 +1,7 @@
-"""Modules that nobody thought of, built on both sides and carried for real: `nox -s fuzz`.
+"""Random modules, built on both sides and transferred by real routes: `nox -s fuzz`.
 
-A draw fails unless everything agrees, but for the one thing that is known of all of TorchSharp's models: parameters
-come before buffers. It is told as a case for cases/generated.toml, made as small as hypothesis can.
+A draw fails unless all verdicts pass, except for what is known of all of TorchSharp's models: parameters come before
+buffers. hypothesis makes a failing draw as small as it can, and prints it as a case for cases/generated.toml.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,13 +45,13 @@ def test_both_sides_agree(keeper: PeerKeeper, tree: Description) -> None:
             f"{name}/{direction}/{check}": verdict
             for name in job.case.routes
             for direction in ROUTES[name].directions
-            for check, verdict in carry(job, name, direction).items()
+            for check, verdict in wrong_verdicts(job, name, direction).items()
         }
     assert wrong == {}
 
 
 def read(text: str, folder: Path) -> Case:
-    """The one case of a catalogue that has nothing else."""
+    """The case, read from a catalogue that has no other."""
     for name in ("dtypes.toml", "module.schema.json"):
         shutil.copy(data_folder("cases") / name, folder)
     head = 'why = "Drawn."\n[defaults]\nroutes = ["schema", "dat", "forward"]\n'
@@ -65,19 +66,19 @@ def prepare(case: Case, folder: Path, keeper: PeerKeeper) -> Job:
     return Job(case, "", "cpu", "cpu", entries, folder / "expected.dat", folder / "actual.dat", keeper)
 
 
-def carry(job: Job, name: str, direction: str) -> Mapping[str, Verdict]:
-    """The verdicts of a journey that are not what is due."""
+def wrong_verdicts(job: Job, name: str, direction: str) -> Mapping[str, Verdict]:
+    """The verdicts of a transfer that are neither passes nor known of all models."""
     route = ROUTES[name]
     checks = route.checks(job.case, direction)
     if not checks or (name == "forward" and not is_tame(job)):
         return {}
-    journey = Job(**{**vars(job), "route": name, "artifact": job.artifact.with_name(f"{name}.{direction}.dat")})
-    found = route.directions[direction](journey)
+    transfer = replace(job, route=name, artifact=job.artifact.with_name(f"{name}.{direction}.dat"))
+    found = route.directions[direction](transfer)
     theirs = parameters_first(job)
     wrong = {check: found[check] for check in checks if found[check].kind is not Kind.PASS}
     if wrong.get("order") == held(theirs, job, {Kind.ORDER}):
         del wrong["order"]
-        if direction == DOTNET_TO_PYTHON and same_file(encode_state_dict(theirs), journey.artifact).kind is Kind.PASS:
+        if direction == DOTNET_TO_PYTHON and same_file(encode_state_dict(theirs), transfer.artifact).kind is Kind.PASS:
             del wrong["bytes"]
     return wrong
 
@@ -85,8 +86,8 @@ def carry(job: Job, name: str, direction: str) -> Mapping[str, Verdict]:
 def is_tame(job: Job) -> bool:
     """Whether Python's own forward pass is within half the bound of float64's.
 
-    If not, the draw magnifies what is rounded, as a norm of values does that are nearly the same: another kernel's last
-    bit may pass the bound. float64 has no better reference; float32 tells of it.
+    If not, the draw magnifies rounding errors, as a norm of nearly equal values does, and another kernel's last bit may
+    pass the bound. For float64, which has no better reference, the pass in float32 is checked.
     """
     case, given = job.case, make_inputs(job.case)
     trial = BY_NAME["f32" if case.dtype == "f64" else case.dtype]
