@@ -1,4 +1,4 @@
-"""The page of the routes says what the catalogue and the divergences say."""
+"""docs/routes.md agrees with the catalogue and the divergences."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ DIVERGENCES = TOP / "cases" / "divergences"
 
 
 def expected(publish: Publish) -> Iterator[Record]:
-    """The record that each verdict of a green run with upstream's scripts and without a CUDA device has."""
+    """The records of a run with upstream's scripts and without a CUDA device in which every verdict is expected."""
     cases = load_catalogue()
     text = (DIVERGENCES / "scripts.toml").read_text(encoding="utf-8")
     declared = set(re.findall(f'"({"|".join(FUNCTIONS)}) (sha256:[0-9a-f]{{64}})"', text))
@@ -39,5 +39,5 @@ def expected(publish: Publish) -> Iterator[Record]:
 
 def test_the_page_of_the_routes_is_what_a_green_run_gives(publish: Publish) -> None:
     written = (TOP / "docs" / "routes.md").read_text(encoding="utf-8")
-    due = routes_page(environment(publish, {}, {}), list(expected(publish)))
-    assert written == due, "write it again: tscompat routes --help"
+    expected_page = routes_page(environment(publish, {}, {}), list(expected(publish)))
+    assert written == expected_page, "write it again: tscompat routes --help"

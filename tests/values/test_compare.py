@@ -1,4 +1,4 @@
-"""The comparison: bytes of any buffer, and what differs in words."""
+"""The comparison: bytes of any buffer, and the description of what differs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tscompat.values.verdict import Kind
 U8, F32 = BY_NAME["u8"], BY_NAME["f32"]
 
 SIZES = [1, 4096, 4097, 1 << 20]
-"""On both sides of the size from which memcmp is called."""
+"""Below and above the size from which memcmp is called."""
 
 
 def scalars(*names: str) -> StateDict:
@@ -129,11 +129,11 @@ def test_zeros_of_other_signs_are_a_difference() -> None:
         ),
     ],
 )
-def test_the_first_element_that_differs_is_put_in_words(
+def test_the_first_element_that_differs_is_described(
     dtype: str, shape: tuple[int, ...], expected: str, actual: str, detail: str
 ) -> None:
-    pair = [tensor_of(BY_NAME[dtype], shape, bytes.fromhex(data)) for data in (expected, actual)]
-    assert difference(*pair, "w") == Difference("bits", detail)
+    one, other = (tensor_of(BY_NAME[dtype], shape, bytes.fromhex(data)) for data in (expected, actual))
+    assert difference(one, other, "w") == Difference("bits", detail)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.name)
@@ -155,12 +155,12 @@ def test_elements_are_counted_to_the_end_of_a_large_tensor() -> None:
     assert found.detail == "element [1500000] (u8): expected 0x00 (0), found 0x01 (1); 2 of 3145728 elements differ"
 
 
-def test_the_dtype_is_told_before_the_shape() -> None:
+def test_the_dtype_is_reported_before_the_shape() -> None:
     found = difference(tensor_of(U8, (4,), b"1234"), tensor_of(F32, (), b"1234"), "w")
     assert found == Difference("dtype", "dtype of 'w': expected u8, found f32")
 
 
-def test_the_shape_is_told_before_the_bits() -> None:
+def test_the_shape_is_reported_before_the_bits() -> None:
     found = difference(tensor_of(U8, (2, 1), b"12"), tensor_of(U8, (1, 2), b"34"), "w")
     assert found == Difference("shape", "shape of 'w': expected [2, 1], found [1, 2]")
 
@@ -207,7 +207,7 @@ def test_tensors_of_one_name_are_compared_in_order() -> None:
     assert compare([Entry("a", first), Entry("a", second)], [Entry("a", first), Entry("a", second)]) == []
 
 
-def test_every_tensor_that_differs_is_told() -> None:
+def test_every_tensor_that_differs_is_reported() -> None:
     expected = [Entry("a", tensor_of(U8, (), b"1")), Entry("b", tensor_of(U8, (), b"2")), *scalars("c")]
     actual = [Entry("a", tensor_of(U8, (1,), b"1")), Entry("b", tensor_of(U8, (), b"3")), *scalars("d")]
     assert [kind for kind, _ in compare(expected, actual)] == ["names", "shape", "bits"]
@@ -239,7 +239,7 @@ def test_other_places_that_fit_are_counted() -> None:
     assert found.detail.endswith("; what was found is element [5] of tensor number 0 ('a') or one of 3 others like it")
 
 
-def test_what_is_no_element_is_said_to_be_none() -> None:
+def test_what_is_no_element_is_reported_as_such() -> None:
     entries = [Entry("a", tensor_of(F32, (1,), identity(F32, 0, 1)))]
     (found,) = compare(entries, [Entry("a", tensor_of(F32, (1,), b"\xff" * 4))], identity=True)
     assert found.detail.endswith("; what was found is no element of these tensors")
