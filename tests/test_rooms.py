@@ -35,7 +35,7 @@ GUESTS: dict[str, list[str]] = {
     "clr": ["dotnet_side"],
     "pythonnet": ["dotnet_side"],
 }
-"""Who may import the two sides that must not meet in one process."""
+"""The rooms that may import torch or .NET, which must not meet in one process."""
 
 
 def room_of(module: Path) -> str:

@@ -13,8 +13,8 @@ class Benchmark(Protocol):
 
     group: str
     extra_info: dict[str, Any]
-    stats: Mapping[str, float]
-    """Empty until the benchmark has run."""
+    stats: Mapping[str, float] | None
+    """None until the benchmark has run."""
 
     def pedantic(
         self,

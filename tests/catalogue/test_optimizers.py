@@ -56,7 +56,7 @@ def test_pairs_are_tuples_as_torch_has_them() -> None:
     assert training.groups[0].options["betas"] == (0.5, 0.75)
 
 
-def test_pairs_are_lists_where_a_case_says_so() -> None:
+def test_pairs_are_lists_where_a_case_asks_for_lists() -> None:
     training = CASES["optim/adam-lists/f32"].training
     assert training is not None
     assert training.groups[0].options["betas"] == [0.5, 0.75]

@@ -269,14 +269,14 @@ def test_names_the_file(tmp_path: Path) -> None:
             SGD._replace(states=[{}]), "state 0: expected exactly momentum_buffer; .*: momentum_buffer", id="none"
         ),
         pytest.param(
-            SGD._replace(states=[{"momentum_buffer": 1.0}]), "momentum_buffer: expected a tensor?, found", id="number"
+            SGD._replace(states=[{"momentum_buffer": 1.0}]), "momentum_buffer: expected tensor?, found", id="number"
         ),
         pytest.param(
-            SGD._replace(groups=[{**SGD.groups[0], "nesterov": 1}]), "nesterov: expected a bool, found int", id="bool"
+            SGD._replace(groups=[{**SGD.groups[0], "nesterov": 1}]), "nesterov: expected bool, found int", id="bool"
         ),
         pytest.param(
             SGD._replace(groups=[{**SGD.groups[0], "lr": True}]),
-            "group 0: lr: expected a f64, found bool",
+            "group 0: lr: expected f64, found bool",
             id="bool for f64",
         ),
         pytest.param(
@@ -284,7 +284,7 @@ def test_names_the_file(tmp_path: Path) -> None:
         ),
         pytest.param(
             record_of("Adagrad")._replace(states=[{"step": 2, "sum": None}]),
-            "sum: expected a tensor, found NoneType",
+            "sum: expected tensor, found NoneType",
             id="None",
         ),
         pytest.param(

@@ -182,8 +182,8 @@ def ask_torch() -> dict[str, Any]:
     """Torch's version, its CUDA version and device names, asked once. Raises RuntimeError if torch does not import."""
     asked = subprocess.run([sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, check=False, timeout=120)
     if asked.returncode:
-        said = asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"]
-        raise RuntimeError(f"import torch fails ({said[-1]}): install torch again")
+        lines = asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"]
+        raise RuntimeError(f"import torch fails ({lines[-1]}): install torch again")
     return json.loads(asked.stdout)
 
 

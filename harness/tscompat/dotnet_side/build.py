@@ -107,7 +107,7 @@ def sdk_version(folder: Path) -> str:
     asked = subprocess.run(
         [dotnet_command(), "--version"], cwd=folder, env=_environment(), capture_output=True, text=True, check=False
     )
-    said = asked.stdout.strip()
+    version = asked.stdout.strip()
     if asked.returncode:
         # The last paragraph of dotnet's error is a link. The one before is its advice, also for a pin in global.json.
         advice = " ".join(asked.stderr.strip().split("\n\n")[-2:][0].splitlines()[:2])
@@ -115,9 +115,9 @@ def sdk_version(folder: Path) -> str:
             f"dotnet finds no SDK to use (a runtime is not enough): install the .NET SDK {OLDEST_SDK} or later. "
             f"dotnet's advice: {advice}"
         )
-    if int(said.split(".")[0]) < OLDEST_SDK:
-        raise BuildError(f"the .NET SDK {said} is too old: install {OLDEST_SDK} or later")
-    return said
+    if int(version.split(".")[0]) < OLDEST_SDK:
+        raise BuildError(f"the .NET SDK {version} is too old: install {OLDEST_SDK} or later")
+    return version
 
 
 def find_built(versions: Versions = DEFAULT) -> Publish | None:

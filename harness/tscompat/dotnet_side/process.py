@@ -215,7 +215,7 @@ class PeerKeeper:
         return answer
 
     def renew(self, most: int) -> None:
-        """Close a peer that holds more than ``most`` bytes, so that the next case does not pay for the last."""
+        """Close a peer that holds more than ``most`` bytes, so that its memory does not count for the next case."""
         if self._peer and self._peer.alive and self._peer.memory > most:
             self.close()
 
