@@ -1,11 +1,11 @@
-"""What there is to do here. Everything after ``--`` goes to ``tscompat run``, or to pytest where a session runs that.
+"""The sessions of nox. Arguments after ``--`` go to ``tscompat run``, or to pytest in the sessions that run it.
 
     nox                        the compatibility matrix on all cores
     nox -- -k bf16 -n 2        a part of it
     nox -s tests               the project's own tests
 
 The sessions share one environment, .nox/env-*, so that torch is installed once. It is built when a session first needs
-it and again when pyproject.toml changes. pip's and NuGet's own variables (PIP_*, NUGET_*) work as ever.
+it and again when pyproject.toml changes. pip's and NuGet's variables (PIP_*, NUGET_*) apply as usual.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".nox" / f"env-{sys.version_info.major}.{sys.version_info.minor}"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 PROJECT = "project"
-"""What a session can need beside the dependency groups of pyproject.toml: the project itself, editable."""
+"""A need besides the dependency groups of pyproject.toml: the project itself, as an editable install."""
 
 
 @nox.session(venv_backend="none")
@@ -48,11 +48,11 @@ def large(session: nox.Session) -> None:
 
 
 def run_matrix(session: nox.Session, *options: str) -> None:
-    """Run the matrix and end with the house's exit code."""
+    """Run the matrix and exit with its exit code."""
     code = wait_for(environment(session, PROJECT, "matrix"), "-m", "tscompat", "run", *options, *session.posargs)
     if code != 0:
-        # A failed nox session always exits 1; the house tells 1 (incompatible), 2 (could not run) and 130 (Ctrl-C)
-        # apart. A negative code is a signal that killed it.
+        # A failed nox session always exits with 1, but tscompat's 1 (incompatible), 2 (could not run) and 130 (Ctrl-C)
+        # differ. A negative code is a signal that killed it.
         sys.exit(code if code > 0 else 2)
 
 
@@ -89,15 +89,15 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def fuzz(session: nox.Session) -> None:
-    """Modules drawn at random, built on both sides; FUZZ_EXAMPLES=2000 says how many (arguments: pytest's)"""
+    """Random modules, built on both sides; FUZZ_EXAMPLES=2000 sets how many (arguments: pytest's)"""
     python = environment(session, PROJECT, "tests")
     session.run(python, "-m", "pytest", "-o", "python_files=fuzz_*.py", "tests/fuzz", *session.posargs)
 
 
 def environment(session: nox.Session, *needs: str) -> str:
-    """Install what is needed into the shared environment, unless it is there, and return the Python to use.
+    """Install what is needed into the shared environment, unless it is there, and return its Python.
 
-    A stamp a need says what it was installed for; a moved folder, another Python or another pyproject.toml is another.
+    Each need has a stamp file. A moved folder, another Python or a changed pyproject.toml gives another stamp.
     """
     pyproject = ROOT / "pyproject.toml"
     stamp = hashlib.sha256(f"{sys.version}\n{ROOT}\n".encode() + pyproject.read_bytes()).hexdigest()
@@ -117,7 +117,7 @@ def environment(session: nox.Session, *needs: str) -> str:
     ):
         if subprocess.call(command, cwd=ROOT) != 0:
             session.warn(
-                f"Could not install what this session needs: {command[2]} failed, its reason stands above. Where the "
+                f"Could not install what this session needs: {command[2]} failed, see its message above. Where the "
                 "package index cannot be reached, give pip a folder of wheels: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER"
             )
             sys.exit(2)
@@ -131,7 +131,7 @@ def is_text(path: Path, text: str) -> bool:
 
 
 def wait_for(*command: str) -> int:
-    """Run a command to its own end. Ctrl-C reaches it too: it tidies up, and is not killed while it does."""
+    """Run a command until it ends. Ctrl-C reaches it too; it is not killed while it tidies up."""
     with subprocess.Popen(command, cwd=ROOT) as child:
         while True:
             try:

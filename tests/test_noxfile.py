@@ -1,11 +1,11 @@
-"""The noxfile: what it hands on, what it installs and when, and the exit codes that a person meets."""
+"""The noxfile: the arguments that it passes on, what it installs and when, and its exit codes."""
 
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -17,7 +17,7 @@ TOP = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def noxfile() -> ModuleType:
-    """The noxfile as a module; nox takes its sessions once."""
+    """The noxfile as a module, loaded once, because nox warns of a session that is registered twice."""
     spec = importlib.util.spec_from_file_location("noxfile", TOP / "noxfile.py")
     assert spec
     assert spec.loader
@@ -26,10 +26,10 @@ def noxfile() -> ModuleType:
     return module
 
 
-def a_session(*posargs: str, said: list[str] | None = None) -> Any:
-    """What the sessions use of a nox.Session."""
-    say = [].append if said is None else said.append
-    return SimpleNamespace(posargs=list(posargs), log=say, warn=say)
+def a_session(*posargs: str) -> SimpleNamespace:
+    """The part of a nox.Session that the sessions use."""
+    messages: list[str] = []
+    return SimpleNamespace(posargs=list(posargs), log=messages.append, warn=messages.append)
 
 
 # the default session
@@ -46,7 +46,10 @@ def matrix(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[...
             commands.append(list(command))
             return code
 
-        monkeypatch.setattr(noxfile, "environment", lambda *_: "python")
+        def environment(session: object, *needs: str) -> str:
+            return "python"
+
+        monkeypatch.setattr(noxfile, "environment", environment)
         monkeypatch.setattr(noxfile, "wait_for", wait_for)
         noxfile.matrix(a_session(*posargs))
         return commands[0]
@@ -55,7 +58,7 @@ def matrix(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 
 
 @pytest.mark.parametrize(("code", "exit_code"), [(1, 1), (2, 2), (130, 130), (-9, 2)])
-def test_the_houses_exit_code_reaches_the_person(matrix: Callable[..., Any], code: int, exit_code: int) -> None:
+def test_nox_exits_with_the_exit_code_of_the_run(matrix: Callable[..., Any], code: int, exit_code: int) -> None:
     with pytest.raises(SystemExit) as end:
         matrix(code)
     assert end.value.code == exit_code
@@ -65,14 +68,17 @@ def test_a_good_run_lets_nox_go_on(matrix: Callable[..., list[str]]) -> None:
     matrix(0)
 
 
-def test_everything_after_the_dashes_is_handed_on(matrix: Callable[..., list[str]]) -> None:
+def test_everything_after_the_dashes_is_passed_on(matrix: Callable[..., list[str]]) -> None:
     assert matrix(0, "-k", "bf16", "-n", "2") == ["python", "-m", "tscompat", "run", "-k", "bf16", "-n", "2"]
 
 
 def test_the_matrix_has_what_upstreams_scripts_import(
     noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch, commands: list[list[str]]
 ) -> None:
-    monkeypatch.setattr(noxfile, "wait_for", lambda *_: 0)
+    def wait_for(*command: str) -> int:
+        return 0
+
+    monkeypatch.setattr(noxfile, "wait_for", wait_for)
     noxfile.matrix(a_session())
     assert any(requirement.startswith("leb128") for requirement in commands[-1])
 
@@ -83,7 +89,7 @@ def test_a_command_ends_with_its_own_code(noxfile: ModuleType) -> None:
 
 def test_ctrl_c_waits_for_the_command_to_tidy_up(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     class Child:
-        answers = iter([KeyboardInterrupt, 130])
+        answers: Iterator[int | None] = iter([None, 130])
 
         def __init__(self, *_: Any, **__: Any) -> None: ...
         def __enter__(self) -> "Child":
@@ -92,7 +98,7 @@ def test_ctrl_c_waits_for_the_command_to_tidy_up(noxfile: ModuleType, monkeypatc
         def __exit__(self, *_: object) -> None: ...
         def wait(self) -> int:
             answer = next(self.answers)
-            if answer is KeyboardInterrupt:
+            if answer is None:
                 raise KeyboardInterrupt
             return answer
 
@@ -105,7 +111,7 @@ def test_ctrl_c_waits_for_the_command_to_tidy_up(noxfile: ModuleType, monkeypatc
 
 @pytest.fixture
 def commands(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
-    """The commands that build the environment, which are noted and not run."""
+    """The commands that would build the environment; they are collected and not run."""
     seen: list[list[str]] = []
     python = tmp_path / ".nox" / "python"
     python.parent.mkdir()
@@ -178,7 +184,7 @@ def nox(folder: Path, *arguments: str, **variables: str) -> subprocess.Completed
     )
 
 
-def test_the_menu_has_one_default() -> None:
+def test_only_the_matrix_is_a_default_session() -> None:
     lines = nox(TOP, "-l").stdout.splitlines()
     menu = [tuple(line.split()[:2]) for line in lines if " -> " in line]
     assert menu == [

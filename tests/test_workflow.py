@@ -1,4 +1,4 @@
-"""The workflow of GitHub: valid, and in step with the noxfile."""
+"""GitHub's workflow is valid and runs the sessions of the noxfile."""
 
 import re
 import subprocess

@@ -1,8 +1,7 @@
-"""The codec and the comparison against bare system calls, safetensors, torch and, where given, upstream's scripts.
+"""The codec and the comparison against bare system calls, safetensors, torch and, if given, upstream's scripts.
 
-Everything a ratio is made of runs in one process, one after the other. ``TSCOMPAT_EXPORTSD`` and ``TSCOMPAT_IMPORTSD``
-are paths of upstream's exportsd.py and importsd.py. Takes some 8 GB of disk and of memory; pytest's ``--basetemp``
-says which disk.
+Both times of a ratio are measured in one process, one after the other. ``TSCOMPAT_EXPORTSD`` and ``TSCOMPAT_IMPORTSD``
+are paths of upstream's exportsd.py and importsd.py. Takes some 8 GB of memory and, in pytest's ``--basetemp``, of disk.
 """
 
 from __future__ import annotations
@@ -14,10 +13,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -25,14 +25,18 @@ import safetensors.numpy
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from pytest_benchmark.fixture import BenchmarkFixture
 
+from bench.fixture import Benchmark
 from tscompat.codec import encode_state_dict, index_state_dict, read_state_dict, write_state_dict
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, tensor_of
 
 F32, U8 = BY_NAME["f32"], BY_NAME["u8"]
+
+FOR_TORCH: Any = safetensors.torch
+FOR_NUMPY: Any = safetensors.numpy
+"""Any, because safetensors annotates paths only in part."""
 
 SHAPES = {"1 GB in 32 tensors": [(1953, 4000)] * 32, "20,000 small tensors": [(16,), (8, 8), (200,), (3, 3, 3)] * 5000}
 ROUNDS = {"1 GB in 32 tensors": 10, "20,000 small tensors": 20}
@@ -52,7 +56,7 @@ WANTED = {
 
 
 class Work(NamedTuple):
-    """One state dict in the shape that each rival takes, and the files to read."""
+    """One state dict in the form that each rival takes, and the folder with the files to read."""
 
     size: str
     folder: Path
@@ -60,12 +64,12 @@ class Work(NamedTuple):
     arrays: dict[str, NDArray[np.float32]]
     entries: StateDict
     parts: list[memoryview]
-    """The canonical file, cut behind every tensor."""
+    """The canonical file, cut after every tensor."""
 
 
 @pytest.fixture(scope="module", params=SHAPES)
 def work(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Work]:
-    """Random state dicts; the folder goes when the last of their benchmarks is done."""
+    """A random state dict; its folder is removed after the last benchmark that uses it."""
     generator = torch.Generator().manual_seed(0)
     shapes = SHAPES[request.param]
     tensors = {f"layers.{i}.weight": torch.randn(shape, generator=generator) for i, shape in enumerate(shapes)}
@@ -76,14 +80,14 @@ def work(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     parts = [whole[start:end] for start, end in pairwise(ends)]
     made = Work(request.param, tmp_path_factory.mktemp("codec"), tensors, arrays, entries, parts)
     (made.folder / "model.dat").write_bytes(whole)
-    safetensors.torch.save_file(tensors, made.folder / "model.safetensors")
+    FOR_TORCH.save_file(tensors, made.folder / "model.safetensors")
     torch.save(tensors, made.folder / "model.pt")
     yield made
     shutil.rmtree(made.folder)
 
 
 def bare_write(work: Work, path: Path) -> None:
-    """The same bytes, one system call for each tensor; more where a call does not take all."""
+    """Write the same bytes with one system call for each tensor, or more if a call does not take all."""
     with path.open("xb", buffering=0) as file:
         descriptor = file.fileno()
         for part in work.parts:
@@ -93,7 +97,7 @@ def bare_write(work: Work, path: Path) -> None:
 
 
 def upstream(variable: str) -> ModuleType | None:
-    """The script that this environment variable is the path of."""
+    """The script whose path this environment variable holds; None if it is not set."""
     if variable not in os.environ:
         return None
     spec = importlib.util.spec_from_file_location(variable.lower(), os.environ[variable])
@@ -107,45 +111,46 @@ def upstream(variable: str) -> ModuleType | None:
 WRITERS: dict[str, Callable[[Work, Path], object]] = {
     "tscompat": lambda work, path: write_state_dict(path, work.entries),
     "bare write": bare_write,
-    "safetensors.torch": lambda work, path: safetensors.torch.save_file(work.tensors, path),
-    "safetensors.numpy": lambda work, path: safetensors.numpy.save_file(work.arrays, path),
+    "safetensors.torch": lambda work, path: FOR_TORCH.save_file(work.tensors, path),
+    "safetensors.numpy": lambda work, path: FOR_NUMPY.save_file(work.arrays, path),
     "torch.save": lambda work, path: torch.save(work.tensors, path),
 }
 READERS: dict[str, Callable[[Path], object]] = {
     "tscompat": lambda folder: read_state_dict(folder / "model.dat"),
-    "safetensors.torch": lambda folder: safetensors.torch.load_file(folder / "model.safetensors"),
-    "safetensors.numpy": lambda folder: safetensors.numpy.load_file(folder / "model.safetensors"),
+    "safetensors.torch": lambda folder: FOR_TORCH.load_file(folder / "model.safetensors"),
+    "safetensors.numpy": lambda folder: FOR_NUMPY.load_file(folder / "model.safetensors"),
     "torch.load": lambda folder: torch.load(folder / "model.pt", mmap=True),
 }
 
-if exportsd := upstream("TSCOMPAT_EXPORTSD"):
 
-    def export(work: Work, path: Path) -> None:
-        """Upstream's writer."""
-        with path.open("xb") as file:
-            exportsd.save_state_dict(work.tensors, file)
-
-    WRITERS["exportsd"] = export
-
-if importsd := upstream("TSCOMPAT_IMPORTSD"):
-
-    def load(folder: Path) -> object:
-        """Upstream's reader."""
-        with (folder / "model.dat").open("rb") as file:
-            return importsd.load_state_dict(file)
-
-    READERS["importsd"] = load
+def export(exportsd: ModuleType, work: Work, path: Path) -> None:
+    """Upstream's writer."""
+    with path.open("xb") as file:
+        exportsd.save_state_dict(work.tensors, file)
 
 
-def label(benchmark: BenchmarkFixture, group: str, name: str) -> None:
-    """Put a benchmark into its table and into the summary."""
+def load(importsd: ModuleType, folder: Path) -> object:
+    """Upstream's reader."""
+    with (folder / "model.dat").open("rb") as file:
+        return importsd.load_state_dict(file)
+
+
+if script := upstream("TSCOMPAT_EXPORTSD"):
+    WRITERS["exportsd"] = partial(export, script)
+
+if script := upstream("TSCOMPAT_IMPORTSD"):
+    READERS["importsd"] = partial(load, script)
+
+
+def label(benchmark: Benchmark, group: str, name: str) -> None:
+    """Name a benchmark, for its table and for the summary."""
     benchmark.group = group
     benchmark.extra_info.update(name=name, wanted=WANTED.get((group, name), ""))
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_write(writer: str, work: Work, benchmark: BenchmarkFixture) -> None:
-    """A new file every round."""
+def test_write(writer: str, work: Work, benchmark: Benchmark) -> None:
+    """Write a new file every round."""
     label(benchmark, f"write {work.size}", writer)
     path = work.folder / "written"
 
@@ -159,14 +164,14 @@ def test_write(writer: str, work: Work, benchmark: BenchmarkFixture) -> None:
 
 @pytest.mark.filterwarnings("ignore:The given NumPy array is not writable:UserWarning")  # importsd's own
 @pytest.mark.parametrize("reader", READERS)
-def test_open(reader: str, work: Work, benchmark: BenchmarkFixture) -> None:
-    """Until every tensor can be used; its data need not have been read."""
+def test_open(reader: str, work: Work, benchmark: Benchmark) -> None:
+    """Open a file until every tensor can be used; its elements need not have been read."""
     label(benchmark, f"open {work.size}", reader)
     benchmark.pedantic(READERS[reader], args=(work.folder,), rounds=ROUNDS[work.size], warmup_rounds=1)
 
 
 def memcmp(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> bool:
-    """The C library's own."""
+    """The C library's memcmp."""
     function = (ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)).memcmp
     size = ctypes.c_size_t(a.nbytes)
     return function(ctypes.c_void_p(a.ctypes.data), ctypes.c_void_p(b.ctypes.data), size) == 0
@@ -181,7 +186,7 @@ COMPARERS: dict[str, Callable[[NDArray[np.uint8], NDArray[np.uint8]], bool]] = {
 
 @pytest.fixture(scope="module")
 def halves() -> list[NDArray[np.uint8]]:
-    """Two equal arrays of 512 MB, and a few bytes more."""
+    """Two equal arrays of a few bytes more than 512 MB."""
     return [np.ones(512_000_016, np.uint8) for _ in range(2)]
 
 
@@ -192,17 +197,17 @@ def test_compare(
     alignment: str,
     starts: tuple[int, int],
     halves: list[NDArray[np.uint8]],
-    benchmark: BenchmarkFixture,
+    benchmark: Benchmark,
 ) -> None:
-    """Equal bytes; a payload in a file starts anywhere, memory of a tensor at a multiple of 64."""
+    """Compare equal bytes. Elements in a file start anywhere, those of a tensor in memory at a multiple of 64."""
     label(benchmark, f"compare 512 MB, {alignment}", comparer)
     a, b = (half[start : start + 512_000_000] for half, start in zip(halves, starts, strict=True))
     assert benchmark.pedantic(COMPARERS[comparer], args=(a, b), rounds=10)
 
 
 @pytest.mark.parametrize("operation", ["write", "read"])
-def test_memory(operation: str, tmp_path: Path, benchmark: BenchmarkFixture) -> None:
-    """Of a tensor of 4 GB, in a process of its own."""
+def test_memory(operation: str, tmp_path: Path, benchmark: Benchmark) -> None:
+    """Measure the peak memory for a tensor of 4 GB, in a process of its own."""
     benchmark.group = "memory above a 4 GB tensor"
     path = tmp_path / "model.dat"
 

@@ -1,6 +1,6 @@
 """Conversions against a plain copy of the same file, one after the other in one process.
 
-Takes some 5 GB of disk; pytest's ``--basetemp`` says which.
+Takes some 5 GB of disk in pytest's ``--basetemp``.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.bench_codec import label
+from bench.fixture import Benchmark
 from tscompat.verbs.convert import prepare
 
-OVERLOADS = [("model.pth", "out.dat"), ("model.dat", "out.safetensors"), ("model.safetensors", "out.dat")]
+FILES = [("model.pth", "out.dat"), ("model.dat", "out.safetensors"), ("model.safetensors", "out.dat")]
 ROUNDS = 10
-"""The fastest counts."""
+"""Rounds of each benchmark; the fastest counts."""
 
 
 def convert(source: Path, target: Path) -> None:
-    """What the command does, without asking TorchSharp."""
+    """Convert as the command does, without the verification by TorchSharp."""
     prepare(source, target, tell=print).write(lambda written: None)
 
 
@@ -31,7 +31,7 @@ RIVALS: dict[str, Callable[[Path, Path], object]] = {"tscompat": convert, "copy"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
-    """A model of 1 GB in each format; it goes when all is measured."""
+    """A folder with a model of 1 GB in each format, removed after the last benchmark."""
     folder = tmp_path_factory.mktemp("convert")
     generator = torch.Generator().manual_seed(0)
     state = {f"layers.{i}.weight": torch.randn(1953, 4000, generator=generator) for i in range(32)}
@@ -43,9 +43,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
 
 
 @pytest.mark.parametrize("rival", RIVALS)
-@pytest.mark.parametrize(("source", "target"), OVERLOADS)
-def test_convert(source: str, target: str, rival: str, folder: Path, benchmark: BenchmarkFixture) -> None:
-    """A new file every round."""
+@pytest.mark.parametrize(("source", "target"), FILES)
+def test_convert(source: str, target: str, rival: str, folder: Path, benchmark: Benchmark) -> None:
+    """Convert into a new file every round."""
     label(benchmark, f"convert {Path(source).suffix} to {Path(target).suffix}", rival)
 
     def fresh() -> tuple[tuple[Path, Path], dict[str, object]]:

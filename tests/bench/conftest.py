@@ -1,4 +1,4 @@
-"""Shows the codec's times as ratios at the end of a run, beside what is wanted of them. Nothing here fails a run."""
+"""Shows the benchmarks' times as ratios at the end of a run, beside the wanted ratios. Nothing here fails a run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.fixture import Benchmark
 
 OURS = "tscompat"
 
@@ -19,16 +20,16 @@ class Row(NamedTuple):
     seconds: float
     """The fastest round."""
     wanted: str
-    """Of the ratio or, for memory, of the number; empty if nothing was guaranteed."""
+    """The bound of the ratio or, for memory, of the number; empty without one."""
     mebibytes: float | None
-    """Of memory above the tensors themselves, where that is measured."""
+    """Memory above the tensors themselves; None unless it is measured."""
 
 
 ROWS = pytest.StashKey[list[Row]]()
 
 
 @pytest.fixture(autouse=True)
-def collected(benchmark: BenchmarkFixture, request: pytest.FixtureRequest) -> Generator[None]:
+def collected(benchmark: Benchmark, request: pytest.FixtureRequest) -> Generator[None]:
     """Keep what the benchmark measured: its group, and ``name``, ``wanted`` and ``mebibytes`` of its extra_info."""
     yield
     if benchmark.stats:
@@ -38,8 +39,8 @@ def collected(benchmark: BenchmarkFixture, request: pytest.FixtureRequest) -> Ge
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Time of each rival in times of ours, and memory as it is."""
-    rows = config.stash.get(ROWS, [])
+    """Print each rival's time divided by ours, and the memory that was measured."""
+    rows = config.stash.get(ROWS, list[Row]())
     ours = {row.group: row.seconds for row in rows if row.name == OURS}
     if rows:
         terminalreporter.section("fastest rounds: theirs / ours")

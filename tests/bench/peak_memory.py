@@ -1,6 +1,6 @@
-"""Print the MiB of memory, above the tensors themselves, that writing or reading a file takes at its peak.
+"""Prints the peak memory in MiB, above the tensor itself, of writing or reading a file.
 
-Run as a script with ``write`` or ``read``, the path and the size of its one tensor, since memory is a process's.
+A script, because memory is measured per process. Its arguments: ``write`` or ``read``, the path, the tensor's bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tscompat.values.tensors import Entry, tensor_of
 
 
 def growth(work: Callable[[], None]) -> int:
-    """Bytes by which the resident memory of this process grows at the peak of ``work``, sampled each millisecond."""
+    """Bytes by which the resident memory of this process grows at the peak of ``work``, sampled every millisecond."""
     process = psutil.Process()
     before = peak = process.memory_info().rss
     done = threading.Event()
@@ -39,7 +39,7 @@ def growth(work: Callable[[], None]) -> int:
 
 
 def main(operation: str, path: Path, size: int) -> None:
-    """Measure one operation. What is read is touched, so that all of it is in memory."""
+    """Measure one operation. All that is read is compared with itself, so that it is in memory."""
     if operation == "write":
         entries = [Entry("weight", tensor_of(BY_NAME["u8"], (size,), np.ones(size, np.uint8)))]
         extra = growth(lambda: write_state_dict(path, entries))

@@ -54,7 +54,7 @@ def test_pairs_are_tuples_as_torch_has_them() -> None:
     assert case.groups[0].options["betas"] == (0.5, 0.75)
 
 
-def test_pairs_are_lists_where_a_case_says_so() -> None:
+def test_pairs_are_lists_where_a_case_has_lists() -> None:
     case = CASES["optim/adam-lists/f32"]
     assert case.groups[0].options["betas"] == [0.5, 0.75]
 

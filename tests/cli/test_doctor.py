@@ -1,18 +1,30 @@
-"""The doctor names what is missing, never falls over, and exits with the house's code."""
+"""The doctor names what is missing, survives a check that fails, and exits with 0 or 2."""
 
-import importlib
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-from tscompat.cli.doctor import Check, Problem
+from tscompat.cli.doctor import (
+    CHECKS,
+    Check,
+    Problem,
+    ask_torch,
+    doctor,
+    dotnet_runtime,
+    dotnet_sdk,
+    examine,
+    newest,
+    torch,
+    torchsharp,
+)
 
-doctor = importlib.import_module("tscompat.cli.doctor")  # the package's attribute of that name is the command
+MODULE = sys.modules[Check.__module__]  # ``tscompat.cli.doctor`` is the command, which hides its module
 app = typer.Typer()
-app.command()(doctor.doctor)
+app.command()(doctor)
 
 
 def fails() -> str:
@@ -28,8 +40,8 @@ BROKEN = Check("broken", fails)
     ("checks", "code"),
     [((WELL,), 0), ((BAD,), 2), ((WELL, BROKEN), 2), ((BAD, WELL), 2), ((BAD._replace(needed=False),), 0)],
 )
-def test_exit_code(monkeypatch, checks, code) -> None:
-    monkeypatch.setattr(doctor, "CHECKS", checks)
+def test_exit_code(monkeypatch: pytest.MonkeyPatch, checks: tuple[Check, ...], code: int) -> None:
+    monkeypatch.setattr(MODULE, "CHECKS", checks)
     assert CliRunner().invoke(app).exit_code == code
 
 
@@ -42,21 +54,26 @@ def test_exit_code(monkeypatch, checks, code) -> None:
         (Check("markup", lambda: "[/] [red]"), ["markup", "[/] [red]", "ok"]),
     ],
 )
-def test_row(monkeypatch, check, row) -> None:
-    monkeypatch.setattr(doctor, "CHECKS", (check,))
+def test_row(monkeypatch: pytest.MonkeyPatch, check: Check, row: list[str]) -> None:
+    monkeypatch.setattr(MODULE, "CHECKS", (check,))
     shown = CliRunner().invoke(app).output.splitlines()
     assert row in [[cell.strip() for cell in line.strip("│").split("│")] for line in shown]
 
 
-@pytest.mark.parametrize("check", [check for check in doctor.CHECKS if check.needed], ids=lambda check: check.name)
-def test_all_is_well_where_the_tests_run(check) -> None:
-    assert not isinstance(doctor.examine(check), Problem)
+@pytest.mark.parametrize("check", [check for check in CHECKS if check.needed], ids=lambda check: check.name)
+def test_all_is_well_where_the_tests_run(check: Check) -> None:
+    assert not isinstance(examine(check), Problem)
 
 
-@pytest.mark.parametrize("look", [doctor.dotnet_sdk, doctor.dotnet_runtime, doctor.torchsharp])
-def test_no_dotnet(monkeypatch, look) -> None:
+def completed(code: int, out: str, err: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A ``subprocess.run`` that runs nothing."""
+    return lambda *_, **__: subprocess.CompletedProcess("", code, out, err)
+
+
+@pytest.mark.parametrize("look", [dotnet_sdk, dotnet_runtime, torchsharp])
+def test_no_dotnet(monkeypatch: pytest.MonkeyPatch, look: Callable[[], str | Problem]) -> None:
     monkeypatch.setenv("PATH", "")
-    assert doctor.examine(Check("", look)) == Problem(
+    assert examine(Check("", look)) == Problem(
         "not found", "there is no dotnet on PATH: install the .NET SDK 8 or later"
     )
 
@@ -70,26 +87,26 @@ def test_no_dotnet(monkeypatch, look) -> None:
         ("Microsoft.NETCore.App 6.0.1 [/x]\nMicrosoft.NETCore.App 10.0.2 [/x]\n", "6.0.1, 10.0.2"),
     ],
 )
-def test_dotnet_runtime(monkeypatch, listed, result) -> None:
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 0, listed, ""))
-    assert doctor.dotnet_runtime() == result
+def test_dotnet_runtime(monkeypatch: pytest.MonkeyPatch, listed: str, result: str | Problem) -> None:
+    monkeypatch.setattr(subprocess, "run", completed(0, listed, ""))
+    assert dotnet_runtime() == result
 
 
-def test_torch_that_cannot_be_imported(monkeypatch) -> None:
-    said = "Traceback\nModuleNotFoundError: No module named 'torch'\n"
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 1, "", said))
-    doctor._torch.cache_clear()
-    assert doctor.examine(Check("", doctor.torch)) == Problem(
+def test_torch_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = "Traceback\nModuleNotFoundError: No module named 'torch'\n"
+    monkeypatch.setattr(subprocess, "run", completed(1, "", printed))
+    ask_torch.cache_clear()
+    assert examine(Check("", torch)) == Problem(
         "not found", "import torch fails (ModuleNotFoundError: No module named 'torch'): install torch again"
     )
 
 
 def test_newest_counts_in_numbers() -> None:
-    assert doctor.newest(["GLIBCXX_3.4.9", "GLIBCXX_3.4.30", "CXXABI_9.0", "GLIBCXX_DEBUG"]) == "GLIBCXX_3.4.30"
+    assert newest(["GLIBCXX_3.4.9", "GLIBCXX_3.4.30", "CXXABI_9.0", "GLIBCXX_DEBUG"]) == "GLIBCXX_3.4.30"
 
 
 def test_doctor_keeps_torch_out_of_its_process() -> None:
-    """TorchSharp and torch crash in one process, and the doctor may be asked in any."""
+    """TorchSharp and torch crash in one process, and any process may call the doctor."""
     code = (
         "import sys; from tscompat.cli.doctor import *; [examine(c) for c in CHECKS]; sys.exit('torch' in sys.modules)"
     )

@@ -1,4 +1,4 @@
-"""What there is to run, one a line."""
+"""``tscompat list``: cases and routes, one a line."""
 
 import importlib
 from pathlib import Path
@@ -30,15 +30,15 @@ def test_routes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nothing/*"], "nothing matches 'nothing/*'"),
         (["--routes", "nothing"], "nothing matches 'nothing'"),
     ],
 )
-def test_what_cannot_be_listed(arguments: list[str], said: str) -> None:
+def test_what_cannot_be_listed(arguments: list[str], message: str) -> None:
     result = listed(*arguments)
-    assert (result.exit_code, said in " ".join(result.stderr.split())) == (2, True)
+    assert (result.exit_code, message in " ".join(result.stderr.split())) == (2, True)
 
 
 @pytest.mark.parametrize("error", [CatalogueError("one.toml: wrong"), FileNotFoundError("one.toml: wrong")])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import Buffer
 
 from tscompat.codec import (
     FormatError,
@@ -205,7 +206,7 @@ def test_a_hostile_count_is_refused_where_the_entries_end() -> None:
     assert (caught.value.offset, caught.value.clause) == (13, "file.truncated")
 
 
-LENIENT = {
+LENIENT: dict[str, tuple[str, list[str], list[tuple[int, str]]]] = {
     "over-long count and name length": (
         "8100 8100 61 00 00 07",
         ["a"],
@@ -256,8 +257,15 @@ def test_repeated_headers_are_read_alike() -> None:
     assert owned(decode_state_dict(written(entries))) == entries
 
 
-@pytest.mark.parametrize("source", [bytearray, memoryview, lambda raw: np.frombuffer(raw, np.uint8)])
-def test_any_buffer_can_be_read(source: Callable[[bytes], bytes]) -> None:
+SOURCES: dict[str, Callable[[bytes], Buffer]] = {
+    "bytearray": bytearray,
+    "memoryview": memoryview,
+    "array": lambda raw: np.frombuffer(raw, np.uint8),
+}
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_any_buffer_can_be_read(source: Callable[[bytes], Buffer]) -> None:
     entries = [Entry(name, tensor_of(F32, (2,), b"12345678")) for name in "ab"]
     assert owned(decode_state_dict(source(written(entries)))) == entries
 
@@ -276,9 +284,10 @@ def test_tensors_are_read_only() -> None:
 
 def test_a_file_is_mapped_and_not_read(tmp_path: Path) -> None:
     write_state_dict(tmp_path / "model.dat", [Entry("a", tensor_of(U8, (2,), b"ab"))])
-    view = read_state_dict(tmp_path / "model.dat")[0].tensor.data
-    assert isinstance(memoryview(view).obj, np.ndarray)
-    assert isinstance(memoryview(memoryview(view).obj.base).obj, mmap.mmap)
+    array = memoryview(read_state_dict(tmp_path / "model.dat")[0].tensor.data).obj
+    assert isinstance(array, np.ndarray)
+    assert isinstance(array.base, memoryview)
+    assert isinstance(array.base.obj, mmap.mmap)
 
 
 def test_a_tensor_file_makes_the_round_trip(tmp_path: Path) -> None:

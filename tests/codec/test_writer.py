@@ -112,7 +112,11 @@ def test_a_tensor_file_holds_the_stream(tmp_path: Path) -> None:
 
 def test_goes_on_where_a_write_stopped_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:1000]))
+
+    def write_little(descriptor: int, data: memoryview) -> int:
+        return write(descriptor, data[:1000])
+
+    monkeypatch.setattr(os, "write", write_little)
     entries = [Entry("a", large(1 << 17))]
     write_state_dict(tmp_path / "model.dat", entries)
     assert (tmp_path / "model.dat").read_bytes() == written(entries)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ HOUR = 3600
 
 @pytest.fixture(scope="module")
 def publish() -> build.Publish:
-    """The publish that the whole house uses."""
+    """The publish that all tests share."""
     return build.ensure_built(progress=print)
 
 
@@ -41,45 +42,45 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "dotnet" / "Peer"
 
 
-def test_default_version_is_the_projects(publish) -> None:
+def test_default_version_is_the_projects(publish: build.Publish) -> None:
     project = ElementTree.parse(data_folder("dotnet") / "Peer" / "Peer.csproj")
     assert publish.torchsharp == project.findtext(".//DefaultTorchSharpVersion")
 
 
-def test_libtorch_version_is_the_projects(publish) -> None:
+def test_libtorch_version_is_the_projects(publish: build.Publish) -> None:
     project = ElementTree.parse(data_folder("dotnet") / "Peer" / "Peer.csproj")
     assert publish.libtorch == project.findtext(".//DefaultLibTorchVersion")
 
 
-def test_native_libraries_lie_beside_the_managed_ones(publish) -> None:
-    """There TorchSharp finds them (TryLoadNativeLibraryByName in Torch.cs), or else it copies 500 MB."""
+def test_native_libraries_lie_beside_the_managed_ones(publish: build.Publish) -> None:
+    """TorchSharp looks there (TryLoadNativeLibraryByName in Torch.cs); otherwise it copies 500 MB."""
     names = {file.stem.removeprefix("lib") for file in publish.folder.iterdir()}
     assert names >= {"Peer", "TorchSharp", "LibTorchSharp", "torch_cpu", "c10"}
 
 
-def test_second_call_builds_nothing(publish) -> None:
+def test_second_call_builds_nothing(publish: build.Publish) -> None:
     said: list[str] = []
     build.ensure_built(progress=said.append)
     assert said == []
 
 
-def test_second_call_gives_the_same(publish) -> None:
+def test_second_call_gives_the_same(publish: build.Publish) -> None:
     assert build.ensure_built(progress=print) == publish
 
 
-def test_find_built_finds_it(publish) -> None:
+def test_find_built_finds_it(publish: build.Publish) -> None:
     assert build.find_built() == publish
 
 
-def test_find_built_in_an_empty_cache(empty_cache) -> None:
+def test_find_built_in_an_empty_cache(empty_cache: Path) -> None:
     assert build.find_built() is None
 
 
-RUINS = [None, "", '{"torchsharp": "0.107', "{}", "[]"]
+BROKEN = [None, "", '{"torchsharp": "0.107', "{}", "[]"]
 
 
-@pytest.mark.parametrize("record", RUINS)
-def test_a_folder_without_a_record_that_can_be_read_is_not_built(empty_cache, record) -> None:
+@pytest.mark.parametrize("record", BROKEN)
+def test_a_folder_without_a_readable_record_is_not_built(empty_cache: Path, record: str | None) -> None:
     folder = empty_cache / build.plan().key
     folder.mkdir(parents=True)
     if record is not None:
@@ -87,7 +88,7 @@ def test_a_folder_without_a_record_that_can_be_read_is_not_built(empty_cache, re
     assert build.find_built() is None
 
 
-def test_looking_for_a_publish_makes_no_record(empty_cache) -> None:
+def test_looking_for_a_publish_makes_no_record(empty_cache: Path) -> None:
     folder = empty_cache / build.plan().key
     folder.mkdir(parents=True)
     build.find_built()
@@ -95,7 +96,7 @@ def test_looking_for_a_publish_makes_no_record(empty_cache) -> None:
 
 
 class Odd(NamedTuple):
-    """A build whose paths have spaces and umlauts, in the place of a ruin, that two callers wanted at once."""
+    """A build for two callers at once, in paths with spaces and umlauts, over the rest of an interrupted build."""
 
     said: list[str]
     publishes: list[build.Publish]
@@ -112,7 +113,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Odd:
         record = cache / name / "publish.json"
         record.parent.mkdir(parents=True)
         record.touch()
-        os.utime(record, (time.time() - age * HOUR,) * 2)
+        os.utime(record, (time.time() - age * HOUR, time.time() - age * HOUR))
     (cache / "killed.partial").mkdir()
     sources = place / "dotnet" / "Peer"
     shutil.copytree(data_folder("dotnet") / "Peer", sources)
@@ -121,38 +122,41 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Odd:
     with pytest.MonkeyPatch.context() as monkeypatch, ThreadPoolExecutor(2) as pool:
         monkeypatch.setattr(build, "cache_folder", lambda: cache)
         monkeypatch.setattr(build, "data_folder", place.joinpath)
-        (cache / build.plan().key / "ruin").mkdir(parents=True)
+        (cache / build.plan().key / "leftover").mkdir(parents=True)
         calls = [pool.submit(build.ensure_built, progress=said.append) for _ in range(2)]
         publishes = [call.result() for call in calls]
     return Odd(said, publishes, sources, before, cache)
 
 
-def test_callers_in_parallel_build_once(odd) -> None:
+def test_callers_in_parallel_build_once(odd: Odd) -> None:
     assert sum(text.startswith("building") for text in odd.said) == 1
 
 
-def test_callers_in_parallel_get_the_same(odd) -> None:
+def test_callers_in_parallel_get_the_same(odd: Odd) -> None:
     assert odd.publishes[0] == odd.publishes[1]
 
 
-def test_publish_lies_in_the_cache_under_its_key(odd) -> None:
+def test_publish_lies_in_the_cache_under_its_key(odd: Odd) -> None:
     assert (odd.cache / odd.publishes[0].key / "Peer.dll").is_file()
 
 
-def test_nothing_of_a_ruin_is_left(odd) -> None:
-    assert not (odd.cache / odd.publishes[0].key / "ruin").exists()
+def test_nothing_of_an_interrupted_build_is_left(odd: Odd) -> None:
+    assert not (odd.cache / odd.publishes[0].key / "leftover").exists()
 
 
-def test_source_tree_stays_as_it_is(odd) -> None:
+def test_source_tree_stays_as_it_is(odd: Odd) -> None:
     assert sorted(file.name for file in odd.sources.iterdir()) == odd.before
 
 
-def test_old_publishes_go_and_those_in_use_stay(odd) -> None:
+def test_old_publishes_go_and_those_in_use_stay(odd: Odd) -> None:
     folders = {file.name for file in odd.cache.iterdir() if file.is_dir()}
     assert folders == {odd.publishes[0].key, "used", "used-too"}
 
 
-def append_to(name: str):
+Change = Callable[[Path], None]
+
+
+def append_to(name: str) -> Change:
     def change(folder: Path) -> None:
         with (folder / name).open("a", encoding="utf-8") as file:
             file.write("\n")
@@ -160,24 +164,24 @@ def append_to(name: str):
     return change
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        pytest.param(append_to("Peer.csproj"), id="project"),
-        pytest.param(append_to("New.cs"), id="new source"),
-        pytest.param(lambda folder: next(folder.glob("*.cs")).unlink(), id="source gone"),
-        pytest.param(lambda folder: append_to(next(folder.glob("*.cs")).name)(folder), id="source"),
-        pytest.param(lambda folder: append_to(f"packages.{build.plan().rid}.lock.json")(folder), id="lock file"),
-    ],
-)
-def test_key_follows_the_sources(sources, change) -> None:
+CHANGES: dict[str, Change] = {
+    "project": append_to("Peer.csproj"),
+    "new source": append_to("New.cs"),
+    "source gone": lambda folder: next(folder.glob("*.cs")).unlink(),
+    "source": lambda folder: append_to(next(folder.glob("*.cs")).name)(folder),
+    "lock file": lambda folder: append_to(f"packages.{build.plan().rid}.lock.json")(folder),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_key_follows_the_sources(sources: Path, change: Change) -> None:
     before = build.plan().key
     change(sources)
     assert build.plan().key != before
 
 
-def test_key_follows_the_place_of_a_source(sources) -> None:
-    """Alone, so that it stands in the same place of the list as well."""
+def test_key_follows_the_place_of_a_source(sources: Path) -> None:
+    """The only source, so that the order of the sources stays the same."""
     for file in [*sources.glob("*.cs"), *sources.glob("Models/*.cs")]:
         file.unlink()
     (sources / "Mlp.cs").touch()
@@ -187,30 +191,35 @@ def test_key_follows_the_place_of_a_source(sources) -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "packages.other-rid.lock.json"])
-def test_key_ignores_what_is_not_built(sources, name) -> None:
+def test_key_ignores_what_is_not_built(sources: Path, name: str) -> None:
     before = build.plan().key
     append_to(name)(sources)
     assert build.plan().key == before
 
 
 @pytest.mark.parametrize("versions", [Versions(torchsharp="0.1.0"), Versions(libtorch="0.1.0")])
-def test_key_follows_the_versions(versions) -> None:
+def test_key_follows_the_versions(versions: Versions) -> None:
     assert build.plan(versions).key != build.plan().key
 
 
-def test_key_follows_the_sdk(monkeypatch) -> None:
+def fixed(value: object) -> Callable[..., object]:
+    """A function that returns ``value`` for any arguments."""
+    return lambda *_, **__: value
+
+
+def test_key_follows_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
     before = build.plan().key
-    monkeypatch.setattr(build, "sdk_version", lambda folder: "99.0.100")
+    monkeypatch.setattr(build, "sdk_version", fixed("99.0.100"))
     assert build.plan().key != before
 
 
-def test_key_follows_the_hosts_libstdcxx(monkeypatch) -> None:
+def test_key_follows_the_hosts_libstdcxx(monkeypatch: pytest.MonkeyPatch) -> None:
     before = build.plan().key
-    monkeypatch.setattr(build.glibcxx, "host_versions", lambda: ["GLIBCXX_9.9"])
+    monkeypatch.setattr(build.glibcxx, "host_versions", fixed(["GLIBCXX_9.9"]))
     assert build.plan().key != before
 
 
-def test_no_dotnet(monkeypatch) -> None:
+def test_no_dotnet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BuildError, match=r"no dotnet on PATH: install the \.NET SDK 8 or later"):
         build.ensure_built(progress=print)
@@ -232,39 +241,39 @@ https://example.invalid/sdk-not-found
     ("code", "out", "err", "error"),
     [
         (155, "", SAID, r"finds no SDK to use \(a runtime is not enough\): install the \.NET SDK 8 or later"),
-        (155, "", SAID, r"dotnet says: Download a \.NET SDK: https://example\.invalid/download$"),
-        (1, "", "Unhandled exception", "dotnet says: Unhandled exception$"),
+        (155, "", SAID, r"dotnet's advice: Download a \.NET SDK: https://example\.invalid/download$"),
+        (1, "", "Unhandled exception", "dotnet's advice: Unhandled exception$"),
         (0, "7.0.410\n", "", r"the \.NET SDK 7\.0\.410 is too old: install 8 or later"),
     ],
 )
-def test_no_sdk_of_use(monkeypatch, code, out, err, error) -> None:
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, code, out, err))
+def test_no_sdk_of_use(monkeypatch: pytest.MonkeyPatch, code: int, out: str, err: str, error: str) -> None:
+    monkeypatch.setattr(subprocess, "run", fixed(subprocess.CompletedProcess("dotnet", code, out, err)))
     with pytest.raises(BuildError, match=error):
         build.ensure_built(progress=print)
 
 
-def test_another_sdk_is_pinned(sources) -> None:
+def test_another_sdk_is_pinned(sources: Path) -> None:
     pin = sources.parent.parent / "global.json"
     pin.write_text('{"sdk": {"version": "8.0.1"}}', encoding="utf-8")
     with pytest.raises(
-        BuildError, match=r"dotnet says: Install the \[8\.0\.1\] \.NET SDK or update \[.*global\.json\]"
+        BuildError, match=r"dotnet's advice: Install the \[8\.0\.1\] \.NET SDK or update \[.*global\.json\]"
     ):
         build.ensure_built(progress=print)
 
 
-def test_host_without_libtorch(monkeypatch) -> None:
-    monkeypatch.setattr(build.platform, "machine", lambda: "riscv64")
+def test_host_without_libtorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build.platform, "machine", fixed("riscv64"))
     with pytest.raises(BuildError, match=r"no libtorch package for \w+ riscv64: use one of linux-x64, "):
         build.ensure_built(progress=print)
 
 
-def test_full_disk(empty_cache, monkeypatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1_000_000_000))
+def test_full_disk(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", fixed(SimpleNamespace(free=1_000_000_000)))
     with pytest.raises(BuildError, match=r"has 1\.0 GB free, a build takes 2\.5: free some disk space"):
         build.ensure_built(progress=print)
 
 
-def test_cache_that_cannot_be_made(empty_cache) -> None:
+def test_cache_that_cannot_be_made(empty_cache: Path) -> None:
     empty_cache.touch()
     with pytest.raises(BuildError, match="the cache folder cannot be made"):
         build.ensure_built(progress=print)
@@ -277,7 +286,7 @@ class Failed(NamedTuple):
 
 @pytest.fixture(scope="module")
 def failed_restore(tmp_path_factory: pytest.TempPathFactory) -> Failed:
-    """The build of a version that NuGet does not have; its one source is an empty folder, so it asks nobody."""
+    """The build of a version that NuGet does not have. Its only source is an empty folder, so nothing is downloaded."""
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(build, "cache_folder", lambda: cache)
@@ -287,23 +296,23 @@ def failed_restore(tmp_path_factory: pytest.TempPathFactory) -> Failed:
     return Failed(str(caught.value), cache)
 
 
-def test_failed_restore_says_what_to_do(failed_restore) -> None:
+def test_failed_restore_has_advice(failed_restore: Failed) -> None:
     assert "NuGet could not restore a package: check the network" in failed_restore.message
 
 
-def test_failed_restore_names_the_package(failed_restore) -> None:
+def test_failed_restore_names_the_package(failed_restore: Failed) -> None:
     assert "Unable to find package TorchSharp" in failed_restore.message
 
 
-def test_failed_restore_names_the_log(failed_restore) -> None:
+def test_failed_restore_names_the_log(failed_restore: Failed) -> None:
     assert str(failed_restore.cache / "build.log") in failed_restore.message
 
 
-def test_failed_build_leaves_nothing_but_its_log(failed_restore) -> None:
+def test_failed_build_leaves_nothing_but_its_log(failed_restore: Failed) -> None:
     assert {file.name for file in failed_restore.cache.iterdir()} <= {"build.log", "build.lock"}
 
 
-def test_sources_that_do_not_compile(sources, empty_cache) -> None:
+def test_sources_that_do_not_compile(sources: Path, empty_cache: Path) -> None:
     (sources / "Wrong.cs").write_text("no C#", encoding="utf-8")
     with pytest.raises(BuildError, match=r"(?s)the C# sources do not compile.*Wrong\.cs"):
         build.ensure_built(progress=print)

@@ -1,4 +1,4 @@
-"""Peers that hang, die, eat memory, or never start: each is noticed and named. These peers are little scripts."""
+"""Peers that hang, die, take too much memory or do not start: each is noticed. These peers are small scripts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import psutil
@@ -37,8 +37,8 @@ Start = Callable[..., Peer]
 
 
 @pytest.fixture
-def start(tmp_path: Path):
-    """Starts a script as a peer, and closes it in the end."""
+def start(tmp_path: Path) -> Generator[Start]:
+    """Starts a script as a peer, and closes it after the test."""
     peers: list[Peer] = []
 
     def start(script: str, memory_limit: int = GIB) -> Peer:
@@ -66,14 +66,14 @@ def test_a_signal_is_named(start: Start) -> None:
         start(READY + "sys.stdin.readline(); os.abort()").ask(CALL)
 
 
-def test_death_tells_what_the_log_says_of_the_call(start: Start) -> None:
-    say = "print({!r}, file=sys.stderr, flush=True)\n"
+def test_a_death_has_what_the_peer_logged_in_the_call(start: Start) -> None:
+    log = "print({!r}, file=sys.stderr, flush=True)\n"
     with pytest.raises(PeerDied) as died:
-        start("import sys\n" + say.format("before") + READY + "sys.stdin.readline()\n" + say.format("why")).ask(CALL)
+        start("import sys\n" + log.format("before") + READY + "sys.stdin.readline()\n" + log.format("why")).ask(CALL)
     assert died.value.log == "why"
 
 
-def test_death_tells_no_more_than_the_end_of_the_log(start: Start) -> None:
+def test_a_death_has_only_the_end_of_the_log(start: Start) -> None:
     with pytest.raises(PeerDied) as died:
         start(READY + "sys.stdin.readline()\nfor n in range(99): print(n, file=sys.stderr)").ask(CALL)
     assert died.value.log.split() == [str(n) for n in range(79, 99)]
@@ -85,7 +85,7 @@ def test_no_answer_is_a_timeout(start: Start) -> None:
     assert died.value.kind is Kind.TIMEOUT
 
 
-def test_a_request_that_nobody_takes_is_a_timeout(start: Start) -> None:
+def test_a_request_that_is_not_read_is_a_timeout(start: Start) -> None:
     with pytest.raises(PeerDied, match="no answer before the deadline"):
         start(READY + HANG).ask(Schema(NativeModule("arch", "more than a pipe holds" * (1 << 18), "f32")), seconds=0.3)
 
@@ -96,7 +96,7 @@ def test_a_peer_that_closes_its_pipe_and_hangs_is_a_timeout(start: Start) -> Non
 
 
 def test_the_deadline_holds_where_memory_cannot_be_read(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(self: psutil.Process):
+    def denied(self: psutil.Process) -> None:
         raise psutil.AccessDenied(self.pid)
 
     monkeypatch.setattr(psutil.Process, "memory_info", denied)
@@ -129,7 +129,7 @@ def test_what_a_launcher_started_is_killed_too(start: Start) -> None:
     assert died.value.log == ""
 
 
-def test_a_peer_that_does_not_start_says_why(start: Start) -> None:
+def test_a_peer_that_does_not_start_gives_its_reason(start: Start) -> None:
     with pytest.raises(PeerBroken, match=r"did not start: the peer died with exit code 1\n(?s:.*)ZeroDivisionError"):
         start("1 / 0")
 
@@ -161,7 +161,7 @@ def test_a_peer_leaves_when_its_pipe_closes(start: Start) -> None:
     assert not psutil.pid_exists(peer.pid)
 
 
-def test_a_keeper_replaces_a_peer_that_died_idle_without_a_word(start: Start) -> None:
+def test_a_keeper_replaces_a_peer_that_died_between_two_calls(start: Start) -> None:
     peers: list[Peer] = []
 
     def fresh() -> Peer:
@@ -195,7 +195,7 @@ def test_a_keeper_goes_on_after_a_crash(start: Start) -> None:
 def test_a_keeper_replaces_a_peer_whose_call_was_interrupted(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     scripts = iter([READY + "sys.stdin.readline(); os.close(1)\n" + HANG, ECHO])
     keeper = PeerKeeper(lambda: start(next(scripts)))
-    wait = subprocess.Popen.wait
+    wait = subprocess.Popen[bytes].wait
     interrupts = [KeyboardInterrupt()]
 
     def interrupted(self: subprocess.Popen[bytes], timeout: float | None = None) -> int:

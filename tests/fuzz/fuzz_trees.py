@@ -1,7 +1,7 @@
-"""Modules that nobody thought of, built on both sides and carried for real: `nox -s fuzz`.
+"""Random modules, built on both sides and transferred by real routes: `nox -s fuzz`.
 
-A draw fails unless everything agrees, but for the one thing that is known of all of TorchSharp's models: parameters
-come before buffers. It is told as a case for cases/generated.toml, made as small as hypothesis can.
+A draw fails unless all verdicts pass, except for what is known of all of TorchSharp's models: parameters come before
+buffers. hypothesis makes a failing draw as small as it can, and prints it as a case for cases/generated.toml.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def test_both_sides_agree(keeper: PeerKeeper, tree: Description) -> None:
             f"{name}/{direction}/{check}": verdict
             for name in job.case.routes
             for direction in ROUTES[name].directions
-            for check, verdict in differing(job, name, direction).items()
+            for check, verdict in wrong_verdicts(job, name, direction).items()
         }
     assert wrong == {}
 
 
 def read(text: str, folder: Path) -> Case:
-    """The one case of a catalogue that has nothing else."""
+    """The case, read from a catalogue that has no other."""
     for name in ("dtypes.toml", "module.schema.json"):
         shutil.copy(data_folder("cases") / name, folder)
     head = 'why = "Drawn."\n[defaults]\nroutes = ["schema", "dat", "forward"]\n'
@@ -79,7 +79,7 @@ def prepare(case: Case, folder: Path, keeper: PeerKeeper) -> Job[Model]:
     )
 
 
-def differing(job: Job[Model], name: str, direction: str) -> Mapping[str, Verdict]:
+def wrong_verdicts(job: Job[Model], name: str, direction: str) -> Mapping[str, Verdict]:
     """The verdicts of a transfer that are not the expected ones."""
     route = ROUTES[name]
     checks = route.checks_of(job.case, direction)

@@ -1,6 +1,6 @@
-"""Draws modules that Python and .NET can both build, in the words of cases/layer.toml, and writes them as its text.
+"""Draws modules that Python and .NET can both build, and writes them as cases, in the form of cases/layer.toml.
 
-``python tests/fuzz/strategy.py 0 15`` prints the cases of the seeds 0 to 15, the same for the same hypothesis.
+``python tests/fuzz/strategy.py 0 15`` prints the cases of seeds 0 to 15, which depend on the version of hypothesis.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import string
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from hypothesis import Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -21,23 +21,23 @@ Description: TypeAlias = dict[str, Any]
 
 DTYPES = ("f32", "f64", "f16", "bf16")
 LINE = 100
-"""Characters of a line of text that an array may fill."""
+"""How many characters an array may take on one line."""
 DEPTH = 3
-"""Containers in containers."""
+"""How deep containers are nested."""
 WIDTHS = (4, 6, 8)
-"""Features or channels: even, for groups of two, and more than two, which a norm would make +1 and -1."""
+"""Features or channels: even, for groups of two, and more than two, because a norm of two gives +1 and -1."""
 IN, OUT = "in", "out"
-"""Stand for the width that a layer is given and for the one that it is to give."""
+"""Placeholders for the width of a layer's input and of its output."""
 
 
 class Layer(NamedTuple):
-    """A class of torch.nn and what it may be told."""
+    """A class of torch.nn, with its arguments and the options to draw from."""
 
     module: str
     arguments: tuple[Any, ...] = ()
-    """IN and OUT stand in it for numbers. Positions mean the same on both sides, while names may differ."""
+    """Values by position, which means the same on both sides, while names may differ. IN and OUT are widths."""
     options: Mapping[str, tuple[Any, ...]] = {}
-    """Each is left out or has one of these values."""
+    """The values of each option, which may also be left out."""
 
 
 WITHOUT_STATE = (
@@ -79,7 +79,7 @@ CHAINS = {
         *CHANNELS,
     ),
 }
-"""For each kind of data the layers with state that keep its shape, but for its width."""
+"""For each kind of data, the layers with state that keep its shape, except for its width."""
 INPUTS: dict[str, dict[str, Any]] = {
     "features": {"shape": [3, IN]},
     "tokens": {"shape": [2, 5], "below": 10},
@@ -87,7 +87,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "images": {"shape": [2, IN, 5, 5]},
 }
 EMBEDDING = Layer("Embedding", (10, OUT), {"padding_idx": (3,)})
-"""Where tokens begin."""
+"""The first layer of a chain over tokens."""
 
 HELD = (
     Layer("LSTM", (3, 4), RECURRENT),
@@ -99,11 +99,11 @@ HELD = (
     Layer("MultiheadAttention", (4, 2), {"bias": (False,), "add_bias_kv": (True,), "kdim": (3,), "vdim": (5,)}),
     Layer("TransformerEncoderLayer", (4, 2, 8), {"activation": ("gelu",)}),
 )
-"""What is not a function of one tensor: TorchSharp's Sequential does not take it, its ModuleList does."""
+"""Layers that are not a function of one tensor: TorchSharp's ModuleList takes them, its Sequential does not."""
 
 DATA = st.sampled_from(tuple(CHAINS))
 TAKEN = {*dir(nn.Sequential()), *dir(nn.ModuleDict()), "module", "parameter", "tensor"}
-"""What no child can be called: torch refuses its modules' attributes, a description has other uses for three."""
+"""Names that no child can have: torch refuses attributes of its modules, and a description uses three words itself."""
 NAMES = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size=8).filter(
     lambda name: name not in TAKEN
 )
@@ -111,10 +111,14 @@ NAMES = st.text(string.ascii_letters + string.digits + "_", min_size=1, max_size
 
 @st.composite
 def trees(draw: Draw) -> Description:
-    """A case: the table ``[case.name]`` without its name."""
+    """A case: the contents of the table ``[case.name]``."""
     dtype = draw(st.sampled_from(DTYPES))
     if draw(st.booleans()):
-        return {"dtypes": [dtype], **_held(draw, dtype, DEPTH), "child": True}  # alone it has no state in TorchSharp
+        return {
+            "dtypes": [dtype],
+            **_held(draw, dtype, DEPTH),
+            "child": True,
+        }  # only a child is saved in TorchSharp
     data, width = draw(DATA), draw(st.sampled_from(WIDTHS))
     tree, _ = _chain(draw, data, width, DEPTH)
     if data == "tokens":
@@ -125,7 +129,7 @@ def trees(draw: Draw) -> Description:
 
 
 def _chain(draw: Draw, data: str, width: int, depth: int) -> tuple[Description, int]:
-    """A Sequential whose layers fit each other, and the width of what it gives."""
+    """A Sequential whose layers fit each other, and the width of its output."""
     parts: list[Description] = []
     for _ in range(_count(draw, depth)):
         if depth > 1 and draw(st.booleans()):
@@ -140,7 +144,7 @@ def _chain(draw: Draw, data: str, width: int, depth: int) -> tuple[Description, 
 
 
 def _held(draw: Draw, dtype: str, depth: int) -> Description:
-    """A ModuleList or ModuleDict. TorchSharp cannot convert the latter, and nothing is converted to float32."""
+    """A ModuleList, or in float32 a ModuleDict, which TorchSharp cannot convert to another dtype."""
     parts: list[Description] = []
     for _ in range(_count(draw, depth)):
         what = draw(st.sampled_from(("layer", "chain", "container") if depth > 1 else ("layer",)))
@@ -155,7 +159,7 @@ def _held(draw: Draw, dtype: str, depth: int) -> Description:
 
 
 def _count(draw: Draw, depth: int) -> int:
-    """How many children: none is fine within a model, as the shortcut of a residual block is."""
+    """How many children. An inner container may have none, like the shortcut of a residual block."""
     return draw(st.integers(1 if depth == DEPTH else 0, 4))
 
 
@@ -172,7 +176,7 @@ def _filled(items: Iterable[Any], given: int, out: int) -> list[Any]:
 
 
 def _container(draw: Draw, module: str, parts: list[Description]) -> Description:
-    """A container whose children have names, or numbers where it numbers them."""
+    """A container; its children have drawn names, or numbers if the container numbers them."""
     if module == "ModuleDict" or (module == "Sequential" and draw(st.booleans())):
         names = draw(st.lists(NAMES, min_size=len(parts), max_size=len(parts), unique=True))
         return {"module": module, "arguments": [dict(zip(names, parts, strict=True))]}
@@ -180,20 +184,20 @@ def _container(draw: Draw, module: str, parts: list[Description]) -> Description
 
 
 def to_toml(tree: Description) -> str:
-    """The case as it can stand in cases/generated.toml. The same tree has the same name."""
+    """The case as text for cases/generated.toml. Equal trees get equal names."""
     digest = hashlib.sha256(json.dumps(tree).encode()).hexdigest()
     name = f"{tree['module'].lower()}-{digest[:6]}"
     return "\n".join([f"[case.{name}]", *(f"{key} = {_value(item)}" for key, item in tree.items()), ""])
 
 
 def _value(item: Any, indent: str = "") -> str:
-    """A value in TOML, which is JSON but for its tables. A long array is broken; a table on its line may not be."""
+    """A value in TOML: JSON, except for tables. A long array takes several lines, which a table may not."""
     match item:
         case dict():
-            pairs = ", ".join(f"{key} = {_value(part, indent)}" for key, part in item.items())
+            pairs = ", ".join(f"{key} = {_value(part, indent)}" for key, part in cast("Description", item).items())
             return f"{{ {pairs} }}" if pairs else "{}"
         case list():
-            parts = [_value(part, indent + "  ") for part in item]
+            parts = [_value(part, indent + "  ") for part in cast("list[Any]", item)]
             line = f"[{', '.join(parts)}]"
             if "\n" not in line and len(indent) + len(line) <= LINE:
                 return line
@@ -203,7 +207,7 @@ def _value(item: Any, indent: str = "") -> str:
 
 
 def draw_tree(number: int) -> Description:
-    """The tree that hypothesis draws with this seed: the last of a few, because the first are the simplest."""
+    """The tree that hypothesis draws with this seed: the last of ten, because the first are the simplest."""
     drawn: list[Description] = []
 
     @seed(number)

@@ -1,4 +1,4 @@
-"""Upstream's scripts, by doubles: what is loaded, how it is told apart, and what is no script."""
+"""Upstream's scripts, by test doubles: what is loaded, how versions are distinguished, and what is no script."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_scripts_are_loaded_from_absolute_paths(path: Path, monkeypatch: pytest.
     assert scripts.load_all({"importsd": path.name})["importsd"].path == path
 
 
-def test_what_a_script_raises_is_told_by_type_and_message(path: Path) -> None:
+def test_what_a_script_raises_is_reported_with_type_and_message(path: Path) -> None:
     script = load(path, TEXT.replace("return {}", "raise TypeError('no bfloat16')"))
     with pytest.raises(ScriptRaised, match=r"^TypeError: no bfloat16$"):
         script.call("load_state_dict", None)

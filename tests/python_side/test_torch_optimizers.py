@@ -1,4 +1,4 @@
-"""torch's optimizers to records and back: nothing is lost, and what TorchSharp cannot hold is refused."""
+"""Torch's optimizers to records and back: nothing is lost, and what TorchSharp cannot hold is refused."""
 
 from __future__ import annotations
 
@@ -65,15 +65,14 @@ def test_all_optimizers_of_torchsharp_are_among_the_cases() -> None:
     assert {trained(case_id).record().name for case_id in F32} == LAYOUTS.keys()
 
 
-def test_options_under_two_names_in_torch_are_four_in_torchsharp() -> None:
+def test_two_pairs_of_options_in_torch_are_four_options_in_torchsharp() -> None:
     optimizer, parameter = stepped(torch.optim.Rprop, etas=(0.25, 2.0), step_sizes=(0.125, 8.0))
     options = record_of("Rprop", optimizer.state_dict(), [parameter]).groups[0]
     assert [options[name] for name in ("etaminus", "etaplus", "min_step", "max_step")] == [0.25, 2.0, 0.125, 8.0]
 
 
 def test_the_rate_before_the_scheduler_is_kept() -> None:
-    parameter = torch.ones(3, requires_grad=True)
-    optimizer = torch.optim.SGD([parameter], lr=0.5)
+    optimizer, parameter = stepped(torch.optim.SGD, lr=0.5)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
     optimizer.step()
     scheduler.step()
@@ -105,7 +104,7 @@ def test_no_scheduler_is_made_up() -> None:
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else next(iter(value)),
 )
-def test_an_option_that_torchsharp_has_not_is_refused(
+def test_an_option_that_torchsharp_lacks_is_refused(
     kind: type[torch.optim.Optimizer], options: dict[str, bool]
 ) -> None:
     optimizer, parameter = stepped(kind, **options)
@@ -124,13 +123,14 @@ def test_a_parameter_that_was_never_stepped_has_the_state_it_starts_from(name: s
     saved["state"].clear()
     state = record_of(name, saved, [parameter]).states[0]
     assert state["step"] == 0
-    assert isinstance(state[field], Tensor)
-    assert bytes(memoryview(state[field].data).cast("B")) == torch.full((2,), start).numpy().tobytes()
+    tensor = state[field]
+    assert isinstance(tensor, Tensor)
+    assert bytes(memoryview(tensor.data).cast("B")) == torch.full((2,), start).numpy().tobytes()
 
 
 def test_the_shape_of_a_parameter_that_was_never_stepped_must_be_given() -> None:
     saved = torch.optim.Adam([torch.ones(2, requires_grad=True)]).state_dict()
-    with pytest.raises(ValueError, match=r"parameter 0 was never stepped, .* give it"):
+    with pytest.raises(ValueError, match=r"parameter 0 was never stepped, .* give the parameter"):
         record_of("Adam", saved)
 
 

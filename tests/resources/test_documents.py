@@ -1,4 +1,4 @@
-"""Files held to their schema: every refusal names the file, the place, what was found and what was expected."""
+"""Files against their schema: every refusal names the file, the place, what was found and what was expected."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.toml", "sizes = [2]"), ("a.json", '{"sizes": [2]}')])
-def test_what_stands_in_the_file(schema: Path, name: str, text: str) -> None:
+def test_a_valid_file_is_read(schema: Path, name: str, text: str) -> None:
     assert read_document(write(schema.parent, name, text), Refused, schema) == {"sizes": [2]}
 
 

@@ -1,4 +1,4 @@
-"""The comparison: bytes of any buffer, and what differs in words."""
+"""The comparison: bytes of any buffer, and the description of what differs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tscompat.values.verdict import PASS, FirstDifference, Kind
 U8, F32 = BY_NAME["u8"], BY_NAME["f32"]
 
 SIZES = [1, 4096, 4097, 1 << 20]
-"""On both sides of the size from which memcmp is called."""
+"""Below and above the size from which memcmp is called."""
 
 
 def scalars(*names: str) -> StateDict:
@@ -129,7 +129,7 @@ def test_zeros_of_other_signs_are_a_difference() -> None:
         ),
     ],
 )
-def test_the_first_element_that_differs_is_put_in_words(
+def test_the_first_element_that_differs_is_described(
     dtype: str, shape: tuple[int, ...], expected: str, actual: str, detail: str
 ) -> None:
     pair = [tensor_of(BY_NAME[dtype], shape, bytes.fromhex(data)) for data in (expected, actual)]
@@ -243,7 +243,7 @@ def test_other_places_that_fit_are_counted() -> None:
     assert found.detail.endswith("; what was found is element [5] of tensor number 0 ('a') or one of 3 others like it")
 
 
-def test_what_is_no_element_is_said_to_be_none() -> None:
+def test_what_is_no_element_is_reported_as_such() -> None:
     entries = [Entry("a", tensor_of(F32, (1,), identity(F32, 0, 1)))]
     (found,) = compare(entries, [Entry("a", tensor_of(F32, (1,), b"\xff" * 4))], identity=True)
     assert found.detail.endswith("; what was found is no element of these tensors")

@@ -1,4 +1,4 @@
-"""The identity pattern: bytes written out by hand, and finding the way back to a tensor and an index."""
+"""The identity pattern: bytes written by hand, and the tensor and index that an element came from."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Distances in ULP, on values whose neighbours are known."""
+"""Distances in ULP between values whose neighbours are known."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_nan_is_far_from_a_number() -> None:
     assert furthest(of("f32", np.nan), of("f32", 1)).ulps > 1 << 22
 
 
-def test_a_complex_number_is_as_far_off_as_the_worse_of_its_parts() -> None:
+def test_a_complex_number_is_as_far_off_as_its_furthest_part() -> None:
     assert furthest(of("c64", 1, 1, 1, 1), of("c64", 1, 1, 1, 1 + 2**-22)) == (2, (1,))
 
 

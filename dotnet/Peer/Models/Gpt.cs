@@ -33,7 +33,7 @@ public sealed class Gpt : nn.Module<Tensor, Tensor>
         return head.call(norm.call(x)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Attention and a perceptron, each behind a norm and beside a residual.</summary>
+    /// <summary>Attention, then a perceptron, each after a layer norm and with a residual connection.</summary>
     private sealed class Block : nn.Module<Tensor, Tensor>
     {
         private readonly LayerNorm norm1 = nn.LayerNorm(Width);

@@ -30,7 +30,7 @@ public sealed class Vit : nn.Module<Tensor, Tensor>
         return head.call(norm.call(blocks.call(x).select(0, 0))).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Attention among the patches and a perceptron, each behind a norm and beside a residual.</summary>
+    /// <summary>Attention among the patches, then a perceptron, each after a layer norm and with a residual connection.</summary>
     private sealed class Block : nn.Module<Tensor, Tensor>
     {
         private readonly nn.Module<Tensor, Tensor> norm1 = nn.LayerNorm(Width);

@@ -1,4 +1,4 @@
-"""The command ``tscompat``: thin doors, a verb a file. May import everything."""
+"""The command ``tscompat``: a file for each verb, which parses options and prints. May import everything."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def main() -> None:
     """The entry point. Exit codes: 0 fine, 1 an incompatibility, 2 could not run, 130 interrupted."""
     try:
         app(prog_name="tscompat")
-    except Exception:  # the outermost door: a fault of ours must not look like an incompatibility, which is 1
+    except Exception:  # Python would exit with 1, which means an incompatibility here
         traceback.print_exc()
         sys.exit(2)

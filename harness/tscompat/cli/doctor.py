@@ -1,6 +1,6 @@
-"""``tscompat doctor``: what a run needs, what is there, and what to do where it is missing. Imports paths and peer.
+"""``tscompat doctor``: what a run needs, what is there, what to do if it is missing. May import resources, dotnet_side.
 
-TorchSharp is judged by its publish and torch by a process of its own: the two cannot live in one, and either may crash.
+TorchSharp is checked by its publish, torch in a process of its own: one process cannot hold both, and either may crash.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ print(json.dumps({"version": torch.__version__, "cuda": torch.version.cuda, "dev
 
 
 class Problem(NamedTuple):
-    """A check's bad news."""
+    """What is wrong, and what to do."""
 
     found: str
     todo: str
@@ -49,7 +49,7 @@ class Check(NamedTuple):
 
     name: str
     look: Callable[[], str | Problem]
-    """Returns what it found when that is all right."""
+    """Returns what it found, or a Problem."""
     needed: bool = True
     """Whether nothing can run on the CPU without it."""
 
@@ -57,18 +57,18 @@ class Check(NamedTuple):
 def python() -> str | Problem:
     found = f"{platform.python_implementation()} {platform.python_version()} on {platform.platform()}"
     if platform.python_implementation() != "CPython":
-        return Problem(found, "use CPython: pythonnet runs in no other")
+        return Problem(found, "use CPython: pythonnet runs in no other Python")
     return found
 
 
 def torch() -> str:
-    asked = _torch()
+    asked = ask_torch()
     cuda = asked["cuda"]
-    return f"{asked['version']}, built for {f'CUDA {cuda}' if cuda else 'the CPU alone'}"
+    return f"{asked['version']}, built for {f'CUDA {cuda}' if cuda else 'the CPU only'}"
 
 
 def cuda_device() -> str:
-    return ", ".join(_torch()["devices"]) or "none: cases on CUDA will be not-run"
+    return ", ".join(ask_torch()["devices"]) or "none: cases on CUDA will be not-run"
 
 
 def pythonnet() -> str:
@@ -148,7 +148,7 @@ CHECKS = (
 
 
 def examine(check: Check) -> str | Problem:
-    """Run one check; one that fails in itself is bad news like any other."""
+    """Run one check. An error in the check is a Problem, too."""
     try:
         return check.look()
     except _EXPECTED as error:
@@ -156,7 +156,7 @@ def examine(check: Check) -> str | Problem:
 
 
 def doctor() -> None:
-    """Look at Python, torch, .NET, TorchSharp and the machine: each is ok, or the table says what to do."""
+    """Check Python, torch, .NET, TorchSharp and the machine: each is ok, or the table shows what to do."""
     table = Table("", "found", "ok, or what to do")
     able = True
     for check in CHECKS:
@@ -172,17 +172,18 @@ def doctor() -> None:
 
 
 def newest(versions: Iterable[str]) -> str:
-    """The newest GLIBCXX version among ``versions``, which hold one at least."""
+    """The newest GLIBCXX version among ``versions``. Raises ValueError if there is none."""
     numbered = (version for version in versions if re.fullmatch(r"GLIBCXX_[\d.]+", version))
     return max(numbered, key=lambda version: [int(part) for part in version.removeprefix("GLIBCXX_").split(".")])
 
 
 @functools.cache
-def _torch() -> dict[str, Any]:
+def ask_torch() -> dict[str, Any]:
+    """Torch's version, its CUDA version and device names, asked once. Raises RuntimeError if torch does not import."""
     asked = subprocess.run([sys.executable, "-c", _ASK_TORCH], capture_output=True, text=True, check=False, timeout=120)
     if asked.returncode:
-        said = asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"]
-        raise RuntimeError(f"import torch fails ({said[-1]}): install torch again")
+        lines = asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"]
+        raise RuntimeError(f"import torch fails ({lines[-1]}): install torch again")
     return json.loads(asked.stdout)
 
 
@@ -190,7 +191,7 @@ def _publish() -> build.Publish | None:
     try:
         return build.find_built()
     except BuildError:
-        return None  # the row about TorchSharp says why
+        return None  # the row about TorchSharp has the reason
 
 
 def _enough(free: float, needed: float, where: str, todo: str) -> str | Problem:

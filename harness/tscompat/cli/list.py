@@ -1,4 +1,4 @@
-"""``tscompat list``: what there is to run. May import catalogue, routes."""
+"""``tscompat list``: the cases and routes that there are. May import catalogue, routes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tscompat.catalogue import CatalogueError, load_catalogue
 
 def list_(
     pattern: Annotated[str, typer.Argument(help="Only ids that match: 'layout/*/bf16'.")] = "*",
-    routes: Annotated[bool, typer.Option("--routes", help="The routes instead of the cases.")] = False,
+    routes: Annotated[bool, typer.Option("--routes", help="List the routes instead of the cases.")] = False,
 ) -> None:
-    """List the cases (or the routes), one a line, an id and what it is there to find."""
+    """List the cases, or the routes, one a line: the id and what it tests."""
     try:
         lines = list(_routes() if routes else _cases())
     except (CatalogueError, OSError) as error:

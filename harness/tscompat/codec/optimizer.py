@@ -199,7 +199,7 @@ def _fields_of(kinds: Mapping[str, Kind], fields: Mapping[str, Value], where: st
             if value is None:
                 continue
         if isinstance(value, Tensor) != kind.startswith("tensor") or isinstance(value, bool) != (kind == "bool"):
-            raise ValueError(f"{where}: {name}: expected a {kind}, found {type(value).__name__}")
+            raise ValueError(f"{where}: {name}: expected {kind}, found {type(value).__name__}")
         try:
             if isinstance(value, Tensor):
                 yield from encode_tensor(value)

@@ -1,7 +1,7 @@
-"""Builds the .NET project once, outside the source tree, into a cache folder that every peer shares.
+"""Builds the .NET project once, outside the source tree, into a cache folder that all peers share.
 
-The folder's name is a hash of what it is built from, so nothing is ever rebuilt in place: a change is another folder.
-Imports paths, peer.errors and peer.glibcxx.
+The folder's name is a hash of what it is built from, so nothing is rebuilt in place: changed sources get a new folder.
+May import resources.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from .errors import BuildError
 
 OLDEST_SDK = 8
 NEEDED_BYTES = 2_500_000_000
-"""Free space that a first build may take: NuGet's packages (0.8 GB), the publish (0.5 GB, unless linked) and what lies
-between."""
+"""Free space that a first build may take: NuGet's packages (0.8 GB), the publish (0.5 GB, unless linked) and
+intermediate files."""
 
 _KEPT = 2
 _IN_USE_SECONDS = 3 * 3600
@@ -40,13 +40,13 @@ _RIDS = {("Linux", "x86_64"): "linux-x64", ("Windows", "AMD64"): "win-x64", ("Da
 _RECORD = "publish.json"
 _PUBLISH = (
     *("publish", "Peer.csproj", "--configuration", "Release", "--nologo", "-maxCpuCount:1", "--disable-build-servers"),
-    # Whatever governs the folders around a clone (a monorepo's props) is not meant for this project.
+    # MSBuild files in the folders around a clone (a monorepo's props) are not meant for this project.
     *("-p:ImportDirectoryBuildProps=false", "-p:ImportDirectoryBuildTargets=false"),
     "-p:ImportDirectoryPackagesProps=false",
 )
 _ADVICE = (
     ("No space left|not enough space on the disk", "free some disk space"),
-    ("error NU1004|error NU1403", "the lock file does not fit the packages: lock anew as dotnet/Peer/Peer.csproj says"),
+    ("error NU1004|error NU1403", "the lock file does not fit the packages: lock again, see dotnet/Peer/Peer.csproj"),
     ("error NU", "NuGet could not restore a package: check the network, or add a folder of packages as a NuGet source"),
     ("error CS", "the C# sources do not compile: correct them"),
 )
@@ -54,11 +54,11 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class Versions:
-    """Package versions that replace the defaults; None means what Peer.csproj says."""
+    """Package versions that replace the defaults of Peer.csproj; None keeps the default."""
 
     torchsharp: str | None = None
     libtorch: str | None = None
-    """Must be the one that this TorchSharp was built against."""
+    """Must be the version that this TorchSharp was built against."""
 
 
 DEFAULT = Versions()
@@ -74,7 +74,7 @@ class Publish:
     pybridge: str
     rid: str
     patched: glibcxx.Patch | None
-    """What was changed so that TorchSharp loads on this host; None when it loads as it comes."""
+    """The change that makes TorchSharp load on this host; None if it loads unchanged."""
     key: str
 
 
@@ -90,12 +90,12 @@ class Plan:
 
 
 def cache_folder() -> Path:
-    """Where the publishes lie, a folder each."""
+    """The folder that holds the publishes, each in a folder of its own."""
     return Path(platformdirs.user_cache_dir("tscompat", appauthor=False)) / "peer"
 
 
 def dotnet_command() -> str:
-    """The path of ``dotnet``. Raises BuildError when there is none."""
+    """The path of ``dotnet``. Raises BuildError if there is none."""
     found = shutil.which("dotnet")
     if found is None:
         raise BuildError(f"there is no dotnet on PATH: install the .NET SDK {OLDEST_SDK} or later")
@@ -103,32 +103,32 @@ def dotnet_command() -> str:
 
 
 def sdk_version(folder: Path) -> str:
-    """The version of the SDK that ``dotnet`` uses in ``folder``. Raises BuildError when there is none of use."""
+    """The version of the SDK that ``dotnet`` uses in ``folder``. Raises BuildError if it is missing or too old."""
     asked = subprocess.run(
         [dotnet_command(), "--version"], cwd=folder, env=_environment(), capture_output=True, text=True, check=False
     )
-    said = asked.stdout.strip()
+    version = asked.stdout.strip()
     if asked.returncode:
-        # Its last paragraph is a link; the one before says what to do, also about a global.json that pins another SDK.
+        # The last paragraph of dotnet's error is a link. The one before is its advice, also for a pin in global.json.
         advice = " ".join(asked.stderr.strip().split("\n\n")[-2:][0].splitlines()[:2])
         raise BuildError(
             f"dotnet finds no SDK to use (a runtime is not enough): install the .NET SDK {OLDEST_SDK} or later. "
-            f"dotnet says: {advice}"
+            f"dotnet's advice: {advice}"
         )
-    if int(said.split(".")[0]) < OLDEST_SDK:
-        raise BuildError(f"the .NET SDK {said} is too old: install {OLDEST_SDK} or later")
-    return said
+    if int(version.split(".")[0]) < OLDEST_SDK:
+        raise BuildError(f"the .NET SDK {version} is too old: install {OLDEST_SDK} or later")
+    return version
 
 
 def find_built(versions: Versions = DEFAULT) -> Publish | None:
-    """The publish of these sources and versions if it is there. Raises BuildError where nothing can be built."""
+    """The publish of these sources and versions, or None if it is not built. Raises BuildError as ``plan`` does."""
     return _find(plan(versions).key)
 
 
 def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None]) -> Publish:
     """The publish of these sources and versions, built now if it is not there; callers in parallel build once.
 
-    ``progress`` is told in a sentence what takes long. Raises BuildError when it cannot be built.
+    ``progress`` gets a sentence before and after what takes long. Raises BuildError if it cannot be built.
     """
     todo = plan(versions)
     found = _find(todo.key)
@@ -138,7 +138,7 @@ def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BuildError(f"the cache folder cannot be made ({error}): set the user's cache folder anew") from error
+        raise BuildError(f"the cache folder cannot be made ({error}): allow this user to make {root}") from error
     lock = filelock.FileLock(root / "build.lock")
     try:
         lock.acquire(timeout=0)
@@ -152,17 +152,17 @@ def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None
 
 
 def plan(versions: Versions = DEFAULT) -> Plan:
-    """What is to be built, and under which key. Raises BuildError where nothing can be built."""
+    """What to build, and under which key. Raises BuildError on a host without libtorch package or SDK."""
     host = (platform.system(), platform.machine())
     rid = _RIDS.get(host)
     if rid is None:
         raise BuildError(f"there is no libtorch package for {' '.join(host)}: use one of {', '.join(_RIDS.values())}")
     source = data_folder("dotnet") / "Peer"
     sdk = sdk_version(source)
-    told = json.dumps([_PUBLISH, asdict(versions), rid, sdk, glibcxx.host_versions()])
+    settings = json.dumps([_PUBLISH, asdict(versions), rid, sdk, glibcxx.host_versions()])
     code = sorted([*source.glob("*.cs"), *source.glob("Models/*.cs")])
     files = [*code, source / "Peer.csproj", source / f"packages.{rid}.lock.json"]
-    digest = hashlib.sha256(told.encode())
+    digest = hashlib.sha256(settings.encode())
     for file in files:
         digest.update(
             f"\n{file.relative_to(source).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode()
@@ -171,11 +171,11 @@ def plan(versions: Versions = DEFAULT) -> Plan:
 
 
 def _find(key: str) -> Publish | None:
-    """The publish, if its record can be read: without one the folder is a ruin."""
+    """The publish with this key; None unless its record can be read, which an interrupted build lacks."""
     folder = cache_folder() / key
     try:
         publish = _read(folder)
-        os.utime(folder / _RECORD)  # the time of its last use, for _prune
+        os.utime(folder / _RECORD)  # _prune reads the time of the last use
     except (OSError, ValueError, TypeError):
         return None
     return publish
@@ -206,7 +206,7 @@ def _build(plan: Plan, progress: Callable[[str], None]) -> Publish:
             "patched": glibcxx.make_loadable(folder),
         }
         (folder / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
-        shutil.rmtree(root / plan.key, ignore_errors=True)  # a ruin
+        shutil.rmtree(root / plan.key, ignore_errors=True)  # the rest of an interrupted build
         folder.rename(root / plan.key)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -232,7 +232,7 @@ def _publish(plan: Plan, artifacts: Path, folder: Path, log: Path) -> None:
         *("--artifacts-path", str(artifacts), "--output", str(folder)),
         *(f"-p:{name}={version}" for name, version in chosen.items() if version),
     ]
-    scratch = artifacts.parent / "tmp"  # dotnet leaves folders in the temporary one
+    scratch = artifacts.parent / "tmp"  # dotnet leaves folders behind in the temporary folder
     scratch.mkdir(parents=True)
     with log.open("wb") as out:
         done = subprocess.run(
@@ -246,7 +246,7 @@ def _publish(plan: Plan, artifacts: Path, folder: Path, log: Path) -> None:
         )
     if done.returncode:
         text = log.read_text(encoding="utf-8", errors="replace")
-        advice = next((what for pattern, what in _ADVICE if re.search(pattern, text)), "see what dotnet says")
+        advice = next((what for pattern, what in _ADVICE if re.search(pattern, text)), "see dotnet's own message")
         tail = "\n".join(text.rstrip().splitlines()[-8:])
         raise BuildError(f"the .NET project could not be built: {advice}. The end of {log}:\n{tail}")
 
@@ -256,10 +256,10 @@ def _environment() -> dict[str, str]:
 
 
 def _prune(root: Path) -> None:
-    """Remove old publishes: all but the newest, and those that a process may still be using."""
+    """Remove old publishes, but neither the newest nor any used so recently that a process may still use it."""
     records = sorted(root.glob(f"*/{_RECORD}"), key=lambda record: record.stat().st_mtime, reverse=True)
     for record in records[_KEPT:]:
         if time.time() - record.stat().st_mtime > _IN_USE_SECONDS:
             trash = record.parent.with_suffix(".partial")
-            with contextlib.suppress(PermissionError):  # Windows: a library in it is loaded
+            with contextlib.suppress(PermissionError):  # on Windows, while a process has loaded a library in it
                 shutil.rmtree(record.parent.rename(trash))

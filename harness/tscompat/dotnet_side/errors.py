@@ -1,5 +1,5 @@
-"""What goes wrong before there is a peer. Imports nothing of ours."""
+"""The error of a build, before any peer starts. Imports nothing of ours."""
 
 
 class BuildError(Exception):
-    """The .NET project cannot be built or cannot run here; the message says what to do."""
+    """The .NET project cannot be built or cannot run here. The message has the reason and what to do."""

@@ -1,7 +1,7 @@
 """The outside of a peer: start it, ask it with a deadline, watch its memory, notice its death. May import values.
 
-A monitor thread kills the peer when a call outlives its deadline or its memory its limit; the blocked read or write
-then sees the pipe close. No signals, no fork: the same on Windows and macOS by construction.
+A monitor thread kills the peer when a call passes its deadline or the peer passes its memory limit; the blocked read or
+write then ends, because the pipe closes. No signals and no fork, so Windows and macOS work the same.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAX_DEATHS_IN_A_ROW = 20
 class PeerDied(Exception):
     """The peer died in a call; ``kind`` is crash, timeout or memory.
 
-    ``detail`` is short and the same each time; ``log`` is the end of what it wrote to its log in this call.
+    ``detail`` is short and does not vary between runs; ``log`` is the end of what the peer logged in this call.
     """
 
     def __init__(self, kind: Kind, detail: str, log: str) -> None:
@@ -48,18 +48,18 @@ class PeerDied(Exception):
 
 
 class PeerBroken(Exception):
-    """No peer can be had, or it breaks the protocol, or our own code in it does not work: the run cannot go on."""
+    """No peer starts, the peer breaks the protocol, or our own code in it fails: the run cannot go on."""
 
 
 def inside(publish: Path) -> list[str]:
-    """The command that starts the real peer of this process, with which it leaves."""
+    """The command that starts the real peer, which ends when this process does."""
     return [sys.executable, "-X", "utf8", "-m", "tscompat.dotnet_side.inside", str(publish), str(os.getpid())]
 
 
 class Peer:
     """One process that speaks the protocol of ``tscompat.dotnet_side.inside``.
 
-    ``command`` starts it, ``log`` takes its stderr, ``memory_limit`` is in bytes and holds once the peer is ready.
+    ``command`` starts it, ``log`` takes its stderr; ``memory_limit``, in bytes, applies once the peer is ready.
     Raises PeerBroken with the log's last lines if it does not start.
     """
 
@@ -75,7 +75,7 @@ class Peer:
         self._closed = threading.Event()
         threading.Thread(target=self._monitor, daemon=True).start()
         try:
-            ready = self._exchange(b"", START_SECONDS).answer
+            ready = self._reply(b"", START_SECONDS).answer
         except PeerDied as died:
             self.close()
             raise PeerBroken(f"the peer did not start: {died.detail}\n{died.log}") from None
@@ -94,12 +94,12 @@ class Peer:
         return self._process.poll() is None
 
     def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> tuple[Answer | Thrown, float]:
-        """The answer to a call, which is waited for at most ``seconds``, and the seconds spent inside .NET.
+        """Send a call, and wait for the answer at most ``seconds``; the answer, and the seconds spent inside .NET.
 
-        Raises BrokenPipeError when the peer was dead before it could be asked, PeerDied when it died in this call,
-        PeerBroken when it refused the call, when our own code in it failed, or when it answers something else.
+        Raises BrokenPipeError if the peer was dead before it took the call, PeerDied if it died in this call,
+        PeerBroken if it refuses the call, reports a fault of our own code in it, or answers something else.
         """
-        reply = self._exchange(encode(call) + b"\n", seconds)
+        reply = self._reply(encode(call) + b"\n", seconds)
         match reply.answer:
             case Refusal(reason):
                 raise PeerBroken(f"the peer refused: {reason}")
@@ -116,7 +116,7 @@ class Peer:
         return sum(map(_memory, self._family))
 
     def close(self) -> None:
-        """Close the pipe, at which a peer leaves; kill it if it does not."""
+        """Close the pipe, which ends the peer; kill it if it does not end within 5 seconds."""
         self._closed.set()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
@@ -127,12 +127,12 @@ class Peer:
         except subprocess.TimeoutExpired:
             self._end()
 
-    def _exchange(self, request: bytes, seconds: float) -> Reply:
+    def _reply(self, request: bytes, seconds: float) -> Reply:
         begin = self._log.stat().st_size
         with ExitStack() as interrupted:
-            interrupted.callback(self._end)  # after Ctrl-C the next call would be given this one's answer
+            interrupted.callback(self._end)  # else, after Ctrl-C, the next call would get this call's answer
             self._deadline = time.monotonic() + seconds
-            line = self._send_and_wait(request)
+            line = self._round_trip(request)
             with self._lock:
                 self._deadline = None  # from here on the monitor leaves the peer alone
             interrupted.pop_all()
@@ -143,11 +143,11 @@ class Peer:
                 raise PeerBroken(f"the peer sent no message of ours: {error}: {line[:200]!r}") from error
         code = self._process.wait()
         if line is None and not self._fate:
-            raise BrokenPipeError("the peer was gone before it could be asked")
+            raise BrokenPipeError("the peer died before it took the call")
         kind, detail = self._fate or (Kind.CRASH, f"the peer died with {_cause(code)}")
-        raise PeerDied(kind, detail, self._said_since(begin))
+        raise PeerDied(kind, detail, self._logged_since(begin))
 
-    def _send_and_wait(self, request: bytes) -> bytes | None:
+    def _round_trip(self, request: bytes) -> bytes | None:
         """The line that answers; empty if the peer died instead, None if it did not take the request."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -163,14 +163,14 @@ class Peer:
         self._process.wait()
         return b""
 
-    def _said_since(self, begin: int) -> str:
+    def _logged_since(self, begin: int) -> str:
         with self._log.open("rb") as log:
             log.seek(begin)
             return b"".join(deque(log, LOG_LINES)).decode(errors="replace").strip()
 
     def _monitor(self) -> None:
         while not self._closed.wait(0.05):
-            with self._lock:  # so that no call pays for the one before it
+            with self._lock:  # so that no call is killed for the one before it
                 if self._deadline is None or self._fate:
                     continue
                 if time.monotonic() > self._deadline:
@@ -192,7 +192,7 @@ class Peer:
 
 
 class PeerKeeper:
-    """Keeps one live peer for a worker: replaces a dead one, and gives up for good after too many in a row.
+    """Keeps one live peer for a worker: replaces a dead peer, and gives up for good after too many deaths in a row.
 
     ``start_peer`` makes a peer or raises PeerBroken. An answered call ends a row of deaths.
     """
@@ -206,7 +206,7 @@ class PeerKeeper:
         """Spent inside .NET by all peers so far."""
 
     def start(self) -> Peer:
-        """The live peer, started now if there is none. Raises PeerBroken when none can be had."""
+        """The live peer, started now if there is none. Raises PeerBroken if none starts."""
         if self._given_up:
             raise self._given_up
         if self._peer and not self._peer.alive:
@@ -214,7 +214,7 @@ class PeerKeeper:
             self._deaths += 1
         try:
             if self._deaths >= MAX_DEATHS_IN_A_ROW:
-                raise PeerBroken(f"the peer died {self._deaths} times in a row; something is wrong with all of them")
+                raise PeerBroken(f"the peer died {self._deaths} times in a row, so no single case is the cause")
             self._peer = self._peer or self._started()
         except PeerBroken as broken:
             self._given_up = broken
@@ -222,7 +222,7 @@ class PeerKeeper:
         return self._peer
 
     def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> Answer | Thrown:
-        """As ``Peer.ask``, but a peer that died idle is replaced and its death blamed on no call."""
+        """As ``Peer.ask``, but if the peer died between two calls, a new peer gets this one."""
         try:
             answer, spent = self.start().ask(call, seconds)
         except BrokenPipeError:
@@ -232,12 +232,12 @@ class PeerKeeper:
         return answer
 
     def renew(self, most: int) -> None:
-        """Let a peer that holds more than so many bytes go: what one case has left is not the next one's."""
+        """Close a peer that holds more than ``most`` bytes, so that its memory does not count for the next case."""
         if self._peer and self._peer.alive and self._peer.memory > most:
             self.close()
 
     def close(self) -> None:
-        """Let the peer go."""
+        """Close the peer, if there is one."""
         if self._peer:
             self._peer.close()
             self._peer = None
@@ -267,7 +267,7 @@ def _family(pid: int) -> list[psutil.Process]:
 
 
 def _memory(process: psutil.Process) -> int:
-    """Resident bytes; 0 when it cannot be told, which leaves the deadline."""
+    """Resident bytes; 0 if they cannot be read, so that only the deadline limits the peer."""
     try:
         return process.memory_info().rss
     except psutil.Error:

@@ -1,7 +1,7 @@
-"""Upstream's own Python scripts, from the path that a person gives: identified, loaded in isolation, called.
+"""Loads upstream's Python scripts from a path that a person gives, identifies and calls them. Imports nothing of ours.
 
-Imports nothing of ours. The scripts are exportsd.py and importsd.py of dotnet/TorchSharp, src/Python; they are never a
-part of this project. What is loaded is what was hashed; ``sys.path`` and ``sys.modules`` know nothing of it.
+The scripts are exportsd.py and importsd.py of dotnet/TorchSharp, src/Python; they are never a part of this project. The
+text that is hashed is the text that runs; ``sys.path`` and ``sys.modules`` do not change.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
 
 
 class ScriptUnusable(Exception):
-    """No script can be had from this path; the message says why and what to do."""
+    """The script at this path cannot be used. The message has the reason and what to do."""
 
 
 class ScriptRaised(Exception):
-    """The script raised an exception: its type's name and its message."""
+    """The script raised an exception, whose type and message are in the message."""
 
 
 class Script(NamedTuple):
@@ -39,17 +39,17 @@ class Script(NamedTuple):
     module: ModuleType
 
     def call(self, function: str, *arguments: Any) -> Any:
-        """What the function returns. Raises ScriptRaised with whatever it raises."""
+        """Call a function of the script. Raises ScriptRaised for any exception."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's about arrays that may not be written to
+            warnings.simplefilter("ignore")  # torch warns about read-only arrays
             try:
                 return getattr(self.module, function)(*arguments)
-            except Exception as error:  # a stranger's code: whatever comes out of it is a finding
+            except Exception as error:  # upstream's code: any exception is a finding
                 raise ScriptRaised(_words(error)) from error
 
 
 def load(name: str, path: Path) -> Script:
-    """Load the script that routes know by this name. Raises ScriptUnusable."""
+    """Load a script by its name, a key of ``FUNCTIONS``, from a path. Raises ScriptUnusable."""
     given = f"--{name} {path}"
     try:
         source = path.read_bytes().replace(b"\r\n", b"\n")
@@ -60,7 +60,7 @@ def load(name: str, path: Path) -> Script:
         exec(compile(source, path, "exec", dont_inherit=True), module.__dict__)
     except ModuleNotFoundError as error:
         raise ScriptUnusable(f"{given}: it needs a package: python -m pip install {error.name}") from error
-    except Exception as error:  # a stranger's code, as above
+    except Exception as error:  # upstream's code, as above
         raise ScriptUnusable(f"{given}: it cannot be loaded: {_words(error)}") from error
     missing = [function for function in FUNCTIONS[name] if not callable(getattr(module, function, None))]
     if missing:
@@ -69,7 +69,7 @@ def load(name: str, path: Path) -> Script:
 
 
 def load_all(paths: Mapping[str, str]) -> dict[str, Script]:
-    """The scripts by name, from their paths. Raises ScriptUnusable."""
+    """Load scripts from paths by name. Raises ScriptUnusable."""
     return {name: load(name, Path(path)) for name, path in paths.items()}
 
 

@@ -1,6 +1,6 @@
-"""torch's optimizers: from cases, and from what they save to optimizer records and back, by tables.
+"""Torch's optimizers: runs those of cases, and converts what torch saves to optimizer records and back, by tables.
 
-May import dtypes, tensors, codec, catalogue, torch_side. Never imported in a peer, as torch_side.
+May import values, codec, catalogue. Never imported in a peer: two libtorch in one process crash.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from tscompat.values.tensors import StateDict, Tensor
 from .torch_tensors import LAYOUTS, export, from_torch, to_torch
 
 Saved = dict[str, Any]
-"""What ``torch.optim.Optimizer.state_dict`` returns: ``state`` by the number of the parameter, and ``param_groups``."""
+"""What ``torch.optim.Optimizer.state_dict`` returns: ``state``, by number of parameter, and ``param_groups``."""
 
 _IN_DOTNET = {"RMSprop": "RMSProp"}
-"""Where TorchSharp's name of a class is not torch's."""
+"""TorchSharp's name of a class, where it is not torch's."""
 _IN_TORCH = {dotnet: name for name, dotnet in _IN_DOTNET.items()}
 _PAIRS = {"betas": ("beta1", "beta2"), "etas": ("etaminus", "etaplus"), "step_sizes": ("min_step", "max_step")}
-"""One option in torch, two in TorchSharp."""
+"""Options that are pairs in torch and two options each in TorchSharp."""
 HOW = frozenset({"foreach", "fused", "capturable", "differentiable"})
-"""Options that say how to compute and not what. Versions of torch differ in them."""
+"""Options that choose how to compute, not what. Versions of torch differ in them."""
 _NOT_IN_FILES = {"params", "param_names", "initial_lr", *HOW}
-"""Keys of a torch group that TorchSharp's has not, or that are dealt with on their own."""
+"""Keys of torch's groups that TorchSharp's files lack, or that are converted separately."""
 _IMPLIED = {"AdamW": {"decoupled_weight_decay": True}}
-"""Options that TorchSharp's class has not, and what it does in their place, if not False."""
+"""Options that TorchSharp's class lacks, and the value that it implies, if that is not False."""
 _FILLED_WITH = {"step_size": "lr", "sum": "initial_accumulator_value", "eta": "lr"}
-"""The option that a state field starts from; the other tensors start from 0, mu and mu_product from 1."""
+"""The option that gives a state field its initial value; other tensors start at 0, mu and mu_product at 1."""
 
 
 def name_in_dotnet(name: str) -> str:
     """TorchSharp's class, a key of codec.optimizer.LAYOUTS, for a class of torch.optim.
 
-    Raises ValueError for one that TorchSharp cannot save.
+    Raises ValueError for a class that TorchSharp cannot save.
     """
     found = _IN_DOTNET.get(name, name)
     if found not in FIELDS:
@@ -55,19 +55,19 @@ def name_in_torch(name: str) -> str:
 
 
 def defaults_of(name: str) -> dict[str, Any]:
-    """The options of a class of torch.optim, as they are when nothing is said."""
+    """The default options of a class of torch.optim."""
     kind: Any = getattr(torch.optim, name)
     return kind([torch.empty(0)]).defaults
 
 
 def record_of(name: str, saved: Saved, parameters: Sequence[torch.Tensor] = ()) -> OptimizerRecord:
-    """What an optimizer of this class of torch.optim saved, as TorchSharp's class holds it.
+    """Convert what an optimizer of this class of torch.optim saved to a record of TorchSharp's class.
 
-    ``parameters`` are those of the optimizer, in its order. They are needed for those that were never stepped, which
-    have no state in torch and one in TorchSharp.
+    ``parameters`` are the optimizer's, in its order. A parameter that was never stepped has no state in torch; its
+    state in TorchSharp is made from the parameter, which must then be given.
 
-    Raises ValueError for a class that TorchSharp has not, for an option or a field of a state that its class has not
-    and that would change what it computes, and for a parameter that is needed and not there.
+    Raises ValueError for a class that TorchSharp cannot save, for an option or state that TorchSharp's class lacks and
+    that changes what it computes, and for a missing parameter.
     """
     layout = FIELDS[name_in_dotnet(name)]
     groups: list[dict[str, float]] = []
@@ -83,16 +83,16 @@ def record_of(name: str, saved: Saved, parameters: Sequence[torch.Tensor] = ()) 
 
 
 def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
-    """What ``load_state_dict`` of the optimizer's class in torch takes.
+    """Convert a record to what ``load_state_dict`` of the optimizer's class in torch takes.
 
-    ``sizes`` says how many parameters each group has, which is not in TorchSharp's file. What its file does not hold
-    either (foreach, capturable, ...) has torch's default.
+    ``sizes`` are the numbers of parameters of the groups, which TorchSharp's file does not hold. Other options that it
+    does not hold (foreach, capturable, ...) get torch's defaults.
 
-    Raises ValueError when ``sizes`` does not fit the record.
+    Raises ValueError if ``sizes`` does not fit the record.
     """
     if len(sizes) != len(record.groups) or sum(sizes) != len(record.states):
-        due = f"{len(record.groups)} parameter groups and {len(record.states)} parameters"
-        raise ValueError(f"the record has {due}; expected groups of {', '.join(map(str, sizes))}")
+        found = f"{len(record.groups)} parameter groups and {len(record.states)} parameters"
+        raise ValueError(f"the record has {found}; expected groups of {', '.join(map(str, sizes))}")
     defaults = defaults_of(name_in_torch(record.name))
     starts = [sum(sizes[:group]) for group in range(len(sizes))]
     return {
@@ -105,10 +105,10 @@ def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
 
 
 class OptimizerRun:
-    """A case's optimizer at work in torch."""
+    """The optimizer of a case, at work in torch."""
 
     def __init__(self, case: OptimizerCase, given: StateDict, device: str = "cpu") -> None:
-        """``given`` is what the case's tensors are, the parameters perhaps as they are later on."""
+        """``given`` are the case's tensors; the parameters may have later values than the case's."""
         self._given = dict(given)
         self._layout = LAYOUTS[case.layout]
         self._device = device
@@ -125,22 +125,22 @@ class OptimizerRun:
         self.optimizer: torch.optim.Optimizer = getattr(torch.optim, self._name)(groups)
 
     def step(self, number: int) -> None:
-        """One step with the gradients of this number. A parameter that has none is left alone."""
+        """Make a step with the gradients of step ``number``. A parameter without a gradient stays as it is."""
         for name, parameter in self._parameters.items():
             gradient = name.replace("parameter", f"gradient.{number}")
             parameter.grad = self._tensor(gradient) if gradient in self._given else None
         self.optimizer.step()
 
     def parameters(self) -> StateDict:
-        """Their present values, in memory of their own."""
+        """The present values of the parameters, in memory of their own."""
         return export({name: parameter.detach().clone() for name, parameter in self._parameters.items()})
 
     def record(self) -> OptimizerRecord:
-        """What the optimizer holds, as TorchSharp's class would. Raises ValueError as ``record_of`` does."""
+        """The optimizer's options and state, as a record. Raises ValueError as ``record_of`` does."""
         return record_of(self._name, self.optimizer.state_dict(), list(self._parameters.values()))
 
     def load(self, saved: Saved) -> None:
-        """Go on from where another optimizer was, with the parameters as they were given."""
+        """Load another optimizer's options and state, and reset the parameters to the given values."""
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 parameter.copy_(self._tensor(name))
@@ -165,7 +165,7 @@ def _options(name: str, kinds: Mapping[str, Kind], group: Mapping[str, Any]) -> 
 def _options_in_torch(options: Mapping[str, float]) -> dict[str, Any]:
     flat = dict(options)
     if flat["initial_lr"] == flat["lr"]:
-        del flat["initial_lr"]  # a scheduler's, which sets it to the rate itself when it is not there
+        del flat["initial_lr"]  # only schedulers use it, and set it to lr themselves if it is missing
     pairs = {option: parts for option, parts in _PAIRS.items() if parts[0] in flat}
     paired = {option: tuple(flat.pop(part) for part in parts) for option, parts in pairs.items()}
     return flat | paired
@@ -190,9 +190,9 @@ def _value(kind: Kind, value: Any) -> Value:
 
 
 def _state_in_torch(state: Mapping[str, Value]) -> dict[str, Any]:
-    """Numbers go as they are: ``__setstate__`` makes float32 tensors of them, as of those in files of old versions.
+    """The state as torch loads it. Numbers stay numbers, of which ``__setstate__`` makes float32 tensors.
 
-    A tensor would become one of the parameter's dtype (``Optimizer._process_value_according_to_param_policy``).
+    A tensor would be converted to the parameter's dtype (``Optimizer._process_value_according_to_param_policy``).
     """
     return {
         field: to_torch(value) if isinstance(value, Tensor) else float(value)
@@ -202,10 +202,10 @@ def _state_in_torch(state: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def _initial(name: str, options: Mapping[str, float], parameter: Sequence[torch.Tensor], where: str) -> dict[str, Any]:
-    """The state of a parameter that was never stepped: the fields that Initialize of TorchSharp's State makes, as torch
-    starts them, which keeps numbers in float32.
+    """The state of a parameter that was never stepped: the fields that Initialize of TorchSharp's State sets, with the
+    initial values of torch, whose numbers are float32.
 
-    ``parameter`` is empty when it is not known, which does not matter to a state without tensors.
+    ``parameter`` holds the parameter, or nothing if it is unknown; a state without tensors does not need it.
     """
     state: dict[str, Any] = {}
     for field, kind in FIELDS[name_in_dotnet(name)].state.items():
@@ -215,7 +215,7 @@ def _initial(name: str, options: Mapping[str, float], parameter: Sequence[torch.
             state[field] = float(np.float32(start))
         elif not absent:
             if not parameter:
-                raise ValueError(f"{where} was never stepped, so what is saved does not tell its shape: give it too")
+                raise ValueError(f"{where} was never stepped, so no state has its shape: give the parameter, too")
             like = parameter[0]
             state[field] = torch.full_like(like, complex(start, start) if like.is_complex() else start)
     return state

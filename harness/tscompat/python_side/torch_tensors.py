@@ -1,6 +1,4 @@
-"""torch's tensors, met here and nowhere else: to and from ``Tensor``, layouts, devices.
-
-May import values, catalogue.
+"""Torch's tensors: to and from ``Tensor``, layouts, devices. May import values, catalogue.
 
 Never imported in a peer: two libtorch in one process crash.
 """
@@ -18,7 +16,7 @@ from tscompat.values.dtypes import BY_TORCH
 from tscompat.values.tensors import PLAIN, Entry, Quantizer, StateDict, Tensor
 
 with warnings.catch_warnings():
-    # torch says once a process that these types are experimental or deprecated. The suite is there to test them.
+    # Once in a process, torch warns that these types are experimental or deprecated. The suite tests them on purpose.
     warnings.simplefilter("ignore")
     torch.empty(0, dtype=torch.complex32)
     torch.quantize_per_tensor(torch.zeros(1), 1.0, 0, torch.qint8)
@@ -27,7 +25,7 @@ VERSION: str = torch.__version__
 
 
 def cuda_version() -> str | None:
-    """The CUDA version that torch uses here; None without a device."""
+    """The CUDA version of torch; None without a device."""
     return torch.version.cuda if torch.cuda.is_available() else None
 
 
@@ -37,7 +35,7 @@ def accelerator() -> str | None:
 
 
 def to_torch(tensor: Tensor, quantizer: Quantizer = PLAIN) -> torch.Tensor:
-    """A contiguous CPU tensor with these very bits, in memory of its own."""
+    """A contiguous CPU tensor with the same bits, in memory of its own. Only quantized types use ``quantizer``."""
     dtype = getattr(torch, tensor.dtype.torch)
     data = np.frombuffer(tensor.data, np.uint8)
     if tensor.dtype.kind != "quantized":
@@ -47,13 +45,16 @@ def to_torch(tensor: Tensor, quantizer: Quantizer = PLAIN) -> torch.Tensor:
     zeros = torch.zeros(tensor.shape)
     made = torch.quantize_per_tensor(zeros, quantizer.scale, quantizer.zero_point, dtype)
     if data.size:
-        # Quantizing would round: the integers are written where they lie.
+        # Quantizing would round, so the integers are written into the storage.
         made.untyped_storage().copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8).untyped_storage())
     return made
 
 
 def from_torch(tensor: torch.Tensor) -> Tensor:
-    """The logical values as plain memory: device, conj, neg, strides resolved; no copy where there is nothing to do."""
+    """The values as plain CPU memory: device, conj, neg and strides resolved, without a copy if there is nothing to do.
+
+    Raises KeyError for a dtype that ``values.dtypes`` does not list.
+    """
     dtype = BY_TORCH[str(tensor.dtype).removeprefix("torch.")]
     plain = tensor.detach().cpu()
     if plain.is_quantized:
@@ -63,13 +64,13 @@ def from_torch(tensor: torch.Tensor) -> Tensor:
 
 
 def quantizer(state: Mapping[str, torch.Tensor]) -> Quantizer | None:
-    """The first one in a state dict, per tensor; None if nothing in it is quantized."""
+    """Scale and zero point of the first quantized tensor in a state dict; None if there is none."""
     quantized = (tensor for tensor in state.values() if tensor.is_quantized)
     return next((Quantizer(tensor.q_scale(), tensor.q_zero_point()) for tensor in quantized), None)
 
 
 def _memory(tensor: torch.Tensor) -> np.ndarray:
-    """The bytes of a contiguous CPU tensor, shared with it. One element may be contiguous and have any stride."""
+    """The bytes of a contiguous CPU tensor, shared with it. A tensor of one element may have any stride."""
     return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy()
 
 
@@ -88,7 +89,7 @@ def _offset(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _conjugated(tensor: torch.Tensor) -> torch.Tensor:
-    """Flips the sign bit of each imaginary part where it stands: arithmetic would not guarantee a NaN's bits."""
+    """A conjugated view. The signs are flipped bit by bit, because arithmetic may change the payload of a NaN."""
     stored = tensor.clone()
     half = stored.element_size() // 2
     _memory(stored)[2 * half - 1 :: 2 * half] ^= 0x80
@@ -96,7 +97,7 @@ def _conjugated(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _negative(tensor: torch.Tensor) -> torch.Tensor:
-    """The imaginary part of a conjugated tensor is a view whose neg bit is set."""
+    """A view whose neg bit is set: the imaginary part of a conjugated tensor."""
     return _conjugated(torch.complex(torch.zeros_like(tensor), tensor)).imag
 
 
@@ -111,11 +112,11 @@ LAYOUTS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "conj": _conjugated,
     "neg": _negative,
 }
-"""The layouts of cases/layout.toml: each takes a contiguous tensor and gives a view with the same values."""
+"""The layouts of cases/layout.toml: each turns a contiguous tensor into a view with the same values."""
 
 
 def source(bag: Tensors, entries: StateDict) -> dict[str, torch.Tensor]:
-    """The state dict as a model in Python would hold it, in the layout of the case's source."""
+    """The state dict to save, as a model in Python would hold it, in the case's source layout."""
     layout = LAYOUTS[bag.source_layout]
     made: dict[str, torch.Tensor] = {}
     for spec, (name, tensor) in zip(bag.specs, entries, strict=True):
@@ -124,29 +125,29 @@ def source(bag: Tensors, entries: StateDict) -> dict[str, torch.Tensor]:
 
 
 def target(bag: Tensors, entries: StateDict) -> dict[str, torch.Tensor]:
-    """A state dict to load into: as ``entries``, but with none of their bits, laid out as the case's target."""
+    """A state dict to load into, in the case's target layout, pre-filled with the complement of ``entries``."""
     layout = LAYOUTS[bag.target_layout]
     order = reversed(entries) if bag.target_reversed else entries
     return {name: layout(to_torch(poison(tensor))) for name, tensor in order}
 
 
 def on(device: str, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The same on another device."""
+    """The state dict on a device."""
     return {name: tensor.to(device) for name, tensor in state.items()}
 
 
 def load(state: dict[str, torch.Tensor], entries: StateDict) -> None:
-    """Copy what was read into a state dict, as ``Module.load_state_dict`` does: by name, with ``copy_``."""
+    """Copy ``entries`` into a state dict by name, with ``copy_``, as ``Module.load_state_dict`` does."""
     for name, tensor in entries:
         state[name].copy_(to_torch(tensor))
 
 
 def export(state: Mapping[str, torch.Tensor]) -> StateDict:
-    """A state dict of torch's as one of ours."""
+    """A state dict of torch as one of ours."""
     return [Entry(name, from_torch(tensor)) for name, tensor in state.items()]
 
 
 def poison(tensor: Tensor) -> Tensor:
-    """The same dtype and shape with the complement of the bits."""
+    """The tensor with the complement of its bits; a bool becomes its opposite."""
     mask = 1 if tensor.dtype.kind == "bool" else 0xFF
     return tensor._replace(data=np.frombuffer(tensor.data, np.uint8) ^ np.uint8(mask))

@@ -1,1 +1,1 @@
-"""What all rooms speak of: element types, tensors, comparison, verdicts. Imports nothing of ours."""
+"""The types that all rooms share: element types, tensors, differences, verdicts. Imports nothing of ours."""

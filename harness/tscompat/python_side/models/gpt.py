@@ -27,7 +27,7 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and a perceptron, each behind a norm and beside a residual."""
+    """Attention, then a perceptron, each after a layer norm and with a residual connection."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ PATCH, PATCHES, WIDTH, HEADS, DEPTH, CLASSES = 4, 64, 32, 4, 2, 10
 
 
 class Block(nn.Module):
-    """Attention among the patches and a perceptron, each behind a norm and beside a residual."""
+    """Attention among the patches, then a perceptron, each after a layer norm and with a residual connection."""
 
     def __init__(self) -> None:
         super().__init__()
