@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tscompat.resources.documents import read_document
+from tscompat.resources.whole import write_whole
 
 from .record import Record
 
@@ -104,17 +105,9 @@ class ResultsFile:
     def _write(self) -> None:
         """Raises PermissionError on Windows while somebody reads the file: it cannot be replaced then."""
         self._written = time.monotonic()
-        beside = self._path.with_name(self._path.name + ".part")
-        try:
-            with beside.open("w", encoding="utf-8", newline="\n") as file:
-                head = json.dumps(self._head, indent=1).removesuffix("\n}")
-                file.write(f'{head},\n "verdicts": [\n')
-                file.write(",\n".join(self._records))
-                file.write("\n]}\n")
-            beside.replace(self._path)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
+        head = json.dumps(self._head, indent=1).removesuffix("\n}")
+        texts = (f'{head},\n "verdicts": [\n', ",\n".join(self._records), "\n]}\n")
+        write_whole(self._path, map(str.encode, texts))
 
 
 def load_results(path: Path) -> Results:
