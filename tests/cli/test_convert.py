@@ -58,7 +58,7 @@ def test_skip_and_force(source: Path, tmp_path: Path) -> None:
 def test_what_torchsharp_says(
     verdict: Verdict, code: int, said: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Conversion, "verify", lambda *told: verdict)
+    monkeypatch.setattr(Conversion, "verify", lambda *_: verdict)
     result = converted(source, tmp_path / "b.dat", "--key", "model")
     assert (result.exit_code, result.output.splitlines()[-1]) == (code, f"{tmp_path / 'b.dat'}: {said}")
 

@@ -3,7 +3,7 @@
 The layout is that of OptimizerHelper.save_state_dict (src/TorchSharp/Optimizers/Optimizer.cs) and of SaveStateDict in
 each optimizer's Options and State (the file of its name beside it): the class's name as .NET's BinaryWriter writes a
 string, LEB128 counts of groups and of states, all options, all states. Numbers are little-endian. How many parameters a
-group has is not in the file. May import dtypes, tensors.
+group has is not in the file. May import values.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .reader import expect_end, flat, map_file, naming, read_header, read_name
 from .writer import CHUNK, encode_tensor, write_buffers
 
 Kind: TypeAlias = Literal["f64", "i64", "bool", "tensor", "tensor?"]
-"""How a field stands in the file. A ``tensor?`` is a bool that says whether a tensor follows."""
+"""How a field stands in the file. A ``tensor?`` is a bool, and a tensor if it is true."""
 Value: TypeAlias = float | Tensor | None
 """A field of this kind: float, int, bool, Tensor; None for a ``tensor?`` that is not there."""
 

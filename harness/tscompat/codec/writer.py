@@ -1,7 +1,7 @@
 """The canonical writer: state dicts and tensors to bytes, streamed from the tensors' own memory.
 
 The layout is that of upstream's Module.save_state_dict (src/TorchSharp/NN/Module.cs) and Tensor.Save
-(src/TorchSharp/Tensor/TensorExtensionMethods.cs). May import dtypes, tensors.
+(src/TorchSharp/Tensor/TensorExtensionMethods.cs). May import values.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads .npz: arrays of numpy, each when it is asked for. Imports dtypes, its neighbours.
+"""Reads .npz: arrays of numpy, each when it is asked for. May import values.
 
 The headers are read by ``numpy.lib.format``; objects (pickles) are never loaded.
 """
@@ -25,7 +25,7 @@ _DTYPES: dict[np.dtype[Any], DType] = {
         *("float16", "float32", "float64", "complex64", "complex128"),
     )
 }
-"""The types that numpy has itself. A bfloat16 of ml_dtypes is in a file as ``|V2``, which says nothing of it."""
+"""The types that numpy has itself. A bfloat16 of ml_dtypes is in a file as ``|V2``, which does not name it."""
 
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, NotImplementedError, RuntimeError)
 """What zipfile and numpy raise for a file that is damaged, encrypted, or none of theirs."""

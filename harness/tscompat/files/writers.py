@@ -1,4 +1,4 @@
-"""What can be written: a table from suffix to writer. Imports codec, dtypes, catalogue, its neighbours and torch."""
+"""What can be written: a table from suffix to writer. May import values, codec."""
 
 from __future__ import annotations
 

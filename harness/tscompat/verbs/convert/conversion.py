@@ -1,4 +1,4 @@
-"""The conversion: everything is judged before a byte is written. Imports its neighbours."""
+"""The conversion: everything is judged before a byte is written. May import values, files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BESIDE_A_NAME = 512
 
 @dataclass(frozen=True)
 class Conversion:
-    """A conversion that can be carried out."""
+    """A conversion that can be done."""
 
     target: Path
     items: Sequence[Item]
@@ -47,7 +47,7 @@ class Conversion:
         return self.size + (spool.room(self.items) if _writer(self.target).by_torch else 0)
 
     def carry_out(self, advance: Callable[[int], object]) -> None:
-        """Write the target, which appears whole or not at all; ``advance`` is told bytes as they are written.
+        """Write the target, which appears whole or not at all; ``advance`` is called with the bytes just written.
 
         Raises ConvertError when there is no room for it, and OSError.
         """

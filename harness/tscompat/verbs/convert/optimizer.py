@@ -1,6 +1,6 @@
-"""Optimizers: what torch.optim's ``state_dict()`` gives to TorchSharp's file, and back. Imports its neighbours.
+"""Optimizers: what torch.optim's ``state_dict()`` gives to TorchSharp's file, and back.
 
-May import codec, optim_side too. As for models, everything is judged before a byte is written.
+May import values, codec, files, python_side. As for models, everything is judged before a byte is written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BESIDE_A_STATE = 4096
 
 @dataclass(frozen=True)
 class OptimizerConversion:
-    """A conversion of an optimizer that can be carried out."""
+    """A conversion of an optimizer that can be done."""
 
     target: Path
     record: OptimizerRecord
@@ -90,7 +90,7 @@ def prepare_optimizer(
 ) -> OptimizerConversion:
     """Read ``source``, and judge whether ``target`` can hold all of it.
 
-    ``name`` is the class in torch.optim, which is not in a file of torch's. ``groups`` says how many parameters each
+    ``name`` is the class in torch.optim, which is not in a file of torch's. ``groups`` is how many parameters each
     group has, as "2,3", which is not in one of TorchSharp's; with one group it may be empty.
 
     Raises ConvertError and OSError.
@@ -153,14 +153,14 @@ def _encoded(record: OptimizerRecord) -> int:
 def _sizes(source: Path, record: OptimizerRecord, groups: str) -> list[int]:
     if not groups and len(record.groups) == 1:
         return [len(record.states)]
-    due = f"{source}: the file has {_shape(record)}"
+    found = f"{source}: the file has {_shape(record)}"
     if not groups:
-        raise ConvertError(f"{due}, and does not say how many each group has: give it, as --groups 2,3")
+        raise ConvertError(f"{found}, and not how many each group has: give it, as --groups 2,3")
     sizes = [int(size) if size.isdecimal() else -1 for size in groups.split(",")]
     if -1 in sizes:
         raise ConvertError(f"--groups {groups}: expected how many parameters each group has, as 2,3")
     if len(sizes) != len(record.groups) or sum(sizes) != len(record.states):
-        raise ConvertError(f"{due}, and --groups {groups} makes {len(sizes)} and {sum(sizes)}")
+        raise ConvertError(f"{found}, and --groups {groups} makes {len(sizes)} and {sum(sizes)}")
     return sizes
 
 
