@@ -35,7 +35,7 @@ def data_folder(name: Literal["cases", "dotnet"]) -> Path:
 
 
 def fast_folder() -> Path:
-    """Where temporary files go: into memory where there are more than 2 GiB for them, else where the system keeps them."""
+    """Where temporary files go: into memory where more than 2 GiB are free, else into the system's folder."""
     writable = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
     if writable and shutil.disk_usage(SHARED_MEMORY).free > _FREE_IN_MEMORY:
         return SHARED_MEMORY
