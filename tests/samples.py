@@ -31,7 +31,7 @@ def to_torch(entries: StateDict) -> dict[str, torch.Tensor]:
 
 
 def convert(source: Path, target: Path, **options: Any) -> list[str]:
-    """Convert, and return what was told."""
+    """Convert, and return what was reported."""
     said: list[str] = []
     prepare(source, target, tell=said.append, **options).write(lambda written: None)
     return said

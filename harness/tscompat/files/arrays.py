@@ -1,4 +1,4 @@
-"""Reads .npz: arrays of numpy, each when it is asked for. Imports dtypes, its neighbours.
+"""Reads .npz: arrays of numpy, each when it is asked for. May import values.
 
 The headers are read by ``numpy.lib.format``; objects (pickles) are never loaded.
 """

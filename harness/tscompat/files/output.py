@@ -1,12 +1,8 @@
-"""Writes a file so that it appears whole or not at all. Imports convert.item.
-
-It is written beside its place under a name of its own and then renamed; whatever goes wrong, that file is removed.
-"""
+"""The file that a writer writes to, with room for it on the disk and signs of progress. May import resources."""
 
 from __future__ import annotations
 
 import io
-import secrets
 import shutil
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -15,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from rich.filesize import decimal
 from typing_extensions import Buffer
+
+from tscompat.resources.whole import NewFile, whole
 
 from .item import ConvertError
 
@@ -26,24 +24,25 @@ _LEFT = 1 << 20
 
 
 class Sink(io.FileIO):
-    """A new file that takes all it is given, and tells how many bytes it has taken."""
+    """Takes the bytes of a new file, over the same descriptor."""
 
-    def __init__(self, path: Path, advance: Callable[[int], object]) -> None:
-        super().__init__(path, "xb")
+    def __init__(self, file: NewFile, target: Path, advance: Callable[[int], object]) -> None:
+        """``target``: the place that ``file`` takes at the end. ``advance``: is called with the bytes just written."""
+        super().__init__(file.fileno(), "wb", closefd=False)
+        self._file = file
+        self.target = target
         self._advance = advance
 
     def write(self, data: Buffer, /) -> int:
-        """Write all of it, which a bare file does not guarantee."""
-        whole = np.frombuffer(data, np.uint8)
-        start = 0
-        while start < whole.size:
-            piece = whole[start : start + _STEP]
+        """Write all of it."""
+        given = np.frombuffer(data, np.uint8)
+        for start in range(0, given.size, _STEP):
+            piece = given[start : start + _STEP]
             # Mapped pages are fetched before the system call: met in it, they make the kernel write in small pieces.
             piece[::_PAGE].max()
-            written = super().write(piece)
-            start += written
-            self._advance(written)
-        return whole.size
+            self._file.write(piece)
+            self._advance(piece.size)
+        return given.size
 
 
 def check(path: Path, source: Path, *, force: bool) -> None:
@@ -65,18 +64,12 @@ def beside(path: Path, room: int, advance: Callable[[int], object], *, force: bo
 
     Raises ConvertError when the disk has no room for it, or when ``path`` is there by now and not to be replaced.
     """
-    free = shutil.disk_usage(path.parent).free
+    free = shutil.disk_usage(path.resolve().parent).free
     if free < room + _LEFT:
         raise ConvertError(f"{path}: takes {decimal(room)}, and {decimal(free)} are free: free some disk space")
-    path = path.resolve()  # a link stays one
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with Sink(partial, advance) as sink:
-            yield sink
+    with whole(path) as file:
+        yield Sink(file, path, advance)
         _still_free(path, force=force)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _still_free(path: Path, *, force: bool) -> None:

@@ -27,7 +27,7 @@ SHARD = Kind(
     "convert the index (*.index.json) that names all shards, with all of them beside it",
 )
 
-_S = "[-_.= ]{0,2}"
+_S = r"[-_.= :#(\[]{0,2}"
 _OF_ONE = rf"{_S}of{_S}0*1(?!\d)"
 _RANK = rf"(?:(?<![a-z])|(?<=model)|(?<=local)|(?<=global))rank{_S}"
 _COUNTED = "epoch|ep|iter|step|fold|run|seed|trial"
@@ -52,7 +52,9 @@ _OF_FILES = (
     _Mark(r"^layer_(\d+)-model", PROCESS),  # of DeepSpeed's pipelines
     _Mark(r"^consolidated\.(0*[1-9]\d*)\.", PROCESS),  # Meta's
     _Mark(r"^consolidated\.(0+)\.", PROCESS, with_neighbour=""),  # a whole model, if there is no second
-    _Mark(rf"(?<![a-z])(?:[cdmpt]p|gpu|device|node|host|worker|process){_S}(\d+)", PROCESS, with_neighbour=""),
+    _Mark(
+        rf"(?<![a-z])(?:[dmpt]p|parallel|gpu|device|node|host|worker|proc|process){_S}(\d+)", PROCESS, with_neighbour=""
+    ),
 )
 _OF_FOLDERS = (_Mark(rf"^(?:[a-z]*{_S}rank{_S}(\d+){_S})+\d*$", PROCESS, with_neighbour=_ADAPTER),)
 _ABOVE = 2

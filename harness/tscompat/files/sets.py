@@ -22,7 +22,7 @@ _IN_A_FOLDER = ("*.safetensors.index.json", "*.bin.index.json", "*.safetensors",
 _INDEXES = ("*.safetensors.index*.json", "*.bin.index*.json")
 """diffusers also writes ``model.safetensors.index.fp16.json``."""
 _WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".distcp")
-_BESIDE_WEIGHTS = re.compile("optim|rng|random|sched|scaler", re.IGNORECASE)
+_BESIDE_WEIGHTS = re.compile("optim|rng|random_state|sched|scaler", re.IGNORECASE)
 """What else a training saves, one file a process, beside a whole model."""
 _COUNT = re.compile(r"\d+\D+(\d+)")
 """How many shards there are, in the mark of one: ``00001-of-00002``."""

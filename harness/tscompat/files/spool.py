@@ -1,4 +1,4 @@
-"""Keeps in a file what would be in memory, for a writer that wants all tensors at once. Imports convert.item.
+"""Keeps in a file what would be in memory, for a writer that wants all tensors at once. Imports nothing of ours.
 
 The file has no name (on Windows, one that goes with it), so nothing is left of it, whatever goes wrong.
 """

@@ -1,6 +1,6 @@
 """torch's tensors as items and items as torch's tensors, without a copy where there is nothing to do.
 
-Imports torch_side, dtypes, catalogue, its neighbours and torch.
+May import values, python_side.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
 """Holds what a checkpoint has as an optimizer's state against the class that it shall be.
 
 A pickle may hold anything; what comes out of here has the form of ``torch.optim.Optimizer.state_dict()``. The files of
-old versions lack options: those that torch itself adds when it loads one are added. Imports its neighbours, torch.
-
-May import codec, optim_side too.
+old versions lack options: those that torch itself adds when it loads one are added. May import codec, python_side.
 """
 
 from __future__ import annotations
@@ -27,11 +25,11 @@ _NO_OPTIONS = {"params", "initial_lr"}
 
 
 def judged(state: Keyed, name: str, tell: Tell) -> Saved:
-    """What ``optim_side.record_of`` takes, with all that a .dat can hold.
+    """What ``torch_optimizers.record_of`` takes, with all that a .dat can hold.
 
     Raises ConvertError with a line for each of the first ten faults: when it is not the state of this class of
     torch.optim, when a tensor has no place in a .dat, and when a parameter was never stepped, so that there is nothing
-    which tells its shape.
+    that shows its shape.
     """
     states, groups = state["state"], state["param_groups"]
     if not _are_states(states) or not _are_groups(groups):
@@ -78,7 +76,7 @@ def _other_class(number: int, group: Keyed, defaults: Mapping[str, Any], others:
     foreign = sorted(others & group.keys())
     if foreign:
         yield f"group {number} has options of another class: {', '.join(foreign)}"
-    missing = [name for name, default in defaults.items() if _is_due(default) and name not in group]
+    missing = [name for name, default in defaults.items() if _is_required(default) and name not in group]
     if missing:
         yield f"group {number} has no {', '.join(missing)}"
     for name, default in {**defaults, "initial_lr": 0.0}.items():
@@ -91,7 +89,7 @@ def _other_class(number: int, group: Keyed, defaults: Mapping[str, Any], others:
             yield f"group {number} has {name} {value!r}"
 
 
-def _is_due(default: object) -> bool:
+def _is_required(default: object) -> bool:
     """Whether an option is in the files of every version: torch adds those that are switches."""
     return default is not None and not isinstance(default, bool)
 

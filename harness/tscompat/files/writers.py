@@ -1,11 +1,10 @@
-"""What can be written: a table from suffix to writer. Imports codec, dtypes, catalogue, its neighbours and torch."""
+"""What can be written: a table from suffix to writer. May import values, codec."""
 
 from __future__ import annotations
 
 import json
 import struct
 from collections.abc import Callable, Hashable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -84,7 +83,9 @@ def _write_safetensors(sink: Sink, items: Sequence[Item]) -> None:
     encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
     if len(encoded) > MOST_HEADER:
-        raise ConvertError(f"{sink.name}: the names take {len(encoded)} bytes, safetensors has room for {MOST_HEADER}")
+        raise ConvertError(
+            f"{sink.target}: the names take {len(encoded)} bytes, safetensors has room for {MOST_HEADER}"
+        )
     sink.write(struct.pack("<Q", len(encoded)) + encoded)
     for item in placed:
         sink.write(np.frombuffer(item.read(), np.uint8))
@@ -97,7 +98,7 @@ def _fits(item: Item) -> str:
 def _write_pickle(sink: Sink, items: Sequence[Item]) -> None:
     tied: dict[Hashable, torch.Tensor] = {}
     state: dict[str, torch.Tensor] = {}
-    for number, item in enumerate(spooled(items, Path(sink.name).parent)):
+    for number, item in enumerate(spooled(items, sink.target.resolve().parent)):
         tie = number if item.tie is None else item.tie
         if tie not in tied:
             tied[tie] = torch_item.tensor_of(item)

@@ -1,1 +1,4 @@
-"""The repository's own files: where they lie, how documents are read and held to schemas. Imports nothing of ours."""
+"""The repository's own files and documents held to schemas; files that are written whole or not at all.
+
+Imports nothing of ours.
+"""

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tscompat.resources.documents import read_document
+from tscompat.resources.whole import write_whole
 
 from .environment import Environment
 from .record import Record, Seconds, Words
@@ -132,17 +133,8 @@ class ResultsFile:
     def _write(self) -> None:
         """Raises PermissionError on Windows while somebody reads the file: it cannot be replaced then."""
         self._written = time.monotonic()
-        beside = self._path.with_name(self._path.name + ".part")
         head = msgspec.json.format(msgspec.json.encode(self._head), indent=1).removesuffix(b"]\n}")
-        try:
-            with beside.open("wb") as file:
-                file.write(head + b"\n")
-                file.write(b",\n".join(self._records.values()))
-                file.write(b"\n]}\n")
-            beside.replace(self._path)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
+        write_whole(self._path, (head, b"\n", b",\n".join(self._records.values()), b"\n]}\n"))
 
 
 def load_results(path: Path) -> Results:

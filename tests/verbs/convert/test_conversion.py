@@ -101,11 +101,11 @@ def test_what_is_refused_by_name(tensor: object, fault: str, tmp_path: Path) -> 
 
 
 def test_a_quantizer_travels_where_there_is_a_place_for_it(tmp_path: Path) -> None:
-    due = torch.quantize_per_tensor(torch.tensor([1.0, 2.0]), 0.5, 3, torch.quint8)
-    torch.save({"w": due}, tmp_path / "a.pth")
+    expected = torch.quantize_per_tensor(torch.tensor([1.0, 2.0]), 0.5, 3, torch.quint8)
+    torch.save({"w": expected}, tmp_path / "a.pth")
     convert(tmp_path / "a.pth", tmp_path / "b.pth")
     found = torch.load(tmp_path / "b.pth", weights_only=True)["w"]
-    assert (found.q_scale(), found.q_zero_point(), torch.equal(found.int_repr(), due.int_repr())) == (0.5, 3, True)
+    assert (found.q_scale(), found.q_zero_point(), torch.equal(found.int_repr(), expected.int_repr())) == (0.5, 3, True)
 
 
 def test_a_name_that_means_something_else_is_refused(tmp_path: Path) -> None:

@@ -66,25 +66,25 @@ def flatten(name: str, state: Mapping[str, Any]) -> StateDict:
 @pytest.mark.parametrize("case", CASES)
 def test_there_and_back_and_into_an_optimizer(case: str, tmp_path: Path) -> None:
     name, options = CASES[case]
-    due = stepped(name, **options).state_dict()
-    convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name=name)
+    original = stepped(name, **options).state_dict()
+    convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name=name)
     convert(tmp_path / "b.dat", tmp_path / "c.pth")
     other = built(name, [4])
     other.load_state_dict(torch.load(tmp_path / "c.pth", weights_only=True))
-    assert compare(flatten(name, due), flatten(name, other.state_dict())) == []
+    assert compare(flatten(name, original), flatten(name, other.state_dict())) == []
 
 
 def test_the_file_is_the_oracles(tmp_path: Path) -> None:
-    due = stepped("Adam").state_dict()
-    convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="Adam")
-    assert (tmp_path / "b.dat").read_bytes() == b"".join(map(bytes, encode_optimizer(record_of("Adam", due))))
+    original = stepped("Adam").state_dict()
+    convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="Adam")
+    assert (tmp_path / "b.dat").read_bytes() == b"".join(map(bytes, encode_optimizer(record_of("Adam", original))))
 
 
 def test_groups_come_back_as_they_were(tmp_path: Path) -> None:
-    due = stepped("SGD", [1, 0, 3], momentum=0.9).state_dict()
-    convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="SGD")
+    original = stepped("SGD", [1, 0, 3], momentum=0.9).state_dict()
+    convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="SGD")
     convert(tmp_path / "b.dat", tmp_path / "c.pth", groups="1,0,3")
-    assert torch.load(tmp_path / "c.pth", weights_only=True)["param_groups"] == due["param_groups"]
+    assert torch.load(tmp_path / "c.pth", weights_only=True)["param_groups"] == original["param_groups"]
 
 
 @pytest.mark.parametrize(
@@ -105,15 +105,19 @@ def test_groups_that_are_not_said_or_do_not_fit(groups: str, said: str, tmp_path
 
 @pytest.mark.parametrize("key", ["", "optimizer_state_dict", "optimizer_state_dict.inner"])
 def test_it_is_found_in_a_checkpoint(key: str, tmp_path: Path) -> None:
-    due = {"optimizer_state_dict": {"inner": stepped("Adam").state_dict()}, "model": {"w": torch.ones(3)}, "epoch": 3}
-    convert(saved(tmp_path / "a.ckpt", due), tmp_path / "b.dat", name="Adam", key=key)
+    original = {
+        "optimizer_state_dict": {"inner": stepped("Adam").state_dict()},
+        "model": {"w": torch.ones(3)},
+        "epoch": 3,
+    }
+    convert(saved(tmp_path / "a.ckpt", original), tmp_path / "b.dat", name="Adam", key=key)
     assert read_optimizer(tmp_path / "b.dat").name == "Adam"
 
 
 def test_of_two_one_has_to_be_chosen(tmp_path: Path) -> None:
-    due = {"g": stepped("Adam").state_dict(), "d": stepped("Adam").state_dict()}
+    original = {"g": stepped("Adam").state_dict(), "d": stepped("Adam").state_dict()}
     with pytest.raises(ConvertError, match=r"several optimizers' state dicts here; .*: --key g \(2\), --key d \(2\)"):
-        convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="Adam")
+        convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="Adam")
 
 
 def test_no_optimizer_in_a_checkpoint(tmp_path: Path) -> None:
@@ -145,10 +149,10 @@ def test_a_class_that_it_is_not(name: str, as_name: str, said: str, tmp_path: Pa
 
 
 def test_parameters_that_were_never_stepped_are_named(tmp_path: Path) -> None:
-    due = stepped("Adam").state_dict()
-    del due["state"][1], due["state"][3]
+    original = stepped("Adam").state_dict()
+    del original["state"][1], original["state"][3]
     with pytest.raises(ConvertError, match=r"\n  parameter 1 was never stepped, .*\n  parameter 3 was never stepped"):
-        convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="Adam")
+        convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="Adam")
 
 
 def test_without_tensors_in_a_state_no_step_is_needed(tmp_path: Path) -> None:
@@ -157,11 +161,11 @@ def test_without_tensors_in_a_state_no_step_is_needed(tmp_path: Path) -> None:
 
 
 def test_the_file_of_an_old_version_has_the_options_that_torch_adds(tmp_path: Path) -> None:
-    due = stepped("AdamW").state_dict()
-    full = flatten("AdamW", due)
+    original = stepped("AdamW").state_dict()
+    full = flatten("AdamW", original)
     for option in ("maximize", "foreach", "capturable", "differentiable", "fused", "decoupled_weight_decay"):
-        del due["param_groups"][0][option]
-    convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="AdamW")
+        del original["param_groups"][0][option]
+    convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="AdamW")
     record = read_optimizer(tmp_path / "b.dat")
     assert compare(full, [*flat_options(record), *flat_states(record)]) == []
 
@@ -190,10 +194,10 @@ def test_what_a_scheduler_left_in_a_group_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_a_state_that_is_odd(state: Mapping[str, Any], said: str, tmp_path: Path) -> None:
-    due = stepped("Adam").state_dict()
-    due["state"][2] |= state
+    original = stepped("Adam").state_dict()
+    original["state"][2] |= state
     with pytest.raises(ConvertError, match=said):
-        convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="Adam")
+        convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="Adam")
 
 
 @pytest.mark.parametrize(
@@ -210,10 +214,10 @@ def test_a_state_that_is_odd(state: Mapping[str, Any], said: str, tmp_path: Path
     ],
 )
 def test_a_group_that_is_odd(group: Mapping[str, Any], said: str, tmp_path: Path) -> None:
-    due = stepped("Adam").state_dict()
-    due["param_groups"][0] |= group
+    original = stepped("Adam").state_dict()
+    original["param_groups"][0] |= group
     with pytest.raises(ConvertError, match=said):
-        convert(saved(tmp_path / "a.pth", due), tmp_path / "b.dat", name="Adam")
+        convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="Adam")
 
 
 @pytest.mark.parametrize("odd", [{"state": 3}, {"state": {0: {3: 4}}}, {"param_groups": {}}, {"param_groups": [3]}])

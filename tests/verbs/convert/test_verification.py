@@ -1,4 +1,4 @@
-"""The real TorchSharp says whether it loads the same bits."""
+"""Whether the real TorchSharp loads the same bits."""
 
 from __future__ import annotations
 

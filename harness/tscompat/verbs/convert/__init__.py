@@ -1,8 +1,8 @@
 """``tscompat convert``: a model's tensors from one file format to another, bit for bit; an optimizer's state likewise.
 
-``readers`` and ``writers`` are tables by suffix; between them pass ``Item``s, named tensors that are not read yet.
-Optimizers go by ``codec``'s and ``optim_side``'s tables instead.
-May import dtypes, tensors, documents, codec, bits, catalogue, torch_side, optim_side, peer, routes, and torch.
+``files`` has tables of readers and writers by suffix; between them pass ``Item``s, named tensors that are not read yet.
+Optimizers go by the tables of ``codec`` and ``python_side`` instead.
+May import values, codec, files, python_side, dotnet_side, routes.
 """
 
 from tscompat.files.item import ConvertError

@@ -1,4 +1,4 @@
-"""The conversion: everything is judged before a byte is written. Imports its neighbours."""
+"""The conversion: everything is judged before a byte is written. May import values, files."""
 
 from __future__ import annotations
 

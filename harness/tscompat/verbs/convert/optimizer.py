@@ -1,6 +1,6 @@
-"""Optimizers: what torch.optim's ``state_dict()`` gives to TorchSharp's file, and back. Imports its neighbours.
+"""Optimizers: what torch.optim's ``state_dict()`` gives to TorchSharp's file, and back.
 
-May import codec, optim_side too. As for models, everything is judged before a byte is written.
+May import values, codec, files, python_side. As for models, everything is judged before a byte is written.
 """
 
 from __future__ import annotations
