@@ -27,7 +27,8 @@ import torch
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tscompat.codec import encode_state_dict, index_state_dict, read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, index_state_dict, read_state_dict
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, tensor_of
@@ -105,7 +106,7 @@ def upstream(variable: str) -> ModuleType | None:
 
 
 WRITERS: dict[str, Callable[[Work, Path], object]] = {
-    "tscompat": lambda work, path: write_state_dict(path, work.entries),
+    "tscompat": lambda work, path: write_whole(path, encode_state_dict(work.entries)),
     "bare write": bare_write,
     "safetensors.torch": lambda work, path: safetensors.torch.save_file(work.tensors, path),
     "safetensors.numpy": lambda work, path: safetensors.numpy.save_file(work.arrays, path),

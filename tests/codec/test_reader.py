@@ -21,10 +21,9 @@ from tscompat.codec import (
     index_state_dict,
     read_state_dict,
     read_tensor,
-    write_state_dict,
-    write_tensor,
 )
 from tscompat.codec.leb128 import encode
+from tscompat.resources.whole import write_whole
 from tscompat.values.dtypes import BY_NAME, DTYPES
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
@@ -275,14 +274,14 @@ def test_tensors_are_read_only() -> None:
 
 
 def test_a_file_is_mapped_and_not_read(tmp_path: Path) -> None:
-    write_state_dict(tmp_path / "model.dat", [Entry("a", tensor_of(U8, (2,), b"ab"))])
+    write_whole(tmp_path / "model.dat", encode_state_dict([Entry("a", tensor_of(U8, (2,), b"ab"))]))
     view = read_state_dict(tmp_path / "model.dat")[0].tensor.data
     assert isinstance(memoryview(view).obj, np.ndarray)
     assert isinstance(memoryview(memoryview(view).obj.base).obj, mmap.mmap)
 
 
 def test_a_tensor_file_makes_the_round_trip(tmp_path: Path) -> None:
-    write_tensor(tmp_path / "tensor.dat", tensor_of(F32, (2,), b"12345678"))
+    write_whole(tmp_path / "tensor.dat", encode_tensor(tensor_of(F32, (2,), b"12345678")))
     assert bytes(read_tensor(tmp_path / "tensor.dat").data) == b"12345678"
 
 
@@ -309,7 +308,7 @@ def test_the_index_says_where_the_elements_stand() -> None:
 
 
 def test_the_index_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
-    write_state_dict(tmp_path / "model.dat", INDEXED)
+    write_whole(tmp_path / "model.dat", encode_state_dict(INDEXED))
     assert index_state_dict(str(tmp_path / "model.dat")) == index_state_dict(written(INDEXED))
 
 

@@ -11,12 +11,13 @@ import psutil
 import pytest
 
 from tscompat.catalogue import load_catalogue, make
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.build import Publish
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.inside.optimizers import OVERLOADS as OPTIMIZER_OVERLOADS
 from tscompat.dotnet_side.inside.overloads import OVERLOADS
 from tscompat.dotnet_side.process import PeerBroken, PeerKeeper, inside
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES
 
 CASE = load_catalogue()["role/both/bf16"]
@@ -27,8 +28,8 @@ DROPPED = object()
 def description(tmp_path: Path) -> dict[str, Any]:
     """A complete description of a load."""
     entries = make(CASE)
-    write_state_dict(tmp_path / "expected.dat", entries)
-    write_state_dict(tmp_path / "actual.dat", entries)
+    write_whole(tmp_path / "expected.dat", encode_state_dict(entries))
+    write_whole(tmp_path / "actual.dat", encode_state_dict(entries))
     return {
         "overload": "dat",
         "expected_file": str(tmp_path / "expected.dat"),

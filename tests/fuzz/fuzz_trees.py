@@ -17,10 +17,11 @@ from hypothesis import HealthCheck, event, given, note, settings
 
 from fuzz.strategy import Description, to_toml, trees
 from tscompat.catalogue import Case, load_bounds, load_catalogue, make_inputs
-from tscompat.codec import encode_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.python_side.models import native
 from tscompat.resources.folders import data_folder
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.judging import held, same_file
 from tscompat.routes.model import within
@@ -61,7 +62,7 @@ def read(text: str, folder: Path) -> Case:
 
 def prepare(case: Case, folder: Path, keeper: PeerKeeper) -> Job:
     entries = native.entries(case)
-    write_state_dict(folder / "expected.dat", entries)
+    write_whole(folder / "expected.dat", encode_state_dict(entries))
     return Job(case, "", "cpu", "cpu", entries, folder / "expected.dat", folder / "actual.dat", keeper)
 
 

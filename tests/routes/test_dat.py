@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tscompat.catalogue import load_catalogue, make
-from tscompat.codec import encode_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.judging import same_file
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
@@ -35,7 +36,7 @@ class Fake:
 @pytest.fixture
 def job(tmp_path: Path, keeper: PeerKeeper) -> Job:
     entries = make(CASE)
-    write_state_dict(tmp_path / "expected.dat", entries)
+    write_whole(tmp_path / "expected.dat", encode_state_dict(entries))
     return Job(CASE, "dat", "cpu", "cpu", entries, tmp_path / "expected.dat", tmp_path / "actual.dat", keeper)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tscompat.catalogue import load_catalogue, make_inputs
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native, programs
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
@@ -25,7 +26,7 @@ class Computing:
     """Stands for a keeper whose peer ran the program and got these outputs."""
 
     def __init__(self, outputs: StateDict, path: Path) -> None:
-        write_state_dict(path, outputs)
+        write_whole(path, encode_state_dict(outputs))
         self.answer = {"seconds": 0.0, "outputs": str(path)}
 
     def call(self, name: str, *rest: Any, **told: Any) -> dict[str, Any]:
@@ -35,7 +36,7 @@ class Computing:
 @pytest.fixture
 def job(tmp_path: Path, keeper: PeerKeeper) -> Job:
     entries = native.entries(CASE)
-    write_state_dict(tmp_path / "expected.dat", entries)
+    write_whole(tmp_path / "expected.dat", encode_state_dict(entries))
     return Job(CASE, "export", "cpu", "cpu", entries, tmp_path / "expected.dat", tmp_path / "actual.dat", keeper)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tscompat.catalogue import load_catalogue, make
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.process import PeerKeeper
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.guarantee import GIVEN
 from tscompat.routes.route import PYTHON_TO_DOTNET
@@ -34,7 +35,7 @@ class Says:
 def keep(case_id: str, folder: Path, peer: Any) -> Verdict:
     case = CASES[case_id]
     entries = make(case)
-    write_state_dict(folder / "expected.dat", entries)
+    write_whole(folder / "expected.dat", encode_state_dict(entries))
     job = Job(case, "guarantee", "cpu", "cpu", entries, folder / "expected.dat", folder / "actual.dat", peer)
     return ROUTES["guarantee"].directions[PYTHON_TO_DOTNET](job)["kept"]
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tscompat.catalogue import load_catalogue, make
-from tscompat.codec import read_optimizer, write_optimizer, write_state_dict
+from tscompat.codec import encode_optimizer, encode_state_dict, read_optimizer
 from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.optim import CHECKS, within
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
@@ -49,7 +50,7 @@ class Says:
 @pytest.fixture
 def job(tmp_path: Path, keeper: PeerKeeper) -> Job:
     entries = make(CASE)
-    write_state_dict(tmp_path / "expected.dat", entries)
+    write_whole(tmp_path / "expected.dat", encode_state_dict(entries))
     return Job(CASE, "optimizer", "cpu", "cpu", entries, tmp_path / "expected.dat", tmp_path / "actual.dat", keeper)
 
 
@@ -84,7 +85,7 @@ def test_an_exception_refuses_what_comes_after_it(job: Job, stage: str, directio
 def test_a_file_saved_otherwise_than_memory_is_a_difference_of_bytes(job: Job) -> None:
     def change(told: dict[str, Any]) -> None:
         record = read_optimizer(told["memory"][0])
-        write_optimizer(told["save"], record._replace(states=record.states[::-1]))
+        write_whole(told["save"], encode_optimizer(record._replace(states=record.states[::-1])))
 
     job.peer = Changed(job.peer, change)
     assert differing(job, PYTHON_TO_DOTNET) == {"bytes": Kind.BYTES}
@@ -98,7 +99,7 @@ def test_an_unreadable_file_is_a_difference_of_bytes(job: Job) -> None:
 def test_a_state_that_is_not_what_the_file_says_is_a_difference_of_bits(job: Job) -> None:
     def change(told: dict[str, Any]) -> None:
         record = read_optimizer(told["memory"][0])
-        write_optimizer(told["memory"][0], record._replace(states=record.states[::-1]))
+        write_whole(told["memory"][0], encode_optimizer(record._replace(states=record.states[::-1])))
 
     job.peer = Changed(job.peer, change)
     assert differing(job, PYTHON_TO_DOTNET) == {"bits": Kind.NAMES}
@@ -107,8 +108,9 @@ def test_a_state_that_is_not_what_the_file_says_is_a_difference_of_bits(job: Job
 def test_an_option_that_is_not_what_the_file_says_is_a_difference_of_options(job: Job) -> None:
     def change(told: dict[str, Any]) -> None:
         record = read_optimizer(told["memory"][0])
-        write_optimizer(
-            told["memory"][0], record._replace(groups=[{**options, "eps": 0.5} for options in record.groups])
+        write_whole(
+            told["memory"][0],
+            encode_optimizer(record._replace(groups=[{**options, "eps": 0.5} for options in record.groups])),
         )
 
     job.peer = Changed(job.peer, change)
@@ -120,7 +122,7 @@ def test_an_option_that_dotnet_does_not_keep_is_a_difference_of_options(job: Job
         record = read_optimizer(told["memory"][0])
         other = record._replace(groups=[{**options, "initial_lr": 0.5} for options in record.groups])
         for path in (told["memory"][0], told["save"]):
-            write_optimizer(path, other)
+            write_whole(path, encode_optimizer(other))
 
     job.peer = Changed(job.peer, change)
     assert differing(job, DOTNET_TO_PYTHON) == {"options": Kind.BITS}

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from tscompat.catalogue import load_catalogue, make
-from tscompat.codec import encode_optimizer, write_state_dict
+from tscompat.codec import encode_optimizer, encode_state_dict
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.python_side.scripts import FUNCTIONS, Script
 from tscompat.python_side.torch_optimizers import record_of
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.optim import CHECKS
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
@@ -27,7 +28,7 @@ Carry = Callable[..., Mapping[str, Verdict]]
 @pytest.fixture
 def job(tmp_path: Path, keeper: PeerKeeper) -> Job:
     entries = make(CASE)
-    write_state_dict(tmp_path / "expected.dat", entries)
+    write_whole(tmp_path / "expected.dat", encode_state_dict(entries))
     expected_file, artifact = tmp_path / "expected.dat", tmp_path / "actual.dat"
     return Job(CASE, "pybridge-optimizer", "cpu", "cpu", entries, expected_file, artifact, keeper)
 

@@ -13,11 +13,12 @@ import safetensors.torch
 import torch
 
 from tscompat.catalogue import load_catalogue, make
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
 from tscompat.python_side import torch_tensors
 from tscompat.resources.documents import read_document
 from tscompat.resources.folders import data_folder
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.pickled import PICKLED
 from tscompat.routes.pybridge import write_pickle, write_safetensors, write_shards
@@ -52,7 +53,7 @@ class Fake:
 def job_of(case_id: str, route: str, folder: Path, peer: Any) -> Job:
     case = CASES[case_id]
     entries = make(case)
-    write_state_dict(folder / "expected.dat", entries)
+    write_whole(folder / "expected.dat", encode_state_dict(entries))
     return Job(case, route, "cpu", "cpu", entries, folder / "expected.dat", folder / "actual", peer)
 
 

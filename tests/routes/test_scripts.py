@@ -15,6 +15,7 @@ from tscompat.catalogue import load_catalogue, make
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.scripts import FUNCTIONS, Script
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.values.verdict import Kind, Verdict
 
@@ -28,7 +29,7 @@ def carry(tmp_path: Path, keeper: PeerKeeper) -> Carry:
     def carry(route: str, case_id: str, function: Callable[..., Any]) -> Mapping[str, Verdict]:
         case = load_catalogue()[case_id]
         entries, expected_file, artifact = make(case), tmp_path / "expected.dat", tmp_path / "actual.dat"
-        codec.write_state_dict(expected_file, entries)
+        write_whole(expected_file, codec.encode_state_dict(entries))
         module: Any = SimpleNamespace(**dict.fromkeys(FUNCTIONS[ROUTES[route].script], function))
         job = Job(case, route, "cpu", "cpu", entries, expected_file, artifact, keeper, Script(tmp_path, "", module))
         (direction,) = ROUTES[route].directions.values()
@@ -65,7 +66,7 @@ def test_other_bits_are_a_difference_of_bytes_and_of_bits(carry: Carry):
 
 def test_a_tensor_written_well_passes(carry: Carry):
     def write(tensor: Any, file_name: str) -> None:
-        codec.write_tensor(file_name, torch_tensors.from_torch(tensor))
+        write_whole(file_name, codec.encode_tensor(torch_tensors.from_torch(tensor)))
 
     assert kinds(carry("exportsd-tensor", "shape/rank-3/f32", write)) == {"bytes": "pass", "bits": "pass"}
 

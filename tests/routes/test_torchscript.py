@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from tscompat.catalogue import load_catalogue
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
 from tscompat.python_side.models import native, programs
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
@@ -42,7 +43,7 @@ def job(tmp_path: Path, keeper: PeerKeeper) -> Callable[[str, str], Job]:
     def make(case_id: str, route: str = "torchscript") -> Job:
         case = native.resolve(load_catalogue()[case_id])
         entries = native.entries(case)
-        write_state_dict(tmp_path / "expected.dat", entries)
+        write_whole(tmp_path / "expected.dat", encode_state_dict(entries))
         return Job(case, route, "cpu", "cpu", entries, tmp_path / "expected.dat", tmp_path / "actual.dat", keeper)
 
     return make
@@ -87,7 +88,7 @@ def test_a_file_that_python_cannot_read_is_a_difference_of_bytes(job: Callable[[
 def test_a_model_that_computes_something_else_is_found_out(job: Callable[[str, str], Job], tmp_path: Path):
     lied_to = job(MODEL, "torchscript")
     other: StateDict = [Entry("0", Tensor(BY_NAME["f32"], (2, 3), bytes(24)))]
-    write_state_dict(tmp_path / "outputs", other)
+    write_whole(tmp_path / "outputs", encode_state_dict(other))
     answer = {"differences": [], "digest": digest(lied_to.entries), "quantizer": None}
     lied_to.peer = Fake(answer | {"outputs": str(tmp_path / "outputs")})
     assert carry(lied_to, PYTHON_TO_DOTNET) == {"bits": Kind.PASS, "forward": Kind.BITS}

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,7 +22,7 @@ from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 from . import leb128
 from .errors import FormatError, refuse
 from .reader import expect_end, flat, map_file, naming, read_header, read_name
-from .writer import CHUNK, encode_tensor, write_buffers
+from .writer import CHUNK, encode_tensor
 
 Kind: TypeAlias = Literal["f64", "i64", "bool", "tensor", "tensor?"]
 """How a field stands in the file. A ``tensor?`` is a bool, and a tensor if it is true."""
@@ -97,14 +96,6 @@ def encode_optimizer(record: OptimizerRecord) -> Iterator[Buffer]:
     if layout is None:
         raise ValueError(f"TorchSharp saves no optimizer {record.name!r}; expected one of {', '.join(LAYOUTS)}")
     return _joined(_pieces(record, layout))
-
-
-def write_optimizer(path: str | os.PathLike[str], record: OptimizerRecord) -> None:
-    """Write an optimizer file. It appears whole or not at all; one that stood there stays until then.
-
-    Raises ValueError as ``encode_optimizer`` does, and OSError.
-    """
-    write_buffers(Path(path), encode_optimizer(record))
 
 
 def decode_optimizer(buffer: Buffer) -> OptimizerRecord:

@@ -7,11 +7,8 @@ The layout is that of upstream's Module.save_state_dict (src/TorchSharp/NN/Modul
 from __future__ import annotations
 
 import math
-import os
-import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from typing_extensions import Buffer
@@ -62,19 +59,6 @@ def encode_tensor(tensor: Tensor) -> Iterator[Buffer]:
     yield _flat(data)
 
 
-def write_state_dict(path: str | os.PathLike[str], entries: Collection[Entry]) -> None:
-    """Write a state dict file. The file appears whole or not at all; one that stood there stays until then.
-
-    Raises ValueError as ``encode_state_dict`` does, and OSError.
-    """
-    write_buffers(Path(path), encode_state_dict(entries))
-
-
-def write_tensor(path: str | os.PathLike[str], tensor: Tensor) -> None:
-    """The same for a single tensor."""
-    write_buffers(Path(path), encode_tensor(tensor))
-
-
 @lru_cache  # a model has thousands of tensors and few shapes
 def _header(dtype: DType, shape: tuple[int, ...]) -> tuple[bytes, int]:
     """What stands before the elements, and how many bytes they take."""
@@ -83,17 +67,3 @@ def _header(dtype: DType, shape: tuple[int, ...]) -> tuple[bytes, int]:
 
 def _flat(data: Buffer) -> memoryview:
     return memoryview(np.frombuffer(data, np.uint8))
-
-
-def write_buffers(path: Path, buffers: Iterable[Buffer]) -> None:
-    """Write one buffer after the other. The file appears whole or not at all."""
-    beside = path.with_name(f".tscompat-{secrets.token_hex(8)}.tmp")
-    try:
-        with beside.open("xb", buffering=0) as file:
-            for buffer in buffers:
-                rest = memoryview(buffer)
-                while len(rest):  # one call may write less than it was given; 2 GiB is the most on Linux
-                    rest = rest[os.write(file.fileno(), rest) :]
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

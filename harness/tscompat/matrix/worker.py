@@ -18,11 +18,12 @@ from typing import NamedTuple
 import psutil
 
 from tscompat.catalogue import Case
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.process import PeerBroken, PeerDied, PeerKeeper
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.python_side.scripts import Script
+from tscompat.resources.whole import write_whole
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import MUCH_GARBAGE, PYTHON_TO_DOTNET
@@ -163,7 +164,7 @@ class Worker:
             start = time.perf_counter()
             resolved = native.resolve(case)
             self._bench = CurrentCase(resolved, folder, native.entries(resolved))
-            write_state_dict(self._bench.expected_file, self._bench.entries)
+            write_whole(self._bench.expected_file, encode_state_dict(self._bench.entries))
             self._bench.making = time.perf_counter() - start
         return self._bench
 

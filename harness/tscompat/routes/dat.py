@@ -17,6 +17,7 @@ from tscompat import codec
 from tscompat.catalogue import Case
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
+from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 from tscompat.values.verdict import Kind, Verdict
 
@@ -37,13 +38,13 @@ class Format:
 
 STATE_DICT = Format(
     encode=codec.encode_state_dict,
-    write=codec.write_state_dict,
+    write=lambda path, entries: write_whole(path, codec.encode_state_dict(entries)),
     read=lambda path, due: codec.read_state_dict(path),
     checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits", "order")},
 )
 TENSOR = Format(
     encode=lambda entries: codec.encode_tensor(entries[0].tensor),
-    write=lambda path, entries: codec.write_tensor(path, entries[0].tensor),
+    write=lambda path, entries: write_whole(path, codec.encode_tensor(entries[0].tensor)),
     read=lambda path, due: [Entry(due[0].name, codec.read_tensor(path))],
     checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits")},
 )

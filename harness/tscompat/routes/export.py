@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from tscompat.catalogue import Case, make_inputs
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.python_side.models import programs
+from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict
 
@@ -25,7 +26,7 @@ Save = Callable[[Path, Case, StateDict, StateDict], None]
 def carry(save: Save, job: Job) -> Mapping[str, Verdict]:
     """Exported in Python, loaded and run by TorchSharp."""
     given = make_inputs(job.case) if job.case.model else []
-    write_state_dict(job.inputs, given)
+    write_whole(job.inputs, encode_state_dict(given))
     job.artifact = job.artifact.with_suffix(".pt2")  # torch asks for it
     save(job.artifact, job.case, job.entries, given)
     answer = job.ask("run", job.reader_device)

@@ -13,6 +13,7 @@ from tscompat import codec
 from tscompat.catalogue import Case
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import counterparts
+from tscompat.resources.whole import write_whole
 from tscompat.values.verdict import Kind, Verdict
 
 from . import judging, pybridge
@@ -22,7 +23,7 @@ Save = Callable[[pybridge.State, Path], None]
 
 
 def _write_dat(state: pybridge.State, path: Path) -> None:
-    codec.write_state_dict(path, torch_tensors.export(state))
+    write_whole(path, codec.encode_state_dict(torch_tensors.export(state)))
 
 
 def _write_into_folder(write: Save, name: str, state: pybridge.State, folder: Path) -> None:

@@ -18,6 +18,7 @@ from tscompat.catalogue import Case, Load, make
 from tscompat.dotnet_side.digest import digest
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import loading
+from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import Kind, Verdict
 
@@ -42,7 +43,7 @@ class Form(NamedTuple):
 
 
 def _oracles(entries: StateDict, path: Path) -> None:
-    codec.write_state_dict(path, entries)
+    write_whole(path, codec.encode_state_dict(entries))
 
 
 def _of_pybridge(name: str) -> Form:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tscompat.catalogue import Case, load_bounds, make_inputs
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.python_side.models import native
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_CODE, BY_NAME, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
@@ -56,7 +57,7 @@ def schema(job: Job) -> Mapping[str, Verdict]:
 def forward(job: Job) -> Mapping[str, Verdict]:
     """What the two modules compute in eval mode, and their buffers after one pass in train mode."""
     given = make_inputs(job.case)
-    write_state_dict(job.inputs, given)
+    write_whole(job.inputs, encode_state_dict(given))
     verdicts = {"forward": _compute(job, given, train=False)}
     if "predictions" in job.case.tags:
         verdicts["predictions"] = predictions(job, given, verdicts["forward"])

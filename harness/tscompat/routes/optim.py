@@ -13,9 +13,10 @@ from typing import Any
 
 from tscompat import codec
 from tscompat.catalogue import Case, OptimizerCase, load_bounds
-from tscompat.codec import OptimizerRecord, read_optimizer, read_state_dict, write_optimizer
+from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer, read_state_dict
 from tscompat.codec.optimizer import flat_options, flat_states
 from tscompat.python_side.torch_optimizers import OptimizerRun, saved_of
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.tensors import StateDict
 from tscompat.values.ulps import furthest
@@ -66,7 +67,7 @@ class OptimizerJob:
         save: Path,
     ) -> None:
         """Have the peer do its part. ``record`` says what to build."""
-        codec.write_state_dict(self.job.inputs, given)
+        write_whole(self.job.inputs, codec.encode_state_dict(given))
         groups = zip(record.groups, self.training.groups, strict=True)
         answer = self.job.ask(
             "train",
@@ -115,7 +116,7 @@ BytesCheck = Callable[[OptimizerJob, OptimizerRecord], Mapping[str, Verdict]]
 
 def write_dat(job: Job, run: OptimizerRun) -> None:
     """The oracle writes TorchSharp's file."""
-    write_optimizer(job.artifact, run.record())
+    write_whole(job.artifact, encode_optimizer(run.record()))
 
 
 def read_dat(job: Job, run: OptimizerRun) -> Verdict | None:

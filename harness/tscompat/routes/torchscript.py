@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from tscompat.catalogue import Case, make_inputs
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native, programs
+from tscompat.resources.whole import write_whole
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import Verdict
@@ -31,7 +32,7 @@ def python_to_dotnet(job: Job) -> Mapping[str, Verdict]:
     answer = job.ask("load", job.reader_device)
     verdicts = judging.arrived(answer, job)
     if job.case.model:
-        write_state_dict(job.inputs, given)
+        write_whole(job.inputs, encode_state_dict(given))
         answer = job.ask("run", job.reader_device)
         refused = judging.refused(answer, job)
         verdicts["forward"] = refused or agrees(job, given, read_state_dict(answer["outputs"]))

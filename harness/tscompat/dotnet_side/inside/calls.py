@@ -11,8 +11,9 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side.digest import digest
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_CODE
 from tscompat.values.tensors import Entry, StateDict, Tensor
@@ -80,9 +81,9 @@ def forward(work: Work) -> Answer:
             outputs = work.dotnet.Layers.Forward(module, tensors)
     with _snapshot(work, module if work.description.train else outputs, module, *outputs) as (_, found):
         buffers = set(work.dotnet.Modules.BufferNames(module))
-        write_state_dict(
+        write_whole(
             work.description.artifact,
-            [entry for entry in found if not work.description.train or entry.name in buffers],
+            encode_state_dict([entry for entry in found if not work.description.train or entry.name in buffers]),
         )
     return {"computed": True}
 
@@ -142,7 +143,7 @@ def run(work: Work) -> Answer:
             outputs = work.dotnet.Programs.Run(program, tensors)
     file = f"{work.description.artifact}.outputs"
     with _snapshot(work, outputs, program, *outputs) as (_, found):
-        write_state_dict(file, found)
+        write_whole(file, encode_state_dict(found))
     return {"outputs": file}
 
 

@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from tscompat.codec import OptimizerRecord, read_state_dict, write_optimizer, write_state_dict
+from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict, read_state_dict
 from tscompat.codec.optimizer import LAYOUTS
+from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 
 from .clr import DotnetError, DotnetTensor, Snapshot
@@ -195,7 +196,7 @@ class _OptimizerRun:
         """What there is, before (0) and after (1) the last step."""
         with self._seen(self._parameters) as entries:
             named = [Entry(name, tensor) for name, (_, tensor) in zip(self._names, entries, strict=True)]
-            write_state_dict(self._says.parameters[time], named)
+            write_whole(self._says.parameters[time], encode_state_dict(named))
         layout = LAYOUTS[self._says.optimizer]
         held = self._optimizer.state_dict()
         options = [{name: getattr(row, _FIELDS.get(name, name)) for name in layout.options} for row in held.Options]
@@ -209,7 +210,9 @@ class _OptimizerRun:
         with self._seen([state[name] for state, name in places]) as entries:
             for (state, name), (_, tensor) in zip(places, entries, strict=True):
                 state[name] = tensor
-            write_optimizer(self._says.memory[time], OptimizerRecord(self._says.optimizer, options, states))
+            write_whole(
+                self._says.memory[time], encode_optimizer(OptimizerRecord(self._says.optimizer, options, states))
+            )
 
     @contextmanager
     def _seen(self, tensors: list[DotnetTensor]) -> Generator[StateDict]:
