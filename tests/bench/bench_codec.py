@@ -109,7 +109,7 @@ def upstream(variable: str) -> ModuleType | None:
 
 
 WRITERS: dict[str, Callable[[Work, Path], object]] = {
-    "tscompat": lambda work, path: write_state_dict(path, work.entries),
+    "tscompat": lambda work, path: write_whole(path, encode_state_dict(work.entries)),
     "bare write": bare_write,
     "safetensors.torch": lambda work, path: FOR_TORCH.save_file(work.tensors, path),
     "safetensors.numpy": lambda work, path: FOR_NUMPY.save_file(work.arrays, path),

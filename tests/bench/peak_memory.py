@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import same_bytes
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, tensor_of
@@ -42,7 +43,7 @@ def main(operation: str, path: Path, size: int) -> None:
     """Measure one operation. All that is read is compared with itself, so that it is in memory."""
     if operation == "write":
         entries = [Entry("weight", tensor_of(BY_NAME["u8"], (size,), np.ones(size, np.uint8)))]
-        extra = growth(lambda: write_state_dict(path, entries))
+        extra = growth(lambda: write_whole(path, encode_state_dict(entries)))
     else:
 
         def read() -> None:

@@ -22,10 +22,9 @@ from tscompat.codec import (
     index_state_dict,
     read_state_dict,
     read_tensor,
-    write_state_dict,
-    write_tensor,
 )
 from tscompat.codec.leb128 import encode
+from tscompat.resources.whole import write_whole
 from tscompat.values.dtypes import BY_NAME, DTYPES
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
@@ -291,7 +290,7 @@ def test_a_file_is_mapped_and_not_read(tmp_path: Path) -> None:
 
 
 def test_a_tensor_file_makes_the_round_trip(tmp_path: Path) -> None:
-    write_tensor(tmp_path / "tensor.dat", tensor_of(F32, (2,), b"12345678"))
+    write_whole(tmp_path / "tensor.dat", encode_tensor(tensor_of(F32, (2,), b"12345678")))
     assert bytes(read_tensor(tmp_path / "tensor.dat").data) == b"12345678"
 
 
@@ -318,7 +317,7 @@ def test_the_index_has_the_offsets_of_the_elements() -> None:
 
 
 def test_the_index_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
-    write_state_dict(tmp_path / "model.dat", INDEXED)
+    write_whole(tmp_path / "model.dat", encode_state_dict(INDEXED))
     assert index_state_dict(str(tmp_path / "model.dat")) == index_state_dict(written(INDEXED))
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator
-from pathlib import Path
+from collections.abc import Collection
 
 import ml_dtypes
 import numpy as np
 import pytest
 
-from tscompat.codec import encode_state_dict, encode_tensor, read_state_dict, write_state_dict, write_tensor
+from tscompat.codec import encode_state_dict, encode_tensor
 from tscompat.values.dtypes import BY_NAME, DTYPES, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 

@@ -18,6 +18,7 @@ from tscompat.dotnet_side.inside.optimizers import OVERLOADS as OPTIMIZER_OVERLO
 from tscompat.dotnet_side.inside.overloads import OVERLOADS
 from tscompat.dotnet_side.messages import Bag, Load, Loaded, Placement, Thrown
 from tscompat.dotnet_side.process import PeerBroken, PeerKeeper, inside
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES
 from tscompat.values.tensors import StateDict
 

@@ -17,8 +17,9 @@ import safetensors.torch
 import torch
 
 from samples import convert
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.files.readers import READERS, read
+from tscompat.resources.whole import write_whole
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, tensor_of
 from tscompat.verbs.convert import ConvertError
@@ -124,7 +125,7 @@ def _outside(folder: Path) -> Path:
 
 
 def _twice(folder: Path) -> Path:
-    write_state_dict(folder / "a.dat", [Entry("a", tensor_of(BY_NAME["u8"], (1,), b"1"))] * 2)
+    write_whole(folder / "a.dat", encode_state_dict([Entry("a", tensor_of(BY_NAME["u8"], (1,), b"1"))] * 2))
     return folder / "a.dat"
 
 

@@ -22,6 +22,7 @@ from tscompat.codec import encode_state_dict, write_state_dict
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.python_side.models import native
 from tscompat.resources.folders import data_folder
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.agreement import within_reference
 from tscompat.routes.judging import same_file

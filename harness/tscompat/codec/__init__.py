@@ -4,9 +4,9 @@ Pure Python over numpy, without torch and without .NET. May import values.
 """
 
 from .errors import Clause, FormatError
-from .optimizer import OptimizerRecord, decode_optimizer, encode_optimizer, read_optimizer, write_optimizer
+from .optimizer import OptimizerRecord, decode_optimizer, encode_optimizer, read_optimizer
 from .reader import IndexEntry, decode_state_dict, decode_tensor, index_state_dict, read_state_dict, read_tensor
-from .writer import encode_state_dict, encode_tensor, write_state_dict, write_tensor
+from .writer import encode_state_dict, encode_tensor
 
 __all__ = [
     "Clause",
@@ -23,7 +23,4 @@ __all__ = [
     "read_optimizer",
     "read_state_dict",
     "read_tensor",
-    "write_optimizer",
-    "write_state_dict",
-    "write_tensor",
 ]

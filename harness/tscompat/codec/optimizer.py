@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,7 +22,7 @@ from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 from . import leb128
 from .errors import FormatError, refuse
 from .reader import expect_end, flat, map_file, naming, read_header, read_name
-from .writer import CHUNK, encode_tensor, write_buffers
+from .writer import CHUNK, encode_tensor
 
 Kind: TypeAlias = Literal["f64", "i64", "bool", "tensor", "tensor?"]
 """The form of a field in the file. A ``tensor?`` is a bool, and after a true one a tensor."""

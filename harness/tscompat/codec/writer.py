@@ -7,11 +7,8 @@ The layout is that of upstream's Module.save_state_dict (src/TorchSharp/NN/Modul
 from __future__ import annotations
 
 import math
-import os
-import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from typing_extensions import Buffer

@@ -25,6 +25,7 @@ from tscompat.dotnet_side.process import PeerBroken, PeerDied
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.python_side.scripts import Script
+from tscompat.resources.whole import write_whole
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import DOTNET_TO_PYTHON, MUCH_GARBAGE, PYTHON_TO_DOTNET

@@ -13,6 +13,7 @@ from tscompat.catalogue import Case, Model, Tensors, make_inputs
 from tscompat.codec import read_state_dict, write_state_dict
 from tscompat.dotnet_side import messages
 from tscompat.python_side.models import programs
+from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict
 

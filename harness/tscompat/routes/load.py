@@ -19,6 +19,7 @@ from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.digest import digest
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import loading
+from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 

@@ -117,7 +117,7 @@ BytesCheck = Callable[[OptimizerJob, OptimizerRecord], Mapping[str, Verdict]]
 
 def write_dat(job: Job[OptimizerCase], run: OptimizerRun) -> None:
     """The oracle writes TorchSharp's file."""
-    write_optimizer(job.artifact, run.record())
+    write_whole(job.artifact, encode_optimizer(run.record()))
 
 
 def read_dat(job: Job[OptimizerCase], run: OptimizerRun) -> Verdict | None:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samples import ALL, READ, convert, random_entry, to_torch
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME, FOREIGN, DType
 from tscompat.values.tensors import Entry, StateDict, tensor_of
@@ -50,7 +51,7 @@ def state_dicts(draw: st.DrawFn) -> StateDict:
 def test_around_all_formats_and_back(entries: StateDict) -> None:
     with TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        write_state_dict(folder / "a.dat", entries)
+        write_whole(folder / "a.dat", encode_state_dict(entries))
         convert(folder / "a.dat", folder / "b.safetensors")
         convert(folder / "b.safetensors", folder / "c.pth")
         convert(folder / "c.pth", folder / "d.dat")

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from samples import random_entry
-from tscompat.codec import encode_optimizer, read_optimizer, write_state_dict
+from tscompat.codec import encode_optimizer, encode_state_dict, read_optimizer
 from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
 from tscompat.python_side.torch_optimizers import name_in_torch, record_of
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import StateDict
@@ -255,7 +256,7 @@ def test_a_file_of_torchsharps_is_recognized(name: str, tmp_path: Path) -> None:
 
 def test_a_state_dict_that_begins_as_an_optimizer_is_none(tmp_path: Path) -> None:
     names = ["dam".ljust(ord("A"), "."), *"xyz"]
-    write_state_dict(tmp_path / "a.dat", [random_entry(name, BY_NAME["f32"]) for name in names])
+    write_whole(tmp_path / "a.dat", encode_state_dict([random_entry(name, BY_NAME["f32"]) for name in names]))
     start = (tmp_path / "a.dat").read_bytes()[:5]
     assert (start, is_optimizer_file(tmp_path / "a.dat")) == (b"\4Adam", False)
 

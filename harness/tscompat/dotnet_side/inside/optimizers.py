@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, TypeAlias
 
-from tscompat.codec import OptimizerRecord, read_state_dict, write_optimizer, write_state_dict
+from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict, read_state_dict
 from tscompat.codec.optimizer import LAYOUTS
 from tscompat.dotnet_side.messages import OptimizerUsed, Thrown, UseOptimizer
 from tscompat.values.tensors import Entry, StateDict
