@@ -84,7 +84,7 @@ def test_nothing_flows_backwards() -> None:
 
 
 IMPORTS: list[tuple[str, str, set[str]]] = [
-    ("from ..codec import write_tensor", "routes/dat.py", {"codec"}),
+    ("from ..codec import encode_tensor", "routes/dat.py", {"codec"}),
     ("from .. import codec, values", "routes/dat.py", {"codec", "values"}),
     ("from ...codec.leb128 import encode", "dotnet_side/inside/calls.py", {"codec"}),
     ("from . import judging", "routes/dat.py", set()),

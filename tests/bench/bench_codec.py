@@ -27,7 +27,8 @@ import torch
 from numpy.typing import NDArray
 
 from bench.fixture import Benchmark
-from tscompat.codec import encode_state_dict, index_state_dict, read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, index_state_dict, read_state_dict
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, tensor_of

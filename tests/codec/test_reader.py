@@ -282,7 +282,7 @@ def test_tensors_are_read_only() -> None:
 
 
 def test_a_file_is_mapped_and_not_read(tmp_path: Path) -> None:
-    write_state_dict(tmp_path / "model.dat", [Entry("a", tensor_of(U8, (2,), b"ab"))])
+    write_whole(tmp_path / "model.dat", encode_state_dict([Entry("a", tensor_of(U8, (2,), b"ab"))]))
     array = memoryview(read_state_dict(tmp_path / "model.dat")[0].tensor.data).obj
     assert isinstance(array, np.ndarray)
     assert isinstance(array.base, memoryview)

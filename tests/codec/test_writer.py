@@ -1,4 +1,4 @@
-"""The writer: bytes written by hand, streaming without copies, files that appear whole or not at all."""
+"""The writer: bytes written out by hand, streaming without copies."""
 
 from __future__ import annotations
 
@@ -95,75 +95,3 @@ def test_refuses_a_single_tensor_whose_bytes_do_not_fit() -> None:
 def test_refuses_a_name_without_a_utf8_form() -> None:
     with pytest.raises(ValueError, match=r"name 'a\\udc80' has no UTF-8 form"):
         written([Entry("a\udc80", Tensor(U8, (), b"a"))])
-
-
-def test_a_file_holds_the_stream(tmp_path: Path) -> None:
-    entries = [Entry("a", large()), Entry("b", tensor_of(U8, (), b"b"))]
-    write_state_dict(tmp_path / "model.dat", entries)
-    assert (tmp_path / "model.dat").read_bytes() == written(entries)
-
-
-def test_a_tensor_file_holds_the_stream(tmp_path: Path) -> None:
-    write_tensor(tmp_path / "tensor.dat", large())
-    assert (tmp_path / "tensor.dat").read_bytes() == b"".join(encode_tensor(large()))
-
-
-def test_goes_on_where_a_write_stopped_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = os.write
-
-    def write_little(descriptor: int, data: memoryview) -> int:
-        return write(descriptor, data[:1000])
-
-    monkeypatch.setattr(os, "write", write_little)
-    entries = [Entry("a", large(1 << 17))]
-    write_state_dict(tmp_path / "model.dat", entries)
-    assert (tmp_path / "model.dat").read_bytes() == written(entries)
-
-
-def test_replaces_an_old_file(tmp_path: Path) -> None:
-    for tensor in (large(), tensor_of(U8, (), b"b")):
-        write_state_dict(tmp_path / "model.dat", [Entry("a", tensor)])
-    assert read_state_dict(tmp_path / "model.dat")[0].tensor.shape == ()
-
-
-def test_a_file_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
-    (tmp_path / "plain").touch()
-    write_state_dict(tmp_path / "model.dat", [])
-    assert (tmp_path / "model.dat").stat().st_mode == (tmp_path / "plain").stat().st_mode
-
-
-class RaisingMidway(list[Entry]):
-    """A state dict that raises in place of its second entry."""
-
-    def __iter__(self) -> Iterator[Entry]:
-        yield self[0]
-        raise KeyboardInterrupt
-
-
-def released() -> memoryview:
-    view = memoryview(bytes(1 << 20))
-    view.release()
-    return view
-
-
-FAILING: dict[str, tuple[StateDict, type[BaseException]]] = {
-    "iterator": (RaisingMidway([Entry("a", large()), Entry("b", large())]), KeyboardInterrupt),
-    "buffer": ([Entry("a", large()), Entry("b", Tensor(U8, (1 << 20,), released()))], ValueError),
-    "name": ([Entry("a", large()), Entry("\udc80", large())], ValueError),
-}
-
-
-@pytest.mark.parametrize("failing", FAILING)
-@pytest.mark.parametrize("before", [[], ["model.dat"]], ids=["new", "replaced"])
-def test_a_failure_midway_leaves_everything_as_it_was(failing: str, before: list[str], tmp_path: Path) -> None:
-    for name in before:
-        (tmp_path / name).write_bytes(b"before")
-    entries, error = FAILING[failing]
-    with pytest.raises(error):
-        write_state_dict(tmp_path / "model.dat", entries)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(before, b"before")
-
-
-def test_names_a_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="missing"):
-        write_state_dict(tmp_path / "missing" / "model.dat", [])

@@ -63,7 +63,7 @@ def torchsharp() -> bytes:
     return (build.ensure_built(progress=print).folder / glibcxx.LIBRARY).read_bytes()
 
 
-def test_needs():
+def test_needs() -> None:
     assert [(need.file, need.version, need.version_index) for need in Elf(library()).needs()] == [
         (STDCXX, "GLIBCXX_3.4", OLD),
         (STDCXX, "GLIBCXX_9.9", NEW),
@@ -71,48 +71,48 @@ def test_needs():
 
 
 @pytest.mark.parametrize("flags", [0, 2])
-def test_weak_need(flags):
+def test_weak_need(flags) -> None:
     assert [need.weak for need in missing(library(flags=flags))] == [bool(flags)]
 
 
-def test_provides():
+def test_provides() -> None:
     assert Elf(library()).provides() == {"MINE_1.0"}
 
 
-def test_symbols_of_a_version():
+def test_symbols_of_a_version() -> None:
     assert Elf(library()).symbols(NEW) == {UNUSED: "_Zunused"}
 
 
 @pytest.mark.parametrize("relocated", [(), (USED,), (USED, UNUSED)])
-def test_relocated(relocated):
+def test_relocated(relocated) -> None:
     assert Elf(library(relocated)).relocated() == set(relocated)
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"MZ" + bytes(100), b"\x7fELF\x01\x01" + bytes(100), b"\x7fELF\x02\x02" + bytes(100)]
 )
-def test_other_files_are_refused(data):
+def test_other_files_are_refused(data) -> None:
     with pytest.raises(BuildError, match="not an ELF64 little-endian file"):
         Elf(data)
 
 
-def test_weaken_sets_the_flag_and_nothing_else():
+def test_weaken_sets_the_flag_and_nothing_else() -> None:
     data = library()
     assert glibcxx.weaken(data, missing(data)) == (library(flags=2), ["_Zunused"])
 
 
-def test_weaken_refuses_a_version_that_a_relocation_needs():
+def test_weaken_refuses_a_version_that_a_relocation_needs() -> None:
     data = library((UNUSED,))
     with pytest.raises(BuildError, match=r"needs GLIBCXX_9\.9 of libstdc\+\+\.so\.6 \(for _Zunused\)"):
         glibcxx.weaken(data, missing(data))
 
 
-def test_missing_library_is_named():
+def test_missing_library_is_named() -> None:
     with pytest.raises(BuildError, match=r"needs libnothing\.so\.9, which this system lacks"):
         glibcxx.host_library("libnothing.so.9")
 
 
-def test_host_versions_are_read_on_linux_alone():
+def test_host_versions_are_read_on_linux_alone() -> None:
     assert ("GLIBCXX_3.4" in glibcxx.host_versions()) == (sys.platform == "linux")
 
 
@@ -125,23 +125,23 @@ def linked(tmp_path: Path) -> Path:
     return cached
 
 
-def test_only_linux_needs_the_patch(linked):
+def test_only_linux_needs_the_patch(linked: Path) -> None:
     assert (glibcxx.make_loadable(linked.parent) is not None) == (sys.platform == "linux")
 
 
-def test_the_other_end_of_a_hard_link_stays_as_it_is(linked):
+def test_the_other_end_of_a_hard_link_stays_as_it_is(linked: Path) -> None:
     glibcxx.make_loadable(linked.parent)
     assert linked.read_bytes() == library()
 
 
-def test_patched_library_lacks_nothing_more(linked):
+def test_patched_library_lacks_nothing_more(linked: Path) -> None:
     glibcxx.make_loadable(linked.parent)
     assert glibcxx.make_loadable(linked.parent) is None
 
 
 if sys.platform == "linux":  # elsewhere there is neither such a library nor a patch
 
-    def test_record_of_a_patch(linked):
+    def test_record_of_a_patch(linked: Path) -> None:
         assert glibcxx.make_loadable(linked.parent) == {
             "file": glibcxx.LIBRARY,
             "versions": ["GLIBCXX_9.9"],
@@ -150,14 +150,14 @@ if sys.platform == "linux":  # elsewhere there is neither such a library nor a p
             "patched_sha256": hashlib.sha256(library(flags=2)).hexdigest(),
         }
 
-    def test_torchsharp_does_not_use_the_version_that_old_systems_lack(torchsharp):
+    def test_torchsharp_does_not_use_the_version_that_old_systems_lack(torchsharp: bytes) -> None:
         needs = [need for need in Elf(torchsharp).needs() if need.version == "GLIBCXX_3.4.32"]
         assert glibcxx.weaken(torchsharp, needs)[1] == ["_ZSt21ios_base_library_initv"]
 
-    def test_torchsharp_cannot_do_without_a_version_that_it_uses(torchsharp):
+    def test_torchsharp_cannot_do_without_a_version_that_it_uses(torchsharp: bytes) -> None:
         needs = [need for need in Elf(torchsharp).needs() if need.version == "GLIBCXX_3.4.30"]
         with pytest.raises(BuildError, match=r"needs GLIBCXX_3\.4\.30"):
             glibcxx.weaken(torchsharp, needs)
 
-    def test_published_torchsharp_lacks_nothing(torchsharp):
+    def test_published_torchsharp_lacks_nothing(torchsharp: bytes) -> None:
         assert glibcxx.lacking(Elf(torchsharp)) == []

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tscompat.catalogue import Tensors, load_catalogue, make
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.build import Publish
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.inside.optimizers import OVERLOADS as OPTIMIZER_OVERLOADS
@@ -36,8 +36,8 @@ def entries() -> StateDict:
 @pytest.fixture
 def call(tmp_path: Path, entries: StateDict) -> Load:
     """A load of a good file."""
-    write_state_dict(tmp_path / "expected.dat", entries)
-    write_state_dict(tmp_path / "actual.dat", entries)
+    write_whole(tmp_path / "expected.dat", encode_state_dict(entries))
+    write_whole(tmp_path / "actual.dat", encode_state_dict(entries))
     return Load(
         overload="module-path",
         expected=str(tmp_path / "expected.dat"),

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, event, given, note, settings
 
 from fuzz.strategy import Description, to_toml, trees
 from tscompat.catalogue import Case, Model, load_bounds, load_catalogue, make_inputs
-from tscompat.codec import encode_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.python_side.models import native
 from tscompat.resources.folders import data_folder
@@ -65,7 +65,7 @@ def prepare(case: Case, folder: Path, keeper: PeerKeeper) -> Job[Model]:
     assert isinstance(case.subject, Model)
     specs = native.specs_of(case)
     entries = native.entries_of(case, specs)
-    write_state_dict(folder / "expected.dat", entries)
+    write_whole(folder / "expected.dat", encode_state_dict(entries))
     return Job(
         case=case,
         subject=case.subject,

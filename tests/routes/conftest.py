@@ -9,11 +9,12 @@ import pytest
 
 from doubles import MakeJob
 from tscompat.catalogue import load_catalogue
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.client import Client
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.python_side.models import native
 from tscompat.python_side.scripts import Script
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 
 
@@ -25,7 +26,7 @@ def make_job(tmp_path: Path, keeper: PeerKeeper) -> MakeJob:
         case = load_catalogue()[case_id]
         specs = native.specs_of(case)
         entries = native.entries_of(case, specs)
-        write_state_dict(tmp_path / "expected.dat", entries)
+        write_whole(tmp_path / "expected.dat", encode_state_dict(entries))
         return Job(
             case=case,
             subject=case.subject,

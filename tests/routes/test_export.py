@@ -10,10 +10,11 @@ import pytest
 
 from doubles import MakeJob, kinds, transfer, with_peer
 from tscompat.catalogue import make_inputs
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.messages import AnyCall, Done, RunProgram
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native, programs
+from tscompat.resources.whole import write_whole
 from tscompat.routes import Job
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.tensors import Entry, StateDict
@@ -30,7 +31,7 @@ def computing(outputs: StateDict) -> Callable[[AnyCall], Done]:
 
     def answer(call: AnyCall) -> Done:
         assert isinstance(call, RunProgram)
-        write_state_dict(Path(call.outputs), outputs)
+        write_whole(Path(call.outputs), encode_state_dict(outputs))
         return Done()
 
     return answer

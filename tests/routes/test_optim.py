@@ -12,10 +12,11 @@ import pytest
 
 from doubles import FakePeer, MakeJob, transfer, with_peer
 from tscompat.catalogue import load_catalogue
-from tscompat.codec import read_optimizer, write_optimizer
+from tscompat.codec import encode_optimizer, read_optimizer
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, OptimizerUsed, Thrown, UseOptimizer
 from tscompat.dotnet_side.process import PeerBroken
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.agreement import within_step
 from tscompat.routes.optim import CHECKS
@@ -75,7 +76,7 @@ def test_an_exception_refuses_what_comes_after_it(job: Job[Any], stage: str, dir
 def test_a_file_saved_otherwise_than_memory_is_a_difference_of_bytes(job: Job[Any]) -> None:
     def change(call: UseOptimizer) -> None:
         record = read_optimizer(call.memory[0])
-        write_optimizer(call.save, record._replace(states=record.states[::-1]))
+        write_whole(call.save, encode_optimizer(record._replace(states=record.states[::-1])))
 
     assert differing(changing(job, change), PYTHON_TO_DOTNET) == {"bytes": Kind.BYTES}
 
@@ -88,7 +89,7 @@ def test_an_unreadable_file_is_a_difference_of_bytes(job: Job[Any]) -> None:
 def test_a_state_that_is_not_the_file_s_is_a_difference_of_bits(job: Job[Any]) -> None:
     def change(call: UseOptimizer) -> None:
         record = read_optimizer(call.memory[0])
-        write_optimizer(call.memory[0], record._replace(states=record.states[::-1]))
+        write_whole(call.memory[0], encode_optimizer(record._replace(states=record.states[::-1])))
 
     assert differing(changing(job, change), PYTHON_TO_DOTNET) == {"bits": Kind.NAMES}
 
@@ -96,7 +97,8 @@ def test_a_state_that_is_not_the_file_s_is_a_difference_of_bits(job: Job[Any]) -
 def test_an_option_that_is_not_the_file_s_is_a_difference_of_options(job: Job[Any]) -> None:
     def change(call: UseOptimizer) -> None:
         record = read_optimizer(call.memory[0])
-        write_optimizer(call.memory[0], record._replace(groups=[{**each, "eps": 0.5} for each in record.groups]))
+        changed = record._replace(groups=[{**each, "eps": 0.5} for each in record.groups])
+        write_whole(call.memory[0], encode_optimizer(changed))
 
     assert differing(changing(job, change), PYTHON_TO_DOTNET) == {"options": Kind.BITS}
 
@@ -106,7 +108,7 @@ def test_an_option_that_dotnet_does_not_keep_is_a_difference_of_options(job: Job
         record = read_optimizer(call.memory[0])
         other = record._replace(groups=[{**each, "initial_lr": 0.5} for each in record.groups])
         for path in (call.memory[0], call.save):
-            write_optimizer(path, other)
+            write_whole(path, encode_optimizer(other))
 
     assert differing(changing(job, change), DOTNET_TO_PYTHON) == {"options": Kind.BITS}
 

@@ -16,7 +16,6 @@ from tscompat.codec import encode_optimizer
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall
 from tscompat.python_side.scripts import FUNCTIONS, Script
 from tscompat.python_side.torch_optimizers import record_of
-from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.optim import CHECKS
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET

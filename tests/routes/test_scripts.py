@@ -15,6 +15,7 @@ from tscompat import codec
 from tscompat.catalogue import load_catalogue
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.scripts import FUNCTIONS, Script
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES
 from tscompat.values.verdict import Kind, Verdict
 

@@ -10,11 +10,12 @@ import pytest
 
 from doubles import MakeJob, kinds, transfer, with_peer
 from tscompat.catalogue import Model, load_catalogue
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Loaded, RunProgram, Save, Thrown
 from tscompat.dotnet_side.process import PeerBroken
 from tscompat.python_side.models import programs
+from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, dotnet_half
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
@@ -64,7 +65,7 @@ def test_a_model_that_computes_something_else_is_found_out(make_job: MakeJob) ->
 
     def answer(call: AnyCall) -> AnyAnswer:
         if isinstance(call, RunProgram):
-            write_state_dict(Path(call.outputs), [Entry("0", Tensor(BY_NAME["f32"], (2, 3), bytes(24)))])
+            write_whole(Path(call.outputs), encode_state_dict([Entry("0", Tensor(BY_NAME["f32"], (2, 3), bytes(24)))]))
             return Done()
         return Loaded(differences=(), digest=digest(job.entries), quantizer=None)
 

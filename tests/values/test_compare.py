@@ -132,8 +132,8 @@ def test_zeros_of_other_signs_are_a_difference() -> None:
 def test_the_first_element_that_differs_is_described(
     dtype: str, shape: tuple[int, ...], expected: str, actual: str, detail: str
 ) -> None:
-    pair = [tensor_of(BY_NAME[dtype], shape, bytes.fromhex(data)) for data in (expected, actual)]
-    found = difference(*pair, "w")
+    one, other = (tensor_of(BY_NAME[dtype], shape, bytes.fromhex(data)) for data in (expected, actual))
+    found = difference(one, other, "w")
     assert found is not None
     assert found[:2] == ("bits", detail)
 
@@ -250,7 +250,9 @@ def test_what_is_no_element_is_reported_as_such() -> None:
 
 
 def test_the_first_element_that_differs_is_given_as_data() -> None:
-    found = difference(tensor_of(F32, (3,), np.float32([1, 2, 3])), tensor_of(F32, (3,), np.float32([1, 2, 4])), "w")
+    found = difference(
+        tensor_of(F32, (3,), np.array([1, 2, 3], "<f4")), tensor_of(F32, (3,), np.array([1, 2, 4], "<f4")), "w"
+    )
     assert found is not None
     assert found.first == FirstDifference("w", "element", 8, "0x40400000 (3.0)", "0x40800000 (4.0)")
 

@@ -98,14 +98,6 @@ def encode_optimizer(record: OptimizerRecord) -> Iterator[Buffer]:
     return _joined(_pieces(record, layout))
 
 
-def write_optimizer(path: str | os.PathLike[str], record: OptimizerRecord) -> None:
-    """Write an optimizer file, whole or not at all: until it is complete, an old file stays.
-
-    Raises ValueError as ``encode_optimizer`` does, and OSError.
-    """
-    write_buffers(Path(path), encode_optimizer(record))
-
-
 def decode_optimizer(buffer: Buffer) -> OptimizerRecord:
     """Decode an optimizer file, which fills ``buffer``. The tensors are read-only views of it. Raises FormatError."""
     data = flat(buffer)

@@ -59,19 +59,6 @@ def encode_tensor(tensor: Tensor) -> Iterator[Buffer]:
     yield _flat(data)
 
 
-def write_state_dict(path: str | os.PathLike[str], entries: Collection[Entry]) -> None:
-    """Write a state dict file, whole or not at all: until it is complete, an old file stays.
-
-    Raises ValueError as ``encode_state_dict`` does, and OSError.
-    """
-    write_buffers(Path(path), encode_state_dict(entries))
-
-
-def write_tensor(path: str | os.PathLike[str], tensor: Tensor) -> None:
-    """Write the file of a single tensor, as ``write_state_dict`` does."""
-    write_buffers(Path(path), encode_tensor(tensor))
-
-
 @lru_cache  # a model has thousands of tensors and few shapes
 def _header(dtype: DType, shape: tuple[int, ...]) -> tuple[bytes, int]:
     """What comes before the elements, and how many bytes the elements take."""
@@ -80,17 +67,3 @@ def _header(dtype: DType, shape: tuple[int, ...]) -> tuple[bytes, int]:
 
 def _flat(data: Buffer) -> memoryview:
     return memoryview(np.frombuffer(data, np.uint8))
-
-
-def write_buffers(path: Path, buffers: Iterable[Buffer]) -> None:
-    """Write one buffer after the other into a new file, which then replaces the old one. Raises OSError."""
-    beside = path.with_name(f".tscompat-{secrets.token_hex(8)}.tmp")
-    try:
-        with beside.open("xb", buffering=0) as file:
-            for buffer in buffers:
-                rest = memoryview(buffer)
-                while len(rest):  # a call may write less than it is given; Linux writes at most 2 GiB
-                    rest = rest[os.write(file.fileno(), rest) :]
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import shutil
 import struct
 import sys
 from collections.abc import Iterator
@@ -26,6 +25,8 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerDefSection, GNUVerNeedSection, GNUVerSymSection
 from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import Section
+
+from tscompat.resources.whole import write_whole
 
 from .errors import BuildError
 
@@ -186,10 +187,9 @@ def make_loadable(publish: Path) -> Patch | None:
     if not needs:
         return None
     patched, unused = weaken(original, needs)
-    fresh = file.with_name(file.name + ".new")
-    fresh.write_bytes(patched)
-    shutil.copymode(file, fresh)
-    fresh.replace(file)
+    mode = file.stat().st_mode
+    write_whole(file, (patched,))
+    file.chmod(mode)
     return Patch(
         file=file.name,
         versions=[need.version for need in needs],

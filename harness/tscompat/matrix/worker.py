@@ -19,7 +19,7 @@ import msgspec
 import psutil
 
 from tscompat.catalogue import Case, Model, TensorSpec
-from tscompat.codec import write_state_dict
+from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.client import WITHOUT_DOTNET, Client
 from tscompat.dotnet_side.process import PeerBroken, PeerDied
 from tscompat.python_side import torch_tensors
@@ -84,7 +84,7 @@ class CurrentCase:
         start = time.perf_counter()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.entries = native.entries_of(self.case, self.specs)
-        write_state_dict(self.expected_file, self.entries)
+        write_whole(self.expected_file, encode_state_dict(self.entries))
         self.making = time.perf_counter() - start
 
     def clear(self) -> None:

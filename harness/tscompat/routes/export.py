@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from tscompat.catalogue import Case, Model, Tensors, make_inputs
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side import messages
 from tscompat.python_side.models import programs
 from tscompat.resources.whole import write_whole
@@ -28,7 +28,7 @@ def exported(save: Save, job: Job[Tensors | Model]) -> Transfer:
     """Exported in Python, loaded and run by TorchSharp."""
     subject = job.subject
     given = make_inputs(job.case.id, subject) if isinstance(subject, Model) else []
-    write_state_dict(job.inputs, given)
+    write_whole(job.inputs, encode_state_dict(given))
     artifact = job.artifact.with_suffix(".pt2")  # torch asks for this suffix
     save(artifact, subject, job.entries, given)
     answer = job.ask(

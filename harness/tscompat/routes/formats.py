@@ -19,6 +19,7 @@ from safetensors import torch as safetensors_torch
 from typing_extensions import Buffer
 
 from tscompat import codec
+from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
@@ -39,7 +40,6 @@ class DatFormat:
     """TorchSharp's own format: the oracle knows the bytes."""
 
     encode: Callable[[StateDict], Iterator[Buffer]]
-    write: Callable[[Path, StateDict], None]
     read: Callable[[Path, StateDict], StateDict]
     """The expected entries lend a single tensor its name."""
     checks: Mapping[str, tuple[str, ...]]
@@ -47,16 +47,18 @@ class DatFormat:
     single: bool = False
     """Whether it holds one tensor, and not the entries of a module."""
 
+    def write(self, path: Path, entries: StateDict) -> None:
+        """Write the file. Raises OSError."""
+        write_whole(path, self.encode(entries))
+
 
 STATE_DICT = DatFormat(
     encode=codec.encode_state_dict,
-    write=codec.write_state_dict,
     read=lambda path, expected: codec.read_state_dict(path),
     checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits", "order")},
 )
 TENSOR = DatFormat(
     encode=lambda entries: codec.encode_tensor(entries[0].tensor),
-    write=lambda path, entries: codec.write_tensor(path, entries[0].tensor),
     read=lambda path, expected: [Entry(expected[0].name, codec.read_tensor(path))],
     checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits")},
     single=True,

@@ -16,6 +16,7 @@ from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.messages import Unable
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import counterparts
+from tscompat.resources.whole import write_whole
 from tscompat.values.verdict import PASS, Kind, Verdict
 
 from . import dotnet_half, judging
@@ -26,7 +27,7 @@ Save = Callable[[Path, State], None]
 
 
 def _write_dat(path: Path, state: State) -> None:
-    codec.write_state_dict(path, torch_tensors.export(state))
+    write_whole(path, codec.encode_state_dict(torch_tensors.export(state)))
 
 
 def _write_into_folder(write: Save, name: str, folder: Path, state: State) -> None:

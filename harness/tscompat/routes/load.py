@@ -19,12 +19,11 @@ from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.digest import digest
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import loading
-from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 from . import dotnet_half, judging
-from .formats import PICKLE, SAFETENSORS, UNREADABLE, PythonFormat
+from .formats import PICKLE, SAFETENSORS, STATE_DICT, UNREADABLE, PythonFormat
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 CHECKS = ("outcome", "state", "stream", "report")
@@ -167,7 +166,7 @@ ROUTES = tuple(
         checks=_checks,
     )
     for name, method, form in (
-        ("load", "Module.load", Form(codec.write_state_dict, codec.read_state_dict, (codec.FormatError,))),
+        ("load", "Module.load", Form(STATE_DICT.write, codec.read_state_dict, (codec.FormatError,))),
         ("pybridge-load-pickle", "load_py", _of_python(PICKLE)),
         ("pybridge-load-safetensors", "load_safetensors", _of_python(SAFETENSORS)),
     )

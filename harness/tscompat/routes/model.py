@@ -10,10 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from tscompat.catalogue import Case, Model, load_bounds, make_inputs
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.digest import digest
 from tscompat.python_side.models import native
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import VALUES, compare, first
 from tscompat.values.dtypes import BY_CODE, BY_NAME, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
@@ -62,7 +63,7 @@ def _buffers(job: Job[Model], is_buffer: dict[str, bool]) -> Verdict:
 def forward(job: Job[Model]) -> Transfer:
     """What the two modules compute in eval mode, and their buffers after one pass in train mode."""
     given = make_inputs(job.case.id, job.subject)
-    write_state_dict(job.inputs, given)
+    write_whole(job.inputs, encode_state_dict(given))
     verdicts = {"forward": _compute(job, given, train=False)}
     if "predictions" in job.case.checks:
         verdicts["predictions"] = predictions(job, given, verdicts["forward"])

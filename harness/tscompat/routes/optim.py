@@ -12,13 +12,14 @@ from pathlib import Path
 
 from tscompat import codec
 from tscompat.catalogue import Case, OptimizerCase
-from tscompat.codec import OptimizerRecord, read_optimizer, read_state_dict, write_optimizer
+from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer, read_state_dict
 from tscompat.codec.optimizer import flat_options, flat_states
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.client import NotAsked
 from tscompat.dotnet_side.messages import Thrown
 from tscompat.dotnet_side.optimizer_call import OptimizerFiles, groups_of, poisoned
 from tscompat.python_side.torch_optimizers import OptimizerRun, saved_of
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare, first
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict
@@ -64,7 +65,7 @@ class OptimizerJob:
         save: Path,
     ) -> None:
         """Have the peer do its part with an optimizer that has the record's options."""
-        codec.write_state_dict(self.files.inputs, given)
+        write_whole(self.files.inputs, codec.encode_state_dict(given))
         self._answer = self.job.ask(
             messages.UseOptimizer(
                 overload=self.job.overload,

@@ -12,10 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from tscompat.catalogue import Case, Model, Tensors, make_inputs
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side import messages
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native, programs
+from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import Verdict
 
@@ -36,7 +37,7 @@ def python_to_dotnet(job: Job[Tensors | Model]) -> Transfer:
 
 
 def _forward(job: Job[Tensors | Model], model: Model, given: StateDict) -> Verdict:
-    write_state_dict(job.inputs, given)
+    write_whole(job.inputs, encode_state_dict(given))
     answer = job.ask(
         messages.RunProgram(
             overload=job.overload,

@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tscompat.codec import read_state_dict, write_state_dict
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Reply, Thrown
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.tensors import Entry
 
@@ -91,7 +92,8 @@ def forward(dotnet: Dotnet, watch: Stopwatch, call: messages.Forward) -> Done:
             outputs = dotnet.Layers.Forward(module, tensors)
     with snapshot(dotnet, watch, module if call.train else outputs, module, *outputs) as (_, found):
         buffers = set(dotnet.Modules.BufferNames(module))
-        write_state_dict(call.outputs, [entry for entry in found if not call.train or entry.name in buffers])
+        kept = [entry for entry in found if not call.train or entry.name in buffers]
+        write_whole(call.outputs, encode_state_dict(kept))
     return Done()
 
 
@@ -143,7 +145,7 @@ def run_program(dotnet: Dotnet, watch: Stopwatch, call: messages.RunProgram) -> 
             program = overload.load(work, None, call.artifact)
             outputs = dotnet.Programs.Run(program, tensors)
     with snapshot(dotnet, watch, outputs, program, *outputs) as (_, found):
-        write_state_dict(call.outputs, found)
+        write_whole(call.outputs, encode_state_dict(found))
     return Done()
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict, read_state_dict
 from tscompat.codec.optimizer import LAYOUTS
 from tscompat.dotnet_side.messages import OptimizerUsed, Thrown, UseOptimizer
+from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 
 from .clr import Dotnet, DotnetError, DotnetTensor
@@ -169,7 +170,7 @@ class _OptimizerRun:
         """Write what there is before (0) or after (1) the last step."""
         with self._seen(self._parameters) as entries:
             named = [Entry(name, tensor) for name, (_, tensor) in zip(self._names, entries, strict=True)]
-            write_state_dict(self._call.parameters[time], named)
+            write_whole(self._call.parameters[time], encode_state_dict(named))
         layout = LAYOUTS[self._call.optimizer]
         held = self._optimizer.state_dict()
         options = [{name: getattr(row, _FIELDS.get(name, name)) for name in layout.options} for row in held.Options]
@@ -183,7 +184,8 @@ class _OptimizerRun:
         with self._seen([state[name] for state, name in places]) as entries:
             for (state, name), (_, tensor) in zip(places, entries, strict=True):
                 state[name] = tensor
-            write_optimizer(self._call.memory[time], OptimizerRecord(self._call.optimizer, options, states))
+            record = OptimizerRecord(self._call.optimizer, options, states)
+            write_whole(self._call.memory[time], encode_optimizer(record))
 
     @contextmanager
     def _seen(self, tensors: list[DotnetTensor]) -> Generator[StateDict]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer, write_state_dict
+from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict, read_optimizer
 from tscompat.codec.optimizer import Value, flat_options, flat_states
 from tscompat.codec.reader import map_file
 from tscompat.dotnet_side import messages
@@ -25,6 +25,7 @@ from tscompat.dotnet_side.messages import Thrown
 from tscompat.dotnet_side.optimizer_call import OptimizerFiles, groups_of, poisoned
 from tscompat.dotnet_side.process import Peer, PeerBroken, PeerDied, PeerKeeper, inside
 from tscompat.files.item import Item, LazyEntries, Tell
+from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare, first, same_stream
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, Tensor
@@ -63,7 +64,7 @@ def verify_optimizer(file: Path, record: OptimizerRecord, sizes: Sequence[int], 
     def ask(peer: PeerKeeper, folder: Path) -> Verdict:
         files = OptimizerFiles.beside(folder / "again.dat")
         parameters = [Entry(f"parameter.{number}", _like(state)) for number, state in enumerate(record.states)]
-        write_state_dict(files.inputs, parameters)
+        write_whole(files.inputs, encode_state_dict(parameters))
         call = messages.UseOptimizer(
             overload="optimizer-path",
             optimizer=record.name,
