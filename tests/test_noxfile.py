@@ -190,6 +190,7 @@ def test_the_menu_has_one_default() -> None:
         ("-", "types"),
         ("-", "bench"),
         ("-", "fuzz"),
+        ("-", "reproductions"),
     ]
 
 

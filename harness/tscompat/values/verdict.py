@@ -63,3 +63,5 @@ class Verdict:
     kind: Kind
     detail: str = ""
     """Empty for a pass; otherwise words that a person can use, without paths or times (divergences match on them)."""
+    predicted: frozenset[str] = frozenset()
+    """The names of the predictions that what was found matches exactly."""
