@@ -1,7 +1,7 @@
 """The reproduction of each known divergence, run in processes that know nothing of this suite: `nox -s reproductions`.
 
 The pieces of an entry run in their order, each in a process of its own, all in one folder that is empty before. What
-the last one prints must match ``shows``: it does not where upstream has corrected the fault, or where the entry is wrong.
+the last one prints must match ``shows``: otherwise upstream has corrected the fault, or the entry describes it wrongly.
 cases/divergences/README.md describes the fields.
 """
 
@@ -115,13 +115,12 @@ def test_the_fault_shows(name: str, program: list[str], tmp_path: Path) -> None:
     reason = why_not(ENTRIES[name])
     if reason:
         pytest.skip(reason)
-    *before, (language, last) = reproduction.pieces
-    commands = {
-        "python": lambda piece: [sys.executable, "-c", PYTHON + piece],
-        "csharp": lambda _: [*program, class_name(name)],
-    }
-    for earlier, piece in before:
-        code, printed = execute(commands[earlier](piece), tmp_path)
+    *before, last = (
+        [sys.executable, "-c", PYTHON + piece] if language == "python" else [*program, class_name(name)]
+        for language, piece in reproduction.pieces
+    )
+    for command in before:
+        code, printed = execute(command, tmp_path)
         assert code == 0, printed
-    _, printed = execute(commands[language](last), tmp_path)
+    _, printed = execute(last, tmp_path)
     assert re.search(reproduction.shows, printed, re.MULTILINE), printed
