@@ -94,6 +94,15 @@ def fuzz(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", "-o", "python_files=fuzz_*.py", "tests/fuzz", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def reproductions(session: nox.Session) -> None:
+    """Each known divergence by its reproduction alone; LARGE=1 adds those that need gigabytes (arguments: pytest's)"""
+    python = environment(session, PROJECT, "tests", "matrix")
+    # tests/conftest.py stays out: it hides the paths to upstream's scripts from the other tests.
+    options = ["--confcutdir=tests/reproductions", "-o", "python_files=reproduce_*.py"]
+    session.run(python, "-m", "pytest", *options, "tests/reproductions", *session.posargs)
+
+
 def environment(session: nox.Session, *needs: str) -> str:
     """Install what is needed into the shared environment, unless it is there, and return its Python.
 

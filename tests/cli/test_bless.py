@@ -23,11 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(cases / "divergences", tmp_path / "divergences")
     for name in ("divergences.schema.json", "covered.schema.json"):
         shutil.copy(cases / name, tmp_path)
-
-    def data_folder_of_the_test(name: str) -> Path:
-        return tmp_path
-
-    monkeypatch.setattr(import_module("tscompat.cli.bless"), "data_folder", data_folder_of_the_test)
+    monkeypatch.setattr(import_module("tscompat.cli.bless"), "data_folder", {"cases": tmp_path}.__getitem__)
     return tmp_path / "divergences"
 
 

@@ -66,7 +66,7 @@ def undeclare(copy: Path, kind: str, name: str) -> None:
     """Take an entry out of a file of the divergences."""
     file = copy / "cases" / "divergences" / f"{kind}.toml"
     text = file.read_text(encoding="utf-8")
-    shorter = re.sub(rf"(?ms)^\[{name}\]$.*?(?=^\[[^\[]|\Z)", "", text)
+    shorter = re.sub(rf"(?ms)^\[{name}\]$.*?(?=^\[(?!\[|{name}\.)|\Z)", "", text)
     assert len(shorter) < len(text)
     file.write_text(shorter, encoding="utf-8")
 

@@ -16,7 +16,9 @@ TOML = f"""
 cause = "{CAUSE}"
 upstream = "src/TorchSharp/Tensor/torch.ScalarType.cs: the member is commented out"
 versions = ["{VERSION}"]
-reproduction = "torch.zeros(1, dtype: (ScalarType)8)"
+[no-c32.reproduction]
+csharp = "zeros(1, (ScalarType)8);"
+shows = "not supported"
 [[no-c32.expect]]
 kind = "refused"
 ids = ["dat/*/c32/bits"]
@@ -30,7 +32,7 @@ def divergence(name: str = "no-c32", versions: tuple[str, ...] = (VERSION,), **e
         "cause": CAUSE,
         "upstream": "src/TorchSharp/Tensor/torch.ScalarType.cs: the member is commented out",
         "versions": versions,
-        "reproduction": "torch.zeros(1, dtype: (ScalarType)8)",
+        "reproduction": {"csharp": "zeros(1, (ScalarType)8);", "shows": "not supported"},
         "expect": [{"kind": "refused", "ids": ["dat/*/c32/bits"], "message": "not .* supported", **expected}],
     }
     (made,) = Divergence.of(msgspec.convert({name: entry}, Entries))

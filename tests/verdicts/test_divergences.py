@@ -57,6 +57,17 @@ def test_any_message_will_do_where_none_is_given() -> None:
     assert judge(Verdict(Kind.REFUSED, "…"), known=divergence(message="")).outcome is Outcome.DIVERGENCE
 
 
+def test_what_is_predicted_is_expected() -> None:
+    verdict = Verdict(Kind.REFUSED, "not yet supported", predicted=frozenset({"the-first", "another"}))
+    assert judge(verdict, known=divergence(predicts="the-first")).outcome is Outcome.DIVERGENCE
+
+
+def test_something_else_than_predicted_fails() -> None:
+    wrong = "'no-c32' predicts the-first, found something else"
+    verdict = Verdict(Kind.REFUSED, "not yet supported", predicted=frozenset({"another"}))
+    assert judge(verdict, known=divergence(predicts="the-first")) == Judgement(Outcome.FAILED, "no-c32", wrong)
+
+
 def test_not_run_is_not_run_even_where_a_divergence_is_expected() -> None:
     assert judge(Verdict(Kind.NOT_RUN, "no CUDA device")) == Judgement(Outcome.NOT_RUN)
 
@@ -159,6 +170,8 @@ def test_the_published_files_are_valid() -> None:
         ("message =", "unless = []\nmessage =", r"no-c32 / expect / 0 / unless: \[\] should be non-empty"),
         ("not .* supported", "(", r"no-c32 / expect / 0 / message: '\(' is not a 'regex'"),
         ("no-c32", "No_c32", "the file: 'No_c32' does not match"),
+        ('shows = "not supported"', 'shows = ""', "no-c32 / reproduction / shows: '' should be non-empty"),
+        ("versions =", 'issue = "#5"\nversions =', "no-c32 / issue: '#5' does not match"),
         ("[no-c32]", "[no-c32]\n[no-c32]", "not valid TOML: .*no-c32"),
         ("[no-c32]", "[no-c32", "not valid TOML: .*line 2"),
     ],

@@ -24,7 +24,10 @@ def bless(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Write without a question.")] = False,
 ) -> None:
-    """Show how what is expected would change, ask, and write it. Never in CI."""
+    """Take what is there now as what is expected: show the difference, ask, write. Refuses in CI.
+
+    Exit codes: 0 written, declined or nothing to change; 2 refused.
+    """
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         _refuse("this is CI: bless where a person looks at the difference, and commit what it writes")
     if not divergences:

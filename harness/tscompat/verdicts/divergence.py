@@ -83,6 +83,8 @@ class Divergence:
             wrong = f"kind changed: '{self.name}' expects {expected.kind}, got {verdict.kind}"
         elif not re.search(expected.message, verdict.detail):
             wrong = f"message no longer matches /{expected.message}/ of '{self.name}'"
+        elif expected.predicts and expected.predicts not in verdict.predicted:
+            wrong = f"'{self.name}' predicts {expected.predicts}, found something else"
         else:
             return Judgement(Outcome.DIVERGENCE, self.name, self.cause)
         return Judgement(Outcome.FAILED, self.name, wrong)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -21,6 +21,7 @@ Words = Annotated[str, Meta(pattern=r"\S")]
 Pattern = Annotated[str, Meta(pattern="^[A-Za-z0-9./+*-]+$")]
 Patterns = Annotated[tuple[Pattern, ...], Meta(min_length=1, extra_json_schema={"uniqueItems": True})]
 Regex = Annotated[str, Meta(extra_json_schema={"format": "regex"})]
+Issue = Annotated[str, Meta(pattern="^https://github.com/[^/]+/[^/]+/(issues|pull)/[0-9]+$")]
 Version = Annotated[
     str,
     Meta(
@@ -28,6 +29,7 @@ Version = Annotated[
         r"|((torch|safetensors) [0-9]+\.[0-9]+)|((exportsd|importsd) sha256:[0-9a-f]{64}))$"
     ),
 ]
+Language = Literal["python", "csharp"]
 DIFFERENT = [kind.value for kind in Kind if kind not in (Kind.PASS, Kind.NOT_RUN)]
 
 
@@ -38,6 +40,32 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ids: Annotated[Patterns, Meta(description="Patterns over verdict ids; * stands for any characters, / too.")]
     unless: Annotated[Patterns, Meta(description="Which of these ids are not meant.")] = ()
     message: Annotated[Regex, Meta(description="Is searched in the verdict's detail.")] = ""
+    predicts: Annotated[
+        Name, Meta(description="The prediction (harness/tscompat/routes/predictions.py) that what is found must match.")
+    ] = ""
+
+
+class Reproduction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Pieces of code that run in this order, each in a process of its own, all in one folder that is empty before."""
+
+    python: Annotated[str, Meta(description="Python.")] = ""
+    csharp: Annotated[str, Meta(description="C#, as a program with top-level statements.")] = ""
+    then_python: Annotated[str, Meta(description="Python that reads what the C# has written.")] = ""
+    shows: Annotated[
+        Regex,
+        Meta(min_length=1, description="Is found in what the last piece prints, while the fault is there."),
+    ]
+    large: Annotated[bool, Meta(description="Needs gigabytes of memory and disk.")] = False
+
+    @property
+    def pieces(self) -> list[tuple[Language, str]]:
+        """Those that there are, in their order."""
+        all_pieces: list[tuple[Language, str]] = [
+            ("python", self.python),
+            ("csharp", self.csharp),
+            ("python", self.then_python),
+        ]
+        return [(language, piece) for language, piece in all_pieces if piece]
 
 
 class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,6 +73,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     cause: Annotated[Words, Meta(description="What goes wrong. The first sentence stands in tables.")]
     upstream: Annotated[Words, Meta(description="The file upstream and what happens there.")]
+    issue: Annotated[Issue, Meta(description="Where it is reported upstream.")] = ""
     versions: Annotated[
         frozenset[Version],
         Meta(
@@ -53,7 +82,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             extra_json_schema={"uniqueItems": True},
         ),
     ]
-    reproduction: Annotated[str, Meta(pattern=r"^[^\r\n]+$", description="One line that shows it.")]
+    reproduction: Annotated[Reproduction, Meta(description="How to see it without this suite.")]
     expect: Annotated[tuple[Expected, ...], Meta(min_length=1, description="What differs, a table a kind of verdict.")]
 
 
