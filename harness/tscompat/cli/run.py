@@ -55,7 +55,7 @@ def run(
     matrix = Path(__file__).parent.parent / "matrix"
     things = {"torchsharp": torchsharp, "libtorch": libtorch, "exportsd": exportsd, "importsd": importsd}
     arguments = [
-        *("-c", str(matrix / "pytest.ini"), "--rootdir", str(matrix), "-p", "tscompat.matrix.plugin"),
+        *("-c", str(matrix / "pytest.ini"), "--rootdir", str(matrix)),
         *("-o", f"cache_dir={out.absolute() / '.pytest_cache'}", "--tscompat-out", str(out.absolute())),
         *("-n", workers, "-q", "--no-header", "--tb=short", "-r", "N"),
         *(f"--tscompat-route={name}" for name in routes or ()),

@@ -34,6 +34,7 @@ def main() -> None:
     _say(answers, json.dumps({"ready": dotnet.versions}))
     for line in requests:
         _say(answers, _answer(dotnet, line))
+    os._exit(0)  # nothing is left to be written, and the ends of .NET and libtorch take a second
 
 
 def _take_pipe() -> tuple[TextIO, TextIO]:
