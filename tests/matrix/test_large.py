@@ -1,9 +1,8 @@
-"""What only a large run takes, and what a machine must have for it."""
+"""What a machine must have for a large case."""
 
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import psutil
 import pytest
@@ -11,36 +10,9 @@ import pytest
 from subjects import subject
 from tscompat.catalogue import Tensors, load_catalogue
 from tscompat.matrix import worker
-from tscompat.matrix.plugin import pytest_xdist_auto_num_workers, selected_ids
 from tscompat.python_side.models import native
 
 SPECS = subject("large/elements-above-2-31/u8", Tensors).specs
-
-
-def families(run: str) -> set[str]:
-    options = SimpleNamespace(tscompat_route=[], tscompat_device=[], tscompat_run=run)
-    config: Any = SimpleNamespace(option=options)
-    return {each.case.split("/")[0] for each in selected_ids(config)}
-
-
-@pytest.mark.parametrize("run", ["default", "full"])
-def test_no_other_run_takes_a_large_case(run: str) -> None:
-    assert "large" not in families(run)
-
-
-def test_a_large_run_takes_nothing_else() -> None:
-    assert families("large") == {"large"}
-
-
-@pytest.mark.parametrize(("run", "workers"), [("default", 6), ("full", 2), ("large", 1)])
-def test_there_are_as_many_workers_as_memory_lasts(run: str, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=24 << 30))
-    config: Any = SimpleNamespace(option=SimpleNamespace(tscompat_run=run))
-    hook = pytest_xdist_auto_num_workers(config)
-    next(hook)
-    with pytest.raises(StopIteration) as answered:
-        hook.send(8)
-    assert answered.value.value == workers
 
 
 @pytest.mark.parametrize(

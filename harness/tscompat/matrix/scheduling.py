@@ -2,32 +2,115 @@
 
 from __future__ import annotations
 
-from xdist.scheduler import LoadScopeScheduling  # pyright: ignore[reportMissingTypeStubs]
+from collections import deque
+from collections.abc import Sequence
+
+import pytest
 from xdist.workermanage import WorkerController  # pyright: ignore[reportMissingTypeStubs]
 
+MOST_PENDING = 2
+"""Items that a worker has left when it is given the next case: it begins an item only when it knows the one after."""
 
-class CaseScheduling(LoadScopeScheduling):
-    """LoadScopeScheduling with the case as the scope, which does not run the item again at which a worker died."""
 
-    def _split_scope(self, nodeid: str) -> str:
-        """``test_matrix.py::test_verdict[route/direction/device/family/name/dtype/check]`` → ``family/name/dtype``."""
-        return "/".join(nodeid.split("[", 1)[1].split("/")[3:-1])
+class CaseScheduling:
+    """A scheduler as ``xdist.scheduler.protocol`` describes it.
 
-    def _reschedule(self, node: WorkerController) -> None:
-        """As upstream, but until the worker has three items or must end: it begins one only when it knows the next."""
-        while not node.shutting_down and self._pending_of(self.assigned_work[node]) <= 2:
-            super()._reschedule(node)
+    The cases are dealt out in the order of collection, which is the same in all workers. An item at which a worker died
+    counts as done; what it had not begun goes to another one.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._workers = len(config.option.tx)
+        self._ids: Sequence[str] = ()
+        self._cases: deque[list[int]] = deque()
+        """The items of each case that no worker has; an item is its place among ``_ids``."""
+        self._pending: dict[WorkerController, dict[int, None]] = {}
+        """What each worker still has to do, in its order."""
+        self._collected: set[WorkerController] = set()
+
+    @property
+    def nodes(self) -> list[WorkerController]:
+        """The workers that live."""
+        return list(self._pending)
+
+    @property
+    def collection_is_completed(self) -> bool:
+        """Whether all workers that the run began with have collected."""
+        return len(self._collected) >= self._workers
+
+    @property
+    def tests_finished(self) -> bool:
+        """Whether every worker has its last item and may be told to end."""
+        return (
+            self.collection_is_completed
+            and not self._cases
+            and all(len(pending) < MOST_PENDING for pending in self._pending.values())
+        )
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether anything is left to do."""
+        return bool(self._cases) or any(self._pending.values())
+
+    def add_node(self, node: WorkerController) -> None:
+        """A worker is there, and begins to collect."""
+        self._pending[node] = {}
+
+    def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
+        """A worker has collected."""
+        self._ids = collection
+        self._collected.add(node)
+
+    def schedule(self) -> None:
+        """All workers have collected, or one that replaces a dead one has."""
+        if len(self._collected) == self._workers:
+            self._cases.extend(self._by_case(range(len(self._ids))))
+        self._deal_all()
+
+    def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
+        """A worker has done an item."""
+        del self._pending[node][item_index]
+        self._deal(node)
+
+    def mark_test_pending(self, item: str) -> None:
+        raise NotImplementedError
+
+    def remove_pending_tests_from_node(self, node: WorkerController, indices: Sequence[int]) -> None:
+        raise NotImplementedError
 
     def remove_node(self, node: WorkerController) -> str | None:
-        """As upstream, but the item that was running counts as done, and finished cases are not dealt out again."""
-        workload = self.assigned_work[node]
-        crashed: str | None = None
-        for scope, unit in list(workload.items()):
-            if crashed is None:
-                crashed = next((nodeid for nodeid, completed in unit.items() if not completed), None)
-                if crashed is not None:
-                    unit[crashed] = True
-            if all(unit.values()):
-                del workload[scope]
-        super().remove_node(node)
-        return crashed
+        """A worker has ended: returns the item at which it died, or None if it was done.
+
+        Raises KeyError for one that was never there.
+        """
+        died_at, *left = self._pending.pop(node) or (None,)
+        self._cases.extendleft(reversed(self._by_case(left)))
+        self._deal_all()
+        return None if died_at is None else self._ids[died_at]
+
+    def _deal_all(self) -> None:
+        for node in self._pending:
+            if node in self._collected:
+                self._deal(node)
+
+    def _deal(self, node: WorkerController) -> None:
+        """Give a worker cases until it has enough to do, or end it when none are left."""
+        pending = self._pending[node]
+        while self._cases and not node.shutting_down and len(pending) <= MOST_PENDING:
+            case = self._cases.popleft()
+            pending.update(dict.fromkeys(case))
+            node.send_runtest_some(case)
+        if not self._cases and not node.shutting_down:
+            node.shutdown()
+
+    def _by_case(self, items: Sequence[int]) -> list[list[int]]:
+        """The items of each case together."""
+        cases: dict[str, list[int]] = {}
+        for item in items:
+            cases.setdefault(case_of(self._ids[item]), []).append(item)
+        return list(cases.values())
+
+
+def case_of(nodeid: str) -> str:
+    """``test_matrix.py::test_verdict[route/direction/device/family/name/dtype/check]`` → ``family/name/dtype``."""
+    return nodeid.split("/", 3)[3].rsplit("/", 1)[0]

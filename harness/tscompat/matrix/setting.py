@@ -1,8 +1,13 @@
-"""What the controller tells its workers. Imports nothing of ours."""
+"""What the options of a run may be, and what the controller hands to its workers. Imports nothing of ours."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import pytest
+
+RUNS = {"default": {"default"}, "full": {"default", "full"}, "large": {"large"}}
+"""What each run takes (``Case.run``)."""
 
 
 @dataclass(frozen=True)
@@ -23,3 +28,8 @@ class Setting:
     """The paths to upstream's scripts, absolute, by the name that routes know them by."""
     again: str
     """The command that starts a run like this one; ``-k ID`` makes it one of a single verdict."""
+
+
+SETTING = pytest.StashKey[Setting]()
+IDS = pytest.StashKey[list[str]]()
+"""The verdicts to decide, in their order."""

@@ -1,43 +1,108 @@
-"""The one test: every verdict is an item, in pytest's own words. May import matrix.
+"""The one test: every verdict is an item, in pytest's own words. May import dotnet_side, verdicts.
 
 pass = passed, an expected divergence = xfailed, not-run = skipped with its reason, everything else = failed.
 """
 
 from __future__ import annotations
 
+import gc
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
 import msgspec
 import pytest
 
-from tscompat.dotnet_side.process import PeerBroken
+from tscompat.catalogue import load_catalogue
+from tscompat.dotnet_side.client import Client, WithoutDotnet
+from tscompat.dotnet_side.process import Peer, PeerBroken, PeerKeeper, inside
+from tscompat.python_side import scripts
+from tscompat.resources.folders import data_folder
 from tscompat.values.verdict import VerdictId
-from tscompat.verdicts.divergences import Outcome
+from tscompat.verdicts.divergences import Divergences, Outcome
 
+from .beginning import BEGINNING
 from .controller import BROKEN, DOTNET_SECONDS, RECORD
-from .plugin import selected_ids
+from .keyword import item_name
+from .setting import IDS, SETTING, Setting
 from .worker import Worker
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One item a verdict, named like it."""
-    metafunc.parametrize("verdict_id", [pytest.param(each, id=str(each)) for each in selected_ids(metafunc.config)])
+class Matrix(pytest.Module):
+    """Stands in pytest's tree for this module, which pytest does not import."""
+
+    def collect(self) -> Iterator[VerdictItem]:
+        """An item for each verdict that the run decides."""
+        for verdict_id in self.config.stash[IDS]:
+            yield VerdictItem.of(self, verdict_id)
+
+    @cached_property
+    def worker(self) -> Worker:
+        """What decides the verdicts of this process, with a peer of its own."""
+        setting = self.config.stash[SETTING]
+        given: dict[str, Any] = getattr(self.config, "workerinput", {})
+        folder = Path(setting.run_folder, given.get("workerid", "main"))
+        folder.mkdir()
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
+        divergences = Divergences.load(data_folder("cases") / "divergences", setting.running)
+        gc.freeze()  # tens of thousands of items, which the collections after large cases need not look at
+        worker = Worker(
+            load_catalogue(),
+            folder,
+            setting,
+            self._client(setting, folder),
+            divergences,
+            scripts.load_all(setting.scripts),
+        )
+        self.config.add_cleanup(worker.close)
+        return worker
+
+    def _client(self, setting: Setting, folder: Path) -> Client:
+        """What asks .NET. The first process has a peer already, which it takes first."""
+        if setting.publish is None:
+            return WithoutDotnet()
+        beginning = self.config.stash.get(BEGINNING, None)
+        first = [beginning.peer.result()] if beginning and beginning.peer else []
+        command = inside(Path(setting.publish))
+        return PeerKeeper(lambda: first.pop() if first else Peer(command, folder / "peer.log", setting.memory_limit))
 
 
-def test_verdict(verdict_id: VerdictId, worker: Worker, request: pytest.FixtureRequest) -> None:
-    """Carry, compare, judge."""
-    try:
-        record, dotnet_seconds = worker.decide(verdict_id)
-    except PeerBroken as broken:
-        request.node.user_properties.append((BROKEN, str(broken)))
-        pytest.fail(str(broken), pytrace=False)
-    written = msgspec.json.encode(record).decode("utf-8")
-    request.node.user_properties += [(RECORD, written), (DOTNET_SECONDS, dotnet_seconds)]
-    found = f"{record.verdict}: {record.detail}"
-    match record.outcome:
-        case Outcome.PASSED:
-            return
-        case Outcome.DIVERGENCE:
-            pytest.xfail(f"{record.divergence}: {found}")
-        case Outcome.NOT_RUN:
-            pytest.skip(record.detail)
-        case Outcome.FAILED:
-            pytest.fail(f"{found}\n{record.reason}\nagain: {record.rerun}", pytrace=False)
+class VerdictItem(pytest.Item):
+    """One verdict."""
+
+    parent: Matrix
+
+    verdict_id: str
+
+    @classmethod
+    def of(cls, parent: Matrix, verdict_id: str) -> Self:
+        """The item of this id."""
+        item = cls.from_parent(parent, name=item_name(verdict_id))  # pyright: ignore[reportUnknownMemberType]
+        item.verdict_id = verdict_id
+        return item
+
+    def runtest(self) -> None:
+        """Transfer, compare, judge."""
+        try:
+            record, dotnet_seconds = self.parent.worker.decide(VerdictId.parse(self.verdict_id))
+        except PeerBroken as broken:
+            self.user_properties.append((BROKEN, str(broken)))
+            pytest.fail(str(broken), pytrace=False)
+        written = msgspec.json.encode(record).decode("utf-8")
+        self.user_properties += [(RECORD, written), (DOTNET_SECONDS, dotnet_seconds)]
+        found = f"{record.verdict}: {record.detail}"
+        match record.outcome:
+            case Outcome.PASSED:
+                return
+            case Outcome.DIVERGENCE:
+                pytest.xfail(f"{record.divergence}: {found}")
+            case Outcome.NOT_RUN:
+                pytest.skip(record.detail)
+            case Outcome.FAILED:
+                pytest.fail(f"{found}\n{record.reason}\nagain: {record.rerun}", pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """What pytest names in a report: the file, no line, the item."""
+        return self.path, None, self.name

@@ -36,6 +36,7 @@ def main() -> None:
     _send(replies, Reply(Ready(dotnet.versions), 0.0))
     for line in calls:
         _send(replies, _reply(dotnet, line))
+    os._exit(0)  # nothing is left to be written, and the ends of .NET and libtorch take a second
 
 
 def _take_pipe() -> tuple[BinaryIO, BinaryIO]:

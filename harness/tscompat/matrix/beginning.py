@@ -1,0 +1,92 @@
+"""The beginning of a run, which needs no torch: builds the .NET side and starts a first peer while torch is imported.
+
+May import resources, catalogue, verdicts, dotnet_side.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tscompat.catalogue import CatalogueError
+from tscompat.dotnet_side.build import Publish, Versions, ensure_built
+from tscompat.dotnet_side.errors import BuildError
+from tscompat.dotnet_side.process import Peer, PeerBroken, inside
+from tscompat.python_side.scripts import ScriptUnusable
+from tscompat.resources.folders import fast_folder
+from tscompat.verdicts.divergences import DivergencesError
+
+MEMORY = 0.75
+"""The part of the machine's memory that all peers together may take."""
+_PREFIX = "tscompat-run-"
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a run has from its first moment on."""
+
+    started: float
+    """As ``time.monotonic`` has it."""
+    publish: Publish | None
+    """None in a run without .NET."""
+    run_folder: Path
+    peer: Future[Peer] | None
+    """The first peer, which shows that peers can be had. A run without workers decides its verdicts with it."""
+
+    def end(self) -> None:
+        """Let the peer go and remove the run folder."""
+        if self.peer and self.peer.exception() is None:
+            self.peer.result().close()
+        shutil.rmtree(self.run_folder, ignore_errors=True)
+
+
+COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, PeerBroken, ScriptUnusable, OSError)
+
+
+@contextmanager
+def could_not_run() -> Generator[None, None, None]:
+    """Raises pytest.UsageError with one sentence in place of the errors of a run that cannot begin."""
+    try:
+        yield
+    except COULD_NOT_RUN as error:
+        raise pytest.UsageError(f"could not run: {error}") from error
+
+
+BEGINNING = pytest.StashKey[Beginning]()
+
+
+def begin(versions: Versions | None, run: str) -> Beginning:
+    """Build, make the run folder, start the first peer. Without ``versions`` there is no .NET.
+
+    The files of a default run go into memory, those of the others to disk.
+    Raises BuildError where nothing can be built, OSError where the folder cannot be made.
+    """
+    started = time.monotonic()
+    publish = ensure_built(versions, progress=lambda text: print(text, flush=True)) if versions else None
+    folder = make_run_folder(fast_folder() if run == "default" else Path(tempfile.gettempdir()))
+    peer = None
+    if publish:
+        limit = int(psutil.virtual_memory().total * MEMORY)
+        peer = ThreadPoolExecutor(1).submit(Peer, inside(publish.folder), folder / "peer.log", limit)
+    return Beginning(started, publish, folder, peer)
+
+
+def make_run_folder(base: Path) -> Path:
+    """One folder for all of a run's files; sweeps those of dead runs first."""
+    for old in base.glob(f"{_PREFIX}*"):
+        pid = old.name.removeprefix(_PREFIX).split("-")[0]
+        with suppress(OSError):
+            # A container that shares the folder has other process ids: what is young may be alive.
+            if pid.isdigit() and not psutil.pid_exists(int(pid)) and time.time() - old.stat().st_mtime > 3600:
+                shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))

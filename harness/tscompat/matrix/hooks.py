@@ -1,0 +1,86 @@
+"""What pytest and xdist ask the matrix during a run. May import the rest of the matrix.
+
+``controller`` holds what the run's first process does, ``worker`` what each worker does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from .beginning import could_not_run
+from .controller import start
+from .scheduling import CaseScheduling
+from .selection import Selection, select
+from .setting import IDS, SETTING, Setting
+from .test_matrix import Matrix
+
+WORKER = {"default": 4 << 30, "full": 11 << 30, "large": sys.maxsize}
+"""Bytes of the machine's memory for each worker with its peer and its files in shared memory. Two took 7 GiB in a
+default run and 18 to 20 in a full one; in a large run a second one would take what the first has looked at."""
+SELECTION = pytest.StashKey[Selection]()
+
+
+def prepare(config: pytest.Config) -> None:
+    """Decide what the run is about, before xdist asks how many workers there should be."""
+    config.stash[SELECTION] = select(config)
+
+
+@pytest.hookimpl(optionalhook=True, wrapper=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
+    """One a core, as far as memory goes; none for a single case, which the first process decides itself."""
+    cores = yield
+    cases = {each.case for each in config.stash[SELECTION].ids}
+    if len(cases) <= 1:
+        return 0
+    return max(1, min(cores, len(cases), psutil.virtual_memory().total // WORKER[config.option.tscompat_run]))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The first process starts the run; a worker takes over its setting and its ids."""
+    given: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if given is not None:
+        config.stash[SETTING] = Setting(**given["tscompat"])
+        config.stash[IDS] = given["tscompat-ids"]
+        return
+    config.stash[IDS] = list(map(str, config.stash[SELECTION].ids))
+    if not config.option.collectonly:
+        with could_not_run():
+            controller = start(config, config.stash[SELECTION])
+        config.stash[SETTING] = controller.setting
+        config.pluginmanager.register(controller)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Hand an xdist worker what it needs."""
+    node.workerinput["tscompat"] = asdict(node.config.stash[SETTING])
+    node.workerinput["tscompat-ids"] = node.config.stash[IDS]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> CaseScheduling:
+    """A case at a time."""
+    return CaseScheduling(config)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> Matrix:
+    """Collect the one module in our own way."""
+    return Matrix.from_parent(parent, path=module_path)  # pyright: ignore[reportUnknownMemberType]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool:
+    """Run an item in one phase: it has nothing to set up or to tear down, and pytest reports every phase."""
+    call = pytest.CallInfo[None].from_call(
+        lambda: item.ihook.pytest_runtest_call(item=item), "call", (pytest.exit.Exception, KeyboardInterrupt)
+    )
+    item.ihook.pytest_runtest_logreport(report=item.ihook.pytest_runtest_makereport(item=item, call=call))
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True

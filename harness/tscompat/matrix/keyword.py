@@ -1,0 +1,41 @@
+"""What ``-k`` selects, as pytest itself would, and the ids that come nearest to one that selects nothing.
+
+Imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from heapq import nlargest
+
+from _pytest.mark import KeywordMatcher, _parse_expression  # pyright: ignore[reportPrivateUsage]
+
+MODULE = "test_matrix.py"
+"""The module of which all items are."""
+WORDS_OF_THE_GRAMMAR = {"and", "or", "not"}
+
+
+def item_name(verdict_id: str) -> str:
+    """The name of a verdict's item."""
+    return f"test_verdict[{verdict_id}]"
+
+
+def keyword(expression: str) -> Callable[[str], bool]:
+    """Whether pytest selects the item of a verdict id with this ``-k``: its own parser and its own matcher are asked.
+
+    Raises pytest.UsageError, in pytest's own words, for what is no expression.
+    """
+    if not expression.strip():
+        return lambda verdict_id: True
+    parsed = _parse_expression(expression.lstrip(), "Wrong expression passed to '-k'")
+    return lambda verdict_id: parsed.evaluate(KeywordMatcher({MODULE, item_name(verdict_id)}))
+
+
+def nearest(expression: str, ids: Sequence[str], number: int = 3) -> list[str]:
+    """The ids that have most of the parts which the expression seems to mean."""
+    words: set[str] = set(re.findall(r"[\w+.-]+", expression)) - WORDS_OF_THE_GRAMMAR
+    parts = sorted({part for each in ids for part in each.split("/")})
+    meant = {get_close_matches(word, parts, 1, 0.0)[0] for word in words}
+    return nlargest(number, ids, key=lambda each: len(meant.intersection(each.split("/"))))

@@ -1,0 +1,68 @@
+"""Which verdicts a run decides, in which order, and which it cannot decide on this machine. From its options alone.
+
+May import catalogue, python_side, routes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tscompat.catalogue import Case, load_catalogue
+from tscompat.python_side.scripts import FUNCTIONS
+from tscompat.routes import ROUTES, verdict_ids
+from tscompat.values.verdict import VerdictId
+
+from .cost import long_cases_first
+from .keyword import keyword, nearest
+from .setting import RUNS
+from .worker import why_not
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a run is about."""
+
+    ids: Sequence[VerdictId]
+    """The verdicts to decide: those of a case follow each other, long cases come first."""
+    not_run: Mapping[VerdictId, str]
+    """Those that cannot be decided on this machine, each with the reason."""
+
+
+def select(config: pytest.Config) -> Selection:
+    """What the options select.
+
+    Raises pytest.UsageError for an unknown route, a ``-k`` that is no expression, and where nothing is selected.
+    """
+    expression: str = config.option.keyword
+    matches = keyword(expression)
+    for unknown in set(config.option.tscompat_route) - ROUTES.keys():
+        raise pytest.UsageError(f"unknown route {unknown!r}; there are {', '.join(ROUTES)}")
+    cases = load_catalogue()
+    of_run = list(_of_run(config, cases))
+    selected = [each for each in of_run if matches(str(each))]
+    if not selected:
+        near = nearest(expression, list(map(str, of_run)))
+        raise pytest.UsageError("\n  ".join([f"nothing is selected by -k {expression!r}; the nearest ids are", *near]))
+    scripts = [name for name in FUNCTIONS if config.getoption(f"tscompat_{name}")]
+    dotnet = not config.option.tscompat_no_dotnet
+    reasons = {each: why_not(each, cases[each.case], scripts, dotnet) for each in selected}
+    return Selection(
+        ids=long_cases_first(cases, [each for each, reason in reasons.items() if reason is None]),
+        not_run={each: reason for each, reason in reasons.items() if reason is not None},
+    )
+
+
+def _of_run(config: pytest.Config, cases: Mapping[str, Case]) -> Iterator[VerdictId]:
+    """The verdicts that the options leave, but for ``-k``."""
+    routes: list[str] = config.option.tscompat_route
+    devices: list[str] = config.option.tscompat_device
+    run: str = config.option.tscompat_run
+    taken = {name: case for name, case in cases.items() if case.run in RUNS[run]}
+    for verdict_id in verdict_ids(taken):
+        if run == "default" and verdict_id.route in taken[verdict_id.case].full_routes:
+            continue
+        if (not routes or verdict_id.route in routes) and (not devices or verdict_id.device in devices):
+            yield verdict_id

@@ -1,0 +1,107 @@
+"""Which verdicts a run decides, and in which order."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tscompat.catalogue import load_catalogue
+from tscompat.matrix.selection import Selection, select
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.scripts import FUNCTIONS
+from tscompat.routes import verdict_ids
+
+CASES = load_catalogue()
+
+
+def selected(expression: str = "", run: str = "default", **options: Any) -> Selection:
+    values: dict[str, Any] = {
+        "keyword": expression,
+        "tscompat_route": [],
+        "tscompat_device": [],
+        "tscompat_run": run,
+        "tscompat_no_dotnet": False,
+        **{f"tscompat_{name}": "" for name in FUNCTIONS},
+        **options,
+    }
+    config: Any = SimpleNamespace(option=SimpleNamespace(**values), getoption=values.__getitem__)
+    return select(config)
+
+
+@pytest.mark.parametrize("run", ["default", "full"])
+def test_no_other_run_takes_a_large_case(run: str) -> None:
+    assert "large" not in {each.case.split("/")[0] for each in selected(run=run).ids}
+
+
+def test_a_large_run_takes_nothing_else() -> None:
+    assert {each.case.split("/")[0] for each in selected(run="large").ids} == {"large"}
+
+
+def test_a_full_run_takes_all_that_is_not_large() -> None:
+    full = selected(run="full")
+    assert {*full.ids, *full.not_run} == {each for each in verdict_ids(CASES) if CASES[each.case].run != "large"}
+
+
+def test_nothing_is_both_decided_and_not_run() -> None:
+    assert selected().not_run.keys().isdisjoint(selected().ids)
+
+
+def test_without_its_path_a_script_is_not_run() -> None:
+    without_path = selected(tscompat_route=["exportsd"], tscompat_device=["cpu"])
+    assert set(without_path.not_run.values()) == {"no path to exportsd.py"}
+
+
+def test_with_its_path_a_script_is_run() -> None:
+    with_path = selected(tscompat_route=["exportsd"], tscompat_device=["cpu"], tscompat_exportsd="exportsd.py")
+    assert {each.route for each in with_path.ids} == {"exportsd"}
+
+
+@pytest.mark.skipif(torch_tensors.cuda_version() is not None, reason="there is a CUDA device")
+def test_without_a_device_its_verdicts_are_not_run() -> None:
+    assert set(selected(tscompat_route=["dat"], tscompat_device=["cuda"]).not_run.values()) == {"no CUDA device"}
+
+
+def test_without_dotnet_what_only_dotnet_writes_is_not_run() -> None:
+    without = selected(tscompat_route=["dat"], tscompat_device=["cpu"], tscompat_no_dotnet=True)
+    assert {each.direction for each in without.not_run} == {"dotnet-to-python"}
+
+
+def test_without_dotnet_a_cuda_device_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_tensors, "cuda_version", lambda: "12.8")
+    without = selected("pattern/random", tscompat_route=["dat"], tscompat_device=["cuda"], tscompat_no_dotnet=True)
+    assert {each.direction for each in without.ids} == {"python-to-dotnet"}
+
+
+def test_the_verdicts_of_a_case_follow_each_other() -> None:
+    runs = [case for case, _ in groupby(selected().ids, key=lambda each: each.case)]
+    assert len(runs) == len(set(runs))
+
+
+def test_the_order_changes_nothing_else() -> None:
+    ids = selected("pattern/ or program/").ids
+    assert sorted(ids) == sorted(each for each in verdict_ids(CASES) if each in set(ids))
+
+
+def test_what_takes_a_compiler_comes_first() -> None:
+    cases = list(dict.fromkeys(each.case for each in selected("program/ or pattern/random").ids))
+    slow = [case for case in cases if "export-aoti" in CASES[case].routes]
+    assert cases[: len(slow)] == slow
+
+
+def test_small_cases_keep_the_order_of_their_files() -> None:
+    cases = list(dict.fromkeys(each.case for each in selected("role/").ids))
+    assert cases == [case for case in CASES if case in set(cases)]
+
+
+def test_an_unknown_route_is_refused() -> None:
+    with pytest.raises(pytest.UsageError, match="unknown route 'dot'; there are dat, "):
+        selected(tscompat_route=["dot"])
+
+
+def test_where_nothing_is_selected_the_nearest_ids_are_named() -> None:
+    words = r"nothing is selected by -k 'identty'; the nearest ids are\n  dat/.*/pattern/identity/(.*\n){2}"
+    with pytest.raises(pytest.UsageError, match=words):
+        selected("identty")
