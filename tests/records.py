@@ -45,7 +45,7 @@ def a_record(
     rerun: str = "",
     environment: Environment = ENVIRONMENT,
 ) -> Record:
-    """A pass of one bfloat16 case, unless an argument says otherwise."""
+    """A pass of one bfloat16 case, unless an argument changes it."""
     verdict_id = VerdictId(route, direction, device, case, check)
     return Record.of(environment.key, verdict_id, dtype, verdict, judgement, 0.25, files, rerun)
 

@@ -1,4 +1,4 @@
-"""``python -m tscompat``."""
+"""``python -m tscompat``. May import cli."""
 
 from tscompat.cli import main
 

@@ -1,4 +1,4 @@
-"""What TorchSharp itself says of its modules, asked in a process of its own through the very publish that runs."""
+"""What TorchSharp itself shows of its modules, asked in a process of its own through the very publish that runs."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ print(json.dumps({"layers": list(dotnet.Layers.WithState()), "architectures": li
 
 
 @pytest.fixture(scope="module")
-def told(publish: Publish) -> dict[str, Any]:
+def reflected(publish: Publish) -> dict[str, Any]:
     asked = subprocess.run([sys.executable, "-c", ASK, str(publish.folder)], capture_output=True, text=True, check=True)
     return json.loads(asked.stdout.splitlines()[-1])
 
 
-def test_no_module_with_state_is_missing_from_the_cases(told: dict[str, Any]):
+def test_no_module_with_state_is_missing_from_the_cases(reflected: dict[str, Any]):
     family = read_document(data_folder("cases") / "layer.toml", ValueError)
     known = {row["module"].replace(".", "_") for row in family["case"].values() if row.get("only") != "python"}
-    assert set(told["layers"]) - set(family["stateless"]["both"]) == known
+    assert set(reflected["layers"]) - set(family["stateless"]["both"]) == known
 
 
-def test_what_only_python_has_dotnet_has_not(told: dict[str, Any]):
+def test_what_only_python_has_dotnet_has_not(reflected: dict[str, Any]):
     models = [model for case_id, model in subjects(Model).items() if case_id.startswith("layer/")]
     only = {model.name for model in models if model.only} - {model.name for model in models if not model.only}
-    assert only & set(told["layers"]) == set()
+    assert only & set(reflected["layers"]) == set()
 
 
-def test_both_sides_have_the_same_architectures(told: dict[str, Any]):
-    assert set(told["architectures"]) == set(ARCHITECTURES)
+def test_both_sides_have_the_same_architectures(reflected: dict[str, Any]):
+    assert set(reflected["architectures"]) == set(ARCHITECTURES)

@@ -1,4 +1,4 @@
-"""What a run says of what nobody declared, and of a declaration that nothing fits: in a copy of the project."""
+"""What a run reports where an undeclared difference or an unused declaration is: in a copy of the project."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def save_state_dict(state, stream):
     stream.write(bytes([len(name) for name in state]))  # the characters of the one name
 """
 )
-"""Doubles of upstream's exportsd.py: one as it should be, one that counts characters where bytes are due."""
+"""Doubles of upstream's exportsd.py: one as it should be, one that counts characters instead of bytes."""
 
 
 @pytest.fixture

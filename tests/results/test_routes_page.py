@@ -1,4 +1,4 @@
-"""The page of the routes: what a cell says of the records behind it."""
+"""The page of the routes: what a cell makes of its records."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,7 @@
-"""``tscompat bless``: takes what is there now as what is expected. May import catalogue, routes, verdicts."""
+"""``tscompat bless``: takes what is there now as what is expected.
+
+May import resources, catalogue, verdicts, routes.
+"""
 
 from __future__ import annotations
 

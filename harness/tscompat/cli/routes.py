@@ -1,4 +1,4 @@
-"""``tscompat routes``: the page that states which route transfers what. May import matrix, python_side, results."""
+"""``tscompat routes``: the page that states which route transfers what. May import every room left of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a pass must show: a digest of what the reader's memory held. May import tensors.
+"""What a pass must show: a digest of what the reader's memory held. May import values.
 
 The peer makes it from .NET's memory, the test process from the case; a peer that ignores what it is asked cannot.
 """

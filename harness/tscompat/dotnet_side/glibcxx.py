@@ -6,7 +6,7 @@ fails to load, although no relocation uses a symbol of that version. glibc forgi
 in a copy. A version that a relocation does need is never touched: the host really lacks something then.
 
 pyelftools reads the files (the names of its fields are those of the System V gABI and of the LSB's chapter on symbol
-versioning). Imports dotnet_side.errors.
+versioning). May import resources.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The border between the two processes: a typed message for each call to a peer and for each answer. Imports values.
+"""The border between the two processes: a typed message for each call to a peer and for each answer. May import values.
 
 Both ends encode and decode with these structs (msgspec, JSON, one message a line), so an unknown or a missing field is
 refused at either end. A call holds paths and small descriptions; tensors go through the files that it names.

@@ -1,4 +1,4 @@
-"""Holds what a checkpoint has as an optimizer's state against the class that it shall be.
+"""Validates an optimizer state dict against the requested class.
 
 A pickle may hold anything; what comes out of here has the form of ``torch.optim.Optimizer.state_dict()``. The files of
 old versions lack options: those that torch itself adds when it loads one are added. May import codec, python_side.

@@ -1,6 +1,6 @@
 """The beginning of a run, which needs no torch: builds the .NET side and starts a first peer while torch is imported.
 
-May import resources, catalogue, verdicts, dotnet_side.
+May import every room left of it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The run's controller: takes in every report, writes results.json, decides the exit code.
 
-May import catalogue, python_side, routes, verdicts, results. It is a pytest plugin of the process that has no xdist
+May import every room left of it. It is a pytest plugin of the process that has no xdist
 parent (the only process with ``-n 0``); workers get its ``Setting``.
 """
 

@@ -1,6 +1,6 @@
 """How long a case takes, as far as that is known beforehand: long ones come first, so that no worker idles at the end.
 
-May import catalogue.
+May import values, catalogue.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a run without a CUDA device is expected to find, from the catalogue and the divergences alone.
 
-May import catalogue, routes, results, verdicts.
+May import every room left of it.
 """
 
 from __future__ import annotations

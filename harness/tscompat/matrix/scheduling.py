@@ -40,7 +40,7 @@ class CaseScheduling:
 
     @property
     def tests_finished(self) -> bool:
-        """Whether every worker has its last item and may be told to end."""
+        """Whether every worker has its last item and may end."""
         return (
             self.collection_is_completed
             and not self._cases

@@ -1,6 +1,6 @@
 """Which verdicts a run decides, in which order, and which it cannot decide on this machine. From its options alone.
 
-May import catalogue, python_side, routes.
+May import values, catalogue, python_side, routes.
 """
 
 from __future__ import annotations

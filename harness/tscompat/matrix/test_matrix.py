@@ -1,4 +1,4 @@
-"""The one test: every verdict is an item, in pytest's own words. May import dotnet_side, verdicts.
+"""The one test: every verdict is an item, in pytest's own words. May import every room left of it.
 
 pass = passed, an expected divergence = xfailed, not-run = skipped with its reason, everything else = failed.
 """

@@ -1,4 +1,4 @@
-"""The end of a run, for a terminal of any width and without need of colour. Imports divergences and results."""
+"""The end of a run, for a terminal of any width and without need of colour. May import verdicts."""
 
 from __future__ import annotations
 

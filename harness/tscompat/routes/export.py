@@ -1,4 +1,4 @@
-"""torch.export: a program that TorchSharp can run and nothing else. May import catalogue, codec, python_side.
+"""torch.export: a program that TorchSharp can run and nothing else. May import every room left of it.
 
 Upstream: Export/ExportedProgram.cs. It shows no parameters: the program gives its state dict beside its outputs.
 """

@@ -1,6 +1,6 @@
 """The file formats of the routes: how Python writes and reads each, and which checks a file of it allows.
 
-May import values, codec, python_side. All functions take the path first, then the entries (or torch's state dict).
+May import values, resources, codec. All functions take the path first, then the entries (or torch's state dict).
 """
 
 from __future__ import annotations

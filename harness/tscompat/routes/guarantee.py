@@ -1,6 +1,6 @@
 """What the documentation states, and what PyTorch's users rely on, tried on the real TorchSharp.
 
-May import values, codec, catalogue, python_side, dotnet_side. Where a guarantee is about PyTorch too, PyTorch is asked
+May import every room left of it. Where a guarantee is about PyTorch too, PyTorch is asked
 as well.
 """
 

@@ -1,4 +1,7 @@
-"""From what a peer answered or a file holds to verdicts, for all routes. May import values, codec, dotnet_side."""
+"""From what a peer answered or a file holds to verdicts, for all routes.
+
+May import values, codec, catalogue, dotnet_side.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a load does to a module that exists: the same load in PyTorch and in TorchSharp.
 
-May import values, codec, catalogue, python_side, dotnet_side. PyTorch's half reads the file with the oracle, or as
+May import every room left of it. PyTorch's half reads the file with the oracle, or as
 PyTorch does, and calls ``load_state_dict``; .NET's is ``Module.load``, or PyBridge's ``load_py`` and
 ``load_safetensors``, with its options. What is observed must agree: whether the load was refused, and what each tensor
 holds afterwards. A stream stays open.

@@ -1,6 +1,6 @@
 """Modules that both sides build natively: do they agree on their state dict, and on what they compute?
 
-May import values, codec, catalogue, python_side, dotnet_side. ``schema`` judges names, shapes, dtypes, buffers and
+May import every room left of it. ``schema`` judges names, shapes, dtypes, buffers and
 order, one verdict each. ``forward`` gives both sides the same bits and the same input; what they compute is bitwise
 equal, or within the bound of cases/dtypes.toml of the same in float64.
 """

@@ -1,6 +1,6 @@
 """TorchSharp's optimizer files, by both overloads, and the step after loading.
 
-May import values, codec, catalogue, python_side, dotnet_side. Upstream: ``save_state_dict`` and ``load_state_dict`` of
+May import every room left of it. Upstream: ``save_state_dict`` and ``load_state_dict`` of
 OptimizerHelper in Optimizers/Optimizer.cs.
 """
 

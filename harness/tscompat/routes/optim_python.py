@@ -1,6 +1,6 @@
 """Optimizers by Python's own writers: torch.save and PyBridge, and upstream's exportsd.py.
 
-May import codec, catalogue, python_side.
+May import values, codec, catalogue, python_side.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What a known divergence predicts: what the fault makes of the expected entries. May import values, catalogue.
+"""What a known divergence predicts: what the fault makes of the expected entries.
+
+May import values, catalogue, dotnet_side.
 
 A verdict holds the names of the predictions that what was found matches exactly; an entry of cases/divergences/ with
 ``predicts`` asks for its own (verdicts.divergences).

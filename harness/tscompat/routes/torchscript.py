@@ -1,6 +1,6 @@
 """TorchScript: modules by torch.jit, single tensors by torch.save and torch.load.
 
-May import values, codec, catalogue, python_side. Upstream: JIT/ScriptModule.cs, Tensor/torch.Serialization.cs.
+May import every room left of it. Upstream: JIT/ScriptModule.cs, Tensor/torch.Serialization.cs.
 TorchSharp makes no script of its own: to save, it loads one that Python wrote with other bits, gets the case's bits in
 its memory, and saves that.
 """

@@ -1,1 +1,1 @@
-"""What runs in the peer's own process: numpy, pythonnet and our codec, never torch. May import codec, bits."""
+"""What runs in the peer: numpy, pythonnet and our codec, never torch. May import values, resources, codec."""

@@ -1,4 +1,4 @@
-"""The calls that a peer answers: a function for each type of call. May import values, codec, dotnet_side.
+"""The calls that a peer answers: a function for each type of call. May import values, resources, codec.
 
 Reading back takes the bytes from the tensors' memory, not through the code under test.
 """

@@ -1,6 +1,6 @@
 """An optimizer of TorchSharp over given parameters: its steps, its file, and what its memory holds.
 
-May import values, codec, dotnet_side. What memory holds goes into files of the oracle, read from .NET's own objects and
+May import values, resources, codec. What memory holds goes into files of the oracle, read from .NET's own objects and
 not through the code under test. pythonnet finds classes and fields by the names in the codec's tables.
 """
 

@@ -1,6 +1,6 @@
 """Probes for the guarantees of cases/guarantee.toml: each tries one on the real TorchSharp and describes what it saw.
 
-Imports nothing but its neighbours. A probe is given the call in progress; the artifact is a path that it may write to.
+May import values. A probe is given the call in progress; the artifact is a path that it may write to.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""What .NET's memory holds, as state dicts of views: no byte passes through the code under test. Imports its
-neighbours.
+"""What .NET's memory holds, as state dicts of views: no byte passes through the code under test. May import values.
 
 May import values.
 """

@@ -1,6 +1,6 @@
 """Has the real TorchSharp load a .dat, and compares what is in its memory.
 
-May import values, codec, files, python_side, dotnet_side. ``Module.load`` loads the file into a module with its names,
+May import values, resources, codec, dotnet_side, files. ``Module.load`` loads the file into a module with its names,
 filled with the complement of its bits. The peer compares .NET's memory with the file, we its digest with the source: so
 the reader and the writer of the conversion are verified as well. An optimizer is built with other options, over
 parameters of the shapes that its states have.
