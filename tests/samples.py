@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.torch
 import torch
-from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
 
 from tscompat.codec import read_state_dict
 from tscompat.python_side import torch_tensors
@@ -37,9 +37,18 @@ def convert(source: Path, target: Path, **options: Any) -> list[str]:
     return said
 
 
+SAFETENSORS: Any = safetensors.torch
+"""Its functions are only partly typed."""
+
+
+def save_safetensors(state: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """As safetensors writes it."""
+    SAFETENSORS.save_file(state, path, metadata)
+
+
 def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
     """As safetensors reads it."""
-    return load_file(path)
+    return SAFETENSORS.load_file(path)
 
 
 READ: dict[str, Callable[[Path], StateDict]] = {

@@ -1,6 +1,7 @@
 """The .NET project is built once, outside the source tree, and only when what it is built from has changed."""
 
 import os
+import platform
 import shutil
 import subprocess
 import time
@@ -262,7 +263,7 @@ def test_another_sdk_is_pinned(sources: Path) -> None:
 
 
 def test_host_without_libtorch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build.platform, "machine", fixed("riscv64"))
+    monkeypatch.setattr(platform, "machine", fixed("riscv64"))
     with pytest.raises(BuildError, match=r"no libtorch package for \w+ riscv64: use one of linux-x64, "):
         build.ensure_built(progress=print)
 

@@ -71,7 +71,7 @@ def test_needs() -> None:
 
 
 @pytest.mark.parametrize("flags", [0, 2])
-def test_weak_need(flags) -> None:
+def test_weak_need(flags: int) -> None:
     assert [need.weak for need in missing(library(flags=flags))] == [bool(flags)]
 
 
@@ -84,14 +84,14 @@ def test_symbols_of_a_version() -> None:
 
 
 @pytest.mark.parametrize("relocated", [(), (USED,), (USED, UNUSED)])
-def test_relocated(relocated) -> None:
+def test_relocated(relocated: tuple[int, ...]) -> None:
     assert Elf(library(relocated)).relocated() == set(relocated)
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"MZ" + bytes(100), b"\x7fELF\x01\x01" + bytes(100), b"\x7fELF\x02\x02" + bytes(100)]
 )
-def test_other_files_are_refused(data) -> None:
+def test_other_files_are_refused(data: bytes) -> None:
     with pytest.raises(BuildError, match="not an ELF64 little-endian file"):
         Elf(data)
 

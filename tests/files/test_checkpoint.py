@@ -11,7 +11,7 @@ from tscompat.files.checkpoint import MODEL, OPTIMIZER, Kind, find
 from tscompat.files.item import ConvertError
 
 STATE = {"w": torch.ones(2), "b": torch.zeros(1)}
-SGD = {"state": {}, "param_groups": [{"lr": 0.001, "momentum": 0, "params": [0]}]}
+SGD: dict[str, Any] = {"state": {}, "param_groups": [{"lr": 0.001, "momentum": 0, "params": [0]}]}
 """What ``torch.optim.SGD.state_dict()`` gives, and the keys that tell it."""
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from tscompat.files import output
 from tscompat.verbs.convert import ConvertError, prepare
 
 TARGETS = ["b.dat", "b.safetensors", "b.pth"]
@@ -94,8 +94,10 @@ def test_a_link_stays_a_link(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_noticed_before(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = namedtuple("usage", "free")
+    def disk_usage(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=2000)
+
     conversion = prepare(source, tmp_path / "b.dat", tell=print)
-    monkeypatch.setattr(output.shutil, "disk_usage", lambda folder: usage(2000))
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
     with pytest.raises(ConvertError, match=r"takes 4.5 kB, and 2.0 kB are free: free some disk space"):
         conversion.write(lambda written: None)

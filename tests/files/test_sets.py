@@ -11,6 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from samples import save_safetensors
 from tscompat.files.item import ConvertError
 from tscompat.files.readers import read
 from tscompat.verbs.convert import prepare, prepare_optimizer
@@ -27,7 +28,7 @@ Make: TypeAlias = Callable[[Path], Path]
 def save(file: Path, state: Mapping[str, torch.Tensor] = A, metadata: dict[str, str] | None = None) -> None:
     file.parent.mkdir(exist_ok=True)
     if file.suffix == ".safetensors":
-        safetensors.torch.save_file(dict(state), file, metadata)
+        save_safetensors(dict(state), file, metadata)
     else:
         torch.save(state, file)
 

@@ -34,7 +34,11 @@ def test_any_buffer_is_taken(data: Buffer, tmp_path: Path) -> None:
 
 def test_goes_on_where_a_write_stopped_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
-    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:1000]))
+
+    def write_little(descriptor: int, data: memoryview) -> int:
+        return write(descriptor, data[:1000])
+
+    monkeypatch.setattr(os, "write", write_little)
     data = bytes(range(256)) * 40
     write_whole(tmp_path / "a", [data])
     assert contents(tmp_path) == {"a": data}
@@ -77,7 +81,10 @@ def test_a_link_stays_a_link(before: list[str], tmp_path: Path) -> None:
 
 
 def test_a_link_at_the_name_beside_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("secrets.token_hex", lambda size: "known")
+    def known(size: int) -> str:
+        return "known"
+
+    monkeypatch.setattr("secrets.token_hex", known)
     (tmp_path / "mine").write_bytes(b"mine")
     linked(tmp_path / ".tscompat-known.tmp", tmp_path / "mine")
     with pytest.raises(FileExistsError):
