@@ -76,7 +76,7 @@ def types(session: nox.Session) -> None:
     """pyright, through npx (needs Node.js)"""
     if shutil.which("npx") is None:
         session.error("pyright is started with npx, which is not on the PATH: install Node.js, which brings it")
-    python = environment(session, PROJECT)
+    python = environment(session, PROJECT, "tests")
     session.run("npx", "--yes", "pyright", "--pythonpath", python)
 
 
