@@ -15,16 +15,16 @@ from tscompat.results.file import load_results
 from tscompat.results.table import show
 
 PYTEST_CODES = {0: 0, 1: 1, 2: 2, 3: 2, 4: 2, 5: 2, 130: 130}
-"""pytest's exit codes (and the controller's 130) in the house's: everything that is no verdict is "could not run"."""
+"""From pytest's exit codes (and the controller's 130) to ours: whatever is no verdict is "could not run"."""
 
 Device = StrEnum("Device", ["cpu", "cuda", "cuda-cpu", "cpu-cuda"])
 
 Keyword = Annotated[str, typer.Option("-k", help="Only ids that match, as in pytest: 'bf16 and not layout'.")]
 Routes = Annotated[list[str] | None, typer.Option("--route", help="Only this route; may be given again.")]
-Devices = Annotated[list[Device] | None, typer.Option("--device", help="Only this device (writer-reader); again too.")]
-Workers = Annotated[str, typer.Option("-n", "--workers", help="A number, or auto: one a core, as far as memory goes.")]
-Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the files of what was unexpected.")]
-Full = Annotated[bool, typer.Option("--full", help="Every architecture in every dtype too.")]
+Devices = Annotated[list[Device] | None, typer.Option("--device", help="Only this device (writer-reader); again, too.")]
+Workers = Annotated[str, typer.Option("-n", "--workers", help="A number, or auto: a core each, if memory lasts.")]
+Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the files of unexpected verdicts.")]
+Full = Annotated[bool, typer.Option("--full", help="Also every architecture in every dtype.")]
 Large = Annotated[bool, typer.Option("--large", help="Only tensors above 2 GiB and files above 4 GiB.")]
 NoDotnet = Annotated[bool, typer.Option("--no-dotnet", help="Only the verdicts that need no .NET.")]
 TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; takes --libtorch too.")]
@@ -48,7 +48,7 @@ def run(
     exportsd: Exportsd = "",
     importsd: Importsd = "",
 ) -> None:
-    """Run the compatibility matrix. What it does not know itself goes to pytest (-x, --lf, -v, --junitxml=...).
+    """Run the compatibility matrix. Options that are not listed go to pytest (-x, --lf, -v, --junitxml=...).
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run, 130 interrupted.
     """
