@@ -82,7 +82,6 @@ class CurrentCase:
     def make(self) -> None:
         """Make its bits and write its expected file."""
         start = time.perf_counter()
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.entries = native.entries_of(self.case, self.specs)
         write_whole(self.expected_file, encode_state_dict(self.entries))
         self.making = time.perf_counter() - start
@@ -140,7 +139,7 @@ class Worker:
             if reason:
                 return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
         self._peer.start()
-        if not current.expected_file.exists():
+        if ROUTES[verdict_id.route].needs_bits and not current.expected_file.exists():
             current.make()
         key = verdict_id[:3]
         if key in current.transfers:
@@ -173,6 +172,7 @@ class Worker:
         if self._current is None or self._current.case.id != case.id:
             self._close_current()
             self._current = CurrentCase(case, native.specs_of(case), self._folder / case.id.replace("/", "."))
+            self._current.folder.mkdir(parents=True, exist_ok=True)
         return self._current
 
     def _close_current(self) -> None:

@@ -136,6 +136,7 @@ ROUTES = (
         overload="",
         directions={PYTHON_TO_DOTNET: schema},
         checks=_schema_checks,
+        needs_bits=False,
     ),
     Route(
         name="forward",

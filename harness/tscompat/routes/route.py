@@ -63,7 +63,7 @@ class Job(Generic[S]):
 
     def ask(self, call: Call[Answer]) -> Answer | Thrown | NotAsked:
         """Have the peer do its part, within a time that grows with the case's size."""
-        size = self.expected_file.stat().st_size
+        size = sum(spec.nbytes for spec in self.specs)
         if size > MUCH_GARBAGE:
             gc.collect()
         return self.peer.ask(call, CALL_SECONDS + size / SLOWEST)
@@ -94,6 +94,8 @@ class Route(Generic[S]):
     """The names of the checks of a case in a direction, in the order in which a person wants to read them."""
     script: str = ""
     """The script of upstream's that it needs (scripts.FUNCTIONS); empty without one."""
+    needs_bits: bool = True
+    """False if it compares no values: the case's bits and its expected file are not made for it."""
 
     def checks_of(self, case: Case, direction: str) -> tuple[str, ...]:
         """The checks of a case in a direction. Raises TypeError for a case whose subject the route does not take."""
