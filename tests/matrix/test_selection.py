@@ -105,3 +105,10 @@ def test_where_nothing_is_selected_the_nearest_ids_are_named() -> None:
     words = r"nothing is selected by -k 'identty'; the nearest ids are\n  dat/.*/pattern/identity/(.*\n){2}"
     with pytest.raises(pytest.UsageError, match=words):
         selected("identty")
+
+
+@pytest.mark.parametrize("expression", ["", "identity"])
+def test_where_the_options_leave_nothing_they_are_named(expression: str) -> None:
+    words = "no case of a default run has a verdict of --route=export-aoti --device=cuda"
+    with pytest.raises(pytest.UsageError, match=words):
+        selected(expression, tscompat_route=["export-aoti"], tscompat_device=["cuda"])

@@ -42,6 +42,10 @@ def select(config: pytest.Config) -> Selection:
         raise pytest.UsageError(f"unknown route {unknown!r}; there are {', '.join(ROUTES)}")
     cases = load_catalogue()
     of_run = list(_of_run(config, cases))
+    if not of_run:
+        options = [f"--{what}={name}" for what in ("route", "device") for name in config.getoption(f"tscompat_{what}")]
+        words = f"no case of a {config.option.tscompat_run} run has a verdict of {' '.join(options)}"
+        raise pytest.UsageError(f"nothing is selected: {words}")
     selected = [each for each in of_run if matches(str(each))]
     if not selected:
         near = nearest(expression, list(map(str, of_run)))
