@@ -43,7 +43,8 @@ def select(config: pytest.Config) -> Selection:
     cases = load_catalogue()
     of_run = list(_of_run(config, cases))
     if not of_run:
-        options = [f"--{what}={name}" for what in ("route", "device") for name in config.getoption(f"tscompat_{what}")]
+        given: dict[str, list[str]] = {"route": config.option.tscompat_route, "device": config.option.tscompat_device}
+        options = [f"--{what}={name}" for what, names in given.items() for name in names]
         words = f"no case of a {config.option.tscompat_run} run has a verdict of {' '.join(options)}"
         raise pytest.UsageError(f"nothing is selected: {words}")
     selected = [each for each in of_run if matches(str(each))]
