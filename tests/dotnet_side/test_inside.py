@@ -20,7 +20,7 @@ from tscompat.dotnet_side.messages import Bag, Load, Loaded, Placement, Thrown
 from tscompat.dotnet_side.process import PeerBroken, PeerKeeper, inside
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES
-from tscompat.values.tensors import StateDict
+from tscompat.values.tensors import Entry, StateDict
 
 LOADING = {"load", "pybridge-load-pickle", "pybridge-load-safetensors"}
 """The overloads that dotnet/Peer/Loading.cs knows."""
@@ -60,6 +60,19 @@ def test_other_bits_are_a_difference(keeper: PeerKeeper, call: Load) -> None:
     answer = keeper.ask(call)
     assert isinstance(answer, Loaded)
     assert [(each.kind, each.first and each.first.entry) for each in answer.differences] == [("bits", "buffer")]
+
+
+def test_the_digest_is_of_what_memory_held_where_that_differs(
+    keeper: PeerKeeper, call: Load, entries: StateDict
+) -> None:
+    name, tensor = entries[-1]
+    data = bytearray(tensor.data)
+    data[-1] ^= 1
+    others = [*entries[:-1], Entry(name, tensor._replace(data=data))]
+    write_whole(call.artifact, encode_state_dict(others))
+    answer = keeper.ask(call)
+    assert isinstance(answer, Loaded)
+    assert answer.digest == digest(others)
 
 
 def test_an_exception_of_dotnet_is_an_answer(keeper: PeerKeeper, call: Load) -> None:

@@ -105,3 +105,16 @@ def test_where_nothing_is_selected_the_nearest_ids_are_named() -> None:
     words = r"nothing is selected by -k 'identty'; the nearest ids are\n  dat/.*/pattern/identity/(.*\n){2}"
     with pytest.raises(pytest.UsageError, match=words):
         selected("identty")
+
+
+@pytest.mark.parametrize("expression", ["", "identity"])
+def test_where_the_options_leave_nothing_they_are_named(expression: str) -> None:
+    words = "no case of a default run has a verdict of --route=export-aoti --device=cuda"
+    with pytest.raises(pytest.UsageError, match=words):
+        selected(expression, tscompat_route=["export-aoti"], tscompat_device=["cuda"])
+
+
+@pytest.mark.parametrize(("run", "taken"), [("default", False), ("full", True)])
+def test_only_a_full_run_takes_the_full_routes_of_a_case(run: str, taken: bool) -> None:
+    vgg = selected("arch/vgg11/f32", run, tscompat_route=["pybridge-pickle", "dat"])
+    assert ("pybridge-pickle" in {each.route for each in vgg.ids}) is taken

@@ -37,6 +37,15 @@ def test_a_pass_says_no_more_than_it_must() -> None:
     }
 
 
+def test_a_failure_has_what_was_found_and_what_it_means() -> None:
+    document = written(FAILURE)
+    assert {key: document[key] for key in ("verdict", "outcome", "divergence")} == {
+        "verdict": "bits",
+        "outcome": "failed",
+        "divergence": "nan-payload",
+    }
+
+
 def test_a_difference_says_no_more_than_is_known() -> None:
     verdict = Verdict(Kind.ORDER, "...", FirstDifference(None, "order", 3, None, None))
     assert written(a_record(verdict=verdict))["difference"] == {"field": "order", "offset": 3}

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from doubles import MakeJob, kinds, transfer, with_peer
-from tscompat.codec import encode_state_dict
+from tscompat.codec import encode_state_dict, encode_tensor
 from tscompat.dotnet_side.client import WithoutDotnet
 from tscompat.dotnet_side.messages import AnyCall, Done, Loaded, Save, Thrown
 from tscompat.dotnet_side.process import PeerBroken
+from tscompat.resources.whole import write_whole
 from tscompat.routes import Job
 from tscompat.routes.judging import same_file
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
@@ -59,6 +60,15 @@ def test_a_saved_file_of_other_bits_is_a_difference(job: Job[Any]) -> None:
     data[-1] ^= 1
     found = kinds(with_peer(job, saving(lambda artifact: artifact.write_bytes(data))), "dat", DOTNET_TO_PYTHON)
     assert (found["bits"], found["bytes"]) == (Kind.BITS, Kind.BYTES)
+
+
+def test_a_saved_tensor_of_other_bits_is_a_difference(make_job: MakeJob) -> None:
+    job = make_job("shape/rank-3/f32", "tensor")
+    tensor = job.entries[0].tensor
+    data = bytearray(tensor.data)
+    data[-1] ^= 1
+    saved = with_peer(job, saving(lambda artifact: write_whole(artifact, encode_tensor(tensor._replace(data=data)))))
+    assert kinds(saved, "tensor", DOTNET_TO_PYTHON) == {"bytes": Kind.BYTES, "bits": Kind.BITS}
 
 
 def test_the_first_byte_that_differs_is_data_too(job: Job[Any]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from tscompat.catalogue import load_catalogue
+from tscompat.catalogue import CatalogueError, load_catalogue
 from tscompat.routes import ROUTES, verdict_ids
 from tscompat.values.verdict import VerdictId
 
@@ -36,8 +37,14 @@ def test_every_case_has_routes_that_take_its_subject() -> None:
 
 
 def test_a_route_names_the_subject_that_it_does_not_take() -> None:
-    with pytest.raises(TypeError, match="arch/mlp/f32: the route load takes no Model"):
+    with pytest.raises(CatalogueError, match="arch/mlp/f32: the route load takes no Model"):
         ROUTES["load"].checks_of(load_catalogue()["arch/mlp/f32"], "python-to-dotnet")
+
+
+def test_a_route_that_is_not_there_is_refused_with_the_case_that_names_it() -> None:
+    case = replace(load_catalogue()["arch/mlp/f32"], routes=("dat", "dot"))
+    with pytest.raises(CatalogueError, match="arch/mlp/f32: found the route 'dot'; expected one of dat, "):
+        list(verdict_ids({case.id: case}))
 
 
 def test_each_check_that_a_case_asks_for_is_made_by_one_of_its_routes() -> None:

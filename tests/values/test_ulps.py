@@ -7,7 +7,7 @@ import pytest
 
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Tensor
-from tscompat.values.ulps import furthest
+from tscompat.values.ulps import furthest, ulp
 
 ONE_ULP = {"f16": 2**-10, "bf16": 2**-7, "f32": 2**-23, "f64": 2**-52}
 """Between 1 and its upper neighbour."""
@@ -65,3 +65,9 @@ def test_the_place_is_an_index() -> None:
 
 def test_no_element_is_no_distance() -> None:
     assert furthest(of("f32"), of("f32")) == (0, ())
+
+
+@pytest.mark.parametrize("name", ONE_ULP)
+@pytest.mark.parametrize(("value", "factor"), [(1.0, 1), (-1.5, 1), (2.0, 2), (0.75, 0.5)])
+def test_one_ulp_of_a_number_is_the_distance_to_its_next_neighbour(name: str, value: float, factor: float) -> None:
+    assert ulp(BY_NAME[name], value) == factor * ONE_ULP[name]

@@ -42,6 +42,11 @@ def select(config: pytest.Config) -> Selection:
         raise pytest.UsageError(f"unknown route {unknown!r}; there are {', '.join(ROUTES)}")
     cases = load_catalogue()
     of_run = list(_of_run(config, cases))
+    if not of_run:
+        given: dict[str, list[str]] = {"route": config.option.tscompat_route, "device": config.option.tscompat_device}
+        options = [f"--{what}={name}" for what, names in given.items() for name in names]
+        words = f"no case of a {config.option.tscompat_run} run has a verdict of {' '.join(options)}"
+        raise pytest.UsageError(f"nothing is selected: {words}")
     selected = [each for each in of_run if matches(str(each))]
     if not selected:
         near = nearest(expression, list(map(str, of_run)))

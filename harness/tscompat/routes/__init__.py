@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tscompat.catalogue import Case
+from tscompat.catalogue import Case, CatalogueError
 from tscompat.values.verdict import VerdictId
 
 from . import dat, export, guarantee, load, model, optim, optim_python, pybridge, scripts, torchscript
@@ -24,9 +24,14 @@ __all__ = ["ROUTES", "Job", "Route", "Transfer", "verdict_ids"]
 
 
 def verdict_ids(cases: Mapping[str, Case]) -> Iterator[VerdictId]:
-    """All ids, case by case, so that a worker makes a case's bits once for all its routes."""
+    """All ids, case by case, so that a worker makes a case's bits once for all its routes.
+
+    Raises CatalogueError for a case that names a route which is not there, or which does not take its subject.
+    """
     for case in cases.values():
         for name in case.routes:
+            if name not in ROUTES:
+                raise CatalogueError(f"{case.id}: found the route {name!r}; expected one of {', '.join(ROUTES)}")
             route = ROUTES[name]
             for direction in route.directions:
                 for device in case.devices:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from tscompat.catalogue import Case, Subject, TensorSpec
+from tscompat.catalogue import Case, CatalogueError, Subject, TensorSpec
 from tscompat.dotnet_side.client import CALL_SECONDS, Client, NotAsked
 from tscompat.dotnet_side.messages import Call, Thrown
 from tscompat.python_side.scripts import Script
@@ -98,10 +98,10 @@ class Route(Generic[S]):
     """False if it compares no values: the case's bits and its expected file are not made for it."""
 
     def checks_of(self, case: Case, direction: str) -> tuple[str, ...]:
-        """The checks of a case in a direction. Raises TypeError for a case whose subject the route does not take."""
+        """The checks of a case in a direction. Raises CatalogueError where the route does not take its subject."""
         subject = case.subject
         if not isinstance(subject, self.subjects):
-            raise TypeError(f"{case.id}: the route {self.name} takes no {type(subject).__name__}")
+            raise CatalogueError(f"{case.id}: the route {self.name} takes no {type(subject).__name__}")
         return self.checks(case, subject, direction)
 
 

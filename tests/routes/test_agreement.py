@@ -1,0 +1,45 @@
+"""How far from the float64 reference either side may be."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tscompat.routes.agreement import within_reference
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.verdict import Kind
+
+ULP = 2.0**-22
+"""Of float32 between 2 and 4."""
+BOUND = 3.0
+
+
+def output(*values: float, dtype: str = "f32") -> StateDict:
+    return [Entry("output", Tensor(BY_NAME[dtype], (len(values),), np.array(values, BY_NAME[dtype].scalar)))]
+
+
+EXACT = output(0.5, 2.0, dtype="f64")
+
+
+@pytest.mark.parametrize(("ulps", "kind"), [(3, Kind.PASS), (4, Kind.BITS)], ids=["within", "beyond"])
+@pytest.mark.parametrize("element", [0, 1], ids=["small", "largest"])
+@pytest.mark.parametrize("side", ["python", "dotnet"])
+def test_the_bound_counts_in_ulp_of_the_largest_element(side: str, element: int, ulps: int, kind: Kind) -> None:
+    values = [0.5, 2.0]
+    values[element] += ulps * ULP
+    off, right = output(*values), output(0.5, 2.0)
+    ours, theirs = (off, right) if side == "python" else (right, off)
+    assert within_reference(ours, theirs, EXACT, BOUND).kind is kind
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+def test_what_is_finite_on_one_side_alone_is_a_difference(odd: float) -> None:
+    assert within_reference(output(0.5, 2.0), output(odd, 2.0), EXACT, BOUND).kind is Kind.BITS
+
+
+def test_the_furthest_output_counts_wherever_it_stands() -> None:
+    off, right = output(0.5, 2.0 + 4 * ULP), output(0.5, 2.0)
+    assert within_reference([*off, *right], [*right, *right], [*EXACT, *EXACT], BOUND).kind is Kind.BITS

@@ -1,0 +1,119 @@
+"""The routes of natively built modules: what the peer's answer must be, on doubles of the peer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+
+from doubles import MakeJob, kinds, with_peer
+from tscompat.catalogue import Model, make_inputs
+from tscompat.codec import encode_state_dict
+from tscompat.dotnet_side.messages import AnyCall, Done, Forward, SchemaEntry, SchemaFound
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import native
+from tscompat.resources.whole import write_whole
+from tscompat.routes import Job
+from tscompat.routes.route import PYTHON_TO_DOTNET
+from tscompat.values.tensors import Entry, StateDict
+from tscompat.values.verdict import Kind
+
+CASE = "layer/batchnorm1d/default/f32"
+Entries = list[SchemaEntry]
+
+
+def schema_of(job: Job[Any]) -> Entries:
+    """What Python's module has, as the peer would answer it."""
+    return [SchemaEntry(spec.name, spec.dtype.code, spec.shape, spec.buffer) for spec in job.specs]
+
+
+def differing(job: Job[Any], entries: Entries) -> dict[str, Kind]:
+    """The checks that a peer with these entries does not pass."""
+    found = kinds(with_peer(job, lambda call: SchemaFound(tuple(entries))), "schema", PYTHON_TO_DOTNET)
+    return {check: kind for check, kind in found.items() if kind is not Kind.PASS}
+
+
+def same_entries(entries: Entries) -> Entries:
+    return entries
+
+
+def but_the_first(entries: Entries) -> Entries:
+    return entries[1:]
+
+
+def in_reverse(entries: Entries) -> Entries:
+    return entries[::-1]
+
+
+def first_with(**change: Any) -> Callable[[Entries], Entries]:
+    """The entries, with another first one."""
+    return lambda entries: [msgspec.structs.replace(entries[0], **change), *entries[1:]]
+
+
+@pytest.mark.parametrize(
+    ("change", "differences"),
+    [
+        (same_entries, {}),
+        (but_the_first, {"names": Kind.NAMES}),
+        (in_reverse, {"order": Kind.ORDER}),
+        (first_with(code=7), {"dtype": Kind.DTYPE}),
+        (first_with(shape=(1,)), {"shape": Kind.SHAPE}),
+        (first_with(buffer=True), {"buffers": Kind.NAMES}),
+    ],
+    ids=["same", "one-less", "order", "dtype", "shape", "buffer"],
+)
+def test_each_check_of_the_schema_sees_its_own_difference(
+    make_job: MakeJob, change: Callable[[Entries], Entries], differences: dict[str, Kind]
+) -> None:
+    job = make_job(CASE, "schema")
+    assert differing(job, change(schema_of(job))) == differences
+
+
+def computing(job: Job[Any], change: Callable[[StateDict], StateDict], *, train: bool) -> Job[Any]:
+    """The job with a peer that computes as Python does, in one of the two modes with a change."""
+    model: Model = job.subject
+
+    def answer(call: AnyCall) -> Done:
+        assert isinstance(call, Forward)
+        module = native.filled(model, job.entries).train(call.train)
+        outputs = native.forward(module, model, make_inputs(job.case.id, model), model.dtype)
+        found = native.buffers(module) if call.train else outputs
+        write_whole(Path(call.outputs), encode_state_dict(change(found) if call.train is train else found))
+        return Done()
+
+    return with_peer(job, answer)
+
+
+def negated(entries: StateDict) -> StateDict:
+    """The same with the sign of each number turned round."""
+    return [torch_entry(name, -torch_tensors.to_torch(tensor)) for name, tensor in entries]
+
+
+def torch_entry(name: str, tensor: torch.Tensor) -> Entry:
+    return Entry(name, torch_tensors.export({name: tensor})[0].tensor)
+
+
+def same(entries: StateDict) -> StateDict:
+    return entries
+
+
+@pytest.mark.parametrize(
+    ("case", "change", "train", "differences"),
+    [
+        (CASE, same, False, set[str]()),
+        (CASE, negated, False, {"forward"}),
+        (CASE, negated, True, {"statistics"}),
+        ("arch/mnist-trained/f32", same, False, set[str]()),
+        ("arch/mnist-trained/f32", negated, False, {"forward", "predictions"}),
+    ],
+    ids=["same", "outputs", "buffers", "same-classes", "other-classes"],
+)
+def test_what_is_computed_otherwise_is_a_difference(
+    make_job: MakeJob, case: str, change: Callable[[StateDict], StateDict], train: bool, differences: set[str]
+) -> None:
+    found = kinds(computing(make_job(case, "forward"), change, train=train), "forward", PYTHON_TO_DOTNET)
+    assert {check for check, kind in found.items() if kind is not Kind.PASS} == differences
