@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from typer.testing import CliRunner, Result
 
 from tscompat.cli import app
+from tscompat.cli.convert import Source, Target
+from tscompat.files.readers import READERS
+from tscompat.files.writers import WRITERS
 from tscompat.values.verdict import Kind, Verdict
 from tscompat.verbs.convert import Conversion
 
@@ -22,6 +27,12 @@ def source(tmp_path: Path) -> Path:
 
 def converted(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["convert", *map(str, arguments)])
+
+
+@pytest.mark.parametrize(("argument", "table"), [(Source, READERS), (Target, WRITERS)], ids=["source", "target"])
+def test_the_help_names_every_file_format(argument: object, table: Mapping[str, object]) -> None:
+    suffixes = re.findall(r"\.\w+", get_args(argument)[1].help)
+    assert table.keys() - set(suffixes) == set()
 
 
 def test_what_was_done(source: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from tscompat.codec import (
 )
 from tscompat.codec.leb128 import encode
 from tscompat.resources.whole import write_whole
-from tscompat.values.dtypes import BY_NAME, DTYPES
+from tscompat.values.dtypes import BY_CODE, BY_NAME, DTYPES
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
 U8, F32 = BY_NAME["u8"], BY_NAME["f32"]
@@ -159,13 +159,16 @@ def test_refuses(raw: str, offset: int, clause: str) -> None:
     assert (caught.value.offset, caught.value.clause) == (offset, clause)
 
 
+CODES = ", ".join(map(str, BY_CODE))
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
         ("", "byte 0: expected the entry count in LEB128, found 0 bytes of it, then the end (file.truncated)"),
         ("01 05 61", "byte 2: expected a name of 5 bytes, found 1 bytes, then the end (file.truncated)"),
         ("01 01 ff", "byte 2: expected a name in UTF-8, found 0xff (invalid start byte) (name.utf8)"),
-        ("01 01 61 10", "byte 3: expected a dtype code from 0 to 15, found 16 (dtype.code)"),
+        ("01 01 61 7f", f"byte 3: expected a dtype code, one of {CODES}, found 127 (dtype.code)"),
         (
             "01 01 61 00 7f 01",
             "byte 4: expected a rank whose dims can follow, found 127, with 1 bytes left (shape.rank)",

@@ -32,8 +32,7 @@ Optimizer = Annotated[
     str,
     typer.Option(
         metavar="CLASS",
-        help="IN holds the state of an optimizer of this class: SGD ASGD Rprop RMSprop Adam AdamW NAdam RAdam Adamax "
-        "Adadelta Adagrad. A .dat names it itself.",
+        help="IN holds the state of an optimizer of this class of torch.optim. A .dat names it itself.",
     ),
 ]
 Groups = Annotated[

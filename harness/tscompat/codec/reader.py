@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from typing_extensions import Buffer
 
-from tscompat.values.dtypes import BY_CODE, DTYPES, DType
+from tscompat.values.dtypes import BY_CODE, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
 from . import leb128
@@ -196,7 +196,7 @@ def read_header(data: memoryview, start: int, report: Report) -> tuple[Header, i
     """The header at ``start``, and the offset of the elements. Raises FormatError unless all of them follow."""
     code, rank_at = leb128.decode(data, start, "a dtype code", report)
     if code not in BY_CODE:
-        raise FormatError(start, str(code), f"a dtype code from 0 to {len(DTYPES) - 1}", "dtype.code")
+        raise FormatError(start, str(code), f"a dtype code, one of {', '.join(map(str, BY_CODE))}", "dtype.code")
     rank, at = leb128.decode(data, rank_at, "a rank", report)
     left = len(data) - at
     if rank > left:

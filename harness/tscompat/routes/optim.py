@@ -13,12 +13,12 @@ from pathlib import Path
 from tscompat import codec
 from tscompat.catalogue import Case, OptimizerCase
 from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer, read_state_dict
-from tscompat.codec.optimizer import flat_options, flat_states
+from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.client import NotAsked
 from tscompat.dotnet_side.messages import Thrown
 from tscompat.dotnet_side.optimizer_call import OptimizerFiles, groups_of, poisoned
-from tscompat.python_side.torch_optimizers import OptimizerRun, saved_of
+from tscompat.python_side.torch_optimizers import OptimizerRun, name_in_dotnet, saved_of
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare, first
 from tscompat.values.tensors import StateDict
@@ -202,7 +202,8 @@ def checks(names: tuple[str, ...], case: Case, optimizer: OptimizerCase, directi
     """Those of these names that the case has in this direction."""
     if optimizer.target in ("scoped", "restored") and direction == DOTNET_TO_PYTHON:
         return ()  # both are about what TorchSharp does after it has loaded
-    return names[:-1] if optimizer.optimizer == "SGD" else names  # SGD counts no steps
+    counts = "step" in LAYOUTS[name_in_dotnet(optimizer.optimizer)].state
+    return names if counts else names[:-1]
 
 
 ROUTES = tuple(

@@ -130,7 +130,8 @@ def test_a_skip_that_is_a_mistake(skip: str, said: str, tmp_path: Path) -> None:
 
 
 def test_of_many_faults_ten_are_shown(tmp_path: Path) -> None:
-    torch.save({f"n{number}": torch.ones(1, dtype=torch.uint16) for number in range(30)}, tmp_path / "a.pth")
+    foreign = torch.empty(1, dtype=getattr(torch, FOREIGN[0].torch))
+    torch.save({f"n{number}": foreign for number in range(30)}, tmp_path / "a.pth")
     with pytest.raises(ConvertError) as refused:
         convert(tmp_path / "a.pth", tmp_path / "b.dat")
     assert str(refused.value).splitlines()[-1].strip() == "... and 20 more"
