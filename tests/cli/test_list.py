@@ -34,6 +34,7 @@ def test_routes() -> None:
     [
         (["nothing/*"], "nothing matches 'nothing/*'"),
         (["--routes", "nothing"], "nothing matches 'nothing'"),
+        (["dat/python-to-dotnet/cpu/shape/0-d/f32/bits"], "that is a verdict's id: its case is shape/0-d/f32"),
     ],
 )
 def test_what_cannot_be_listed(arguments: list[str], message: str) -> None:

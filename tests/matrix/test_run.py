@@ -96,6 +96,12 @@ def test_nothing_but_absent_devices_could_not_run(run: Callable[..., Run]):
     assert (code, kinds) == ((0, {"pass"}) if torch_tensors.cuda_version() else (2, {"not-run"}))
 
 
+def test_a_run_that_has_nothing_to_decide_comes_to_its_end(run: Callable[..., Run]) -> None:
+    idle = run("-n", "0", "-k", "exportsd/python-to-dotnet/cpu/pattern/random/u8")
+    code, _ = idle.end()
+    assert (code, idle.results().complete) == (2, True)
+
+
 def test_without_dotnet_python_s_half_is_decided(run: Callable[..., Run]) -> None:
     alone = run("-n", "0", "--no-dotnet", "-k", "dat/python-to-dotnet/cpu/pattern/identity/f32")
     code, output = alone.end()
@@ -114,6 +120,11 @@ def test_without_dotnet_the_environment_has_none(run: Callable[..., Run]) -> Non
 def test_without_dotnet_there_is_no_version_of_torchsharp(run: Callable[..., Run]) -> None:
     code, output = run("--no-dotnet", "--torchsharp", "0.106.0").end()
     assert (code, "leave one of them out" in output) == (2, True)
+
+
+def test_workers_are_a_number_or_auto(run: Callable[..., Run]) -> None:
+    code, output = run("-n", "x").end()
+    assert (code, "found 'x'; expected a number or auto" in output) == (2, True)
 
 
 def test_an_unknown_option_could_not_run(run: Callable[..., Run]):

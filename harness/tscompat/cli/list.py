@@ -1,4 +1,4 @@
-"""``tscompat list``: the cases and routes that there are. May import catalogue, routes."""
+"""``tscompat list``: the cases and routes that there are. May import values, catalogue, routes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tscompat.catalogue import CatalogueError, load_catalogue
+from tscompat.values.verdict import VerdictId
 
 
 def list_(
@@ -23,11 +24,20 @@ def list_(
         raise typer.Exit(2) from error
     matching = [(name, why) for name, why in lines if fnmatch(name, pattern)]
     if not matching:
-        typer.echo(f"nothing matches {pattern!r}", err=True)
+        typer.echo(f"nothing matches {pattern!r}{_of_verdict(pattern)}", err=True)
         raise typer.Exit(2)
     width = max(len(name) for name, _ in matching)
     for name, why in matching:
         typer.echo(f"{name:{width}}  {why}")
+
+
+def _of_verdict(text: str) -> str:
+    """What to say about a text that is a verdict's id, from which people come here."""
+    try:
+        case = VerdictId.parse(text).case
+    except ValueError:
+        return ""
+    return f", but that is a verdict's id: its case is {case}" if case in load_catalogue() else ""
 
 
 def _cases() -> Iterable[tuple[str, str]]:

@@ -19,10 +19,23 @@ PYTEST_CODES = {0: 0, 1: 1, 2: 2, 3: 2, 4: 2, 5: 2, 130: 130}
 
 Device = StrEnum("Device", ["cpu", "cuda", "cuda-cpu", "cpu-cuda"])
 
+
+def number_or_auto(text: str) -> str:
+    """What xdist takes as ``-n``. Raises typer.BadParameter for anything else."""
+    if text != "auto" and not text.isdecimal():
+        raise typer.BadParameter(f"found {text!r}; expected a number or auto")
+    return text
+
+
 Keyword = Annotated[str, typer.Option("-k", help="Only ids that match, as in pytest: 'bf16 and not layout'.")]
 Routes = Annotated[list[str] | None, typer.Option("--route", help="Only this route; may be given again.")]
 Devices = Annotated[list[Device] | None, typer.Option("--device", help="Only this device (writer-reader); again, too.")]
-Workers = Annotated[str, typer.Option("-n", "--workers", help="A number, or auto: a core each, if memory lasts.")]
+Workers = Annotated[
+    str,
+    typer.Option(
+        "-n", "--workers", callback=number_or_auto, help="A number, or auto: one a core, if there is the memory."
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the files of unexpected verdicts.")]
 Full = Annotated[bool, typer.Option("--full", help="Also every architecture in every dtype.")]
 Large = Annotated[bool, typer.Option("--large", help="Only tensors above 2 GiB and files above 4 GiB.")]

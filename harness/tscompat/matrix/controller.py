@@ -83,8 +83,9 @@ class Controller:
             scripts={name: str(script.path) for name, script in loaded.items()},
             again=again,
         )
+        self._cases = load_catalogue()
         divergences = Divergences.load(data_folder("cases") / "divergences", self.setting.running)
-        ids = [str(each) for each in verdict_ids(load_catalogue())]
+        ids = [str(each) for each in verdict_ids(self._cases)]
         self._stale = ThreadPoolExecutor(1).submit(divergences.stale, ids)
         if (out / "results.json").exists():
             shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
@@ -144,7 +145,7 @@ class Controller:
 
     def _record(self, verdict_id: VerdictId, verdict: Verdict, judgement: Judgement, rerun: str = "") -> Record:
         """The record of a verdict that no worker has decided."""
-        dtype = load_catalogue()[verdict_id.case].dtype
+        dtype = self._cases[verdict_id.case].dtype
         return Record.of(self.setting.environment, verdict_id, dtype, verdict, judgement, rerun=rerun)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -172,7 +173,8 @@ class Controller:
             session.exitstatus = COULD_NOT_RUN
         if self._interrupted:
             session.exitstatus = INTERRUPTED
-        complete = self._answered and self._reports == session.testscollected and not self._broken
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+        complete = ended and self._reports == session.testscollected and not self._broken
         timing = Timing(
             harness_seconds=round(self._seconds - self._dotnet_seconds, 3),
             torchsharp_seconds=round(self._dotnet_seconds, 3),

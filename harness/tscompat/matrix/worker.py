@@ -173,6 +173,9 @@ class Worker:
             self._close_current()
             self._current = CurrentCase(case, native.specs_of(case), self._folder / case.id.replace("/", "."))
             self._current.folder.mkdir(parents=True, exist_ok=True)
+            if self._current.nbytes > MUCH_GARBAGE:
+                gc.collect()
+                gc.freeze()  # or each collection of this case would look at all of torch again, for 0.1 s
         return self._current
 
     def _close_current(self) -> None:
