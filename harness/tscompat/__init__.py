@@ -1,4 +1,4 @@
-"""torchsharp-compat: proves, bit for bit, that a model which leaves Python arrives in .NET, and the other way round.
+"""torchsharp-compat: proves, bit for bit, that a PyTorch model arrives in TorchSharp (.NET), and back.
 
 ARCHITECTURE.md is the map: what each room is for and what it may import.
 """

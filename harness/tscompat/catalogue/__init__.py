@@ -1,6 +1,6 @@
 """The catalogue: reads ``cases/``, expands families over dtypes, makes the bits. May import values, resources.
 
-A case is data (``cases/*.toml``); ``load_catalogue`` gives all of them, ``make`` gives tensors their bits.
+A case is data (``cases/*.toml``). ``load_catalogue`` returns all cases; ``make`` makes the bits of tensors.
 """
 
 from .case import (

@@ -1,6 +1,6 @@
 """Random bits that are the same on every platform, in every process and with every numpy. Imports nothing of ours.
 
-They come from Philox, a counter-based generator, keyed with a hash of a text: no global seed, no order of calls. numpy
+They come from Philox, a counter-based generator, keyed with a hash of a text, and so depend on nothing else. numpy
 guarantees the raw stream of its bit generators; a test checks the hashes of a few cases anyway.
 """
 
@@ -23,7 +23,7 @@ class RandomBits:
         self._ahead: Bytes = np.empty(0, np.uint8)
 
     def take(self, size: int) -> Bytes:
-        """The next ``size`` bytes. They are drawn in large steps, because a case may have 20,000 small tensors."""
+        """The next ``size`` bytes. At least 64 KiB are drawn at a time: a case may have 20,000 small tensors."""
         if size > self._ahead.size:
             words = max(-(-size // 8), 8192)
             fresh = self._philox.random_raw(words).astype("<u8", copy=False).view(np.uint8)

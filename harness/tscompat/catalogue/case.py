@@ -26,7 +26,7 @@ class TensorSpec:
     buffer: bool
     """A buffer if true, else a parameter."""
     tied_to: str = ""
-    """The name of an earlier tensor that is the same one; it has its bits."""
+    """The name of an earlier tensor of the case: both names stand for that one tensor. Empty if there is none."""
 
     @property
     def nbytes(self) -> int:
@@ -36,33 +36,34 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """One input of a module's forward pass: numbers in [-2, 2), unless a field states something else."""
+    """One input of a module's forward pass: numbers from -2 to 2, unless a field states something else."""
 
     shape: tuple[int, ...]
     below: int | None = None
-    """Integers (int64) from 0 up to this one, without it."""
+    """If given, int64 integers from 0 to one less than this."""
     unit: bool = False
-    """Numbers between 0 and 1."""
+    """Numbers from 0 to 1."""
     values: tuple[int, ...] = ()
-    """These integers (int64), in one dimension."""
+    """If not empty, exactly these int64 integers, in one dimension."""
     digits: bool = False
-    """Pictures of digits; the shape is (count, 1, 28, 28)."""
+    """Images of digits; the shape is (count, 1, 28, 28)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tensors:
-    """A bag of tensors: a state dict of a module that has nothing else."""
+    """A bag of tensors: the state dict of a module that consists only of them."""
 
     specs: tuple[TensorSpec, ...]
     layout: str = "contiguous"
+    """A key of ``torch_tensors.LAYOUTS``."""
     side: Literal["source", "target"] = "source"
-    """Which tensors have the layout: those that are saved, or those that are loaded into."""
+    """Which tensors have the layout: those that the writer saves, or those that the reader loads into."""
     target_reversed: bool = False
     """Whether the reader registers its tensors in reverse order."""
     nested: bool = False
     """Whether the dots of the names separate submodules."""
     pickled: str = "as-it-is"
-    """What is pickled of a state dict: a key of ``routes.pickled.PICKLED``."""
+    """In which form Python pickles a state dict: a key of ``routes.pickled.PICKLED``."""
     quantizer: Quantizer = PLAIN
 
     @property
@@ -82,31 +83,31 @@ class Model:
 
     kind: Literal["layer", "arch"]
     name: str
-    """A class of torch.nn, or the name of an architecture (the same on both sides)."""
+    """A class of torch.nn or one of its class methods; or the name of an architecture, the same on both sides."""
     dtype: DType
-    """The module is converted to it."""
+    """The dtype to which the module is converted."""
     description: Mapping[str, Any]
-    """For a layer, what ``models.layers.build`` takes."""
+    """For a layer, the argument of ``models.layers.build``."""
     dotnet: str
-    """For a layer, what dotnet/Peer/Layers.cs takes, as JSON; else the name."""
+    """For a layer, the description that dotnet/Peer/Layers.cs builds it from, as JSON; else the architecture's name."""
     inputs: tuple[InputSpec | tuple[InputSpec, ...], ...]
-    """Empty if there is no forward pass; a pair is one input (an LSTM's states)."""
+    """Empty if there is no forward pass. A pair of specs is one input (an LSTM's states)."""
     only: Literal["python", "dotnet"] | None = None
-    """The one side that has it."""
+    """The only side that has the module; None if both have it."""
     fill: str = "weights"
-    """A key of ``fills.FILLS`` for its tensors."""
+    """A key of ``fills.FILLS``, for all tensors of the module."""
     steps: int = 0
-    """Training steps made in Python before its state is taken."""
+    """How many training steps Python makes; the case's bits are the module's state after them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Load:
-    """A load into a module that exists, done in PyTorch and in TorchSharp."""
+    """A load into a module that exists, made in PyTorch and in TorchSharp."""
 
     specs: tuple[TensorSpec, ...]
-    """What the module has."""
+    """The parameters and buffers of the module."""
     file: tuple[TensorSpec, ...]
-    """What the file has, in this order; a name may come twice."""
+    """The entries of the file, in order; a name may occur twice."""
     transient: tuple[str, ...]
     """The module's buffers that are not part of its state dict."""
     nested: bool
@@ -114,11 +115,11 @@ class Load:
     strict: bool
     skip: tuple[str, ...]
     given_as: Literal["path", "stream", "one-way"]
-    """How TorchSharp gets the file; one-way is a stream that cannot seek and reads short."""
+    """How TorchSharp gets the file. A one-way stream cannot seek, and a read returns only a few bytes at a time."""
     cut: int
-    """The number of bytes that are missing at the end of the file."""
+    """How many bytes are missing at the end of the file."""
     trailing: int
-    """The number of zero bytes that follow the last entry."""
+    """How many zero bytes follow the last entry."""
     report: bool
     """Whether TorchSharp is asked which entries it has loaded."""
 
@@ -127,40 +128,41 @@ class Group(NamedTuple):
     """A parameter group of an optimizer."""
 
     options: Mapping[str, Any]
-    """Under the names of torch.optim."""
+    """The options, by torch.optim's names."""
     parameters: int
-    """The number of the case's parameters, after those of the groups before."""
+    """How many of the case's parameters the group has: the next ones after those of the groups before it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OptimizerCase:
-    """An optimizer after some steps: its file, and one step more."""
+    """An optimizer that makes some steps, is saved and loaded, and then makes one more step."""
 
     specs: tuple[TensorSpec, ...]
-    """``parameter.N`` and ``gradient.STEP.N``."""
+    """The tensors ``parameter.N`` and ``gradient.STEP.N``; steps count from 0."""
     optimizer: str
     """A class of torch.optim."""
     groups: tuple[Group, ...]
     steps: int
     """The number of steps before saving."""
     target: Literal["fresh", "used", "scoped", "restored"]
-    """What is loaded into: new, or after a step of its own. Scoped: in a dispose scope that ends before the next step.
-    Restored: TorchSharp then saves it, makes a step, and loads what it has saved."""
+    """The optimizer that loads the file: a new one (fresh), or one that has made a step (used). Scoped: a new one that
+    loads in a dispose scope, which ends before the next step. Restored: a new one that loads, saves, makes a step and
+    loads what it saved. Scoped and restored are only for loads in TorchSharp."""
     layout: str
-    """Of parameters and gradients, on both sides."""
+    """The memory layout of parameters and gradients, on both sides."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guarantee:
-    """A sentence of the documentation, or what PyTorch's users rely on."""
+    """A sentence of the documentation, or a behaviour that PyTorch's users rely on."""
 
     specs: tuple[TensorSpec, ...]
     probe: str
-    """What tries it (dotnet_side/inside/probes.py)."""
+    """The name of the probe that tries the guarantee (dotnet_side/inside/probes.py)."""
     observed: str
-    """What is seen if it holds."""
+    """What the probe observes if the guarantee holds."""
     otherwise: str
-    """The kind of verdict if something else is seen."""
+    """The kind of verdict if the probe observes something else."""
 
 
 Subject: TypeAlias = Tensors | Model | Load | OptimizerCase | Guarantee
@@ -175,16 +177,16 @@ class Case:
     why: str
     subject: Subject
     routes: tuple[str, ...]
-    """The routes that take it."""
+    """The names of the case's routes, ``full_routes`` included."""
     devices: tuple[str, ...] = ("cpu",)
     """Writer's and reader's device: ``cpu``, ``cuda``, ``cuda-cpu``, ``cpu-cuda``."""
     checks: frozenset[str] = frozenset()
-    """Checks that the case asks for beside those of its routes (cases/*.schema.json has their names)."""
+    """Checks that the case adds to those of its routes; cases/*.schema.json lists their names."""
     full_routes: tuple[str, ...] = ()
-    """Those of its routes that only a full run takes."""
+    """The routes among ``routes`` that a default run leaves out."""
     run: Literal["default", "full", "large"] = "default"
-    """The run that takes it. A full run takes the default's cases too. Full-only cases rarely find what a default case
-    misses."""
+    """The run that takes the case. A full run takes the cases of a default run too. Full-only cases rarely find what a
+    default case misses."""
 
     @property
     def dtype(self) -> str:

@@ -1,6 +1,6 @@
 """Draws images of digits to train a model on, so that nothing is downloaded. Imports its neighbours.
 
-A digit is seven segments on 28 by 28 pixels, shifted and mixed with noise from ``RandomBits``.
+A digit is drawn with up to seven segments on 28 by 28 pixels, shifted and mixed with noise from ``RandomBits``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .bits import RandomBits
 
 SEGMENTS = ("012456", "25", "02346", "02356", "1235", "01356", "013456", "025", "0123456", "012356")
-"""For each digit, which of the segments below are lit."""
+"""For each digit, the indices in ``LINES`` of the segments that it has."""
 LINES = (
     (slice(5, 8), slice(9, 19)),
     (slice(5, 15), slice(7, 10)),

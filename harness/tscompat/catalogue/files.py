@@ -1,6 +1,6 @@
 """Reads ``cases/*.toml``. May import values, resources.
 
-A file is a family; ``[defaults]`` fills in what its cases leave out; a case expands to one id for each of its dtypes.
+A file is a family. Keys that a case leaves out come from ``[defaults]``. A table makes a case for each of its dtypes.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ class Family(NamedTuple):
     """How the cases of a file are read."""
 
     schema: str
-    """The JSON Schema that the file is held to, without ``.schema.json``."""
+    """The file's JSON Schema: a file name in ``cases/``, without ``.schema.json``."""
     needed: tuple[str, ...]
     """The keys that each case must have, from its table or from the defaults, beside ``dtypes`` and ``routes``."""
     subject: Callable[[Table], Subject]
+    """Makes the subject of a case."""
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -42,7 +43,7 @@ FAMILIES: Mapping[str, Family] = {
     "guarantee": Family("guarantee", ("tensors", "observed"), guarantee),
 }
 TENSORS = Family("family", ("tensors",), tensors)
-"""Every other file is a family of tensors."""
+"""The family of every other file."""
 
 
 class CatalogueError(ValueError):
@@ -52,8 +53,8 @@ class CatalogueError(ValueError):
 def load_catalogue(folder: Path | None = None) -> dict[str, Case]:
     """All cases by id, families in alphabetical order, cases in the order of their file.
 
-    Raises CatalogueError for a file that is not TOML, does not fit its schema or names an unknown dtype, and OSError
-    for one that cannot be read.
+    Raises CatalogueError for a file that is not TOML, does not fit its schema or names an unknown dtype, and for a case
+    that lacks a key. Raises OSError for a file that cannot be read.
     """
     return _load(folder or data_folder("cases"))
 
@@ -72,9 +73,9 @@ def _load(folder: Path) -> dict[str, Case]:
 
 @functools.cache
 def load_bounds(table: str = "forward-ulp") -> dict[str, float]:
-    """For each dtype, how many ULP a result may be off: a table of cases/dtypes.toml, which defines the reference.
+    """A table of cases/dtypes.toml: how many ULP a result may be off, by dtype. A comment there defines the reference.
 
-    Raises CatalogueError and OSError as ``load_catalogue`` does, and KeyError for a table that is not there.
+    Raises CatalogueError and OSError as ``load_catalogue`` does, and KeyError for an unknown table.
     """
     return read_document(data_folder("cases") / "dtypes.toml", CatalogueError)[table]
 

@@ -1,4 +1,4 @@
-"""Makes the bits of a case: a table of fills, which draw from the case's own random bits. May import values."""
+"""Makes the bits of a case. A fill makes those of one tensor, from the case's random bits. May import values."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def rows_alike(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
 
 
 def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) -> Bytes:
-    """Numbers for a model to compute with: matrices scaled by their fan-in, scales and variances around 1.
+    """Numbers for a model to compute with: tensors of two or more dimensions scaled by ``gain`` and their fan-in,
+    other weights and variances from 0.5 to 1.5, all else from -0.25 to 0.25.
 
     Integers (a counter of batches) are 0 to 7. Floats are drawn as 16-bit integers and scaled once, so they are the
     same on every machine.
@@ -112,7 +113,7 @@ def special_values(dtype: DType) -> NDArray[np.unsignedinteger]:
 
 
 def make(key: str, specs: Iterable[TensorSpec]) -> StateDict:
-    """The state dict of these tensors: names and bits, in order, the same for the same key (a case's id)."""
+    """The state dict of these tensors, in order. Equal keys (as a rule a case's id) give equal bits."""
     bits = RandomBits(key)
     made: dict[str, Tensor] = {}
     entries: StateDict = []

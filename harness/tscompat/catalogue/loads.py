@@ -1,4 +1,4 @@
-"""The family of loads, ``load.toml``. May import values."""
+"""Reads the cases of ``load.toml``: loads into a module that exists. May import values."""
 
 from __future__ import annotations
 

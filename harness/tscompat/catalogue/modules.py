@@ -1,6 +1,6 @@
-"""Families of modules: ``layer.toml``, ``arch.toml`` and their like. May import values.
+"""Reads the cases of ``layer.toml``, ``generated.toml``, ``arch.toml`` and ``program.toml``. May import values.
 
-A case names the module that both sides build. Its tensors are those of Python's module (``native.specs_of``).
+A case names the module that both sides build. The case's tensors are those of Python's module (``native.specs_of``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .table import Row, Table
 
 
 def model(table: Table) -> Model:
-    """The model of a case. In arch.toml and program.toml the architecture is ``architecture`` or the case's name."""
+    """The model of a case. In arch.toml and program.toml the architecture's name is ``architecture``, or the case's."""
     row, dtype = table.row, BY_NAME[table.dtype]
     inputs = tuple(_input(item) for item in row.get("inputs", ()))
     rest = (row.get("only"), row.get("fill", "weights"), row.get("steps", 0))
@@ -40,7 +40,7 @@ def _one_input(item: Row) -> InputSpec:
 
 
 def _for_dotnet(description: Row, renames: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """The description as dotnet/Peer/Layers.cs takes it: all parts there, options under TorchSharp's own names."""
+    """The description that dotnet/Peer/Layers.cs reads: no key left out, options under TorchSharp's names."""
 
     def translate(item: Any) -> Any:
         match item:

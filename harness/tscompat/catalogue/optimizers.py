@@ -1,7 +1,7 @@
-"""The family of optimizers, ``optim.toml``. May import values.
+"""Reads the cases of ``optim.toml``: optimizers. May import values.
 
-A case is a few parameters, their gradients for each step, and the optimizer over them. All values are moderate numbers
-that every float type holds exactly, so that a difference after a step comes from the step.
+A case is a few parameters, their gradients for each step, and an optimizer of these parameters. All values are moderate
+numbers that every float type holds exactly, so that a difference after a step comes from the step.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def optimizer_case(table: Table) -> OptimizerCase:
 
 
 def _paired(options: Mapping[str, bool | float | list[float]], pair: type[list[float] | tuple[float, ...]]) -> Row:
-    """Pairs as tuples, as torch's own defaults are, or as lists: the difference shows in a pickle."""
+    """The options with pairs as tuples, as torch's own defaults are, or as lists: a pickle shows the difference."""
     return {name: pair(value) if isinstance(value, list) else value for name, value in options.items()}
 
 

@@ -1,4 +1,4 @@
-"""A case as it stands in a file, in one dtype: what the families' functions make their subjects of."""
+"""A case in one dtype, as its file has it. The functions of the families make subjects from it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Row = Mapping[str, Any]
 
 
 class Table(NamedTuple):
-    """One table ``[case.NAME]`` of a file, with the defaults in it, and one of its dtypes."""
+    """One table ``[case.NAME]`` of a file, merged with ``[defaults]``, and one of its dtypes."""
 
     family: str
     name: str
@@ -17,4 +17,4 @@ class Table(NamedTuple):
     dtype: str
     """A short name, or ``mixed``."""
     rename: Mapping[str, Mapping[str, str]]
-    """``[rename]`` of the file: for each class of torch.nn, Python's name of an option and TorchSharp's."""
+    """``[rename]`` of the file: for each class of torch.nn, TorchSharp's names of options by Python's."""

@@ -1,4 +1,4 @@
-"""Families of tensors and of guarantees, which describe their tensors alike. May import values."""
+"""Reads the cases of tensors and of guarantees: both list tensors in the same form. May import values."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def tensors(table: Table) -> Tensors:
 
 
 def guarantee(table: Table) -> Guarantee:
-    """The guarantee of a case, whose name is the probe's."""
+    """The guarantee of a case. The case's name is that of the probe."""
     row = table.row
     return Guarantee(specs_of(row["tensors"], table.dtype), table.name, row["observed"], row["otherwise"])
 
 
 def specs_of(rows: Iterable[Row], dtype: str) -> tuple[TensorSpec, ...]:
-    """The tensors of these tables, in order; one without a dtype has the case's."""
+    """The tensors of these tables, in order; a table without a dtype takes the case's."""
     return tuple(spec for row in rows for spec in _specs(row, dtype))
 
 

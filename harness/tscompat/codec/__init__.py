@@ -1,4 +1,4 @@
-"""The oracle: what the bytes must be. State dicts, tensors and optimizers, written canonically and read strictly.
+"""The oracle: encodes state dicts, tensors and optimizers canonically, and decodes them, strictly by default.
 
 Pure Python over numpy, without torch and without .NET. May import values.
 """

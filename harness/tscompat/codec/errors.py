@@ -1,4 +1,4 @@
-"""The error of the codec: which rule of the format the bytes break, and where. Imports nothing of ours."""
+"""The error of the codec: it states which rule of the format the bytes break, and where. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Clause: TypeAlias = Literal[
     "file.trailing",
 ]
 """The broken rule. A lenient reader goes on after ``leb128.canonical``, ``name.utf8``, ``entry.duplicate`` and
-``file.trailing``; after the others it cannot know where the next field starts."""
+``file.trailing``; after the others a reader cannot know where the next field starts."""
 
 
 class FormatError(ValueError):
@@ -33,19 +33,19 @@ class FormatError(ValueError):
         self.expected = expected
         self.clause: Clause = clause
         self.path: str | None = None
-        """The file, where there is one."""
+        """The file; None for a buffer."""
 
     def __str__(self) -> str:
         message: str = self.args[0]
         return message if self.path is None else f"{self.path}: {message}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # By default an exception is pickled as class(*args), which loses the fields between xdist's processes.
+        # By default an exception is pickled as class(*args); args has only the message here, so loading it would fail.
         return FormatError, (self.offset, self.found, self.expected, self.clause), self.__dict__
 
 
 Report: TypeAlias = Callable[[FormatError], None]
-"""What a reader does with an error that it can read past: raise it, or keep it and go on."""
+"""What a reader calls with an error after which it can go on: a report raises the error, or keeps it and returns."""
 
 
 def refuse(error: FormatError) -> None:

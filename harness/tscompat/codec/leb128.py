@@ -29,10 +29,10 @@ def encode(value: int) -> bytes:
 
 
 def decode(data: memoryview, start: int, what: str, report: Report = refuse) -> tuple[int, int]:
-    """The number at ``start`` of a view of bytes, and the offset after it. Errors name it by ``what``.
+    """The number at ``start`` of a view of bytes, and the offset after it. ``what`` is the number's name in errors.
 
-    Raises FormatError if the data ends within the number or the number takes more than nine bytes. A form that is
-    longer than necessary is reported, and read if ``report`` returns.
+    Raises FormatError if the data ends within the number or the number takes more than nine bytes. A number that is
+    longer than necessary goes to ``report``, and is read if ``report`` returns.
     """
     value = 0
     for place, byte in enumerate(data[start : start + _MAX_BYTES]):

@@ -25,7 +25,7 @@ from .reader import expect_end, flat, map_file, naming, read_header, read_name
 from .writer import CHUNK, encode_tensor
 
 Kind: TypeAlias = Literal["f64", "i64", "bool", "tensor", "tensor?"]
-"""The form of a field in the file. A ``tensor?`` is a bool, and after a true one a tensor."""
+"""The form of a field in the file. A ``tensor?`` is a bool, followed by a tensor if the bool is true."""
 Value: TypeAlias = float | Tensor | None
 """The value of a field, by kind: float, int, bool or Tensor; None for a ``tensor?`` without a tensor."""
 
@@ -89,8 +89,9 @@ _NUMBERS = {"f64": "<d", "i64": "<q", "bool": "<?"}
 def encode_optimizer(record: OptimizerRecord) -> Iterator[Buffer]:
     """The canonical file as a stream of flat buffers; those of large tensors are views of the tensors' own memory.
 
-    Raises ValueError, perhaps after part of the stream, for an unknown class, for fields that are not exactly those of
-    its layout or not of their kind, and for a tensor whose bytes do not fit its dtype and shape.
+    Raises ValueError for an unknown class. The stream raises ValueError, perhaps after part of it, for fields that are
+    not exactly those of the layout, for a value that is not of its kind or too large for it, and for a tensor that
+    ``encode_tensor`` refuses.
     """
     layout = LAYOUTS.get(record.name)
     if layout is None:
@@ -99,7 +100,7 @@ def encode_optimizer(record: OptimizerRecord) -> Iterator[Buffer]:
 
 
 def decode_optimizer(buffer: Buffer) -> OptimizerRecord:
-    """Decode an optimizer file, which fills ``buffer``. The tensors are read-only views of it. Raises FormatError."""
+    """Decode the optimizer file in ``buffer``. The tensors are read-only views of the buffer. Raises FormatError."""
     data = flat(buffer)
     name, at = read_name(data, 0, refuse)
     layout = LAYOUTS.get(name)
@@ -120,7 +121,7 @@ def decode_optimizer(buffer: Buffer) -> OptimizerRecord:
 
 
 def read_optimizer(path: str | os.PathLike[str]) -> OptimizerRecord:
-    """Map an optimizer file. The tensors are views of it and keep it mapped: do not shorten the file while they exist.
+    """Read an optimizer file. The tensors are views of the mapped file: do not shorten the file while they exist.
 
     Raises FormatError with the path, and OSError.
     """
@@ -134,7 +135,10 @@ def flat_options(record: OptimizerRecord) -> StateDict:
 
 
 def flat_states(record: OptimizerRecord) -> StateDict:
-    """The states of all parameters as tensors. A name is ``state.2.exp_avg``; an absent ``tensor?`` has no entry."""
+    """The states of all parameters as tensors, numbers as 0-d ones. A name is ``state.2.exp_avg``.
+
+    A ``tensor?`` without a tensor has no entry.
+    """
     return _flattened("state", LAYOUTS[record.name].state, record.states)
 
 

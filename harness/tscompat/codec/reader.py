@@ -1,8 +1,8 @@
 """Reads state dicts and tensors, as views of a buffer or of a mapped file, or an index of their headers only.
 
 Strict by default: the first broken rule raises. Given a list of ``problems``, the reader is lenient: it appends each
-error, goes on where it can, and otherwise returns what it has read so far. Every size is checked against the bytes that
-are left before it is used, so a hostile file cannot make it allocate memory. May import values.
+error, goes on where it can, and otherwise returns what it has read so far. A size is used only after it is checked
+against the bytes that are left, so a hostile file cannot make the reader allocate memory. May import values.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from . import leb128
 from .errors import FormatError, Report, refuse
 
 _WIDTHS = 8
-"""How many different lengths of headers are remembered; each length costs a look-up for every entry."""
+"""How many lengths of headers are remembered at most; each length costs a look-up for every entry."""
 
 _brief = reprlib.Repr()
 _brief.maxstring, _brief.maxlist = 80, 8
 
 
 class IndexEntry(NamedTuple):
-    """What a tensor is, and where its elements are."""
+    """The header of a tensor, and where its elements are."""
 
     name: str
     dtype: DType
@@ -52,7 +52,7 @@ class Header(NamedTuple):
 
 
 def decode_state_dict(buffer: Buffer, *, problems: list[FormatError] | None = None) -> StateDict:
-    """Decode a state dict, which fills ``buffer``. The tensors are read-only views. Raises FormatError when strict."""
+    """Decode the state dict in ``buffer``. The tensors are read-only views of it. Raises FormatError when strict."""
     data = flat(buffer)
     new = tuple[Any, ...].__new__  # what Entry(...) and Tensor(...) do, in half the time
     return [
@@ -62,7 +62,7 @@ def decode_state_dict(buffer: Buffer, *, problems: list[FormatError] | None = No
 
 
 def decode_tensor(buffer: Buffer, *, problems: list[FormatError] | None = None) -> Tensor:
-    """Decode a single tensor, which fills ``buffer``, as a read-only view of it.
+    """Decode the single tensor in ``buffer``, as a read-only view of it.
 
     Raises FormatError; when lenient, only if there is no tensor to return.
     """
@@ -87,7 +87,7 @@ def index_state_dict(
 
 
 def read_state_dict(path: str | os.PathLike[str], *, problems: list[FormatError] | None = None) -> StateDict:
-    """Map a state dict file. The tensors are views of it and keep it mapped: do not shorten the file while they exist.
+    """Read a state dict file. The tensors are views of the mapped file: do not shorten the file while they exist.
 
     Raises FormatError with the path when strict, and OSError.
     """
@@ -96,7 +96,10 @@ def read_state_dict(path: str | os.PathLike[str], *, problems: list[FormatError]
 
 
 def read_tensor(path: str | os.PathLike[str], *, problems: list[FormatError] | None = None) -> Tensor:
-    """Map the file of a single tensor, as ``read_state_dict`` does. Raises FormatError as ``decode_tensor`` does."""
+    """Read the file of a single tensor, mapped as by ``read_state_dict``.
+
+    Raises FormatError as ``decode_tensor`` does, with the path, and OSError.
+    """
     with naming(path):
         return decode_tensor(map_file(path), problems=problems)
 
@@ -107,7 +110,7 @@ def flat(buffer: Buffer) -> memoryview:
 
 
 def map_file(path: str | os.PathLike[str]) -> Buffer:
-    """A file's bytes, which the system reads from disk when they are used. Raises OSError."""
+    """Map a file: the system reads its bytes from disk when they are used. Raises OSError."""
     with Path(path).open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             return b""  # nothing to map, which mmap refuses
@@ -127,7 +130,7 @@ def naming(path: str | os.PathLike[str]) -> Generator[None]:
 def _entries(
     data: memoryview, problems: list[FormatError] | None
 ) -> Iterator[tuple[str, DType, tuple[int, ...], int, int]]:
-    """The fields of every IndexEntry, as plain tuples, which are quick to make."""
+    """The fields of each IndexEntry as a plain tuple, which is quick to make."""
     if problems is None:
         yield from _walk(data, refuse)
         return
@@ -165,7 +168,7 @@ def _walk(data: memoryview, report: Report) -> Iterator[tuple[str, DType, tuple[
                 break
         else:
             header, at = read_header(data, at, report)
-            if report is refuse:  # a lenient reader must report the same flaw every time
+            if report is refuse:  # a lenient reader must report a flaw each time that it occurs
                 known[bytes(data[header_at:at])] = header
                 if at - header_at not in widths and len(widths) < _WIDTHS:
                     widths.append(at - header_at)
@@ -193,7 +196,10 @@ def read_name(data: memoryview, start: int, report: Report) -> tuple[str, int]:
 
 
 def read_header(data: memoryview, start: int, report: Report) -> tuple[Header, int]:
-    """The header at ``start``, and the offset of the elements. Raises FormatError unless all of them follow."""
+    """The header at ``start``, and the offset of the elements.
+
+    Raises FormatError for a header that cannot be read, or if not all elements follow.
+    """
     code, rank_at = leb128.decode(data, start, "a dtype code", report)
     if code not in BY_CODE:
         raise FormatError(start, str(code), f"a dtype code, one of {', '.join(map(str, BY_CODE))}", "dtype.code")
@@ -215,7 +221,7 @@ def read_header(data: memoryview, start: int, report: Report) -> tuple[Header, i
 
 
 def _size(itemsize: int, dims: list[int]) -> int:
-    """Bytes of all elements. Stops above 2^63-1, because the product of a hostile shape may take hours to compute."""
+    """Bytes of all elements. Above 2^63-1 a lower bound: the product of a hostile shape may take hours to compute."""
     if 0 in dims:
         return 0
     size = itemsize
@@ -227,6 +233,6 @@ def _size(itemsize: int, dims: list[int]) -> int:
 
 
 def expect_end(data: memoryview, at: int, report: Report) -> None:
-    """Report bytes that follow the last field."""
+    """Report an error if bytes follow the last field, which ends at ``at``."""
     if at < len(data):
         report(FormatError(at, f"{len(data) - at} more bytes", "the end of the file", "file.trailing"))

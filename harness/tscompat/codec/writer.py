@@ -1,4 +1,4 @@
-"""Writes state dicts and tensors in canonical form, streamed from the tensors' own memory.
+"""Writes state dicts and tensors in canonical form, large tensors straight from their own memory.
 
 The layout is that of upstream's Module.save_state_dict (src/TorchSharp/NN/Module.cs) and Tensor.Save
 (src/TorchSharp/Tensor/TensorExtensionMethods.cs). May import values.
@@ -26,7 +26,7 @@ def encode_state_dict(entries: Collection[Entry]) -> Iterator[Buffer]:
     """The canonical file as a stream of flat buffers; those of large tensors are views of the tensors' own memory.
 
     Order and duplicates are written as given. Raises ValueError, perhaps after part of the stream, for a name that has
-    no UTF-8 form and for a tensor whose bytes do not fit its dtype and shape.
+    no UTF-8 form, a dtype without a code, and a tensor whose bytes do not fit its dtype and shape.
     """
     pieces: list[Buffer] = [leb128.encode(len(entries))]
     size = 0
@@ -53,7 +53,10 @@ def encode_state_dict(entries: Collection[Entry]) -> Iterator[Buffer]:
 
 
 def encode_tensor(tensor: Tensor) -> Iterator[Buffer]:
-    """The canonical file of a single tensor, which has neither count nor name. Raises ValueError as above."""
+    """The canonical file of a single tensor, which has neither count nor name.
+
+    Raises ValueError for a dtype without a code, and for a tensor whose bytes do not fit its dtype and shape.
+    """
     dtype, shape, data = tensor_of(*tensor)
     yield _header(dtype, shape)[0]
     yield _flat(data)

@@ -1,4 +1,4 @@
-"""The repository's own files and documents held to schemas; files that are written whole or not at all.
+"""Finds the repository's folders, reads documents and checks them against schemas, writes files whole or not at all.
 
 Imports nothing of ours.
 """

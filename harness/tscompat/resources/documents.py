@@ -1,4 +1,4 @@
-"""Reads a TOML or JSON file and holds it to a JSON Schema. Imports nothing of ours."""
+"""Reads a TOML or JSON file and checks it against a JSON Schema. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN_FAULTS = 10
 
 _PARSERS: dict[str, Callable[[str], Any]] = {".toml": tomllib.loads, ".json": json.loads}
 
-# What jsonschema's own words leave out, by the keyword of the schema that was not met.
+# What the messages of jsonschema leave out, by the keyword of the schema that the document violates.
 _ALSO: dict[str, Callable[[Any], str]] = {
     "additionalProperties": lambda fault: f"; expected one of {', '.join(fault.schema['properties'])}",
     **dict.fromkeys(["anyOf", "oneOf"], lambda fault: "".join(f"; {each.message}" for each in fault.context)),
@@ -25,10 +25,10 @@ _ALSO: dict[str, Callable[[Any], str]] = {
 
 
 def read_document(path: Path, refusal: type[ValueError], schema: Path | None = None) -> Any:
-    """What stands in the file, in dicts and lists.
+    """The contents of a TOML or JSON file, as dicts and lists.
 
-    Raises ``refusal``, with a line for each of the first ten faults: the file, the place in it, what was found and what
-    was expected. Raises OSError when a file cannot be read.
+    Raises ``refusal`` if the file does not parse or violates ``schema``, with a line for each of the first ten faults:
+    the file, the place in it, what was found and what was expected. Raises OSError if a file cannot be read.
     """
     try:
         document = _PARSERS[path.suffix](path.read_text(encoding="utf-8"))
@@ -38,7 +38,7 @@ def read_document(path: Path, refusal: type[ValueError], schema: Path | None = N
         held_to = json.loads(schema.read_text(encoding="utf-8"))
         validator: Any = Draft202012Validator(held_to, format_checker=FormatChecker())
         faults: Iterator[Any] = validator.iter_errors(document)
-        # Where no alternative fits, the fault of the one that fits best.
+        # If no alternative of an anyOf or oneOf fits, best_match picks the fault of the one that fits best.
         lines = [f"{path}: {_words(best_match([fault]))}" for fault in islice(faults, SHOWN_FAULTS)]
         if lines:
             raise refusal("\n".join(lines))

@@ -13,9 +13,9 @@ _FREE_IN_MEMORY = 2 << 30
 
 
 def data_folder(name: Literal["cases", "dotnet"]) -> Path:
-    """The checkout's folder, else the copy in the installed package (an editable install has none).
+    """The folder of this name in the checkout, else its copy in the installed package (an editable install has none).
 
-    Raises FileNotFoundError when there is neither.
+    Raises FileNotFoundError if there is neither.
     """
     package = Path(__file__).resolve().parents[1]
     checkout = package.parent.parent
@@ -30,7 +30,7 @@ def data_folder(name: Literal["cases", "dotnet"]) -> Path:
 
 
 def fast_folder() -> Path:
-    """The folder for temporary files: shared memory if more than 2 GiB are free there, else the system's own."""
+    """The folder for temporary files: shared memory with more than 2 GiB free, else the system's temporary folder."""
     writable = SHARED_MEMORY.is_dir() and os.access(SHARED_MEMORY, os.W_OK)
     if writable and shutil.disk_usage(SHARED_MEMORY).free > _FREE_IN_MEMORY:
         return SHARED_MEMORY

@@ -1,7 +1,7 @@
 """Writes a file so that it appears whole or not at all. Imports nothing of ours.
 
-It is written beside its place and then renamed: whatever stood there stays until then, and whatever goes wrong, nothing
-is left of the new file.
+The new file is written beside its target and then renamed. Until then an old file keeps its contents; an error removes
+the new file.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing_extensions import Buffer
 
 
 class NewFile(io.FileIO):
-    """A file that was not there before, without a buffer between."""
+    """An unbuffered file, opened for writing, that did not exist before."""
 
     def __init__(self, path: Path) -> None:
-        """Raises FileExistsError when there is one, or a link."""
+        """Raises FileExistsError if ``path`` is a file, a folder or a link."""
         super().__init__(path, "xb")
 
     def write(self, data: Buffer, /) -> int:
-        """Write all bytes of a contiguous buffer; a bare file may take fewer (2 GiB is the most on Linux)."""
+        """Write all bytes of a contiguous buffer; one system call may write fewer (at most 2 GiB on Linux)."""
         rest = memoryview(np.frombuffer(data, np.uint8))
         size = len(rest)
         while len(rest):
@@ -35,9 +35,10 @@ class NewFile(io.FileIO):
 
 @contextmanager
 def whole(path: str | os.PathLike[str]) -> Generator[NewFile]:
-    """A file to write to, which takes the place of ``path`` at the end. A link stays one, and its target is replaced.
+    """Yield a new file, which replaces ``path`` when the block ends without an error.
 
-    Raises OSError; on Windows PermissionError, when somebody has the file open that is to be replaced.
+    If ``path`` is a link, the file replaces the link's target. Raises OSError; on Windows PermissionError if the file
+    to replace is open.
     """
     path = Path(path)
     if path.is_symlink():
@@ -52,7 +53,7 @@ def whole(path: str | os.PathLike[str]) -> Generator[NewFile]:
 
 
 def write_whole(path: str | os.PathLike[str], buffers: Iterable[Buffer]) -> None:
-    """Write one buffer after the other, as ``whole`` does. Raises OSError, and what ``buffers`` raises."""
+    """Write the buffers, one after the other, by ``whole``. Raises OSError, and what ``buffers`` raises."""
     with whole(path) as file:
         for buffer in buffers:
             file.write(buffer)

@@ -1,4 +1,4 @@
-"""Compares tensors and state dicts bit by bit: the first difference in words and as data. Imports its neighbours.
+"""Compares tensors, state dicts and bytes exactly, and describes each difference. Imports its neighbours.
 
 Nothing is compared as a number: two NaNs are equal if their bits are, and zero differs from negative zero.
 """
@@ -23,7 +23,7 @@ from .verdict import PASS, FirstDifference, Kind, Verdict
 _SMALL = 4096
 """Up to this many bytes, a copy is cheaper than a call of memcmp."""
 _STEP = 1 << 20
-"""Elements that are compared at a time when differing ones are counted."""
+"""How many elements are compared at a time when those that differ are counted."""
 _NAMED = 3
 """How many names a message lists; the others are counted."""
 
@@ -36,15 +36,17 @@ _brief.maxstring, _brief.maxlist = 80, 8
 
 
 class Difference(NamedTuple):
-    """What differs, a value of ``verdict.Kind``, and where, in one line without paths or times."""
+    """One difference between what was expected and what was found."""
 
     kind: Literal["names", "order", "dtype", "shape", "bits", "bytes"]
+    """A value of ``verdict.Kind``."""
     detail: str
+    """What differs, and where, in one line without paths or times."""
     first: FirstDifference | None = None
 
 
 VALUES = frozenset({Kind.NAMES, Kind.DTYPE, Kind.SHAPE, Kind.BITS})
-"""The kinds of difference that concern values: everything but the order of the entries."""
+"""All kinds of difference that ``compare`` finds, except the order of the entries."""
 
 
 def first(differences: Iterable[Difference], kinds: Collection[Kind] = VALUES) -> Verdict:
@@ -66,10 +68,10 @@ def same_bytes(a: Buffer, b: Buffer) -> bool:
 
 
 def compare(expected: StateDict, actual: StateDict, *, identity: bool = False) -> list[Difference]:
-    """All differences: names, else their order, then at most one for each tensor that both have.
+    """All differences: one if the names differ, else one if their order does; then at most one for each common tensor.
 
     A name that occurs several times is matched in order. With ``identity``, ``expected`` holds the identity pattern,
-    and a detail states where a misplaced element comes from.
+    and a detail states where a misplaced element comes from. Raises ValueError as ``difference`` does.
     """
     differences = _names([name for name, _ in expected], [name for name, _ in actual])
     found: defaultdict[str, list[Tensor]] = defaultdict(list)
@@ -88,8 +90,8 @@ def difference(
 ) -> Difference | None:
     """The first of dtype, shape and bits that differs, or None. The detail mentions ``name``.
 
-    ``identity`` is a state dict, ``expected`` in it, that holds the identity pattern: the detail then states where a
-    misplaced element comes from. Raises ValueError for a tensor whose bytes do not fit dtype and shape.
+    ``identity`` is a state dict that contains ``expected`` and holds the identity pattern: the detail then states where
+    a misplaced element comes from. Raises ValueError if the bytes differ and a tensor's do not fit its dtype and shape.
     """
     dtype, shape, data = expected
     if dtype is actual.dtype and shape == actual.shape and same_bytes(data, actual.data):
@@ -115,7 +117,7 @@ def difference(
 
 
 def same_stream(expected: Iterable[Buffer], found: Buffer) -> Difference | None:
-    """Whether the expected buffers, one after the other, are these bytes; if not, where the first difference is."""
+    """Where ``found`` first differs from the expected buffers, joined in order; None if all bytes are equal."""
     whole = memoryview(found).cast("B") if memoryview(found).nbytes else memoryview(b"")
     offset = 0
     for chunk in map(memoryview, expected):
@@ -156,7 +158,7 @@ def _names(expected: list[str], actual: list[str]) -> list[Difference]:
 
 
 def _plain(name: str) -> str:
-    """The name, with what is no Unicode text (a lone surrogate) escaped, so that JSON can hold it."""
+    """The name with lone surrogates escaped, so that JSON can hold it."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 
@@ -166,7 +168,7 @@ def _list(names: list[str]) -> str:
 
 
 def _differing(expected: Tensor, actual: Tensor) -> tuple[int, int]:
-    """The flat index of the first element that differs, and how many do. numpy's void compares items of any size."""
+    """The flat index of the first element that differs, and how many do. numpy compares ``void`` items of any size."""
     void = f"V{expected.dtype.itemsize}"
     left, right = (np.frombuffer(tensor_of(*tensor).data, void) for tensor in (expected, actual))
     first, count = -1, 0

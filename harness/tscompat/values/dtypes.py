@@ -13,7 +13,7 @@ import ml_dtypes
 import numpy as np
 
 Kind: TypeAlias = Literal["integer", "float", "complex", "bool", "quantized"]
-"""What an element stands for. A quantized element is a raw integer beside a scale and a zero point."""
+"""What an element stands for. A quantized element is a raw integer; its tensor has a scale and a zero point."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,20 +21,20 @@ class DType:
     """One element type. Compare with ``is``: there is one object per row of the table."""
 
     name: str
-    """The short name that ends a case id: ``bf16``."""
+    """The short name, with which a case id ends: ``bf16``."""
     code: int
-    """Its number in a file; ``NO_CODE`` where the format has none."""
+    """The type's number in TorchSharp's files; ``NO_CODE`` if TorchSharp does not have the type."""
     scalar: np.dtype[Any]
     """The numpy (or ml_dtypes) type of one part, little-endian."""
     parts: int
     """1, or 2 for complex numbers (real, imaginary)."""
     torch: str
-    """Its name in the ``torch`` module."""
+    """The type's name in the ``torch`` module."""
     dotnet: str
-    """The member of TorchSharp's ``ScalarType``; complex32 has a code but no member, and a name by analogy."""
+    """The member of TorchSharp's ``ScalarType``; empty without a code. complex32 has no member: its name is ours."""
     kind: Kind
     mantissa_bits: int | None = None
-    """Stored bits of the mantissa of one part (IEEE 754; bfloat16 keeps 7); None for what is no floating type."""
+    """Stored bits of the mantissa of one part (bfloat16: 7); None unless ``kind`` is float or complex."""
 
     @property
     def itemsize(self) -> int:
@@ -89,7 +89,7 @@ FOREIGN: tuple[DType, ...] = (
     _row("f8-e5m2fnuz", NO_CODE, ml_dtypes.float8_e5m2fnuz, "float8_e5m2fnuz", "", "float", 2),
     _row("f8-e8m0fnu", NO_CODE, ml_dtypes.float8_e8m0fnu, "float8_e8m0fnu", "", "float", 0),
 )
-"""Types that torch has and TorchSharp lacks; only ``tscompat convert`` meets them."""
+"""Types that torch has and TorchSharp lacks; only ``tscompat convert`` handles them."""
 
 BY_NAME: dict[str, DType] = {dtype.name: dtype for dtype in DTYPES}
 BY_CODE: dict[int, DType] = {dtype.code: dtype for dtype in DTYPES}

@@ -29,9 +29,10 @@ def identity(dtype: DType, tensor_number: int, count: int) -> bytes:
 
 
 def origins(dtype: DType, element: bytes, entries: Sequence[Entry]) -> list[tuple[int, range]]:
-    """Where an element can come from if ``entries`` hold the identity pattern: numbers of tensors, with flat indices.
+    """The places that an element may come from, if ``entries`` hold the identity pattern.
 
-    Several places fit where the pattern is too short for the whole number or index; none if the element is no pattern.
+    A place is a tensor's number in ``entries``, with flat indices in this tensor. There are several places if the
+    pattern is too short for the whole number or index, and none if no tensor here has this pattern.
     """
     size, index_bits = _layout(dtype)
     if element != element[:size] * (dtype.itemsize // size):

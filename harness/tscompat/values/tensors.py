@@ -14,12 +14,12 @@ from .dtypes import DType
 
 
 class Tensor(NamedTuple):
-    """A tensor as in a file. A named tuple, because a state dict may have 20,000 and a named tuple is quick to make."""
+    """A tensor as a file holds it. A state dict may have 20,000 tensors, and named tuples are quick to make."""
 
     dtype: DType
     shape: tuple[int, ...]
     data: Buffer
-    """``nbytes`` of elements, row-major, little-endian, contiguous: an array, a mapped file, foreign memory."""
+    """The elements, row-major, little-endian, contiguous: in an array, a mapped file, or memory of torch or .NET."""
 
     @property
     def numel(self) -> int:
@@ -51,7 +51,7 @@ class Quantizer(NamedTuple):
 
 
 PLAIN = Quantizer()
-"""The quantizer of a case that names none: a real is its integer."""
+"""The quantizer of a case that names none: each real equals its integer."""
 
 
 def tensor_of(dtype: DType, shape: tuple[int, ...], data: Buffer) -> Tensor:

@@ -1,7 +1,7 @@
 """ULP: the distance from a floating-point number to its next neighbour of the same type. Imports its neighbours.
 
-Everything that judges within bounds (routes/agreement.py) counts in it: ``ulp`` gives it as a number, ``furthest``
-counts how many of them lie between two numbers.
+routes/agreement.py measures distances in ULP: ``ulp`` returns the size of one ULP, ``furthest`` the largest number of
+ULP between elements of two tensors.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ class Apart(NamedTuple):
 
     ulps: int
     at: tuple[int, ...]
-    """The index of that element; of a complex number the part that is further off counts."""
+    """The index of the element with this distance; a complex element counts with the part that is further off."""
 
 
 def ulp(dtype: DType, value: float) -> float:
-    """One ULP of a normal number of this floating (or complex) type. Raises ValueError for 0 and for other dtypes."""
+    """The size of one ULP at ``value``, a normal number of this dtype.
+
+    Raises ValueError for 0, and for a dtype that is neither float nor complex.
+    """
     if dtype.mantissa_bits is None or not value:
         raise ValueError(f"no ULP is defined for {dtype.name} at {value}")
     return 2.0 ** (math.floor(math.log2(abs(value))) - dtype.mantissa_bits)
 
 
 def furthest(one: Tensor, other: Tensor) -> Apart:
-    """The largest distance between two tensors of floats of the same dtype and shape; 0 at () without elements.
+    """The largest distance between two float or complex tensors of one dtype and shape; 0 at () without elements.
 
     Zero and negative zero are 0 apart, and so are two NaNs; a NaN and a number are as far apart as their bits.
     """

@@ -17,11 +17,11 @@ class Kind(StrEnum):
     BITS = "bits"
     """Values differ."""
     BYTES = "bytes"
-    """Same values, other bytes in the file."""
+    """A file has other bytes than expected, or cannot be read."""
     DTYPE = "dtype"
     SHAPE = "shape"
     NAMES = "names"
-    """Entries are missing or unexpected."""
+    """Entries are missing, unexpected or repeated."""
     ORDER = "order"
     """The same entries in another order."""
     REFUSED = "refused"
@@ -49,7 +49,7 @@ class VerdictId(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> VerdictId:
-        """Split an id. Raises ValueError when it has fewer than five parts."""
+        """Split an id. Raises ValueError if the id has fewer than five parts."""
         parts = text.split("/")
         if len(parts) < 5:
             raise ValueError(f"{text!r} is not a verdict id: expected route/direction/device/case/check")
@@ -64,21 +64,21 @@ class FirstDifference(NamedTuple):
     field: str
     """What differs: ``names``, ``order``, ``dtype``, ``shape``, ``element``, ``byte`` and the like."""
     offset: int | None
-    """Bytes from the start of the tensor's elements, or of the file; None where nothing lies at an offset."""
+    """Bytes from the start of the elements or of the file; None unless ``field`` is ``element`` or ``byte``."""
     expected: str | None
     found: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The outcome of one check of one case on one route."""
+    """The answer to one check of one case on one route, in one direction, on one device."""
 
     kind: Kind
     detail: str = ""
-    """Empty for a pass; else a sentence for a person, without paths or times, because divergences match on it."""
+    """A sentence for a person, without paths or times, because divergences match on it. Most passes have none."""
     difference: FirstDifference | None = None
     predicted: frozenset[str] = frozenset()
-    """The predictions (routes/predictions.py) that what was found matches exactly."""
+    """The names of the predictions (routes/predictions.py) that the found bits match exactly."""
 
 
 PASS = Verdict(Kind.PASS)

@@ -1,4 +1,4 @@
-"""The known divergences: which verdict they expect, for which versions, when they are stale.
+"""The known divergences: which verdicts they expect, for which versions, and when they are stale.
 
 May import values, resources, catalogue.
 """

@@ -1,4 +1,4 @@
-"""Which ids the entries cover, and ``covered.json``, the generated file that records how many.
+"""Finds the ids that the entries cover, and reads and writes ``covered.json``, which records how many they are.
 
 May import values, resources. ``tscompat bless --divergences`` writes the file, so that the difference between two
 commits shows which entry covers more or fewer ids.
@@ -33,15 +33,15 @@ class Row(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Covered = Mapping[Name, Sequence[Row]]
-"""An entry's rows stand in the order of its tables."""
+"""The rows of each entry, in the order of its tables ``expect``."""
 
 
 class Change(NamedTuple):
-    """A number of ids that is another than covered.json has."""
+    """A number of ids that differs between two ``Covered``."""
 
     name: str
     position: int
-    """Which table ``expect`` of the entry, from 0."""
+    """The index of the table ``expect`` in the entry."""
     kind: Kind
     route: str
     old: int
@@ -49,10 +49,10 @@ class Change(NamedTuple):
 
 
 class Survey:
-    """What the divergences cover of all ids of the catalogue."""
+    """Which ids of the catalogue the divergences cover."""
 
     def __init__(self, divergences: Sequence[Divergence], ids: Iterable[str]) -> None:
-        """``ids`` are taken once, all versions alike: every entry is held to the whole catalogue."""
+        """Iterates over ``ids`` once. Entries of all versions are matched with all ids."""
         lookup = Lookup(divergences)
         self._used: dict[Divergence, set[str]] = {each: set() for each in divergences}
         self._covered: dict[Divergence, defaultdict[str, list[str]]] = {each: defaultdict(list) for each in divergences}
@@ -69,7 +69,7 @@ class Survey:
                 self._shared[pair].append(verdict_id)
 
     def faults(self) -> Iterator[str]:
-        """A sentence for each pattern that does nothing, and for each two divergences that exclude each other."""
+        """A sentence for each pattern without effect, and for each two divergences that wrongly cover the same id."""
         for each, used in self._used.items():
             for pattern in each.expected.ids:
                 if pattern not in used:
@@ -82,7 +82,7 @@ class Survey:
                 yield f"divergences '{one.name}' and '{other.name}' both match {_first(ids)}"
 
     def covered(self) -> Covered:
-        """What covered.json must hold."""
+        """The rows that covered.json must have."""
         rows: dict[str, list[Row]] = {}
         for each, routes in self._covered.items():
             counts = {route: len(ids) for route, ids in sorted(routes.items())}
@@ -90,7 +90,7 @@ class Survey:
         return dict(sorted(rows.items()))
 
     def examples(self, change: Change, most: int) -> list[str]:
-        """Up to so many of the ids that a changed number counts now."""
+        """At most ``most`` of the ids that the change's new number counts."""
         table = change[:3]
         return [
             verdict_id
@@ -101,9 +101,9 @@ class Survey:
 
 
 def read_covered(folder: Path) -> Covered:
-    """What covered.json holds.
+    """Read the folder's covered.json.
 
-    Raises DivergencesError when it is not of the form that its schema describes, OSError when it cannot be read.
+    Raises DivergencesError if the file does not fit its schema, OSError if it cannot be read.
     """
     document = read_document(folder / "covered.json", DivergencesError, folder.with_name("covered.schema.json"))
     return msgspec.convert(document, Covered)
@@ -119,7 +119,7 @@ def write_covered(folder: Path, covered: Covered) -> None:
 
 
 def changes(old: Covered, new: Covered) -> list[Change]:
-    """The numbers that differ, sorted. A row that only one of the two has differs in all of its routes."""
+    """The numbers that differ, sorted. A number that only ``old`` or only ``new`` has is 0 in the other."""
     before, after = _numbers(old), _numbers(new)
     return [
         Change(*key, before.get(key, 0), after.get(key, 0))
@@ -138,5 +138,5 @@ def _numbers(covered: Covered) -> dict[tuple[str, int, Kind, str], int]:
 
 
 def _first(ids: Sequence[str], shown: int = 3) -> str:
-    """Their number and the first few: ``14: dat/…, dat/…, dat/…, …``."""
+    """The number of ids and the first few: ``14: dat/…, dat/…, dat/…, …``."""
     return f"{len(ids)}: {', '.join(ids[:shown])}" + (", …" if len(ids) > shown else "")

@@ -1,4 +1,4 @@
-"""One known divergence, and what it makes of a verdict; and finding those that cover an id. May import values."""
+"""A known divergence, which judges verdicts, and a look-up of the divergences for an id. May import values."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ class Outcome(StrEnum):
 
     PASSED = "passed"
     DIVERGENCE = "divergence"
-    """It differs exactly as an entry expects."""
+    """The verdict is exactly as an entry expects."""
     FAILED = "failed"
     NOT_RUN = "not-run"
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict compared with what is expected of it."""
+    """What a verdict means for the run, and why."""
 
     outcome: Outcome
     divergence: str | None = None
     """The name of the entry that covers this id."""
     reason: str = ""
-    """Why it failed, or the cause of the divergence. Empty for the others: a not-run verdict has it in its detail."""
+    """Why the verdict fails the run, or the cause of the divergence. Empty for ``passed`` and ``not-run``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Divergence:
-    """Verdicts that differ in one way for one cause: one table ``expect`` of an entry."""
+    """One table ``expect`` of an entry: the ids that it covers, and the verdict that it expects of them."""
 
     name: str
     position: int
-    """Which of the entry's tables ``expect`` it is, from 0."""
+    """The index of the table in the entry."""
     entry: Entry
     expected: Expected
 
     @classmethod
     def of(cls, entries: Mapping[str, Entry]) -> tuple[Divergence, ...]:
-        """All tables of all entries, in their order."""
+        """A divergence for each table ``expect`` of the entries, in order."""
         return tuple(
             cls(name, position, entry, expected)
             for name, entry in entries.items()
@@ -68,14 +68,18 @@ class Divergence:
         return any("sha256:" in version for version in self.entry.versions)
 
     def excludes(self, other: Divergence) -> bool:
-        """Whether the two cannot both cover one id: unless one is of a script, or they are of different versions."""
+        """Whether no id may be covered by both.
+
+        An id may be covered by both if exactly one is of a script, or if they name a common package but no common
+        version.
+        """
         if self.of_a_script != other.of_a_script:
             return False
         ours, theirs = ({version.split()[0] for version in each.entry.versions} for each in (self, other))
         return ours.isdisjoint(theirs) or not self.entry.versions.isdisjoint(other.entry.versions)
 
     def judge(self, verdict: Verdict) -> Judgement:
-        """Judge a verdict whose id this table covers."""
+        """Judge the verdict of an id that this table covers: as expected, or a failure with the reason."""
         expected = self.expected
         if verdict.kind is Kind.PASS:
             wrong = f"expected divergence '{self.name}' did not happen: passed"
@@ -102,11 +106,14 @@ class Lookup:
         self._patterns = Patterns(unless | self._by_pattern.keys())
 
     def candidates(self, verdict_id: str) -> Iterator[tuple[Divergence, set[str]]]:
-        """Those of which one of ``ids`` matches, in their order, each with all patterns (of whichever) that match."""
+        """The divergences that have a matching pattern in ``ids``, in order.
+
+        Each comes with the set of all patterns that match, its own and those of others, from ``ids`` and ``unless``.
+        """
         hits = self._patterns.matching(verdict_id)
         found = {pair for pattern in hits & self._by_pattern.keys() for pair in self._by_pattern[pattern]}
         return ((each, hits) for _, each in sorted(found, key=lambda pair: pair[0]))
 
     def covering(self, verdict_id: str) -> list[Divergence]:
-        """Those that cover this id: one of ``ids`` matches it and none of ``unless``."""
+        """The divergences that cover this id: one of their ``ids`` matches it, and none of their ``unless``."""
         return [each for each, hits in self.candidates(verdict_id) if hits.isdisjoint(each.expected.unless)]

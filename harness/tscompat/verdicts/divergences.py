@@ -1,7 +1,7 @@
-"""What is expected to differ (``cases/divergences/``), and when that expectation is stale.
+"""Reads ``cases/divergences/``, judges verdicts by it, and finds entries that are stale.
 
-May import values, resources. Strict both ways: an unexpected verdict fails, and so does an expected divergence that did
-not happen as it is written.
+May import values, resources. A run fails for a verdict that is not declared there, except ``pass`` and ``not-run``,
+and for a declared one that does not happen exactly as declared.
 """
 
 from __future__ import annotations
@@ -20,33 +20,36 @@ __all__ = ["Divergence", "Divergences", "DivergencesError", "Judgement", "Outcom
 
 
 class Divergences:
-    """The divergences of the folder. Those apply that hold for a version of what runs."""
+    """The divergences of the folder. An entry applies if one of its versions is running."""
 
     def __init__(self, known: Sequence[Divergence], running: Collection[str], covered: Covered) -> None:
-        """``running`` is what takes part, each with its version; ``covered`` is what covered.json holds."""
+        """``running`` has what takes part in the run, with versions as entries write them (``TorchSharp 0.107.0``).
+
+        ``covered`` is the contents of covered.json.
+        """
         self._known = known
         self._covered = covered
         applying = [each for each in known if not each.entry.versions.isdisjoint(running)]
-        applying.sort(key=lambda each: not each.of_a_script)  # a script's are more exact, and so go first
+        applying.sort(key=lambda each: not each.of_a_script)  # those of a script are more exact, so they come first
         self._lookup = Lookup(applying)
 
     @classmethod
     def load(cls, folder: Path, running: Collection[str]) -> Divergences:
         """Read the folder's files. Their JSON Schemas lie beside the folder.
 
-        Raises DivergencesError when a file is not of the form that its schema describes, OSError when one cannot be
-        read.
+        Raises DivergencesError if a file does not fit its schema or two files have an entry of the same name, OSError
+        if a file cannot be read.
         """
         return cls(Divergence.of(read_entries(folder)), running, read_covered(folder))
 
     def expected(self, verdict_id: str) -> list[Divergence]:
-        """The divergences that cover this id; none if it is expected to pass."""
+        """The divergences that apply and cover this id; none if its verdict must be ``pass``."""
         return self._lookup.covering(verdict_id)
 
     def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
         """Decide what a verdict means for the run.
 
-        Where a script's divergence and another one cover an id, one fault can mask the other: either is accepted.
+        If several divergences cover the id, a verdict that one expects is accepted: one fault can mask another.
         """
         if verdict.kind is Kind.NOT_RUN:
             return Judgement(Outcome.NOT_RUN)
@@ -58,11 +61,11 @@ class Divergences:
         return Judgement(Outcome.FAILED, reason=f"unexpected: {verdict.kind}")
 
     def stale(self, ids: Iterable[str]) -> list[str]:
-        """A sentence for each thing that no longer fits ``ids``, which are all verdict ids of the whole catalogue.
+        """A sentence for each fault of the entries and of covered.json; ``ids`` are all verdict ids of the catalogue.
 
-        A pattern that matches nothing, or one of ``unless`` that takes nothing away; an id that two divergences cover
-        that exclude each other; a number in covered.json that is another. The catalogue is the same for all versions,
-        so every entry is compared with it.
+        Faults are a pattern without effect, two divergences that cover the same id although they exclude each other,
+        and a number in covered.json that is not the number of ids now. The catalogue is the same for all versions, so
+        the entries of all versions are checked.
         """
         survey = Survey(self._known, ids)
         return [*survey.faults(), *_moved(self._covered, survey.covered())]

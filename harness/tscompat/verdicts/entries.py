@@ -1,4 +1,4 @@
-"""The entries of ``cases/divergences/``: their fields, which are also their JSON Schema, and reading the folder.
+"""Reads the entries of ``cases/divergences/``. Their JSON Schema is made from the classes here.
 
 May import values, resources.
 """
@@ -34,7 +34,7 @@ DIFFERENT = [kind.value for kind in Kind if kind not in (Kind.PASS, Kind.NOT_RUN
 
 
 class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Verdicts of one kind that the entry expects: its table ``expect``."""
+    """A table ``expect`` of an entry: verdicts of one kind that the entry expects."""
 
     kind: Annotated[Kind, Meta(description="What happens.", extra_json_schema={"enum": DIFFERENT})]
     ids: Annotated[Patterns, Meta(description="Patterns over verdict ids; * stands for any characters, / too.")]
@@ -46,7 +46,7 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Reproduction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Pieces of code that run in this order, each in a process of its own, all in one folder that is empty before."""
+    """Pieces of code that show the fault. They run in this order, each in its own process, all in one new folder."""
 
     python: Annotated[str, Meta(description="Python.")] = ""
     csharp: Annotated[str, Meta(description="C#, as a program with top-level statements.")] = ""
@@ -59,7 +59,7 @@ class Reproduction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     @property
     def pieces(self) -> list[tuple[Language, str]]:
-        """Those that there are, in their order."""
+        """The pieces that are not empty, each with its language, in the order in which they run."""
         all_pieces: list[tuple[Language, str]] = [
             ("python", self.python),
             ("csharp", self.csharp),
@@ -69,7 +69,7 @@ class Reproduction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One fault: what differs because of it, and how to see it without this suite. README.md explains the fields."""
+    """One fault: what differs because of it, and how to see it without this suite (fields: divergences/README.md)."""
 
     cause: Annotated[Words, Meta(description="What goes wrong. The first sentence stands in tables.")]
     upstream: Annotated[Words, Meta(description="The file upstream and what happens there.")]
@@ -87,18 +87,18 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 Entries = dict[Name, Entry]
-"""What a file holds, and all files together."""
+"""Entries by name: those of one file, or of all files."""
 
 
 class DivergencesError(ValueError):
-    """A file cannot be used. The message names for each fault the file, the entry, what was found and expected."""
+    """A file of the folder is wrong. The message has the file, the place, what was found and what was expected."""
 
 
 def read_entries(folder: Path) -> Entries:
-    """The entries of all files of the folder, by name. Their JSON Schema lies beside the folder.
+    """The entries of all TOML files of the folder, by name. Their JSON Schema lies beside the folder.
 
-    Raises DivergencesError when a file is not of the form that the schema describes, or has an entry of another file's
-    name, OSError when one cannot be read.
+    Raises DivergencesError if a file does not fit the schema or two files have an entry of the same name, OSError if a
+    file cannot be read.
     """
     entries: Entries = {}
     for file in sorted(folder.glob("*.toml")):
@@ -111,7 +111,10 @@ def read_entries(folder: Path) -> Entries:
 
 
 def newest_versions(entries: Mapping[str, Entry]) -> dict[str, str]:
-    """The newest version of each package that an entry names, by the package's name; a script's is its hash."""
+    """The newest version that an entry names of each package, by the package's name.
+
+    A script's version is its hash; if entries name several, one of them is returned.
+    """
     named = {version for entry in entries.values() for version in entry.versions}
     newest: dict[str, str] = {}
     for name_and_version in sorted(named, key=lambda each: [int(part) for part in re.findall(r"\d+", each)]):

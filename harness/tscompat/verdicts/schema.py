@@ -1,6 +1,6 @@
-"""The published JSON Schemas of ``cases/divergences/``, derived from the classes that read it. May import resources.
+"""The published JSON Schemas of ``cases/divergences/``, derived from the classes that read the folder.
 
-``python -m tscompat.verdicts.schema`` writes them again.
+May import resources. ``python -m tscompat.verdicts.schema`` writes the schemas again.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     "divergences": (Entries, "A file of divergences/: one table an entry, under its name."),
     "covered": (Covered, "divergences/covered.json: how many ids each table expect covers, by route. Generated."),
 }
-"""By the name of the file (NAME.schema.json in cases/): the type, and what the document is."""
+"""The schemas by name (cases/NAME.schema.json): the type that each is derived from, and its description."""
 
 
 def schema_text(name: str) -> str:
-    """The schema as it stands in its file."""
+    """The text of the schema's file."""
     described, description = SCHEMAS[name]
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
