@@ -85,7 +85,7 @@ def test_a_fault_is_not_blessed_away(faulty: Path) -> None:
     assert (ended.exit_code, ended.output.splitlines()) == (
         2,
         [
-            f"divergence '{NAME}': the pattern 'gone/*' matches no verdict id",
+            f"divergence '{NAME}': the pattern 'gone/*' covers no verdict id",
             "correct these first: nothing was written",
         ],
     )

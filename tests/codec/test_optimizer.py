@@ -283,7 +283,7 @@ def test_names_the_file(tmp_path: Path) -> None:
         ),
         pytest.param(
             SGD._replace(states=[{"momentum_buffer": Tensor(F32, (2,), b"1234")}]),
-            "state 0: momentum_buffer: a f32 tensor of shape .* takes 8 bytes, not 4",
+            "state 0: momentum_buffer: a f32 tensor of shape .* needs 8 bytes; the data has 4",
             id="size",
         ),
     ],

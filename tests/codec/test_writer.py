@@ -83,12 +83,14 @@ def test_many_small_tensors_come_in_few_buffers() -> None:
 
 @pytest.mark.parametrize("size", [3, 1 << 20], ids=["small", "large"])
 def test_refuses_bytes_that_do_not_fit_the_shape(size: int) -> None:
-    with pytest.raises(ValueError, match=rf"'a\.b': u8 of shape \[{size + 1}\] takes {size + 1} bytes, not {size}"):
+    with pytest.raises(
+        ValueError, match=rf"'a\.b': u8 of shape \[{size + 1}\] needs {size + 1} bytes; the data has {size}"
+    ):
         written([Entry("a.b", Tensor(U8, (size + 1,), bytes(size)))])
 
 
 def test_refuses_a_single_tensor_whose_bytes_do_not_fit() -> None:
-    with pytest.raises(ValueError, match="takes 4 bytes, not 3"):
+    with pytest.raises(ValueError, match="needs 4 bytes; the data has 3"):
         list(encode_tensor(Tensor(F32, (), b"abc")))
 
 

@@ -170,7 +170,7 @@ def test_the_shape_is_reported_before_the_bits() -> None:
 
 
 def test_refuses_a_tensor_whose_bytes_do_not_fit_its_shape() -> None:
-    with pytest.raises(ValueError, match="takes 2 bytes, not 1"):
+    with pytest.raises(ValueError, match="needs 2 bytes; the data has 1"):
         difference(tensor_of(U8, (2,), b"12"), Tensor(U8, (2,), b"1"))
 
 

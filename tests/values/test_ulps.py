@@ -71,3 +71,7 @@ def test_no_element_is_no_distance() -> None:
 @pytest.mark.parametrize(("value", "factor"), [(1.0, 1), (-1.5, 1), (2.0, 2), (0.75, 0.5)])
 def test_one_ulp_of_a_number_is_the_distance_to_its_next_neighbour(name: str, value: float, factor: float) -> None:
     assert ulp(BY_NAME[name], value) == factor * ONE_ULP[name]
+
+
+def test_one_ulp_just_below_a_power_of_two() -> None:
+    assert ulp(BY_NAME["f64"], float(np.nextafter(2.0**100, 0))) == 2.0 ** (99 - 52)

@@ -63,7 +63,7 @@ def test_what_is_predicted_is_expected() -> None:
 
 
 def test_something_else_than_predicted_fails() -> None:
-    wrong = "'no-c32' predicts the-first, found something else"
+    wrong = "'no-c32' expects what the-first predicts, and what was found differs"
     verdict = Verdict(Kind.REFUSED, "not yet supported", predicted=frozenset({"another"}))
     assert judge(verdict, known=divergence(predicts="the-first")) == Judgement(Outcome.FAILED, "no-c32", wrong)
 

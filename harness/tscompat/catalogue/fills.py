@@ -118,7 +118,7 @@ def make(key: str, specs: Iterable[TensorSpec]) -> StateDict:
     made: dict[str, Tensor] = {}
     entries: StateDict = []
     for number, spec in enumerate(specs):
-        tied = made.get(spec.tied_to)
+        tied = made[spec.tied_to] if spec.tied_to else None
         tensor = tied or tensor_of(spec.dtype, spec.shape, FILLS[spec.fill](spec, number, bits))
         made[spec.name] = tensor
         entries.append(Entry(spec.name, tensor))

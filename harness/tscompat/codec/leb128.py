@@ -46,4 +46,4 @@ def decode(data: memoryview, start: int, what: str, report: Report = refuse) -> 
     left = len(data) - start
     if left < _MAX_BYTES:
         raise FormatError(start, f"{left} bytes of it, then the end", f"{what} in LEB128", "file.truncated")
-    raise FormatError(start, "one that goes on after 9 bytes", f"{what} up to 2^63-1 in LEB128", "leb128.range")
+    raise FormatError(start, "a number of more than 9 bytes", f"{what} up to 2^63-1 in LEB128", "leb128.range")

@@ -34,7 +34,9 @@ def encode_state_dict(entries: Collection[Entry]) -> Iterator[Buffer]:
         header, nbytes = _header(dtype, shape)
         found = memoryview(data).nbytes
         if found != nbytes:
-            raise ValueError(f"{name!r}: {dtype.name} of shape {list(shape)} takes {nbytes} bytes, not {found}")
+            raise ValueError(
+                f"{name!r}: {dtype.name} of shape {list(shape)} needs {nbytes} bytes; the data has {found}"
+            )
         try:
             encoded = name.encode()
         except UnicodeEncodeError as error:

@@ -59,5 +59,7 @@ def tensor_of(dtype: DType, shape: tuple[int, ...], data: Buffer) -> Tensor:
     tensor = Tensor(dtype, shape, data)
     size = memoryview(data).nbytes
     if size != tensor.nbytes:
-        raise ValueError(f"a {dtype.name} tensor of shape {list(shape)} takes {tensor.nbytes} bytes, not {size}")
+        raise ValueError(
+            f"a {dtype.name} tensor of shape {list(shape)} needs {tensor.nbytes} bytes; the data has {size}"
+        )
     return tensor

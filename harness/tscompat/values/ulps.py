@@ -31,7 +31,8 @@ def ulp(dtype: DType, value: float) -> float:
     """
     if dtype.mantissa_bits is None or not value:
         raise ValueError(f"no ULP is defined for {dtype.name} at {value}")
-    return 2.0 ** (math.floor(math.log2(abs(value))) - dtype.mantissa_bits)
+    _, exponent = math.frexp(value)  # of a fraction from 0.5 to 1; math.log2 rounds up just below a power of two
+    return math.ldexp(1.0, exponent - 1 - dtype.mantissa_bits)
 
 
 def furthest(one: Tensor, other: Tensor) -> Apart:

@@ -73,13 +73,13 @@ class Survey:
         for each, used in self._used.items():
             for pattern in each.expected.ids:
                 if pattern not in used:
-                    yield f"divergence '{each.name}': the pattern '{pattern}' matches no verdict id"
+                    yield f"divergence '{each.name}': the pattern '{pattern}' covers no verdict id"
             for pattern in each.expected.unless:
                 if pattern not in used:
-                    yield f"divergence '{each.name}': unless '{pattern}' takes nothing away"
+                    yield f"divergence '{each.name}': unless '{pattern}' excludes no id"
         for (one, other), ids in self._shared.items():
             if one.excludes(other):
-                yield f"divergences '{one.name}' and '{other.name}' both match {_first(ids)}"
+                yield f"divergences '{one.name}' and '{other.name}' both cover {_first(ids)}"
 
     def covered(self) -> Covered:
         """The rows that covered.json must have."""

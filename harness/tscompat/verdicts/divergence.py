@@ -88,7 +88,7 @@ class Divergence:
         elif not re.search(expected.message, verdict.detail):
             wrong = f"message no longer matches /{expected.message}/ of '{self.name}'"
         elif expected.predicts and expected.predicts not in verdict.predicted:
-            wrong = f"'{self.name}' predicts {expected.predicts}, found something else"
+            wrong = f"'{self.name}' expects what {expected.predicts} predicts, and what was found differs"
         else:
             return Judgement(Outcome.DIVERGENCE, self.name, self.cause)
         return Judgement(Outcome.FAILED, self.name, wrong)

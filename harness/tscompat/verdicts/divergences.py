@@ -75,6 +75,6 @@ def _moved(old: Covered, new: Covered) -> Iterator[str]:
     for (name, _, kind), routes in groupby(changes(old, new), lambda change: change[:3]):
         numbers = ", ".join(f"{change.route} {change.old} → {change.new}" for change in routes)
         yield (
-            f"divergence '{name}' ({kind}): covers other ids than covered.json has: {numbers}. "
-            f"Look at the difference; if it is meant, run: {BLESS}"
+            f"divergence '{name}' ({kind}): covers another number of ids than covered.json has: {numbers}. "
+            f"If the change is intended, run: {BLESS}"
         )

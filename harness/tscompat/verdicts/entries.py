@@ -38,8 +38,10 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     kind: Annotated[Kind, Meta(description="What happens.", extra_json_schema={"enum": DIFFERENT})]
     ids: Annotated[Patterns, Meta(description="Patterns over verdict ids; * stands for any characters, / too.")]
-    unless: Annotated[Patterns, Meta(description="Which of these ids are not meant.")] = ()
-    message: Annotated[Regex, Meta(description="Is searched in the verdict's detail.")] = ""
+    unless: Annotated[
+        Patterns, Meta(description="Patterns of ids that the entry does not cover, though ids matches them.")
+    ] = ()
+    message: Annotated[Regex, Meta(description="A regular expression that is searched in the verdict's detail.")] = ""
     predicts: Annotated[
         Name, Meta(description="The prediction (harness/tscompat/routes/predictions.py) that what is found must match.")
     ] = ""
@@ -53,7 +55,10 @@ class Reproduction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     then_python: Annotated[str, Meta(description="Python that reads what the C# has written.")] = ""
     shows: Annotated[
         Regex,
-        Meta(min_length=1, description="Is found in what the last piece prints, while the fault is there."),
+        Meta(
+            min_length=1,
+            description="A regular expression that is found in what the last piece prints, while the fault exists.",
+        ),
     ]
     large: Annotated[bool, Meta(description="Needs gigabytes of memory and disk.")] = False
 
@@ -78,12 +83,14 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         frozenset[Version],
         Meta(
             min_length=1,
-            description="Whose fault it is, in which versions; a script's version is its hash.",
+            description="The packages at fault with their versions; a script's version is its hash.",
             extra_json_schema={"uniqueItems": True},
         ),
     ]
     reproduction: Annotated[Reproduction, Meta(description="How to see it without this suite.")]
-    expect: Annotated[tuple[Expected, ...], Meta(min_length=1, description="What differs, a table a kind of verdict.")]
+    expect: Annotated[
+        tuple[Expected, ...], Meta(min_length=1, description="What differs: one table for each kind of verdict.")
+    ]
 
 
 Entries = dict[Name, Entry]

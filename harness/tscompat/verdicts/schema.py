@@ -16,7 +16,7 @@ from .coverage import Covered
 from .entries import Entries
 
 SCHEMAS: dict[str, tuple[Any, str]] = {
-    "divergences": (Entries, "A file of divergences/: one table an entry, under its name."),
+    "divergences": (Entries, "A file of divergences/: one table for each entry, under its name."),
     "covered": (Covered, "divergences/covered.json: how many ids each table expect covers, by route. Generated."),
 }
 """The schemas by name (cases/NAME.schema.json): the type that each is derived from, and its description."""
