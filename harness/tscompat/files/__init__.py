@@ -1,4 +1,4 @@
-"""Model files of the world: readers, writers, and the items that pass between them.
+"""Model files of any origin: readers, writers, and the items that pass between them.
 
 May import values, resources, codec, python_side.
 """

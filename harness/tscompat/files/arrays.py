@@ -1,6 +1,6 @@
-"""Reads .npz: arrays of numpy, each when it is asked for. May import values.
+"""Reads .npz files of numpy: the headers at once, an array's elements when a writer asks for them. May import values.
 
-The headers are read by ``numpy.lib.format``; objects (pickles) are never loaded.
+``numpy.lib.format`` parses headers and elements. Arrays of Python objects (pickles) are never loaded.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ _DTYPES: dict[np.dtype[Any], DType] = {
         *("float16", "float32", "float64", "complex64", "complex128"),
     )
 }
-"""The types that numpy has itself. A bfloat16 of ml_dtypes is in a file as ``|V2``, which does not name it."""
+"""The dtypes that numpy itself defines. A file has ml_dtypes' bfloat16 as ``|V2``, which does not identify the type."""
 
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, NotImplementedError, RuntimeError)
-"""What zipfile and numpy raise for a file that is damaged, encrypted, or none of theirs."""
+"""What zipfile and numpy raise for a file that is damaged, encrypted or no .npz."""
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def contents(path: Path) -> Contents:
-    """The arrays of the file. Raises one of ``BROKEN`` when it has none."""
+    """An item for each array of the file, an Unfit for a member that no tensor can hold.
+
+    Raises one of ``BROKEN`` when the file cannot be read, and OSError.
+    """
     with zipfile.ZipFile(path) as archive:
         return [_member(archive, path, member) for member in archive.namelist()]
 

@@ -1,7 +1,7 @@
-"""Finds the state dict in a checkpoint, which may be nested in dicts and lists. Imports torch, nothing of ours.
+"""Finds the state dict in a checkpoint, which may be nested in dicts and lists. Imports torch and its neighbours.
 
-Nothing is guessed: the only one of its kind is taken. Of several, and of one beside which more tensors lie than in it,
-a person has to choose.
+Nothing is guessed: a state dict is taken only if it is the only one of its kind. If there are several, or if more
+elements are beside a model's state dict than in it, the person has to choose.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import torch
 from .item import ConvertError, Tell, some
 
 _DEPTH = 16
-"""So many levels are looked through for a state dict."""
+"""How many levels deep a state dict is searched for."""
 
 Keyed = Mapping[Any, Any]
 
 
 class Kind(NamedTuple):
-    """What is looked for."""
+    """The kind of state dict to find, a model's or an optimizer's: words for messages, and how it is recognized."""
 
     one: str
     no: str
@@ -28,13 +28,15 @@ class Kind(NamedTuple):
     save: str
     matches: Callable[[Keyed], bool]
     at_least: Callable[[Keyed], object]
-    """What is taken where nothing matches."""
+    """Whether the mapping where the search starts is taken if nothing matches."""
 
 
 def find(document: object, key: str, tell: Tell, kind: Kind) -> Keyed:
-    """The state dict of this kind at or below ``key`` (dots go down a level), or the only one there is.
+    """The only state dict of this kind in ``document``, or at or below ``key`` if one is given.
 
-    Raises ConvertError when there is none, or several, with the keys to choose from.
+    A dot of the key goes down a level or is part of a name. ``tell`` gets the key of a state dict found below ``key``.
+    Raises ConvertError, with the keys to choose from, when there is none or several; and when a model's state dict
+    found below ``key`` has fewer elements than there are beside it.
     """
     if not is_mapping(document):
         raise ConvertError(f"expected {kind.one}, found {_type(document)}: save {kind.save}")
@@ -61,7 +63,7 @@ def find(document: object, key: str, tell: Tell, kind: Kind) -> Keyed:
 
 
 def _refuse_little(document: Keyed, chosen: Keyed, path: str) -> None:
-    """The weights may be beside the state dict, in a form that is not looked for."""
+    """Raise ConvertError where more elements are beside the state dict than in it: they may be the model's weights."""
     taken = _elements(chosen, "", None)
     left = {name: _elements(value, name, chosen) for name, value in _children(document)}
     if sum(left.values()) > taken:
@@ -73,9 +75,9 @@ def _refuse_little(document: Keyed, chosen: Keyed, path: str) -> None:
 
 
 def _elements(value: object, name: str, chosen: Keyed | None) -> int:
-    """How many elements the tensors at and below have that may be weights, without those of ``chosen``.
+    """The number of elements in the tensors of ``value``, at all levels, that may be weights, without ``chosen``.
 
-    What optimizers and random generators (bytes in a row) keep is no weights.
+    The state of optimizers and of random generators (one-dimensional uint8 tensors) is not counted.
     """
     if isinstance(value, torch.Tensor):
         return 0 if value.dtype == torch.uint8 and value.ndim == 1 else value.numel()
@@ -85,7 +87,7 @@ def _elements(value: object, name: str, chosen: Keyed | None) -> int:
 
 
 def is_optimizer(mapping: Keyed) -> bool:
-    """Whether it is what an optimizer's ``state_dict()`` gives."""
+    """Whether the mapping has the keys of an optimizer's ``state_dict()``."""
     return {"state", "param_groups"} <= mapping.keys()
 
 
@@ -100,7 +102,7 @@ def _candidates(value: object, path: str, kind: Kind, depth: int = _DEPTH) -> It
 
 
 def _children(value: object) -> Iterator[tuple[str, object]]:
-    """What is in a dict or list, each with what stands for it in a key."""
+    """The values in a dict, list or tuple, each with its name or number, which is its part of a key."""
     if is_mapping(value):
         yield from ((str(name), child) for name, child in value.items())
     elif _is_list(value):
@@ -108,7 +110,7 @@ def _children(value: object) -> Iterator[tuple[str, object]]:
 
 
 def is_mapping(value: object) -> TypeGuard[Keyed]:
-    """Whether it is a mapping, whatever is in it."""
+    """Whether the value is a mapping, with keys and values of any type."""
     return isinstance(value, Mapping)
 
 
@@ -117,7 +119,7 @@ def _is_list(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
 
 
 def _is_state_dict(mapping: Keyed) -> bool:
-    """Whether half of the values or more are tensors: beside them may stand a version or an extra state."""
+    """Whether at least half of the values are tensors: a state dict may also hold a version or an extra state."""
     return 0 < len(mapping) <= 2 * _tensors(mapping)
 
 
@@ -126,7 +128,7 @@ def _tensors(mapping: Keyed) -> int:
 
 
 def _at(document: object, key: str) -> object:
-    """What is at a key with dots, which may also be part of a name; None if nothing is."""
+    """The value at ``key``, of which a dot goes down a level or is part of a name; None if there is none."""
     children = dict(_children(document))
     if key in children:
         return children[key]

@@ -1,4 +1,4 @@
-"""What passes from a reader to a writer: named tensors that are not read yet. May import values."""
+"""Items, which pass from a reader to a writer: named tensors, not read yet. May import values."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ _SHOWN_IN_A_LINE = 12
 
 
 class ConvertError(ValueError):
-    """The conversion cannot be done; the message has where, what was found, and what to do."""
+    """The conversion cannot be done. The message has the place, what was found there, and what to do."""
 
 
 def listed(faults: Sequence[str]) -> str:
-    """The first ten of them, each in a line of its own."""
+    """The first ten faults, each on a line of its own, and the number of the others."""
     more = [f"... and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
     return "".join(f"\n  {line}" for line in [*faults[:_SHOWN], *more])
 
 
 def some(words: Sequence[str]) -> str:
-    """The first twelve of them, in one line."""
+    """The first twelve words in one line, and the number of the others."""
     rest = len(words) - _SHOWN_IN_A_LINE
     return ", ".join(words[:_SHOWN_IN_A_LINE]) + (f" and {rest} more" if rest > 0 else "")
 
 
 class Item(NamedTuple):
-    """One named tensor of a source."""
+    """One named tensor of a source, without its elements."""
 
     name: str
     dtype: DType
     shape: tuple[int, ...]
     read: Callable[[], Buffer]
-    """Gives the elements as ``Tensor.data`` has them."""
+    """Reads the elements, in the form of ``Tensor.data``. Raises ConvertError where they are damaged, and OSError."""
     copies: bool
-    """Whether that is a copy, made when it is asked for; else it is a view of the mapped file."""
+    """Whether ``read`` makes a copy in memory; else it returns a view of the mapped file (or of a loaded pickle)."""
     quantizer: Quantizer = PLAIN
     tie: Hashable = None
-    """The same for all names of one tensor; None where it is not known."""
+    """A key that all names of one tensor share; None where the source does not show which names are one tensor."""
 
     @property
     def nbytes(self) -> int:
@@ -51,7 +51,7 @@ class Item(NamedTuple):
 
 
 class Unfit(NamedTuple):
-    """An entry of a source that is no tensor which any target could hold."""
+    """An entry of a source that no target can hold, and why."""
 
     name: str
     why: str
@@ -65,7 +65,7 @@ Tell: TypeAlias = Callable[[str], None]
 
 
 class LazyEntries(Collection[Entry]):
-    """The items as entries of a state dict, each read when it is its turn: one at a time is in memory."""
+    """The items as entries of a state dict. An iteration reads them one by one, so that memory holds only one."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = items

@@ -1,4 +1,4 @@
-"""The file that a writer writes to, with room for it on the disk and signs of progress. May import resources."""
+"""The file that a writer writes to: checks its path and the free disk space, reports progress. May import resources."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from tscompat.resources.whole import NewFile, whole
 from .item import ConvertError
 
 _STEP = 1 << 23
-"""Bytes a system call, and between two signs of progress."""
+"""Bytes of one system call, and between two reports of progress."""
 _PAGE = 4096
 _LEFT = 1 << 20
 """Free bytes to leave on the disk."""
 
 
 class Sink(io.FileIO):
-    """Takes the bytes of a new file, over the same descriptor."""
+    """A new file, over its descriptor, that reports progress."""
 
     def __init__(self, file: NewFile, target: Path, advance: Callable[[int], object]) -> None:
-        """``target``: the place that ``file`` takes at the end. ``advance``: is called with the bytes just written."""
+        """``file`` becomes ``target`` at the end. ``advance`` is called with the number of bytes just written."""
         super().__init__(file.fileno(), "wb", closefd=False)
         self._file = file
         self.target = target
         self._advance = advance
 
     def write(self, data: Buffer, /) -> int:
-        """Write all of it."""
+        """Write all bytes of a contiguous buffer, and return their number."""
         given = np.frombuffer(data, np.uint8)
         for start in range(0, given.size, _STEP):
             piece = given[start : start + _STEP]
-            # Mapped pages are fetched before the system call: met in it, they make the kernel write in small pieces.
+            # Fetch the pages of a mapped file first: if the system call fetches them, the kernel writes small pieces.
             piece[::_PAGE].max()
             self._file.write(piece)
             self._advance(piece.size)
@@ -46,7 +46,7 @@ class Sink(io.FileIO):
 
 
 def check(path: Path, source: Path, *, force: bool) -> None:
-    """Raise ConvertError where a file must not or cannot be written, or there is nothing to read."""
+    """Raise ConvertError where ``source`` does not exist, or where ``path`` cannot or must not be written."""
     if not source.exists():
         raise ConvertError(f"{source}: there is no such file or folder")
     if path.is_dir():
@@ -60,9 +60,10 @@ def check(path: Path, source: Path, *, force: bool) -> None:
 
 @contextmanager
 def beside(path: Path, room: int, advance: Callable[[int], object], *, force: bool) -> Generator[Sink]:
-    """A file to write to, with ``room`` bytes free for it, which takes the place of ``path`` at the end.
+    """Open a file to write to, which takes the place of ``path`` at the end of the block.
 
-    Raises ConvertError when the disk has no room for it, or when ``path`` is there by now and not to be replaced.
+    Raises ConvertError when the disk has fewer than ``room`` bytes free, and, without ``force``, when ``path`` exists
+    at the end. Raises OSError.
     """
     free = shutil.disk_usage(path.resolve().parent).free
     if free < room + _LEFT:

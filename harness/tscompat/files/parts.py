@@ -1,4 +1,4 @@
-"""What in a path shows that a file is only a part of a model: one shard of a set, what one of several processes saved.
+"""Finds marks in a path that show a part of a model: one shard of a set, or what one of several processes saved.
 
 Imports nothing of ours.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Kind(NamedTuple):
-    """What a part may be."""
+    """A kind of part, in words, and what to do with such a part."""
 
     what: str
     advice: str
@@ -32,15 +32,16 @@ _OF_ONE = rf"{_S}of{_S}0*1(?!\d)"
 _RANK = rf"(?:(?<![a-z])|(?<=model)|(?<=local)|(?<=global))rank{_S}"
 _COUNTED = "epoch|ep|iter|step|fold|run|seed|trial"
 _ADAPTER = "lora|adapter"
-"""Where the path has this, a rank may be that of the adapter's matrices."""
+"""If the path has one of these words, a rank may be that of the adapter's matrices, and not a process's number."""
 
 
 class _Mark(NamedTuple):
     pattern: str
-    """The group is the part's number. A match in which the group takes no part only looks like a mark."""
+    """The group matches the part's number. A match without the group (``epoch-3-of``) only looks like a mark."""
     kind: Kind
     with_neighbour: str = "(?!)"
-    """In a path where this is found, the mark counts only if the first part, or for the first the second, is there."""
+    """A pattern. If it matches the path, the mark counts only beside a file of the first part (or of the second, if
+    the mark is of the first)."""
 
 
 _OF_FILES = (
@@ -48,21 +49,21 @@ _OF_FILES = (
     _Mark(rf"{_RANK}(0+)(?!\d|{_OF_ONE})", PROCESS),
     _Mark(rf"(?:low|page|re){_S}rank{_S}\d+|{_RANK}(\d+)(?!\d|{_OF_ONE})", PROCESS, with_neighbour=_ADAPTER),
     _Mark(rf"(?<![a-z])(?:shard|part|partition){_S}(\d+)(?!\d|{_OF_ONE})", PROCESS),
-    _Mark(r"^__(\d+)_\d+\.distcp$", PROCESS),  # torch.distributed.checkpoint's
+    _Mark(r"^__(\d+)_\d+\.distcp$", PROCESS),  # of torch.distributed.checkpoint
     _Mark(r"^layer_(\d+)-model", PROCESS),  # of DeepSpeed's pipelines
-    _Mark(r"^consolidated\.(0*[1-9]\d*)\.", PROCESS),  # Meta's
-    _Mark(r"^consolidated\.(0+)\.", PROCESS, with_neighbour=""),  # a whole model, if there is no second
+    _Mark(r"^consolidated\.(0*[1-9]\d*)\.", PROCESS),  # of Meta's Llama
+    _Mark(r"^consolidated\.(0+)\.", PROCESS, with_neighbour=""),  # a whole model, if there is no second part
     _Mark(
         rf"(?<![a-z])(?:[dmpt]p|parallel|gpu|device|node|host|worker|proc|process){_S}(\d+)", PROCESS, with_neighbour=""
     ),
 )
 _OF_FOLDERS = (_Mark(rf"^(?:[a-z]*{_S}rank{_S}(\d+){_S})+\d*$", PROCESS, with_neighbour=_ADAPTER),)
 _ABOVE = 2
-"""So many folders above a file are looked at: ``rank0/checkpoint/model.pt``."""
+"""How many folders above a file are searched for marks: ``rank0/checkpoint/model.pt``."""
 
 
 class Part(NamedTuple):
-    """What shows that a file or a folder is a part."""
+    """A mark that was found: it shows that a file or a folder is a part."""
 
     mark: str
     kind: Kind
@@ -71,13 +72,15 @@ class Part(NamedTuple):
 
 
 def part_in(path: Path) -> Part | None:
-    """What the names of a file or folder and of the folders above show, or None."""
+    """The mark in the name of a file or folder, or of one of the two folders above; None if there is none."""
     text = "/".join(path.parts[-1 - _ABOVE :])
     return next((part for place in (path, *path.parents[:_ABOVE]) if (part := part_named(place, text))), None)
 
 
 def part_named(path: Path, text: str = "") -> Part | None:
-    """What the name of a file or folder itself shows. ``text``: where to look for more words than are in the name."""
+    """The mark in the name of a file or folder itself, or None. ``with_neighbour`` is searched for in ``text``, by
+    default the name.
+    """
     for mark in _OF_FOLDERS if path.is_dir() else _OF_FILES:
         for found in re.finditer(mark.pattern, path.name, re.IGNORECASE):
             alone = not re.search(mark.with_neighbour, text or path.name, re.IGNORECASE)

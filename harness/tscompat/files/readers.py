@@ -1,6 +1,6 @@
-"""What can be read: a table from suffix to reader. May import codec.
+"""The readers, and a table of them by suffix. May import codec.
 
-A reader maps its file or notes where the tensors lie; elements are read when a writer asks for them.
+A reader maps its file or notes where the tensors are; elements are read when a writer asks for them.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ _ADVICE = (
         "is TorchScript: in Python, torch.save() the state_dict() of what torch.jit.load() gives",
     ),
 )
-"""What to do about what torch refuses, by a pattern of its message."""
+"""For each pattern of torch.load's error message: what is wrong with the file, and what to do."""
 
 _BROKEN_PICKLE = (
     *(pickle.UnpicklingError, RuntimeError, EOFError, struct.error, ValueError, LookupError, OverflowError),
     *(AssertionError, AttributeError, TypeError, zipfile.BadZipFile),
 )
-"""What torch.load raises for files that are damaged, or none of its own: it believes what is in them."""
+"""What torch.load raises for files that are damaged or of another format, because it does not check what it reads."""
 
 
 class Reader(NamedTuple):
@@ -57,15 +57,15 @@ class Reader(NamedTuple):
 
     what: str
     read: Callable[[Path, str, Tell], Contents]
-    """Takes the file, the key of a nested state dict, and whom to tell what was chosen."""
+    """Takes the file, the key of a nested state dict, and the function that gets sentences for the person."""
     errors: tuple[type[Exception], ...]
-    """What it raises for a file that is not one."""
+    """What ``read`` raises for a file that is damaged or of another format."""
 
 
 def read(path: Path, key: str, tell: Tell) -> Contents:
-    """What is in a file or a folder, nothing of it read yet.
+    """The contents of a file or of a folder's model; a legacy pickle is loaded, all else is read later.
 
-    Raises ConvertError with the path, also where it is only a part of a model, and OSError.
+    Raises ConvertError, with the path, for what cannot be read and for a part of a model. Raises OSError.
     """
     if path.is_dir():
         path = sets.chosen(path, tell)
@@ -83,14 +83,14 @@ def _read(path: Path, key: str, tell: Tell) -> Contents:
         raise ConvertError(f"{path}: --key is for nested checkpoints, and {reader.what} is flat: leave it out")
     try:
         return reader.read(path, key, tell)
-    except ConvertError:  # a ValueError too
+    except ConvertError:  # it is a ValueError, which may be among reader.errors
         raise
     except reader.errors as error:
         raise ConvertError(f"{path}: cannot be read as {reader.what}: {_said(error)}") from error
 
 
 def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint.Keyed:
-    """The state dict of this kind in a checkpoint of torch.save.
+    """The state dict of this kind in a checkpoint of torch.save, as ``checkpoint.find`` finds it.
 
     Raises ConvertError with the path, and OSError.
     """
@@ -100,9 +100,9 @@ def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint
         if mapped and zipfile.is_zipfile(path):
             _refuse_packed(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, about what it deprecates in its own code
+            warnings.simplefilter("ignore")  # torch warns about deprecated parts of its own code
             document: object = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except ConvertError:  # a ValueError too
+    except ConvertError:  # it is a ValueError, which is among _BROKEN_PICKLE
         raise
     except _BROKEN_PICKLE as error:
         advice = next(
@@ -119,9 +119,10 @@ def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint
 
 
 def _refuse_packed(path: Path) -> None:
-    """torch maps the records as they lie in the file, and would take compressed bytes for elements."""
+    """Raise ConvertError for compressed or encrypted records: torch would map their bytes as elements."""
     with zipfile.ZipFile(path) as archive:
-        records = [each for each in archive.infolist() if "/code/" not in each.filename]  # TorchScript's are compressed
+        # TorchScript compresses its code; torch.load refuses such a file, with other advice.
+        records = [each for each in archive.infolist() if "/code/" not in each.filename]
     packed = [each for each in records if each.compress_type != zipfile.ZIP_STORED or each.flag_bits & _ENCRYPTED]
     if packed:
         raise ConvertError(
@@ -187,7 +188,7 @@ def _said(error: Exception) -> str:
     """The first sentence of an exception's message."""
     lines = [line.strip() for line in str(*error.args[:1]).splitlines() if line.strip()]
     said = iter(lines)
-    if any("WeightsUnpickler error" in line for line in said):  # before it, torch explains at length
+    if any("WeightsUnpickler error" in line for line in said):  # torch's explanation comes before it
         lines = list(said)
     return re.split(r"\.\s", lines[0])[0] if lines else f"it ends early ({type(error).__name__})"
 

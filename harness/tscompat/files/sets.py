@@ -1,6 +1,6 @@
-"""Which files make up one model: the file that stands for a folder, the shards of an index, what is only a part.
+"""Finds the files of one model: the one to read for a folder, the shards of an index. May import resources.
 
-A part would be converted without an error and without the rest, so it is refused. May import resources.
+A file that is only a part of a model is refused, because it would be converted without an error and without the rest.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from .parts import PROCESS, part_in, part_named
 
 _SCHEMA = Path(__file__).with_name("index.schema.json")
 _IN_A_FOLDER = ("*.safetensors.index.json", "*.bin.index.json", "*.safetensors", "*.bin")
-"""What a folder is read by, the first that is there: as Hugging Face's libraries look for it."""
+"""The file to read for a folder: the first of these that exists, in the order of Hugging Face's libraries."""
 _INDEXES = ("*.safetensors.index*.json", "*.bin.index*.json")
-"""diffusers also writes ``model.safetensors.index.fp16.json``."""
+"""All names of indexes: diffusers also writes ``model.safetensors.index.fp16.json``."""
 _WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".distcp")
 _BESIDE_WEIGHTS = re.compile("optim|rng|random_state|sched|scaler", re.IGNORECASE)
-"""What else a training saves, one file a process, beside a whole model."""
+"""Names of files that each process of a training saves beside a whole model: they are no parts of the model."""
 _COUNT = re.compile(r"\d+\D+(\d+)")
-"""How many shards there are, in the mark of one: ``00001-of-00002``."""
+"""Matches the mark of a shard (``00001-of-00002``); the group is the number of all shards."""
 _ELSEWHERE = re.compile(r'"saved_offsets":\s*\[[^]]*[1-9]')
-"""A tensor that begins elsewhere than at 0 in the whole one (torch/distributed/checkpoint/_hf_utils.py)."""
+"""Matches metadata of a part that begins after 0 in the whole tensor (torch/distributed/checkpoint/_hf_utils.py)."""
 
 
 class Index(NamedTuple):
@@ -39,7 +39,7 @@ class Index(NamedTuple):
 
 
 def read_index(path: Path) -> Index:
-    """Read an index. Raises ConvertError when it is none, and when it names only a part of a set."""
+    """Read an index. Raises ConvertError when the file is no index, and when it names only some shards of a set."""
     index = _read(path)
     sets: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
     for shard in index.shards:
@@ -61,9 +61,9 @@ def _read(path: Path) -> Index:
 
 
 def chosen(folder: Path, tell: Tell) -> Path:
-    """The file that stands for the folder: the index of its shards, or the only file with weights.
+    """The file to read for the folder: the index of its shards, or the only file with weights. ``tell`` gets its name.
 
-    Raises ConvertError when there is none or several, and when more of a model lies there than that file has.
+    Raises ConvertError when there is none or several, and when the folder holds more of the model than that file has.
     """
     groups = (sorted(folder.glob(pattern)) for pattern in _IN_A_FOLDER)
     found = next((files for files in groups if files), list[Path]())
@@ -78,7 +78,7 @@ def chosen(folder: Path, tell: Tell) -> Path:
 
 
 def _refuse_more(folder: Path, indexes: Collection[str]) -> None:
-    """Refuse parts that no index names, and a whole file beside an index of the same model.
+    """Raise ConvertError for parts that no index names, and for a whole file beside an index of the same model.
 
     Beside an index, only parts with the name of its model count: the others belong to another model.
     """
@@ -107,7 +107,7 @@ def _indexes(folder: Path) -> list[Path]:
 
 
 def _model(name: str) -> str:
-    """What shards of a model and its one file are both called: ``pytorch_model.bin``, ``model.safetensors``."""
+    """The name that a model's shards and its single file share: ``model`` of ``pytorch_model.bin``."""
     return Path(name).stem.strip("-_. ").removeprefix("pytorch_")
 
 
@@ -126,10 +126,10 @@ def refuse_part(path: Path) -> None:
 
 
 def refuse_recorded(path: Path, metadata: Mapping[str, Any], names: set[str]) -> None:
-    """Raise ConvertError where metadata records more of the model than there is in the tensors of these ``names``.
+    """Raise ConvertError where ``metadata`` shows that the model has more than the tensors of these ``names``.
 
-    ``safetensors.torch.save_model`` records the other names of a tensor, as huggingface_hub does in an index, and
-    ``torch.distributed.checkpoint`` where in a whole tensor a part begins.
+    ``safetensors.torch.save_model`` records the other names of a tensor, as huggingface_hub does in an index.
+    ``torch.distributed.checkpoint`` records where in the whole tensor a part begins.
     """
     recorded = {name: kept for name, kept in metadata.items() if isinstance(kept, str) and name != "format"}
     tied = [f"{name} = {kept}" for name, kept in recorded.items() if name not in names and kept in names]

@@ -1,6 +1,6 @@
-"""Keeps in a file what would be in memory, for a writer that wants all tensors at once. Imports nothing of ours.
+"""Spools elements to a file instead of memory, for a writer that needs all tensors at once. Imports its neighbours.
 
-The file has no name (on Windows, one that goes with it), so nothing is left of it, whatever goes wrong.
+The file has no name (on Windows, it is deleted when it is closed), so nothing is left of it after an error.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from .item import Item
 
 
 def spooled(items: Sequence[Item], folder: Path) -> list[Item]:
-    """The same items, but those whose elements would be copied into memory give them mapped from a file in ``folder``.
+    """The same items, but instead of copies in memory they return views of a file in ``folder``.
 
-    Takes as many bytes there as they have. Raises OSError.
+    The file has ``room(items)`` bytes. Raises OSError, and ConvertError where elements are damaged.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
         starts: list[int] = []
@@ -36,5 +36,5 @@ def _mapped(item: Item, mapped: memoryview, start: int) -> Item:
 
 
 def room(items: Sequence[Item]) -> int:
-    """The bytes that ``spooled`` takes."""
+    """The size in bytes of the file that ``spooled`` writes."""
     return sum(item.nbytes for item in items if item.copies)

@@ -1,4 +1,4 @@
-"""torch's tensors as items and items as torch's tensors, without a copy where there is nothing to do.
+"""Makes items of torch's tensors and torch's tensors of items, without a copy where the bytes can be shared.
 
 May import values, python_side.
 """
@@ -17,7 +17,10 @@ from .item import Item, Unfit
 
 
 def item(name: object, value: object) -> Item | Unfit:
-    """An entry of a state dict of torch's. It is resolved (strides, conj, neg, quantized) when it is read."""
+    """The item of an entry of torch's state dict; an Unfit if no target can hold the entry.
+
+    Strides, conj and neg are resolved, and quantized elements become integers, when the item is read.
+    """
     if not isinstance(name, str):
         return Unfit(repr(name), f"a key of type {type(name).__name__}, and not a name")
     if not isinstance(value, torch.Tensor):
@@ -43,7 +46,7 @@ def item(name: object, value: object) -> Item | Unfit:
 
 
 def tensor_of(item: Item) -> torch.Tensor:
-    """A tensor that shares the memory which the item gives (quantized: one of its own)."""
+    """A tensor over the memory that the item's ``read`` returns; a quantized tensor has memory of its own."""
     data = item.read()
     if item.dtype.kind == "quantized":
         return torch_tensors.to_torch(Tensor(item.dtype, item.shape, data), item.quantizer)
@@ -51,6 +54,6 @@ def tensor_of(item: Item) -> torch.Tensor:
     if not item.nbytes:
         return torch.empty(item.shape, dtype=dtype)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The given buffer is not writable")  # nobody writes to it
+        warnings.filterwarnings("ignore", "The given buffer is not writable")  # the tensor is only read
         raw = torch.frombuffer(data, dtype=torch.uint8)
     return raw.view(dtype).view(item.shape)

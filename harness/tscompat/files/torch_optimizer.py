@@ -1,7 +1,7 @@
 """Validates an optimizer state dict against the requested class.
 
-A pickle may hold anything; what comes out of here has the form of ``torch.optim.Optimizer.state_dict()``. The files of
-old versions lack options: those that torch itself adds when it loads one are added. May import codec, python_side.
+A pickle may hold anything; ``judged`` returns a state dict in the form of ``torch.optim.Optimizer.state_dict()``. Files
+of old versions of torch lack options: the ones that torch adds on loading are added. May import codec, python_side.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .item import ConvertError, Item, Tell, Unfit, listed
 from .writers import WRITERS
 
 _NO_OPTIONS = {"params", "initial_lr"}
-"""What else is in a group: the numbers of its parameters, and the rate that a scheduler started from."""
+"""Keys of a group that are no options: its parameters' numbers, and the learning rate that a scheduler started from."""
 
 
 def judged(state: Keyed, name: str, tell: Tell) -> Saved:
-    """What ``torch_optimizers.record_of`` takes, with all that a .dat can hold.
+    """The state dict in the form that ``torch_optimizers.record_of`` takes.
 
-    Raises ConvertError with a line for each of the first ten faults: when it is not the state of this class of
-    torch.optim, when a tensor has no place in a .dat, and when a parameter was never stepped, so that there is nothing
-    that shows its shape.
+    Options that the class does not have are left out, and ``tell`` gets their names. Raises ConvertError, with a line
+    for each of the first ten faults, for the state of another class than ``name`` of torch.optim, for a value that a
+    .dat cannot hold, and for a parameter that was never stepped, because nothing shows its shape.
     """
     states, groups = state["state"], state["param_groups"]
     if not _are_states(states) or not _are_groups(groups):
@@ -90,7 +90,7 @@ def _other_class(number: int, group: Keyed, defaults: Mapping[str, Any], others:
 
 
 def _is_required(default: object) -> bool:
-    """Whether an option is in the files of every version: torch adds those that are switches."""
+    """Whether files of every version have the option: torch adds missing bools when it loads a file."""
     return default is not None and not isinstance(default, bool)
 
 

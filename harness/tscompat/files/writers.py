@@ -1,4 +1,4 @@
-"""What can be written: a table from suffix to writer. May import values, codec."""
+"""The writers, and a table of them by suffix. May import values, codec."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SAFETENSORS = {
 """The names of torch's dtypes in safetensors (``_TYPES`` in its torch.py)."""
 _METADATA = "__metadata__"
 MOST_HEADER = 100_000_000
-"""Bytes of the header that the library reads (``MAX_HEADER_SIZE`` in its tensor.rs)."""
+"""The largest header, in bytes, that the safetensors library reads (``MAX_HEADER_SIZE`` in its tensor.rs)."""
 
 
 class Writer(NamedTuple):
@@ -37,7 +37,7 @@ class Writer(NamedTuple):
     unfit: Callable[[Item], str]
     """Why the format cannot hold a tensor; empty if it can."""
     by_torch: bool
-    """Whether torch.save writes it: names of one tensor stay names of one, and all tensors are wanted at once."""
+    """Whether torch.save writes the file: tied names stay tied, and all tensors are needed at once."""
     write: Callable[[Sink, Sequence[Item]], None]
 
 
@@ -67,9 +67,9 @@ def _unfit_for_safetensors(item: Item) -> str:
 
 
 def _write_safetensors(sink: Sink, items: Sequence[Item]) -> None:
-    """The library's own writer would want all tensors in memory at once.
+    """Not written by the safetensors library, because it needs all tensors in memory at once.
 
-    The larger elements come first, so that all are aligned: the library's readers want it.
+    Tensors with larger elements come first, so that all are aligned, as the library's readers need it.
     """
     header: dict[str, object] = {_METADATA: {"format": "pt"}}
     placed = sorted(items, key=lambda item: -item.dtype.itemsize)
@@ -107,11 +107,12 @@ def _write_pickle(sink: Sink, items: Sequence[Item]) -> None:
 
 
 def save(sink: Sink, document: object) -> None:
-    """torch.save. Raises what the sink raises."""
+    """Write the document with torch.save. Raises what the sink raises."""
     try:
         torch.save(document, sink)
     except RuntimeError as error:
-        # Closing a file that was broken off (Ctrl-C, a full disk), torch's writer complains and hides why.
+        # If writing was interrupted (Ctrl-C, a full disk), torch raises again when it closes its zip file: the cause
+        # is the context of that error.
         if error.__context__ is None:
             raise
         raise error.__context__ from None

@@ -1,6 +1,7 @@
-"""The routes between Python and .NET, one file each. May import every room left of it in ARCHITECTURE.md's table.
+"""The routes between Python and .NET, a file for each kind of route.
 
-``ROUTES`` is the table of all of them; ``verdict_ids`` lists what a full run decides, from the repository alone.
+May import every room above it in ARCHITECTURE.md's table. ``ROUTES`` is the table of all routes; ``verdict_ids`` lists
+the verdict ids of cases, which are a function of the repository alone.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ __all__ = ["ROUTES", "Job", "Route", "Transfer", "verdict_ids"]
 
 
 def verdict_ids(cases: Mapping[str, Case]) -> Iterator[VerdictId]:
-    """All ids, case by case, so that a worker makes a case's bits once for all its routes.
+    """All verdict ids of these cases, case by case, so that a worker makes a case's bits once for all its routes.
 
-    Raises CatalogueError for a case that names a route which is not there, or which does not take its subject.
+    Raises CatalogueError for a case with an unknown route, or with a route that does not take the case's subject.
     """
     for case in cases.values():
         for name in case.routes:

@@ -1,6 +1,6 @@
-"""Agreement within bounds: what both sides compute need not be equal bit for bit. May import values, catalogue.
+"""Compares, within bounds, what both sides compute: it need not be equal bit for bit. May import values, catalogue.
 
-The bounds stand in cases/dtypes.toml, in ULP (values/ulps.py).
+The bounds are in cases/dtypes.toml, in ULP (values/ulps.py).
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 
 def within_reference(ours: StateDict, theirs: StateDict, exact: StateDict, bound: float) -> Verdict:
-    """Whether both sides are within ``bound`` ULP of the float64 reference: the ULP of its largest element.
+    """Whether ``ours`` and ``theirs`` are within ``bound`` ULP of ``exact``, the reference in float64.
 
-    The state dicts have the same names and shapes; elements that are not floating numbers are not looked at.
+    The ULP of a tensor is the one of its dtype at the reference's largest finite element. The state dicts have the
+    same names and shapes. Not compared: tensors that are neither float nor complex, elements that are infinite or NaN
+    in the reference or on both sides, and tensors of which the reference has only zeros.
     """
     apart = python = dotnet = 0.0
     for (name, our), (_, their), (_, reference) in zip(ours, theirs, exact, strict=True):
         if our.dtype.mantissa_bits is None:
-            continue  # an integer: compare() reports it if it differs
+            continue  # integers are not compared here
         a, b, wanted = (values(tensor) for tensor in (our, their, reference))
         if not np.array_equal(np.isfinite(a), np.isfinite(b)):
             return Verdict(Kind.BITS, f"output {name} is finite in different places")
@@ -42,7 +44,7 @@ def within_reference(ours: StateDict, theirs: StateDict, exact: StateDict, bound
 
 
 def within_step(ours: StateDict, theirs: StateDict) -> Verdict:
-    """Whether each element after an optimizer's step is as near to torch's as ``step-ulp`` allows."""
+    """Whether both sides have the same parameters after an optimizer's step, each element within ``step-ulp`` ULP."""
     unlike = first(compare(ours, theirs), VALUES - {Kind.BITS})
     if unlike is not PASS:
         return unlike
@@ -59,6 +61,6 @@ def within_step(ours: StateDict, theirs: StateDict) -> Verdict:
 
 
 def values(tensor: Tensor) -> NDArray[np.float64]:
-    """The elements as float64, in which every floating type is exact; flat."""
+    """The elements as a flat array of float64, which holds every float type exactly; a complex one is two numbers."""
     flat = np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar)
     return flat.astype(np.float64)

@@ -1,4 +1,4 @@
-"""TorchSharp's own format: whole modules and single tensors, by every overload.
+"""The routes of TorchSharp's own format: whole modules and single tensors, by every overload.
 
 May import values, codec, catalogue, python_side. Upstream: ``Module.save/load`` in NN/Module.cs, ``Save`` in
 Tensor/TensorExtensionMethods.cs, ``Tensor.Load`` in Tensor/Factories/Tensor.Factories.cs.
@@ -21,12 +21,12 @@ from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
 
 
 def python_to_dotnet(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
-    """torch's tensors, written by the oracle, loaded by TorchSharp."""
+    """The oracle writes torch's tensors; TorchSharp loads the file."""
     exported = torch_tensors.export(torch_tensors.on(job.writer_device, native.state(job.subject, job.entries)))
     artifact = job.artifact
     written = judging.same_file(form.encode(exported), job.expected_file) if not form.single else None
     if written is PASS:
-        artifact = job.expected_file  # the very file that would be written: a large model is not written again
+        artifact = job.expected_file  # it has the same bytes, and a large model is not written twice
     else:
         form.write(artifact, exported)
     layout, reverse = _target(job.subject)
@@ -40,7 +40,7 @@ def python_to_dotnet(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
 
 
 def dotnet_to_python(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
-    """Saved by TorchSharp, read by the oracle, loaded into torch's tensors."""
+    """TorchSharp saves a file; the oracle reads it, and its entries are loaded into torch's tensors."""
     subject = job.subject
     layout = subject.source_layout if isinstance(subject, Tensors) else "contiguous"
     answer = dotnet_half.save(job, None if form.single else dotnet_half.module(job), layout=layout)
@@ -56,7 +56,7 @@ def dotnet_to_python(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
         # torch's copy_ casts and broadcasts: entries of other names, dtypes or shapes must not get that far.
         "bits": _load(job, entries) if unlike is PASS else unlike,
         "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
-        "quantizer": judging.quantizer(None, job),  # the format has no place for it
+        "quantizer": judging.quantizer(None, job),  # the format does not store it
     }
     return Transfer(verdicts, job.artifact)
 
@@ -66,12 +66,12 @@ def _all(verdict: Verdict, job: Job[Tensors | Model]) -> Transfer:
 
 
 def _target(subject: Tensors | Model) -> tuple[str, bool]:
-    """The layout of what is loaded into, and whether its entries are registered in reverse."""
+    """The layout of .NET's tensors to load into, and whether they are registered in reverse order."""
     return (subject.target_layout, subject.target_reversed) if isinstance(subject, Tensors) else ("contiguous", False)
 
 
 def _load(job: Job[Tensors | Model], entries: StateDict) -> Verdict:
-    """What torch holds after loading what was read."""
+    """Load the entries into torch, and compare what torch then holds with the case's bits."""
     if isinstance(job.subject, Model):
         state = native.filled(job.subject, entries).state_dict()
     else:

@@ -1,4 +1,4 @@
-"""The .NET half of a transfer: what the peer is asked to save or load for a case. May import catalogue, dotnet_side."""
+"""The .NET half of a transfer: has the peer save or load a case. May import catalogue, dotnet_side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .route import Job, is_identity
 
 
 def save(job: Job[Any], what: Module | None, *, layout: str = "contiguous") -> messages.Done | Thrown | NotAsked:
-    """Have .NET save the case by the route's overload; ``what`` is None for a single tensor and for a script."""
+    """Have .NET save the case by the route's overload. ``what`` is None for a single tensor and for a script."""
     call = messages.Save(
         overload=job.overload,
         expected=str(job.expected_file),
@@ -28,7 +28,10 @@ def save(job: Job[Any], what: Module | None, *, layout: str = "contiguous") -> m
 def load(
     job: Job[Any], into: Module | None, *, artifact: Path | None = None, layout: str = "contiguous"
 ) -> messages.Loaded | Thrown | NotAsked:
-    """Have .NET load the artifact (or another file) by the route's overload; ``into`` is None where ``what`` is."""
+    """Have .NET load ``artifact``, by default the job's, by the route's overload.
+
+    ``into`` is the module to load into; None for a single tensor and for a script.
+    """
     call = messages.Load(
         overload=job.overload,
         expected=str(job.expected_file),
@@ -41,18 +44,18 @@ def load(
 
 
 def module(job: Job[Any], *, reverse: bool = False) -> Module:
-    """What .NET builds for the case."""
+    """The description of the module that .NET builds for the case."""
     subject = job.subject
     return native(subject) if isinstance(subject, Model) else bag(job, reverse=reverse)
 
 
 def native(model: Model) -> NativeModule:
-    """The module that both sides build."""
+    """The description of a module that both sides build."""
     return NativeModule(model.kind, model.dotnet, model.dtype.name)
 
 
 def bag(job: Job[Any], *, reverse: bool = False) -> Bag:
-    """A module of the case's tensors."""
+    """The description of a module that has the case's tensors and nothing else."""
     subject = job.subject
     return Bag(
         buffers=tuple(number for number, spec in enumerate(job.specs) if spec.buffer),

@@ -1,6 +1,7 @@
-"""torch.export: a program that TorchSharp can run and nothing else. May import every room left of it.
+"""torch.export: programs that TorchSharp can only run. May import every room above it in ARCHITECTURE.md's table.
 
-Upstream: Export/ExportedProgram.cs. It shows no parameters: the program gives its state dict beside its outputs.
+Upstream: Export/ExportedProgram.cs, which gives no access to parameters. So the programs here return their state dict
+after their outputs.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ Save = Callable[[Path, programs.Program, StateDict, StateDict], None]
 
 
 def exported(save: Save, job: Job[Tensors | Model]) -> Transfer:
-    """Exported in Python, loaded and run by TorchSharp."""
+    """Python exports a program; TorchSharp loads and runs it."""
     subject = job.subject
     given = make_inputs(job.case.id, subject) if isinstance(subject, Model) else []
     write_whole(job.inputs, encode_state_dict(given))
-    artifact = job.artifact.with_suffix(".pt2")  # torch asks for this suffix
+    artifact = job.artifact.with_suffix(".pt2")  # AOTInductor requires this suffix
     save(artifact, subject, job.entries, given)
     answer = job.ask(
         messages.RunProgram(
@@ -50,7 +51,7 @@ def exported(save: Save, job: Job[Tensors | Model]) -> Transfer:
 
 
 def compiled(job: Job[Tensors | Model]) -> Transfer:
-    """The same as an AOTInductor package, where there is a compiler."""
+    """As ``exported``, with an AOTInductor package; ``not-run`` where AOTInductor cannot compile."""
     reason = programs.cannot_compile()
     if reason:
         return Transfer(dict.fromkeys(("bits", "forward"), Verdict(Kind.NOT_RUN, reason)), job.artifact)

@@ -1,6 +1,6 @@
-"""The file formats of the routes: how Python writes and reads each, and which checks a file of it allows.
+"""The file formats of the routes: how Python writes and reads each, and which checks TorchSharp's own format allows.
 
-May import values, resources, codec. All functions take the path first, then the entries (or torch's state dict).
+May import values, resources, codec.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ UNREADABLE = (
 
 @dataclass(frozen=True)
 class DatFormat:
-    """TorchSharp's own format: the oracle knows the bytes."""
+    """TorchSharp's own format, in which the oracle defines each byte: of a state dict, or of a single tensor."""
 
     encode: Callable[[StateDict], Iterator[Buffer]]
     read: Callable[[Path, StateDict], StateDict]
-    """The expected entries lend a single tensor its name."""
+    """Takes the path and the expected entries, from which a single tensor gets its name."""
     checks: Mapping[str, tuple[str, ...]]
-    """By direction."""
+    """The names of the checks, by direction."""
     single: bool = False
-    """Whether it holds one tensor, and not the entries of a module."""
+    """Whether a file holds one tensor, and not the entries of a module."""
 
     def write(self, path: Path, entries: StateDict) -> None:
         """Write the file. Raises OSError."""
@@ -64,12 +64,12 @@ TENSOR = DatFormat(
     single=True,
 )
 LOADED_TENSOR = replace(TENSOR, checks={PYTHON_TO_DOTNET: ("bits",), DOTNET_TO_PYTHON: ()})
-"""A tensor by an overload of Load alone: the other routes save what it loads."""
+"""For routes that differ only in the overload of Load: other routes check the file and the way back."""
 
 
 @dataclass(frozen=True)
 class PythonFormat:
-    """A format of Python's own libraries, of whose bytes there is no oracle."""
+    """A format of Python's own libraries: the oracle does not define its bytes."""
 
     write: Callable[[Path, State], None]
     read: Callable[[Path], State] | None = None
@@ -77,17 +77,20 @@ class PythonFormat:
 
 
 def write_pickle(path: Path, state: State, legacy: bool = False) -> None:
-    """``torch.save``, into a zip file or as it was before torch 1.6."""
+    """Write the state dict with ``torch.save``: a zip file, or with ``legacy`` the format before torch 1.6."""
     torch.save(state, path, _use_new_zipfile_serialization=not legacy)
 
 
 def write_safetensors(path: Path, state: State) -> None:
-    """``save_file`` of safetensors, with the metadata that the transformers library writes."""
+    """Write the state dict with ``save_file`` of safetensors, and the metadata that the transformers library writes."""
     LIBRARY.save_file(dict(state), path, metadata={"format": "pt"})
 
 
 def write_shards(write: Callable[[Path, State], None], name: str, folder: Path, state: State) -> None:
-    """Two files and their index, as ``save_pretrained`` of the transformers library names them."""
+    """Write two shards (one, for a single tensor) and their index into a new folder.
+
+    The names are those of ``save_pretrained`` of the transformers library.
+    """
     folder.mkdir()
     stem, suffix = name.rsplit(".", 1)
     names = list(state)

@@ -1,7 +1,7 @@
-"""What the documentation states, and what PyTorch's users rely on, tried on the real TorchSharp.
+"""Tries guarantees on the real TorchSharp: what its documentation states, and what PyTorch's users rely on.
 
-May import every room left of it. Where a guarantee is about PyTorch too, PyTorch is asked
-as well.
+May import every room above it in ARCHITECTURE.md's table. A guarantee that PyTorch gives too is tried on PyTorch as
+well (python_side/models/counterparts.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _write_dat(path: Path, state: State) -> None:
 
 
 def _write_into_folder(write: Save, name: str, folder: Path, state: State) -> None:
-    """As ``save_pretrained`` of the transformers library leaves a small model: one file, and no index."""
+    """Write a folder as ``save_pretrained`` of the transformers library does for a small model: one file, no index."""
     folder.mkdir()
     write(folder / name, state)
 
@@ -42,11 +42,11 @@ GIVEN: Mapping[str, Save] = {
     "pybridge-checkpoint-of-one-pickle": partial(_write_into_folder, write_pickle, "pytorch_model.bin"),
     "pybridge-checkpoint-of-one-safetensors": partial(_write_into_folder, write_safetensors, "model.safetensors"),
 }
-"""How Python saves a model to the artifact before a probe. The other probes find no artifact."""
+"""By probe: how Python saves a model to the artifact before the probe. The other probes get no artifact."""
 
 
 def holds(job: Job[Guarantee]) -> Transfer:
-    """Have the peer try the guarantee, and PyTorch."""
+    """Try the guarantee in TorchSharp and, if it has a counterpart there, in PyTorch."""
     guarantee = job.subject
     save = GIVEN.get(guarantee.probe)
     if save:

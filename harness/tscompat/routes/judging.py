@@ -1,4 +1,4 @@
-"""From what a peer answered or a file holds to verdicts, for all routes.
+"""Turns a peer's answers and what files hold into verdicts; used by all routes.
 
 May import values, codec, catalogue, dotnet_side.
 """
@@ -34,24 +34,26 @@ def failed(answer: object) -> TypeIs[Failed]:
 
 
 def failure(answer: Failed, job: Job[Any]) -> Verdict:
-    """The verdict of what .NET threw, or of a call that nobody was asked."""
+    """The verdict of an exception in .NET (refused), or of a call that was not made (not-run)."""
     if isinstance(answer, NotAsked):
         return Verdict(Kind.NOT_RUN, answer.reason)
     return Verdict(Kind.REFUSED, without_paths(f"{answer.type_name}: {answer.message}", job))
 
 
 def raised(error: Exception, job: Job[Any]) -> str:
-    """What Python raised, in the form of .NET's exceptions: its type and its message."""
+    """An exception of Python in the form of .NET's: its type and the first line of its message."""
     return without_paths(f"{type(error).__name__}: {str(error).strip()}", job)
 
 
 def unreadable(error: Exception, job: Job[Any]) -> Verdict:
-    """The verdict of a file that Python does not read."""
+    """The ``bytes`` verdict of a file that Python cannot read."""
     return Verdict(Kind.BYTES, f"unreadable: {raised(error, job)}")
 
 
 def without_paths(message: str, job: Job[Any]) -> str:
-    """The first line of an exception's message (libtorch's go on with a stack trace), without this run's paths."""
+    """The first line of an exception's message (libtorch's go on with a stack trace), with the paths of the artifact
+    and the expected file cut to their names.
+    """
     message = message.strip().partition("\n")[0]
     for path in (job.artifact, job.expected_file):
         message = message.replace(str(path), path.name)
@@ -59,7 +61,10 @@ def without_paths(message: str, job: Job[Any]) -> str:
 
 
 def loaded(answer: Loaded, job: Job[Any]) -> Verdict:
-    """What .NET's memory held after a load. Raises PeerBroken for a pass without the digest that only a reader has."""
+    """The ``bits`` verdict of a load in .NET.
+
+    Raises PeerBroken if the peer reports no difference but a wrong digest.
+    """
     verdict = first(answer.differences)
     if verdict is PASS and answer.digest != digest(job.entries):
         raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
@@ -74,15 +79,17 @@ def arrived(answer: Loaded | Failed, job: Job[Any]) -> dict[str, Verdict]:
 
 
 def held(entries: StateDict, job: Job[Any], only: Collection[Kind] = VALUES) -> Verdict:
-    """What a file or a torch module held, compared with the case's bits, and which predictions it matches."""
+    """The first difference, of a kind in ``only``, between the case's entries and those of a file or torch module,
+    with the predictions that it matches; PASS if there is none.
+    """
     verdict = first(compare(job.entries, entries, identity=is_identity(job.specs)), only)
     return verdict if verdict is PASS else with_predictions(verdict, job, digest(entries))
 
 
 def with_predictions(verdict: Verdict, job: Job[Any], found: str, expected: StateDict | None = None) -> Verdict:
-    """The verdict with the names of the predictions that what was found (its digest) matches.
+    """Add the predictions that ``found``, the digest of what was found, matches. A pass stays as it is.
 
-    ``expected`` is what the verdict compares with, where it is not the case's bits.
+    ``expected`` has the entries that the verdict compares with, if they are not the case's.
     """
     if verdict is PASS:
         return verdict
@@ -91,7 +98,7 @@ def with_predictions(verdict: Verdict, job: Job[Any], found: str, expected: Stat
 
 
 def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:
-    """Whether scale and zero point survived; None is a quantized tensor without any."""
+    """Whether scale and zero point survived. ``found`` is None if the tensor or the file has none."""
     subject = job.subject
     if not isinstance(subject, Tensors) or found == subject.quantizer:
         return PASS
@@ -106,6 +113,6 @@ def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:
 
 
 def same_file(expected: Iterable[Buffer], file: Path) -> Verdict:
-    """Whether a file holds these very bytes; if not, the offset of the first that differs."""
+    """The ``bytes`` verdict: whether a file holds exactly these bytes. A difference has the first byte's offset."""
     difference = same_stream(expected, map_file(file))
     return PASS if difference is None else first([difference], {Kind.BYTES})

@@ -1,9 +1,9 @@
-"""What a load does to a module that exists: the same load in PyTorch and in TorchSharp.
+"""Compares loads into a module that exists: the same load in PyTorch and in TorchSharp.
 
-May import every room left of it. PyTorch's half reads the file with the oracle, or as
-PyTorch does, and calls ``load_state_dict``; .NET's is ``Module.load``, or PyBridge's ``load_py`` and
-``load_safetensors``, with its options. What is observed must agree: whether the load was refused, and what each tensor
-holds afterwards. A stream stays open.
+May import every room above it in ARCHITECTURE.md's table. PyTorch's half reads the file with the oracle, torch.load or
+safetensors, and calls ``load_state_dict``; .NET's half calls ``Module.load``, or PyBridge's ``load_py`` or
+``load_safetensors``, with all options. Both must agree whether the load is refused, and on what each tensor holds
+afterwards. A stream must stay open, and TorchSharp's report must be right.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Observed(NamedTuple):
 
 
 class Form(NamedTuple):
-    """What the file is."""
+    """A format of the file: how Python writes and reads our state dicts."""
 
     write: Callable[[Path, StateDict], None]
     read: Callable[[Path], StateDict]
@@ -46,7 +46,7 @@ class Form(NamedTuple):
 
 
 def _of_python(form: PythonFormat) -> Form:
-    """A format of Python's libraries, from and to our state dicts."""
+    """The form of a format of Python's libraries, with our state dicts converted to torch's and back."""
 
     def write(path: Path, entries: StateDict) -> None:
         form.write(path, {name: torch_tensors.to_torch(tensor) for name, tensor in entries})
@@ -59,7 +59,7 @@ def _of_python(form: PythonFormat) -> Form:
 
 
 def both_sides(form: Form, job: Job[Load]) -> Transfer:
-    """Load the case's file on both sides."""
+    """Write the case's file, load it on both sides, and compare what both loads did."""
     case = job.subject
     form.write(job.artifact, make(f"{job.case.id}/file", case.file))
     job.artifact.write_bytes(damaged(case, job.artifact.read_bytes()))
@@ -90,7 +90,7 @@ def both_sides(form: Form, job: Job[Load]) -> Transfer:
 
 
 def damaged(case: Load, whole: bytes) -> bytes:
-    """The file as the case has it: cut, or with bytes behind its end."""
+    """The file's bytes with the case's damage: some missing at the end, or zero bytes after the end."""
     return whole[: max(0, len(whole) - case.cut)] + bytes(case.trailing)
 
 
@@ -109,7 +109,7 @@ def outcome(ours: Observed, theirs: Observed) -> Verdict:
 
 
 def state(ours: Observed, theirs: Observed, before: StateDict) -> Verdict:
-    """Whether each tensor holds the same afterwards."""
+    """Whether each tensor holds the same on both sides afterwards. ``before`` has the tensors before the load."""
     sentences: list[str] = []
     places: list[FirstDifference] = []
     for name, kept in ((name, tensor_digest(tensor)) for name, tensor in before):
@@ -134,7 +134,7 @@ def stream(still_open: bool | None) -> Verdict:
 
 
 def report(case: Load, reported: Mapping[str, bool]) -> Verdict:
-    """Whether TorchSharp's ``loadedParameters`` states of each entry of the file whether it was loaded."""
+    """Whether TorchSharp's ``loadedParameters`` is right: it states for each entry of the file if that was loaded."""
     here = {spec.name for spec in case.specs} - {*case.skip}
     expected = {spec.name: spec.name in here for spec in case.file}
     wrong = [name for name in {**expected, **reported} if reported.get(name) != expected.get(name)]

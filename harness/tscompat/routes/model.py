@@ -1,8 +1,8 @@
-"""Modules that both sides build natively: do they agree on their state dict, and on what they compute?
+"""Compares modules that both sides build natively: their state dicts, and what they compute.
 
-May import every room left of it. ``schema`` judges names, shapes, dtypes, buffers and
-order, one verdict each. ``forward`` gives both sides the same bits and the same input; what they compute is bitwise
-equal, or within the bound of cases/dtypes.toml of the same in float64.
+May import every room above it in ARCHITECTURE.md's table. ``schema`` compares names, shapes, dtypes, buffers and order,
+with a verdict for each. ``forward`` gives both sides the same bits and inputs; their outputs must be bitwise equal, or
+within a bound (``forward-ulp`` in cases/dtypes.toml) of what Python computes in float64.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ SCHEMA_CHECKS = {
     "shape": Kind.SHAPE,
     "buffers": Kind.NAMES,
 }
-"""The checks, and the kind of difference that each is about; ``buffers`` is whether an entry is one on both sides."""
+"""The checks of ``schema``, and the kind of their differences. ``buffers``: each buffer is one on both sides."""
 
 
 def schema(job: Job[Model]) -> Transfer:
-    """What the two modules have, as their constructors leave them."""
+    """Compare the state dicts of the two modules as their constructors leave them, without their values."""
     answer = job.ask(messages.Schema(dotnet_half.native(job.subject)))
     if judging.failed(answer):
         return Transfer(dict.fromkeys(SCHEMA_CHECKS, judging.failure(answer, job)), job.artifact)
@@ -61,7 +61,9 @@ def _buffers(job: Job[Model], is_buffer: dict[str, bool]) -> Verdict:
 
 
 def forward(job: Job[Model]) -> Transfer:
-    """What the two modules compute in eval mode, and their buffers after one pass in train mode."""
+    """Compare what the two modules compute in eval mode; with ``statistics``, their buffers after a pass in train mode
+    as well.
+    """
     given = make_inputs(job.case.id, job.subject)
     write_whole(job.inputs, encode_state_dict(given))
     verdicts = {"forward": _compute(job, given, train=False)}
@@ -89,7 +91,9 @@ def _compute(job: Job[Model], given: StateDict, *, train: bool) -> Verdict:
 
 
 def agrees(model: Model, entries: StateDict, given: StateDict, theirs: StateDict, *, train: bool = False) -> Verdict:
-    """Whether these outputs (or buffers) are those of Python's module: bitwise, or within the bound."""
+    """Whether ``theirs``, .NET's outputs (with ``train``, buffers), are those of Python's module for the inputs
+    ``given``: bitwise, or within the bound.
+    """
     ours = _python(model, entries, given, model.dtype, train=train)
     different = first(compare(ours, theirs), VALUES)
     if different.kind is not Kind.BITS:
@@ -106,7 +110,7 @@ def _python(model: Model, entries: StateDict, given: StateDict, dtype: DType, *,
 
 
 def predictions(job: Job[Model], given: StateDict, computed: Verdict) -> Verdict:
-    """Whether both sides choose the same classes, and not one class for everything."""
+    """Whether both sides predict the same classes, and at least two. ``computed`` is the ``forward`` verdict."""
     if computed.kind in (Kind.REFUSED, Kind.NOT_RUN):
         return computed
     ours = _python(job.subject, job.entries, given, job.subject.dtype, train=False)

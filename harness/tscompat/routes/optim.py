@@ -1,6 +1,6 @@
-"""TorchSharp's optimizer files, by both overloads, and the step after loading.
+"""The routes of TorchSharp's optimizer files, by both overloads, with one more step after loading.
 
-May import every room left of it. Upstream: ``save_state_dict`` and ``load_state_dict`` of
+May import every room above it in ARCHITECTURE.md's table. Upstream: ``save_state_dict`` and ``load_state_dict`` of
 OptimizerHelper in Optimizers/Optimizer.cs.
 """
 
@@ -29,12 +29,12 @@ from .agreement import within_step
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
 
 CHECKS = ("bytes", "options", "bits", "step", "count")
-"""TorchSharp's file against the oracle's; the options and the state that were loaded; the parameters and the counts of
-steps after one step more."""
+"""``bytes``: the file, against the oracle's. ``options`` and ``bits``: the options and the states that were loaded.
+``step`` and ``count``: the parameters and the counts of steps, after one more step."""
 
 
 class OptimizerJob:
-    """A job of an optimizer: its files, its optimizer in torch, and the call that fills the files."""
+    """The job of an optimizer case: its optimizer in torch, its files, and the call with which the peer writes them."""
 
     def __init__(self, job: Job[OptimizerCase]) -> None:
         self.job = job
@@ -48,7 +48,7 @@ class OptimizerJob:
         return OptimizerRun(self.case, given, device)
 
     def stepped(self, device: str) -> OptimizerRun:
-        """The same after the case's steps, about to be saved."""
+        """The case's optimizer in torch, after the case's steps."""
         run = self.run(self.job.entries, device)
         for number in range(self.case.steps):
             run.step(number)
@@ -64,7 +64,11 @@ class OptimizerJob:
         load: Path | None,
         save: Path,
     ) -> None:
-        """Have the peer do its part with an optimizer that has the record's options."""
+        """Have the peer use an optimizer with the record's options, over the parameters and gradients ``given``.
+
+        The optimizer makes a step with each set of gradients in ``before``, loads the file ``load`` unless it is None,
+        saves to ``save``, and makes one more step.
+        """
         write_whole(self.files.inputs, codec.encode_state_dict(given))
         self._answer = self.job.ask(
             messages.UseOptimizer(
@@ -84,7 +88,10 @@ class OptimizerJob:
         )
 
     def failed(self, *stages: str) -> Verdict | None:
-        """The verdict if TorchSharp threw an exception in the beginning or in one of these stages, or was not asked."""
+        """The verdict if TorchSharp threw an exception in ``begin`` or in one of these stages, or was not asked.
+
+        Raises ValueError before ``use``.
+        """
         match self._answer:
             case messages.OptimizerUsed(thrown):
                 errors = [thrown[stage] for stage in ("begin", *stages) if stage in thrown]
@@ -95,7 +102,7 @@ class OptimizerJob:
                 return judging.failure(failed, self.job)
 
     def step(self, run: OptimizerRun) -> Mapping[str, Verdict]:
-        """Make the last step in torch too, and compare .NET's parameters and counts with it."""
+        """Make the last step in torch too: the verdicts of a comparison with .NET's parameters and counts of steps."""
         failed = self.failed("step")
         if failed:
             return {"step": failed, "count": failed}
@@ -113,7 +120,7 @@ PythonHalf = Callable[[Job[OptimizerCase], OptimizerRun], Verdict | None]
 Returns the verdict of all checks if that cannot be done.
 """
 BytesCheck = Callable[[OptimizerJob, OptimizerRecord], Mapping[str, Verdict]]
-"""Compares a file's bytes with the expected record. Returns {} for formats without reference bytes."""
+"""Makes the ``bytes`` verdict: compares a file with the encoded record. {} for formats without reference bytes."""
 
 
 def write_dat(job: Job[OptimizerCase], run: OptimizerRun) -> None:
@@ -130,18 +137,20 @@ def read_dat(job: Job[OptimizerCase], run: OptimizerRun) -> Verdict | None:
 
 
 def saved_again(optimizer: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
-    """What TorchSharp saves of what it has loaded."""
+    """The ``bytes`` verdict: compares the file that TorchSharp saves after loading with the oracle's bytes."""
     failed = optimizer.failed("save")
     return {"bytes": failed or judging.same_file(codec.encode_optimizer(record), optimizer.files.again)}
 
 
 def written(optimizer: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
-    """The file of the writer."""
+    """The ``bytes`` verdict: compares the artifact, as the writer left it, with the oracle's bytes."""
     return {"bytes": judging.same_file(codec.encode_optimizer(record), optimizer.job.artifact)}
 
 
 def python_to_dotnet(write: PythonHalf, check: BytesCheck, job: Job[OptimizerCase]) -> Transfer:
-    """torch after some steps, its file loaded and saved again by TorchSharp; both go on."""
+    """torch makes some steps, and ``write`` saves its optimizer; TorchSharp loads the file and saves the optimizer
+    again. Then both make one more step.
+    """
     optimizer = OptimizerJob(job)
     run = optimizer.stepped(job.writer_device)
     record = run.record()
@@ -156,7 +165,7 @@ def python_to_dotnet(write: PythonHalf, check: BytesCheck, job: Job[OptimizerCas
         load=job.artifact,
         save=optimizer.files.again,
     )
-    checked = check(optimizer, record)  # before the last step, which changes the record's tensors where they lie
+    checked = check(optimizer, record)  # before the last step, which changes the record's tensors in place
     failed = optimizer.failed()
     if failed:
         return Transfer({**dict.fromkeys(CHECKS, failed), **checked}, job.artifact)
@@ -165,7 +174,9 @@ def python_to_dotnet(write: PythonHalf, check: BytesCheck, job: Job[OptimizerCas
 
 
 def dotnet_to_python(read: PythonHalf, check: BytesCheck, job: Job[OptimizerCase]) -> Transfer:
-    """TorchSharp after some steps, its file loaded into torch's optimizer; both go on."""
+    """TorchSharp makes some steps and saves its optimizer; ``read`` loads the file into torch. Then both make one more
+    step.
+    """
     optimizer = OptimizerJob(job)
     start = optimizer.run(job.entries).record()
     steps = range(optimizer.case.steps)
@@ -199,7 +210,11 @@ def _counts(record: OptimizerRecord) -> StateDict:
 
 
 def checks(names: tuple[str, ...], case: Case, optimizer: OptimizerCase, direction: str) -> tuple[str, ...]:
-    """Those of these names that the case has in this direction."""
+    """The checks of ``names`` for this case and direction.
+
+    Scoped and restored targets have none from .NET to Python; ``count``, the last, needs an optimizer that counts its
+    steps.
+    """
     if optimizer.target in ("scoped", "restored") and direction == DOTNET_TO_PYTHON:
         return ()  # both are about what TorchSharp does after it has loaded
     counts = "step" in LAYOUTS[name_in_dotnet(optimizer.optimizer)].state

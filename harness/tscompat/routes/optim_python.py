@@ -1,4 +1,4 @@
-"""Optimizers by Python's own writers: torch.save and PyBridge, and upstream's exportsd.py.
+"""The routes of optimizers that Python's own writers save: torch.save (for PyBridge), and upstream's exportsd.py.
 
 May import values, codec, catalogue, python_side.
 """
@@ -24,12 +24,12 @@ from .scripts import refused, script_of
 
 
 def write_pickle(job: Job[OptimizerCase], run: OptimizerRun) -> None:
-    """As PyTorch's tutorials save an optimizer."""
+    """Save the optimizer as PyTorch's tutorials do."""
     torch.save(run.optimizer.state_dict(), job.artifact)
 
 
 def read_pickle(job: Job[OptimizerCase], run: OptimizerRun) -> Verdict | None:
-    """As they load it."""
+    """Load the optimizer as PyTorch's tutorials do."""
     try:
         run.load(torch.load(job.artifact, weights_only=True))
     except UNREADABLE as error:
@@ -37,7 +37,7 @@ def read_pickle(job: Job[OptimizerCase], run: OptimizerRun) -> Verdict | None:
 
 
 def write_by_script(job: Job[OptimizerCase], run: OptimizerRun) -> Verdict | None:
-    """exportsd.py has a function for each optimizer."""
+    """Have exportsd.py write the optimizer, by its function for that class."""
     try:
         with job.artifact.open("wb") as stream:
             script_of(job).call(f"save_{job.subject.optimizer.lower()}", run.optimizer, stream)

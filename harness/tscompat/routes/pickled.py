@@ -12,7 +12,7 @@ State: TypeAlias = dict[str, torch.Tensor]
 
 
 def _as_views(state: State) -> State:
-    """Each a part of one storage, one behind the other; their dtype is one."""
+    """The tensors as views of one storage, one behind the other. All must have one dtype."""
     whole = torch.cat([tensor.reshape(-1) for tensor in state.values()])
     views: State = {}
     at = 0
@@ -46,4 +46,4 @@ PICKLED: Mapping[str, Callable[[State], Mapping[str, Any]]] = {
     "roomy-storage": lambda state: {name: _with_room(tensor) for name, tensor in state.items()},
     "tied": lambda state: {name: next(iter(state.values())).detach() for name in state},
 }
-"""From a state dict to what is pickled."""
+"""By name: makes what is pickled from a state dict."""

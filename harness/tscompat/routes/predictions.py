@@ -1,9 +1,9 @@
-"""What a known divergence predicts: what the fault makes of the expected entries.
+"""Predictions of known divergences: what a fault of TorchSharp makes of the expected entries.
 
 May import values, catalogue, dotnet_side.
 
-A verdict holds the names of the predictions that what was found matches exactly; an entry of cases/divergences/ with
-``predicts`` asks for its own (verdicts.divergences).
+A verdict holds the names of all predictions that match exactly what was found. A divergence with ``predicts`` (in
+cases/divergences/) expects its prediction among them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Prediction(NamedTuple):
     """What a fault makes of a state dict."""
 
     kind: Kind
-    """The kind of verdict that shows it."""
+    """The kind of verdict that shows the fault."""
     faulty: Callable[[Sequence[TensorSpec], StateDict], StateDict]
 
 
@@ -35,14 +35,14 @@ def parameters_before_buffers(specs: Sequence[TensorSpec], entries: StateDict) -
 
 
 def sign_of_the_storage(specs: Sequence[TensorSpec], entries: StateDict) -> StateDict:
-    """The other sign (of a complex number: of its imaginary part), which is what a negated or conjugated view's storage
-    holds.
+    """The entries with the other sign (of a complex number: of its imaginary part), which the storage of a neg or conj
+    view holds.
     """
     return [Entry(name, tensor._replace(data=_other_sign(tensor))) for name, tensor in entries]
 
 
 def _other_sign(tensor: Tensor) -> NDArray[np.uint8]:
-    """The elements' bytes with the sign bit of the last part of each turned round."""
+    """The elements' bytes, with the sign bit of each element's last part flipped."""
     changed = np.frombuffer(tensor.data, np.uint8).copy()
     size = tensor.dtype.itemsize
     changed[size - 1 :: size] ^= 0x80
@@ -56,7 +56,7 @@ PREDICTIONS: Mapping[str, Prediction] = {
 
 
 def predicted(kind: Kind, specs: Sequence[TensorSpec], entries: StateDict, found: str) -> frozenset[str]:
-    """The predictions of this kind that what was found, known by its digest, matches exactly."""
+    """The names of the predictions of this kind that match exactly ``found``, the digest of what was found."""
     return frozenset(
         name
         for name, prediction in PREDICTIONS.items()

@@ -1,8 +1,8 @@
-"""TorchSharp.PyBridge: Python's own files, pickles and safetensors, whole or in shards.
+"""The routes of TorchSharp.PyBridge, which loads and saves Python's own files: pickles and safetensors.
 
-May import values, catalogue, python_side. There is no oracle for the bytes of these files: the values are judged, and
-the order of the entries. The format of safetensors does not ask for metadata, and PyBridge writes none; where its
-tensors begin is a guarantee.
+May import values, catalogue, python_side. The oracle does not define the bytes of these files, so the checks compare
+values, the order of entries, and quantizers. PyBridge writes no metadata into safetensors, and the format allows that.
+The alignment of its tensors is checked by a guarantee (``pybridge-safetensors-aligned``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CHECKS = ("bits", "order", "quantizer")
 
 
 def python_to_dotnet(form: PythonFormat, job: Job[Tensors | Model]) -> Transfer:
-    """A state dict of torch's, written as Python's users write it, loaded by PyBridge."""
+    """Python writes a state dict as its users do; PyBridge loads it."""
     subject = job.subject
     state = native.state(subject, job.entries)
     if job.writer_device != "cpu":
@@ -48,7 +48,7 @@ def python_to_dotnet(form: PythonFormat, job: Job[Tensors | Model]) -> Transfer:
 
 
 def dotnet_to_python(form: PythonFormat, job: Job[Tensors | Model]) -> Transfer:
-    """Saved by PyBridge, read as Python's users read it."""
+    """PyBridge saves a file; Python reads it as its users do."""
     assert form.read is not None
     subject = job.subject
     layout = subject.source_layout if isinstance(subject, Tensors) else "contiguous"

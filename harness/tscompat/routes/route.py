@@ -19,10 +19,10 @@ from tscompat.values.verdict import Verdict
 PYTHON_TO_DOTNET = "python-to-dotnet"
 DOTNET_TO_PYTHON = "dotnet-to-python"
 MUCH_GARBAGE = 64 << 20
-"""Bytes of a case for which Python collects its garbage, before .NET takes as much and after the transfer: torch's
-scripts and exceptions are cycles."""
+"""Bytes. For a larger case Python collects its garbage before each call, because .NET then takes as much memory, and
+after the transfer: torch's scripts and exceptions are reference cycles."""
 SLOWEST = 10e6
-"""Bytes a second that a large case is given at the least; PyBridge deflates some 50e6 on two cores."""
+"""Bytes a second: a deadline allows for a load or save as slow as this. PyBridge deflates some 50e6 on two cores."""
 
 S = TypeVar("S", bound=Subject)
 Answer = TypeVar("Answer")
@@ -30,19 +30,19 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Job(Generic[S]):
-    """One case on one route in one direction: what a route's function works with, and does not change."""
+    """What a route's function gets, and does not change: one case on one route in one direction."""
 
     case: Case
     subject: S
-    """The case's own."""
+    """``case.subject``, with its own type."""
     specs: tuple[TensorSpec, ...]
-    """The case's tensors, those of a model included."""
+    """The case's tensors; for a model, the state dict of Python's module."""
     entries: StateDict
-    """Their bits."""
+    """The case's tensors with their bits. May be empty on a route that needs no bits."""
     expected_file: Path
-    """A file with these bits in the oracle's encoding, shared by all jobs of the case; nobody writes to it."""
+    """A file with these entries in the oracle's encoding. All jobs of the case share it, and only read it."""
     artifact: Path
-    """Where the writer writes; a fresh name for each job. Other files of the job begin with it."""
+    """Where the writer writes. The job's other files have the same name with another suffix."""
     overload: str
     """The overload of TorchSharp or PyBridge that the route names."""
     writer_device: str
@@ -62,7 +62,10 @@ class Job(Generic[S]):
         return self.artifact.with_suffix(".outputs")
 
     def ask(self, call: Call[Answer]) -> Answer | Thrown | NotAsked:
-        """Have the peer do its part, within a time that grows with the case's size."""
+        """Send a call to the peer, with a deadline that grows with the case's size, and return the answer.
+
+        Raises PeerDied and PeerBroken as ``Client.ask`` does.
+        """
         size = sum(spec.nbytes for spec in self.specs)
         if size > MUCH_GARBAGE:
             gc.collect()
@@ -74,28 +77,28 @@ class Transfer:
     """What a route's function returns."""
 
     verdicts: Mapping[str, Verdict]
-    """By check."""
+    """The verdict of each check, by name."""
     artifact: Path
-    """The file or folder that the writer wrote."""
+    """The file or folder that the writer wrote; of ``forward``, .NET's outputs. It may be missing."""
 
 
 @dataclass(frozen=True)
 class Route(Generic[S]):
-    """A writer, a reader and a TorchSharp overload, as data, with a function for each direction."""
+    """A way to compare Python and .NET, as data: an overload, checks, and a function for each direction."""
 
     name: str
     why: str
     subjects: tuple[type[S], ...]
-    """The kinds of subject that it takes."""
+    """The kinds of subject that the route takes."""
     overload: str
-    """The overload that the .NET side uses (dotnet_side/inside); empty where it has none."""
+    """The overload that the peer uses (dotnet_side/inside); empty if the route needs none."""
     directions: Mapping[str, Callable[[Job[S]], Transfer]]
     checks: Callable[[Case, S, str], tuple[str, ...]]
-    """The names of the checks of a case in a direction, in the order in which a person wants to read them."""
+    """The names of the checks of a case in a direction, in the order of the verdict ids."""
     script: str = ""
-    """The script of upstream's that it needs (scripts.FUNCTIONS); empty without one."""
+    """The script of upstream's that the route needs, a key of python_side.scripts.FUNCTIONS; empty if it needs none."""
     needs_bits: bool = True
-    """False if it compares no values: the case's bits and its expected file are not made for it."""
+    """False if the route compares no values: the case's bits and its expected file are not made for it."""
 
     def checks_of(self, case: Case, direction: str) -> tuple[str, ...]:
         """The checks of a case in a direction. Raises CatalogueError where the route does not take its subject."""
@@ -107,5 +110,5 @@ class Route(Generic[S]):
 
 @functools.cache
 def is_identity(specs: tuple[TensorSpec, ...]) -> bool:
-    """Whether each element holds the number of its tensor and its index."""
+    """Whether all tensors hold the identity pattern (values/identity.py)."""
     return bool(specs) and all(spec.fill == "identity" for spec in specs)

@@ -1,6 +1,7 @@
-"""Upstream's own scripts as writer and as reader: exportsd.py to TorchSharp, TorchSharp to importsd.py.
+"""The routes of upstream's own scripts: exportsd.py writes for TorchSharp, importsd.py reads what TorchSharp saves.
 
-May import values, catalogue, python_side. A person gives the paths to the scripts; without one its routes are not run.
+May import values, catalogue, python_side. A person gives the paths to the scripts; the verdicts of a script without a
+path are ``not-run``.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def _tensor(script: Script, path: Path, state: Mapping[str, Any]) -> None:
 
 
 def exported(write: Write, form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
-    """Written by exportsd.py, compared with the oracle's bytes, loaded by TorchSharp."""
+    """exportsd.py writes a file, which is compared with the oracle's bytes; TorchSharp loads it."""
     state = torch_tensors.on(job.writer_device, native.state(job.subject, job.entries))
     try:
         write(script_of(job), job.artifact, state)
@@ -53,7 +54,7 @@ def exported(write: Write, form: DatFormat, job: Job[Tensors | Model]) -> Transf
 
 
 def imported(job: Job[Tensors | Model]) -> Transfer:
-    """Saved by TorchSharp, read by importsd.py."""
+    """TorchSharp saves a file; importsd.py reads it."""
     subject = job.subject
     layout = subject.source_layout if isinstance(subject, Tensors) else "contiguous"
     answer = dotnet_half.save(job, dotnet_half.module(job), layout=layout)
@@ -73,19 +74,19 @@ def imported(job: Job[Tensors | Model]) -> Transfer:
 
 
 def script_of(job: Job[Any]) -> Script:
-    """The job's script. Raises ValueError for a job that was made without the one that its route needs."""
+    """The job's script. Raises ValueError for a job without a script."""
     if job.script is None:
         raise ValueError(f"{job.case.id}: the route needs a script, and the job has none")
     return job.script
 
 
 def refused(raised: ScriptRaised, job: Job[Any]) -> Verdict:
-    """The verdict of what a script raised."""
+    """The verdict of an exception that a script raised."""
     return Verdict(Kind.REFUSED, judging.without_paths(str(raised), job))
 
 
 def _checks(checks: tuple[str, ...], case: Case, subject: Tensors | Model, direction: str) -> tuple[str, ...]:
-    """No cases of a full run: they find no more about a script."""
+    """The checks of a case. Full-only cases have none: they would find no more about a script."""
     return () if case.run == "full" or (isinstance(subject, Model) and subject.only) else checks
 
 

@@ -1,8 +1,8 @@
-"""TorchScript: modules by torch.jit, single tensors by torch.save and torch.load.
+"""The routes of TorchScript: modules by torch.jit, single tensors by torch.save and torch.load.
 
-May import every room left of it. Upstream: JIT/ScriptModule.cs, Tensor/torch.Serialization.cs.
-TorchSharp makes no script of its own: to save, it loads one that Python wrote with other bits, gets the case's bits in
-its memory, and saves that.
+May import every room above it in ARCHITECTURE.md's table. Upstream: JIT/ScriptModule.cs, Tensor/torch.Serialization.cs.
+TorchSharp cannot make a script. To test saving, Python writes a script with the complement of the case's bits;
+TorchSharp loads it, the peer writes the case's bits into its memory, and TorchSharp saves it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
 
 
 def python_to_dotnet(job: Job[Tensors | Model]) -> Transfer:
-    """Written by torch.jit.save, loaded by TorchSharp, run there."""
+    """Python writes a script with torch.jit.save; TorchSharp loads it and, for a model, runs it."""
     given = _inputs(job)
     programs.save_script(job.artifact, job.subject, job.entries, given, job.writer_device)
     verdicts = judging.arrived(dotnet_half.load(job, None), job)
@@ -53,7 +53,7 @@ def _forward(job: Job[Tensors | Model], model: Model, given: StateDict) -> Verdi
 
 
 def dotnet_to_python(job: Job[Tensors | Model]) -> Transfer:
-    """Saved by TorchSharp, loaded by torch.jit.load, run in Python."""
+    """TorchSharp saves a script; Python loads it with torch.jit.load and, for a model, runs it."""
     subject, given = job.subject, _inputs(job)
     other = [Entry(name, torch_tensors.poison(tensor)) for name, tensor in job.entries]
     programs.save_script(job.artifact, subject, other, given)
@@ -77,13 +77,13 @@ def _inputs(job: Job[Tensors | Model]) -> StateDict:
 
 
 def tensor_to_dotnet(write: Callable[[Path, Tensor], None], job: Job[Tensors]) -> Transfer:
-    """One tensor, written in Python, loaded by torch.load of TorchSharp."""
+    """Python writes one tensor; TorchSharp loads it with its torch.load."""
     write(job.artifact, job.entries[0].tensor)
     return Transfer({"bits": judging.arrived(dotnet_half.load(job, None), job)["bits"]}, job.artifact)
 
 
 def tensor_to_python(read: Callable[[Path], Tensor], job: Job[Tensors]) -> Transfer:
-    """One tensor, saved by torch.save of TorchSharp, read in Python."""
+    """TorchSharp saves one tensor with its torch.save; Python reads it."""
     answer = dotnet_half.save(job, None)
     if judging.failed(answer):
         return Transfer({"bits": judging.failure(answer, job)}, job.artifact)
@@ -98,7 +98,7 @@ def _checks(case: Case, subject: Tensors | Model, direction: str) -> tuple[str, 
     if isinstance(subject, Model):
         return ("bits", "forward") if subject.inputs else ()  # without inputs there is nothing to trace
     if direction == DOTNET_TO_PYTHON:
-        return () if subject.layout != "contiguous" else ("bits",)  # the script that is saved came from Python
+        return () if subject.layout != "contiguous" else ("bits",)  # Python wrote the script that .NET saves
     return ("bits", "quantizer") if "quantizer" in case.checks else ("bits",)
 
 

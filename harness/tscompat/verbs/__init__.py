@@ -1,1 +1,4 @@
-"""The verbs' own work. May import values, resources, codec, files, python_side, dotnet_side."""
+"""What ``tscompat convert`` does; cli/convert.py parses its options.
+
+May import values, resources, codec, files, python_side, dotnet_side.
+"""

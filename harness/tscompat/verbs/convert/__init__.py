@@ -1,8 +1,8 @@
-"""``tscompat convert``: a model's tensors from one file format to another, bit for bit; an optimizer's state likewise.
+"""Converts a model's tensors from one file format to another, bit for bit; an optimizer's state likewise.
 
-``files`` has tables of readers and writers by suffix; between them pass ``Item``s, named tensors that are not read yet.
-Optimizers go by the tables of ``codec`` and ``python_side`` instead.
-May import values, codec, files, python_side, dotnet_side, routes.
+``files`` has tables of readers and writers by suffix. A reader returns ``Item``s, named tensors that are not read yet,
+and a writer takes them. Optimizers are converted with the tables of ``codec`` and ``python_side`` instead.
+May import values, resources, codec, files, python_side, dotnet_side.
 """
 
 from tscompat.files.item import ConvertError

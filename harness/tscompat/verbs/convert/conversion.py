@@ -1,4 +1,4 @@
-"""The conversion: everything is judged before a byte is written. May import values, files."""
+"""Converts models. All checks are made before a byte is written. May import values, files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tscompat.values.verdict import Verdict
 from . import verification
 
 _BESIDE_A_NAME = 512
-"""Bytes of headers for a tensor; torch's zip files take the most."""
+"""Bytes to allow for the headers of each tensor; torch's zip files need the most."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A conversion that can be done."""
+    """A conversion of a model for which all checks passed."""
 
     target: Path
     items: Sequence[Item]
@@ -43,28 +43,30 @@ class Conversion:
 
     @property
     def room(self) -> int:
-        """How many bytes must be free to write it."""
+        """Bytes that must be free on the target's disk: the new file and, for a .pth, its spool file."""
         return self.size + (spool.room(self.items) if _writer(self.target).by_torch else 0)
 
     def write(self, advance: Callable[[int], object]) -> None:
         """Write the target, which appears whole or not at all. ``advance`` is called with each number of bytes written.
 
-        Raises ConvertError when there is no room for it, and OSError.
+        Raises ConvertError when the disk has no room, when the target exists by now (without ``force``), and when the
+        source is damaged. Raises OSError.
         """
         with output.beside(self.target, self.room, advance, force=self.force) as sink:
             _writer(self.target).write(sink, self.items)
 
     def verify(self, tell: Tell) -> Verdict:
-        """Whether TorchSharp loads the same from the target, a .dat that was written."""
+        """The verdict of a load of the target, a .dat that ``write`` wrote, in TorchSharp."""
         return verification.verify(self.target, self.items, tell)
 
 
 def prepare(
     source: Path, target: Path, *, key: str = "", skip: Iterable[str] = (), force: bool = False, tell: Tell
 ) -> Conversion:
-    """Read the headers of ``source``, and judge whether ``target`` can hold all of it but what matches ``skip``.
+    """Read the headers of ``source``, and check that ``target`` can hold all tensors but those to skip.
 
-    Raises ConvertError, with a line for each of the first ten tensors that cannot be held, and OSError.
+    ``skip`` has names and patterns of names (``*.scale``). Raises ConvertError, with a line for each of the first ten
+    tensors that ``target`` cannot hold, and OSError.
     """
     writer = _writer(target)
     output.check(target, source, force=force)

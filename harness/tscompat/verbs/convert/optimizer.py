@@ -1,6 +1,6 @@
-"""Optimizers: what torch.optim's ``state_dict()`` gives to TorchSharp's file, and back.
+"""Converts optimizers: what ``state_dict()`` of torch.optim returns to TorchSharp's file, and back.
 
-May import values, codec, files, python_side. As for models, everything is judged before a byte is written.
+May import values, codec, files, python_side. As for models, all checks are made before a byte is written.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from . import verification
 
 _DAT, _PTH = ".dat", ".pth"
 _BESIDE_A_STATE = 4096
-"""Bytes of names and headers in torch's zip file, for a parameter."""
+"""Bytes to allow for the names and headers of each parameter in torch's zip file."""
 
 
 @dataclass(frozen=True)
 class OptimizerConversion:
-    """A conversion of an optimizer that can be done."""
+    """A conversion of an optimizer for which all checks passed."""
 
     target: Path
     record: OptimizerRecord
@@ -54,7 +54,7 @@ class OptimizerConversion:
         return sum(tensors) + _BESIDE_A_STATE * (1 + len(self.record.states))
 
     def write(self, advance: Callable[[int], object]) -> None:
-        """As ``Conversion.write``. All of a .pth is in memory at once."""
+        """As ``Conversion.write``, but all of a .pth is in memory at once."""
         with output.beside(self.target, self.size, advance, force=self.force) as sink:
             if self.target.suffix.lower() == _DAT:
                 for piece in encode_optimizer(self.record):
@@ -63,14 +63,15 @@ class OptimizerConversion:
                 save(sink, saved_of(self.record, self.sizes))
 
     def verify(self, tell: Tell) -> Verdict:
-        """Whether TorchSharp loads the same from the target, a .dat that was written."""
+        """The verdict of a load of the target, a .dat that ``write`` wrote, in TorchSharp."""
         return verification.verify_optimizer(self.target, self.record, self.sizes, tell)
 
 
 def is_optimizer_file(path: Path) -> bool:
-    """Whether it is one of TorchSharp's for an optimizer: it begins with a class's name, and is no state dict.
+    """Whether the file is TorchSharp's of an optimizer: it begins with the name of a class, and is no state dict.
 
-    A state dict may begin so too: four entries, the first with a name of 65 letters, ``dam...``, begin as an Adam.
+    A state dict may begin with the same bytes: four entries, of which the first has a name of 65 letters that begins
+    with ``dam``, begin like the file of an Adam.
     """
     if path.suffix.lower() != _DAT or not path.is_file():
         return False
@@ -88,10 +89,11 @@ def is_optimizer_file(path: Path) -> bool:
 def prepare_optimizer(
     source: Path, target: Path, *, key: str = "", name: str = "", groups: str = "", force: bool = False, tell: Tell
 ) -> OptimizerConversion:
-    """Read ``source``, and judge whether ``target`` can hold all of it.
+    """Read ``source``, and check that ``target`` can hold all of it.
 
-    ``name`` is the class in torch.optim, which is not in a file of torch's. ``groups`` is how many parameters each
-    group has, as "2,3", which is not in one of TorchSharp's; with one group it may be empty.
+    ``name`` is the class of torch.optim: a file of torch's does not have it, and for a .dat it may be empty.
+    ``groups`` has the number of parameters of each group, as "2,3": a .dat does not have it. It must be empty for a
+    file of torch's, and may be empty for a .dat with one group.
 
     Raises ConvertError and OSError.
     """
@@ -139,14 +141,17 @@ def _from_dotnet(source: Path, name: str) -> OptimizerRecord:
 def _from_torch(source: Path, state: Saved, name: str) -> OptimizerRecord:
     try:
         record = record_of(name, state)
-        _encoded(record)  # raises for what record_of lets pass, an overflow among it
+        _encoded(record)  # raises for what record_of does not check, such as an overflow
     except (ValueError, OverflowError) as error:
         raise ConvertError(f"{source}: cannot be converted as {name}: {error}") from error
     return record
 
 
 def _encoded(record: OptimizerRecord) -> int:
-    """Bytes of the file. The tensors are views, so that nothing large is copied."""
+    """The size of the encoded record in bytes, counted without copying tensors.
+
+    Raises ValueError or OverflowError for what cannot be encoded.
+    """
     return sum(memoryview(piece).nbytes for piece in encode_optimizer(record))
 
 

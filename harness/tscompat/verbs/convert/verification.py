@@ -1,9 +1,9 @@
-"""Has the real TorchSharp load a .dat, and compares what is in its memory.
+"""Has the real TorchSharp load a .dat, and compares what .NET's memory then holds.
 
-May import values, resources, codec, dotnet_side, files. ``Module.load`` loads the file into a module with its names,
-filled with the complement of its bits. The peer compares .NET's memory with the file, we its digest with the source: so
-the reader and the writer of the conversion are verified as well. An optimizer is built with other options, over
-parameters of the shapes that its states have.
+May import values, resources, codec, dotnet_side, files. ``Module.load`` loads the file into a module that has the
+file's names, and the complement of its bits. The peer compares .NET's memory with the file; this process compares the
+digest of that memory with the source, so that the conversion's reader and writer are verified as well. An optimizer is
+built with other options than the file's, over parameters that have the shapes of its states.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from tscompat.values.tensors import Entry, Tensor
 from tscompat.values.verdict import PASS, Kind, Verdict
 
 _BESIDE_THE_MODEL = 10**9
-"""Bytes of memory that a peer takes for itself."""
+"""Bytes of memory that a peer takes beside the model."""
 _COPIES = 4
-"""Of an optimizer's file: its parameters, the state they start with, what is loaded, what is written down."""
+"""How many times the size of an optimizer's file a peer takes: parameters, first state, loaded state, written state."""
 _SECONDS_PER_BYTE = 1e-7
-"""TorchSharp is given so long for each byte; it takes a tenth of it here."""
+"""What each byte of the file adds to the deadline of a call; ten times what TorchSharp took where it was measured."""
 _ON_THE_CPU = messages.Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
 _FLAT = messages.Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False)
 
 
 def verify(file: Path, items: Sequence[Item], tell: Tell) -> Verdict:
-    """A pass, what differs, or ``not-run`` with the reason why it could not be tried."""
+    """The verdict of a load of ``file``, compared with ``items``; ``not-run``, with the reason, if none can be made."""
 
     def ask(peer: PeerKeeper, folder: Path) -> Verdict:
         call = messages.Load(
@@ -59,7 +59,7 @@ def verify(file: Path, items: Sequence[Item], tell: Tell) -> Verdict:
 
 
 def verify_optimizer(file: Path, record: OptimizerRecord, sizes: Sequence[int], tell: Tell) -> Verdict:
-    """The same for an optimizer's file, whose groups have so many parameters each."""
+    """As ``verify``, for an optimizer's file; ``sizes`` has the number of parameters of each group."""
 
     def ask(peer: PeerKeeper, folder: Path) -> Verdict:
         files = OptimizerFiles.beside(folder / "again.dat")
@@ -85,7 +85,10 @@ def verify_optimizer(file: Path, record: OptimizerRecord, sizes: Sequence[int], 
 
 
 def _asked(size: int, tell: Tell, ask: Callable[[PeerKeeper, Path], Verdict]) -> Verdict:
-    """The verdict of a peer that has ``size`` bytes to hold. ``ask`` gets a folder for its files."""
+    """Start a peer, and return the verdict that ``ask`` makes with it, in a folder for files.
+
+    The verdict is ``not-run`` if ``size`` bytes are too many for the free memory, or if no peer can be started.
+    """
     available = psutil.virtual_memory().available
     if size + _BESIDE_THE_MODEL > available:
         needed = f"TorchSharp would take {(size + _BESIDE_THE_MODEL) / 1e9:.1f} GB of memory"
@@ -142,6 +145,6 @@ def _optimizer_loaded(
 
 
 def _like(state: Mapping[str, Value]) -> Tensor:
-    """A tensor of a parameter's dtype and shape; any where its state has no tensor."""
+    """A tensor with a parameter's dtype and shape, taken from its state; any tensor if the state has none."""
     tensors = (value for value in state.values() if isinstance(value, Tensor))
     return next(tensors, Tensor(BY_NAME["f32"], (), bytes(4)))
