@@ -49,7 +49,7 @@ def test_what_was_refused(source: Path, tmp_path: Path) -> None:
         2,
         "",
         f"could not convert: {source}: several state dicts here; "
-        "choose one (of so many entries): --key model (1), --key ema (2)\n",
+        "choose one (entries in brackets): --key model (1), --key ema (2)\n",
     )
 
 
@@ -96,7 +96,7 @@ def test_an_optimizer_there_and_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "the state of an optimizer ('state' and 'param_groups'), and does not say of which"),
+        ([], "the state of an optimizer ('state' and 'param_groups'), which does not name its class"),
         (["--optimizer", "SGD", "--skip", "w"], "--skip is for models"),
         (["--groups", "1"], "--groups is for TorchSharp's files"),
     ],

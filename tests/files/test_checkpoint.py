@@ -43,7 +43,7 @@ def test_the_state_dict_is_found(document: dict[str, Any], key: str) -> None:
 
 def test_what_was_chosen_and_what_was_left_is_told() -> None:
     assert heard({"epoch": 3, "net": STATE, "lr": 0.1})[1] == [
-        "taken: the state dict at the key 'net'; left: epoch, lr"
+        "converting the state dict at the key 'net'; not converted: epoch, lr"
     ]
 
 
@@ -66,7 +66,7 @@ def test_a_few_tensors_among_other_things_are_taken_where_there_is_nothing_bette
         (
             {"model": STATE, "ema": {"model": STATE}},
             "",
-            r"several state dicts here; choose one \(of so many entries\): --key model \(2\), --key ema.model \(2\)",
+            r"several state dicts here; choose one \(entries in brackets\): --key model \(2\), --key ema.model \(2\)",
         ),
         (
             {"model": STATE, "epoch": 3},

@@ -57,13 +57,13 @@ def test_the_size_is_known_before(target: str, tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_replaced(source: Path, tmp_path: Path) -> None:
     (tmp_path / "b.dat").write_text("mine")
-    with pytest.raises(ConvertError, match="is there already: give another name, or --force"):
+    with pytest.raises(ConvertError, match="exists already: give another name, or --force"):
         prepare(source, tmp_path / "b.dat", tell=print)
 
 
 def test_what_has_come_in_between_is_not_replaced(source: Path, tmp_path: Path) -> None:
     conversion = prepare(source, tmp_path / "b.dat", tell=print)
-    with pytest.raises(ConvertError, match="is there already"):
+    with pytest.raises(ConvertError, match="exists already"):
         conversion.write(lambda written: (tmp_path / "b.dat").write_text("mine"))
     assert ((tmp_path / "b.dat").read_text(), names(tmp_path)) == ("mine", ["b.dat"])
 
@@ -99,5 +99,5 @@ def test_a_full_disk_is_noticed_before(source: Path, tmp_path: Path, monkeypatch
 
     conversion = prepare(source, tmp_path / "b.dat", tell=print)
     monkeypatch.setattr(shutil, "disk_usage", disk_usage)
-    with pytest.raises(ConvertError, match=r"takes 4.5 kB, and 2.0 kB are free: free some disk space"):
+    with pytest.raises(ConvertError, match=r"needs 4.5 kB of disk space, 2.0 kB are free: free some space"):
         conversion.write(lambda written: None)

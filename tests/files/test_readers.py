@@ -61,7 +61,7 @@ def test_arrays_of_numpy(tmp_path: Path) -> None:
 @pytest.mark.parametrize("array", [np.array(["a"]), np.array([{}], dtype=object), np.zeros(1, "V2"), np.zeros(1, "M8")])
 def test_an_array_without_a_dtype_is_refused_by_name(array: np.ndarray, tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", odd=array)
-    with pytest.raises(ConvertError, match=f"'odd': of numpy's .*{array.dtype.kind}"):
+    with pytest.raises(ConvertError, match=f"'odd': its numpy dtype .*{array.dtype.kind}"):
         convert(tmp_path / "a.npz", tmp_path / "b.dat")
 
 
@@ -87,17 +87,19 @@ def test_shards(index: str, what: str, tmp_path: Path) -> None:
 def test_a_folder_with_both_kinds_of_shards_gives_safetensors(tmp_path: Path) -> None:
     sharded(tmp_path)
     sharded(tmp_path, "pytorch_model.bin.index.json")
-    assert convert(tmp_path, tmp_path / "b.dat") == ["taken: model.safetensors.index.json"]
+    assert convert(tmp_path, tmp_path / "b.dat") == ["converting model.safetensors.index.json"]
 
 
 def test_a_folder_with_one_model(tmp_path: Path) -> None:
     save_safetensors({"a": ONE}, tmp_path / "model.safetensors")
-    assert convert(tmp_path, tmp_path / "b.dat") == ["taken: model.safetensors"]
+    assert convert(tmp_path, tmp_path / "b.dat") == ["converting model.safetensors"]
 
 
 def test_metadata_that_is_left_is_told(tmp_path: Path) -> None:
     save_safetensors({"a": ONE}, tmp_path / "a.safetensors", {"format": "pt", "rank": "8"})
-    assert convert(tmp_path / "a.safetensors", tmp_path / "b.dat") == ["left: the metadata of a.safetensors (rank)"]
+    assert convert(tmp_path / "a.safetensors", tmp_path / "b.dat") == [
+        "not converted: the metadata of a.safetensors (rank)"
+    ]
 
 
 def test_a_legacy_pickle_is_told(tmp_path: Path) -> None:
@@ -175,7 +177,7 @@ def _half(folder: Path) -> Path:
     [
         (_saved(argparse.Namespace(a=1)), r"a Python object \(argparse.Namespace\) .* could run any code"),
         (_saved([1]), "expected a state dict, found a value of type list"),
-        (_saved({"a": ONE}, "a.xyz"), "can be read: .dat, .*, not '.xyz'"),
+        (_saved({"a": ONE}, "a.xyz"), "'.xyz' cannot be read: expected .dat, "),
         (_script, r"is TorchScript: .* torch.jit.load\(\)"),
         (_half, "cannot be read as a checkpoint of torch.save: PytorchStreamReader failed"),
         (_bytes(b"", "a.pth"), "cannot be read as a checkpoint of torch.save: it ends early"),
@@ -186,10 +188,10 @@ def _half(folder: Path) -> Path:
         (_bytes(b"{", "a.index.json"), "is not valid JSON"),
         (_bytes(b"{}", "a.index.json"), "'weight_map' is a required property"),
         (_outside, "weight_map / a: '../secret.bin' does not match"),
-        (_missing_shard, "names shard-1.safetensors, which is not beside it"),
+        (_missing_shard, "names shard-1.safetensors, which is not in the same folder"),
         (_other_names, r"shard-1.safetensors and the index do not agree on 1 name \('d'\)"),
         (_twice, "'a' again"),
-        (_two_models, "2 files could be meant: give one of a.safetensors, b.safetensors"),
+        (_two_models, "2 files to convert: give one of a.safetensors, b.safetensors"),
         (_nothing, "nothing to convert in this folder"),
     ],
 )

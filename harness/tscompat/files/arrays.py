@@ -48,11 +48,11 @@ def _member(archive: zipfile.ZipFile, path: Path, member: str) -> Item | Unfit:
         try:
             header = _HEADERS[npy.read_magic(file)]
         except (KeyError, ValueError):
-            return Unfit(name, f"no array: {member} is not in numpy's format 1.0 or 2.0")
+            return Unfit(name, f"{member} is no array in numpy's format 1.0 or 2.0")
         shape, _, dtype = header(file)
     known = _DTYPES.get(dtype.newbyteorder("<"))
     if known is None:
-        return Unfit(name, f"of numpy's {dtype.str}, which no tensor has: save it as another type")
+        return Unfit(name, f"its numpy dtype {dtype.str} has no counterpart among tensors: save it with another dtype")
 
     def read() -> Buffer:
         try:

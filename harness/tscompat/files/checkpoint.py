@@ -47,7 +47,7 @@ def find(document: object, key: str, tell: Tell, kind: Kind) -> Keyed:
         )
     if is_optimizer(start) and kind is not OPTIMIZER:
         raise ConvertError(
-            "this is the state of an optimizer ('state' and 'param_groups'), and does not say of which: "
+            "this is the state of an optimizer ('state' and 'param_groups'), which does not name its class: "
             "give its class (--optimizer Adam), or the model's state dict"
         )
     found = list(_candidates(start, key, kind)) or ([(key, start)] if kind.at_least(start) else [])
@@ -58,7 +58,7 @@ def find(document: object, key: str, tell: Tell, kind: Kind) -> Keyed:
         if kind is not OPTIMIZER:
             _refuse_little(start, chosen, path)
         beside = [str(name) for name, value in start.items() if value is not chosen]
-        tell(f"taken: the state dict at the key {path!r}" + (f"; left: {some(beside)}" if beside else ""))
+        tell(f"converting the state dict at the key {path!r}" + (f"; not converted: {some(beside)}" if beside else ""))
     return chosen
 
 
@@ -140,7 +140,7 @@ def _at(document: object, key: str) -> object:
 def _there_is(document: Keyed, key: str, kind: Kind) -> str:
     found = [f"--key {path} ({len(each)})" for path, each in _candidates(document, key, kind) if path]
     if found:
-        return f"choose one (of so many entries): {some(found)}"
+        return f"choose one (entries in brackets): {some(found)}"
     return f"the keys are {some([f'{name!r} ({type(value).__name__})' for name, value in document.items()]) or 'none'}"
 
 

@@ -54,7 +54,7 @@ def check(path: Path, source: Path, *, force: bool) -> None:
     if not path.parent.is_dir():
         raise ConvertError(f"{path}: there is no folder {path.parent}: make it first")
     if path.exists() and (path.samefile(source) or (source.is_dir() and path.parent.samefile(source))):
-        raise ConvertError(f"{path}: this is the file that is read: give another name")
+        raise ConvertError(f"{path}: this is the source, or lies in the source folder: give another name")
     _still_free(path, force=force)
 
 
@@ -67,7 +67,7 @@ def beside(path: Path, room: int, advance: Callable[[int], object], *, force: bo
     """
     free = shutil.disk_usage(path.resolve().parent).free
     if free < room + _LEFT:
-        raise ConvertError(f"{path}: takes {decimal(room)}, and {decimal(free)} are free: free some disk space")
+        raise ConvertError(f"{path}: needs {decimal(room)} of disk space, {decimal(free)} are free: free some space")
     with whole(path) as file:
         yield Sink(file, path, advance)
         _still_free(path, force=force)
@@ -75,4 +75,4 @@ def beside(path: Path, room: int, advance: Callable[[int], object], *, force: bo
 
 def _still_free(path: Path, *, force: bool) -> None:
     if path.exists() and not force:
-        raise ConvertError(f"{path}: is there already: give another name, or --force to replace it")
+        raise ConvertError(f"{path}: exists already: give another name, or --force to replace it")

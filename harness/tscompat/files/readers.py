@@ -77,7 +77,7 @@ def _read(path: Path, key: str, tell: Tell) -> Contents:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise ConvertError(
-            f"{path}: can be read: {', '.join(READERS)} and a folder, not {path.suffix or 'no suffix'!r}"
+            f"{path}: {path.suffix or 'no suffix'!r} cannot be read: expected {', '.join(READERS)} or a folder"
         )
     if key and reader is not _PICKLE:
         raise ConvertError(f"{path}: --key is for nested checkpoints, and {reader.what} is flat: leave it out")
@@ -143,7 +143,7 @@ def _read_safetensors(path: Path, key: str, tell: Tell) -> Contents:
     sets.refuse_recorded(path, metadata, set(names))
     other = sorted(metadata.keys() - {"format"})
     if other:
-        tell(f"left: the metadata of {path.name} ({', '.join(other)})")
+        tell(f"not converted: the metadata of {path.name} ({', '.join(other)})")
     return [torch_item.item(name, opened.get_tensor(name)) for name in names]
 
 
@@ -169,14 +169,14 @@ def _read_shards(path: Path, key: str, tell: Tell) -> Contents:
     for shard, names in sorted(index.shards.items()):
         file = path.with_name(shard)
         if not file.exists():
-            raise ConvertError(f"{path}: names {shard}, which is not beside it: get that file too")
+            raise ConvertError(f"{path}: the index names {shard}, which is not in the same folder: get that file too")
         found = _read(file, "", tell)
         odd = sorted({each.name for each in found} ^ set(names))
         if odd:
             count = f"{len(odd)} name{'s' if len(odd) > 1 else ''}"
             raise ConvertError(
-                f"{path}: {shard} and the index do not agree on {count} ({odd[0]!r}): get both anew, or, where it is a "
-                "tied name, load the model in Python and torch.save() its state_dict()"
+                f"{path}: {shard} and the index do not agree on {count} ({odd[0]!r}): download both again, or, where "
+                "it is a tied name, load the model in Python and torch.save() its state_dict()"
             )
         contents += found
         metadata |= _metadata(file) if file.suffix.lower() == ".safetensors" else {}

@@ -48,7 +48,10 @@ def read_index(path: Path) -> Index:
             sets[part.rest, int(count[1])].add(shard)
     for (_, count), named in sets.items():
         if len(named) < count:
-            raise ConvertError(f"{path}: names {len(named)} of {count} shards, {some(sorted(named))}: get it anew")
+            names = some(sorted(named))
+            raise ConvertError(
+                f"{path}: the index names only {len(named)} of {count} shards ({names}): download it again"
+            )
     return index
 
 
@@ -70,10 +73,10 @@ def chosen(folder: Path, tell: Tell) -> Path:
     _refuse_more(folder, [file.name for file in found if file.suffix == ".json"])
     if len(found) > 1:
         names = some([file.name for file in found])
-        raise ConvertError(f"{folder}: {len(found)} files could be meant: give one of {names}")
+        raise ConvertError(f"{folder}: the folder has {len(found)} files to convert: give one of {names}")
     if not found:
         raise ConvertError(f"{folder}: nothing to convert in this folder, looked for {', '.join(_IN_A_FOLDER)}")
-    tell(f"taken: {found[0].name}")
+    tell(f"converting {found[0].name}")
     return found[0]
 
 

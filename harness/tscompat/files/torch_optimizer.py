@@ -46,7 +46,7 @@ def judged(state: Keyed, name: str, tell: Tell) -> Saved:
     known = defaults.keys() | _NO_OPTIONS | HOW
     left = sorted({option for group in groups for option in group.keys() - known})
     if left:
-        tell(f"left: {', '.join(left)} (of the parameter groups), for which TorchSharp's {name} has no place")
+        tell(f"not converted: {', '.join(left)} (of the parameter groups), which are no options of {name}")
     added = {option: value for option, value in defaults.items() if isinstance(value, bool)}
     kept = [{option: value for option, value in group.items() if option in known} for group in groups]
     return {"state": states, "param_groups": [{**added, **group} for group in kept]}
@@ -82,11 +82,11 @@ def _other_class(number: int, group: Keyed, defaults: Mapping[str, Any], others:
     for name, default in {**defaults, "initial_lr": 0.0}.items():
         value = group.get(name)
         if isinstance(default, tuple):
-            numbers = _is_list(value) and len(value) == 2 and all(map(_is_number, value))
+            wanted, fits = "two numbers", _is_list(value) and len(value) == 2 and all(map(_is_number, value))
         else:
-            numbers = _is_number(value)
-        if name in group and default is not None and not numbers:
-            yield f"group {number} has {name} {value!r}"
+            wanted, fits = "a number", _is_number(value)
+        if name in group and default is not None and not fits:
+            yield f"group {number}: found {name} {value!r}; expected {wanted}"
 
 
 def _is_required(default: object) -> bool:
@@ -98,7 +98,7 @@ def _unfit(number: int, state: Keyed, name: str) -> Iterator[str]:
     kinds = LAYOUTS[name_in_dotnet(name)].state
     if not state and "tensor" in kinds.values():
         yield (
-            f"parameter {number} was never stepped, and what is saved does not tell its shape: make a step with a "
+            f"parameter {number} was never stepped, and the file does not contain its shape: make a step with a "
             "gradient for it, or leave it out of the optimizer, and save again"
         )
     for field, kind in kinds.items():
@@ -109,7 +109,7 @@ def _unfit(number: int, state: Keyed, name: str) -> Iterator[str]:
 
 def _why(field: str, kind: Kind, value: object) -> str:
     if not kind.startswith("tensor"):
-        return "" if _is_number(value) else f"of type {type(value).__name__}, and not one number"
+        return "" if _is_number(value) else f"of type {type(value).__name__}; expected one number"
     item = torch_item.item(field, value)
     return item.why if isinstance(item, Unfit) else WRITERS[".dat"].unfit(item)
 

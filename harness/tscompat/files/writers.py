@@ -47,7 +47,7 @@ def _unfit_for_dat(item: Item) -> str:
     if item.quantizer != PLAIN:
         scale, zero_point = item.quantizer
         return (
-            f"{item.dtype.torch} with scale {scale:g} and zero point {zero_point}, for which a .dat has no place: "
+            f"{item.dtype.torch} with scale {scale:g} and zero point {zero_point}, which a .dat cannot store: "
             "dequantize() it in Python"
         )
     return ""
@@ -83,9 +83,7 @@ def _write_safetensors(sink: Sink, items: Sequence[Item]) -> None:
     encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
     if len(encoded) > MOST_HEADER:
-        raise ConvertError(
-            f"{sink.target}: the names take {len(encoded)} bytes, safetensors has room for {MOST_HEADER}"
-        )
+        raise ConvertError(f"{sink.target}: the header needs {len(encoded)} bytes; safetensors allows {MOST_HEADER}")
     sink.write(struct.pack("<Q", len(encoded)) + encoded)
     for item in placed:
         sink.write(np.frombuffer(item.read(), np.uint8))

@@ -28,7 +28,7 @@ def within_reference(ours: StateDict, theirs: StateDict, exact: StateDict, bound
             continue  # integers are not compared here
         a, b, wanted = (values(tensor) for tensor in (our, their, reference))
         if not np.array_equal(np.isfinite(a), np.isfinite(b)):
-            return Verdict(Kind.BITS, f"output {name} is finite in different places")
+            return Verdict(Kind.BITS, f"output {name}: the two sides have infinities or NaN at different elements")
         finite = np.isfinite(a) & np.isfinite(wanted)
         largest = float(np.max(np.abs(wanted), initial=0.0, where=finite))
         if not largest:

@@ -56,7 +56,7 @@ def _buffers(job: Job[Model], is_buffer: dict[str, bool]) -> Verdict:
     if not moved:
         return PASS
     here, there = ("a buffer", "a parameter") if moved[0].buffer else ("a parameter", "a buffer")
-    sentence = f"{moved[0].name!r} is {here} in Python, {there} in .NET; {len(moved)} are"
+    sentence = f"{moved[0].name!r} is {here} in Python, {there} in .NET; {len(moved)} entries differ so"
     return Verdict(Kind.NAMES, sentence, FirstDifference(moved[0].name, "buffer", None, here, there))
 
 

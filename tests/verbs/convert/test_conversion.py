@@ -122,7 +122,7 @@ def test_what_is_skipped_is_not_refused(tmp_path: Path) -> None:
     assert [name for name, _ in read_state_dict(tmp_path / "b.dat")] == ["w"]
 
 
-@pytest.mark.parametrize(("skip", "said"), [("nope", "no tensor has such a name"), ("*", "no tensors left")])
+@pytest.mark.parametrize(("skip", "said"), [("nope", "no tensor's name matches"), ("*", "no tensors left")])
 def test_a_skip_that_is_a_mistake(skip: str, said: str, tmp_path: Path) -> None:
     torch.save({"w": torch.ones(1)}, tmp_path / "a.pth")
     with pytest.raises(ConvertError, match=said):
@@ -147,7 +147,10 @@ def tied(tmp_path: Path) -> Path:
 def test_each_name_of_a_tied_tensor_gets_its_copy(target: str, tmp_path: Path) -> None:
     said = convert(tied(tmp_path), tmp_path / f"b{target}")
     found = {name: bytes(tensor.data) for name, tensor in READ[target](tmp_path / f"b{target}")}
-    assert (said, found["a"]) == (["tied: a, b are one tensor, and each gets its own copy"], found["b"])
+    assert (said, found["a"]) == (
+        ["tied: a, b are one tensor in the source; the target gets a copy for each name"],
+        found["b"],
+    )
 
 
 def test_tied_tensors_stay_tied_in_a_pickle(tmp_path: Path) -> None:
@@ -175,9 +178,9 @@ def test_views_are_resolved(tmp_path: Path) -> None:
     ("source", "target", "said"),
     [
         ("none.pth", "b.dat", "there is no such file or folder"),
-        ("a.pth", "b.onnx", "can be written: .dat, .safetensors, .pth, not '.onnx'"),
-        ("a.pth", "b", "not 'no suffix'"),
-        ("a.pth", "a.pth", "this is the file that is read"),
+        ("a.pth", "b.onnx", "'.onnx' cannot be written: expected .dat, .safetensors, .pth"),
+        ("a.pth", "b", "'no suffix' cannot be written"),
+        ("a.pth", "a.pth", "this is the source, or lies in the source folder"),
         ("a.pth", "folder.dat", "this is a folder"),
         ("a.pth", "no/b.dat", "make it first"),
     ],

@@ -92,8 +92,8 @@ def test_groups_come_back_as_they_were(tmp_path: Path) -> None:
     ("groups", "said"),
     [
         ("", "2 groups and 4 parameters, without the number that each group has: give it, as --groups 2,3"),
-        ("4", "2 groups and 4 parameters, and --groups 4 makes 1 and 4"),
-        ("1,4", "2 groups and 4 parameters, and --groups 1,4 makes 2 and 5"),
+        ("4", "2 groups and 4 parameters; --groups 4 means 1 groups and 4 parameters"),
+        ("1,4", "2 groups and 4 parameters; --groups 1,4 means 2 groups and 5 parameters"),
         ("1;3", "--groups 1;3: expected how many"),
         ("5,-1", "--groups 5,-1: expected how many"),
     ],
@@ -176,8 +176,8 @@ def test_what_a_scheduler_left_in_a_group_is_told(tmp_path: Path) -> None:
     torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.125, total_steps=9)
     said = convert(saved(tmp_path / "a.pth", optimizer.state_dict()), tmp_path / "b.dat", name="Adam")
     assert said == [
-        "left: base_momentum, max_lr, max_momentum, min_lr (of the parameter groups), "
-        "for which TorchSharp's Adam has no place"
+        "not converted: base_momentum, max_lr, max_momentum, min_lr (of the parameter groups), "
+        "which are no options of Adam"
     ]
 
 
@@ -190,8 +190,8 @@ def test_what_a_scheduler_left_in_a_group_is_told(tmp_path: Path) -> None:
             f"exp_avg of parameter 2: {FOREIGN[0].torch} has no code in a .dat",
         ),
         ({"exp_avg": 0.5}, "exp_avg of parameter 2: of type float, and not a tensor"),
-        ({"step": torch.ones(2)}, "step of parameter 2: of type Tensor, and not one number"),
-        ({"step": 1j}, "step of parameter 2: of type complex, and not one number"),
+        ({"step": torch.ones(2)}, "step of parameter 2: of type Tensor; expected one number"),
+        ({"step": 1j}, "step of parameter 2: of type complex; expected one number"),
         ({"step": float("nan")}, "cannot be converted as Adam: cannot convert float NaN"),
         ({"step": 1e30}, "cannot be converted as Adam: state 2: step"),
         ({"exp_avg": None}, "cannot be converted as Adam: parameter 2: its state has no exp_avg"),
@@ -207,12 +207,12 @@ def test_a_state_that_is_odd(state: Mapping[str, Any], said: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("group", "said"),
     [
-        ({"lr": "fast"}, "has lr 'fast'"),
-        ({"betas": (0.5, 0.5, 0.5)}, r"has betas \(0.5, 0.5, 0.5\)"),
-        ({"betas": 0.5}, "has betas 0.5"),
-        ({"eps": torch.ones(2)}, "has eps tensor"),
-        ({"amsgrad": None}, "has amsgrad None"),
-        ({"initial_lr": []}, r"has initial_lr \[\]"),
+        ({"lr": "fast"}, "found lr 'fast'; expected a number"),
+        ({"betas": (0.5, 0.5, 0.5)}, r"found betas \(0.5, 0.5, 0.5\); expected two numbers"),
+        ({"betas": 0.5}, "found betas 0.5; expected two numbers"),
+        ({"eps": torch.ones(2)}, "found eps tensor"),
+        ({"amsgrad": None}, "found amsgrad None"),
+        ({"initial_lr": []}, r"found initial_lr \[\]"),
         ({"params": ["w"]}, "are not as torch.optim saves them"),
         ({"params": 3}, "are not as torch.optim saves them"),
     ],
@@ -238,7 +238,7 @@ def test_a_state_dict_that_is_none(odd: Mapping[str, Any], tmp_path: Path) -> No
         ("b.dat", "c.dat", {}, "not from '.dat' to '.dat'"),
         ("a", "c.dat", {}, "not from 'no suffix' to '.dat'"),
         ("none.pth", "c.dat", {}, "none.pth: there is no such file"),
-        ("a.pth", "b.dat", {}, "b.dat: is there already"),
+        ("a.pth", "b.dat", {}, "b.dat: exists already"),
         ("b.dat", "c.pth", {"key": "k"}, "--key is for nested checkpoints"),
         ("b.dat", "c.pth", {"name": "SGD"}, "--optimizer SGD, but the file is of Adam"),
         ("a.pth", "c.dat", {"groups": "4"}, "--groups is for TorchSharp's files"),

@@ -88,7 +88,9 @@ def prepare(
 def _writer(target: Path) -> Writer:
     writer = WRITERS.get(target.suffix.lower())
     if writer is None:
-        raise ConvertError(f"{target}: can be written: {', '.join(WRITERS)}, not {target.suffix or 'no suffix'!r}")
+        raise ConvertError(
+            f"{target}: {target.suffix or 'no suffix'!r} cannot be written: expected {', '.join(WRITERS)}"
+        )
     return writer
 
 
@@ -96,7 +98,7 @@ def _without(contents: Contents, skip: Iterable[str]) -> Contents:
     for pattern in skip:
         kept = [each for each in contents if each.name != pattern and not fnmatchcase(each.name, pattern)]
         if len(kept) == len(contents):
-            raise ConvertError(f"--skip {pattern}: no tensor has such a name")
+            raise ConvertError(f"--skip {pattern}: no tensor's name matches")
         contents = kept
     return contents
 
@@ -130,4 +132,4 @@ def _tell_ties(items: Sequence[Item], tell: Tell) -> None:
             tied[item.tie].append(item.name)
     for names in tied.values():
         if len(names) > 1:
-            tell(f"tied: {', '.join(names)} are one tensor, and each gets its own copy")
+            tell(f"tied: {', '.join(names)} are one tensor in the source; the target gets a copy for each name")

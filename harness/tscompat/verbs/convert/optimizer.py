@@ -113,7 +113,7 @@ def prepare_optimizer(
         record = _from_dotnet(source, name)
         return OptimizerConversion(target, record, _sizes(source, record, groups), force)
     if groups:
-        raise ConvertError(f"{source}: --groups is for TorchSharp's files, and torch's say it themselves: leave it out")
+        raise ConvertError(f"{source}: --groups is for TorchSharp's files; torch's contain it: leave it out")
     try:
         name_in_dotnet(name)
     except ValueError as error:
@@ -165,7 +165,7 @@ def _sizes(source: Path, record: OptimizerRecord, groups: str) -> list[int]:
     if -1 in sizes:
         raise ConvertError(f"--groups {groups}: expected how many parameters each group has, as 2,3")
     if len(sizes) != len(record.groups) or sum(sizes) != len(record.states):
-        raise ConvertError(f"{found}, and --groups {groups} makes {len(sizes)} and {sum(sizes)}")
+        raise ConvertError(f"{found}; --groups {groups} means {len(sizes)} groups and {sum(sizes)} parameters")
     return sizes
 
 

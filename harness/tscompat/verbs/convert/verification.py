@@ -123,7 +123,7 @@ def _loaded(answer: messages.Loaded | Thrown, items: Sequence[Item]) -> Verdict:
         return _refused(answer)
     verdict = first(answer.differences)
     if verdict is PASS and answer.digest != digest(LazyEntries(items)):
-        return Verdict(Kind.BITS, "TorchSharp loaded what is in the file, but that is not what the source holds")
+        return Verdict(Kind.BITS, "TorchSharp loaded the file's bits, but they are not the source's")
     return verdict
 
 
