@@ -29,7 +29,9 @@ public sealed class Bag() : nn.Module("bag")
         owner.register_parameter(leaf, known.get_parameter(itsLeaf)!);
     }
 
-    /// <summary>A buffer that is not part of the state dict. Throws KeyNotFoundException if there is none of this name.</summary>
+    /// <summary>
+    /// The buffer of this name, in the state dict or not. Throws KeyNotFoundException if there is none.
+    /// </summary>
     public Tensor Transient(string name) => get_buffer(name) ?? throw new KeyNotFoundException(name);
 
     private (Bag Owner, string Leaf) Place(string name, bool nested)
@@ -96,7 +98,7 @@ public sealed unsafe class Snapshot : IDisposable
     public int Length => numbers.Length;
 
     /// <summary>
-    /// Scale and zero point of the first tensor (all tensors of a case have the same quantizer); null if it has none.
+    /// Scale and zero point of the first tensor; null if it has none. All tensors of a case have the same quantizer.
     /// </summary>
     public double[]? Quantizer { get; }
 

@@ -8,13 +8,13 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat;
 
 /// <summary>
-/// Builds modules of TorchSharp.torch.nn from the descriptions of cases/layer.toml, with its own factories, found by
+/// Builds modules from the descriptions of cases/layer.toml with the factories of TorchSharp.torch.nn, found by
 /// reflection. A description is a JSON object: the factory's name (module), arguments by position, options by name, and
 /// whether the module becomes the only child of another. Its counterpart in Python: python_side/models/layers.py.
 /// </summary>
 public static partial class Layers
 {
-    /// <summary>The methods of torch.nn that make a module. Each generic one has an overload that is not, which is used.</summary>
+    /// <summary>The methods of torch.nn that make a module. Those without type parameters suffice.</summary>
     private static readonly ILookup<string, MethodInfo> Factories = typeof(nn)
         .GetMethods(BindingFlags.Public | BindingFlags.Static | BindingFlags.DeclaredOnly)
         .Where(method => typeof(nn.Module).IsAssignableFrom(method.ReturnType) && !method.IsGenericMethodDefinition)
@@ -28,13 +28,14 @@ public static partial class Layers
     }
 
     /// <summary>
-    /// Runs a module on its inputs, in order; a parameter that is a pair of states takes the next two. Further parameters get
-    /// null, or true. Returns the outputs, tuples flattened. Throws ArgumentException if there are too many inputs.
+    /// Runs a module on its inputs, in order; a parameter that is a pair of states takes the next two. A bool parameter
+    /// gets true, a parameter for which no input is left gets null. Returns the outputs, tuples flattened. Throws
+    /// ArgumentException if there are too many inputs.
     /// </summary>
     public static Tensor[] Forward(nn.Module module, params Tensor[] inputs)
     {
         if (module is Parent parent) return Forward(parent.Child, inputs);
-        // A transposed convolution has a second forward, which also takes the size of the output.
+        // A transposed convolution has a second forward, with the size of the output as one more parameter.
         var forwards = module.GetType().GetMethods().Where(method => method.Name == "forward");
         var forward = forwards.MinBy(method => method.GetParameters().Length)
             ?? throw new ArgumentException($"{module.GetName()} has no forward");
@@ -59,7 +60,9 @@ public static partial class Layers
     private static object Invoke(MethodInfo method, object? self, object?[] values) =>
         method.Invoke(self, BindingFlags.DoNotWrapExceptions, null, values, null)!;
 
-    /// <summary>The values for a factory's parameters; null if they cannot hold this description.</summary>
+    /// <summary>
+    /// The argument values for a factory's parameters; null if the description's arguments do not fit them.
+    /// </summary>
     private static object?[]? Bind(ParameterInfo[] parameters, JsonElement description)
     {
         JsonElement[] arguments = [.. description.GetProperty("arguments").EnumerateArray()];
@@ -119,7 +122,7 @@ public static partial class Layers
         return type == typeof(int) && json.TryGetInt32(out var small) ? small : null;
     }
 
-    /// <summary>An array, or a tuple such as (long, long).</summary>
+    /// <summary>An array, or a tuple such as (long, long); null if the type cannot hold the items.</summary>
     private static object? Sequence(JsonElement[] json, Type type)
     {
         if (type.GetElementType() is { } element) return Typed(element, json.Select(item => Value(item, element)));

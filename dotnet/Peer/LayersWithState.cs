@@ -12,8 +12,8 @@ public static partial class Layers
     private const int Small = 2;
 
     /// <summary>
-    /// The factories whose module can have state, as its parent saves it, sorted. Each is tried with every switch on; one that
-    /// refuses the trial values is listed too, so that it is not overlooked.
+    /// The names of the factories whose module can have state in its parent's state dict, sorted. Each factory is tried
+    /// with true for every bool; one that refuses the trial values is listed too, so that it is not overlooked.
     /// </summary>
     public static string[] WithState() => [.. Factories.Where(CanHaveState).Select(group => group.Key).Order()];
 
@@ -40,7 +40,7 @@ public static partial class Layers
     private static nn.Module Try(MethodInfo factory) =>
         (nn.Module)Invoke(factory, null, [.. factory.GetParameters().Select(Trial)]);
 
-    /// <summary>A trial value: true for a switch, a tensor of ones, else the default, or a small number if there is none.</summary>
+    /// <summary>A trial value: true, a tensor of ones, else the default, else something small of this type.</summary>
     private static object? Trial(ParameterInfo parameter)
     {
         var type = parameter.ParameterType;

@@ -59,7 +59,7 @@ public static unsafe class Layouts
     }
 
     /// <summary>
-    /// Flips the sign bit of each imaginary part, in place. Bit by bit, because arithmetic may change the payload of a NaN.
+    /// Flips the sign bit of each imaginary part, in place, without arithmetic, which may change the payload of a NaN.
     /// </summary>
     private static Tensor FlipSigns(Tensor complex)
     {

@@ -5,13 +5,14 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat;
 
 /// <summary>
-/// Every overload of Module.load and of PyBridge's loads, with options (cases/load.toml), and calls for the probes of guarantees.
+/// Calls Module.load and PyBridge's load_py and load_safetensors with all their options (cases/load.toml), and has what
+/// the probes of guarantees need.
 /// </summary>
 public static class Loading
 {
     /// <summary>
-    /// Loads the file into the module by one of three overloads, which gets it as a "path", a "stream" or a "one-way" stream
-    /// (<paramref name="givenAs"/>). <paramref name="skip"/> holds names, one per line. TorchSharp fills
+    /// Loads the file into the module by one of three overloads. The overload gets a "path", a "stream" or a "one-way"
+    /// stream (<paramref name="givenAs"/>). <paramref name="skip"/> holds names, one per line. TorchSharp fills
     /// <paramref name="report"/> unless it is null. Returns whether the stream was open afterwards; true for a path.
     /// </summary>
     public static bool Load(
@@ -77,7 +78,9 @@ public static class Loading
     }
 }
 
-/// <summary>A module with a field of each kind, which RegisterComponents registers by name, as the article on saving states.</summary>
+/// <summary>
+/// A module with a field of each kind. By TorchSharp's article on saving, RegisterComponents registers them by name.
+/// </summary>
 public sealed class Fields : nn.Module
 {
     private readonly nn.Module layer = nn.Linear(2, 3);

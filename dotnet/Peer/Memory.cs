@@ -13,7 +13,7 @@ public static unsafe class Memory
     [DllImport("LibTorchSharp")]
     private static extern IntPtr THSTensor_data(IntPtr tensor);
 
-    /// <summary>The address of the first element. It ignores strides, conj and neg, so Resolve the tensor first.</summary>
+    /// <summary>The address of the first element. It ignores strides, conj and neg: call Resolve first.</summary>
     public static long Address(Tensor tensor) => (long)THSTensor_data(tensor.Handle);
 
     /// <summary>
@@ -30,7 +30,7 @@ public static unsafe class Memory
         return tensor;
     }
 
-    /// <summary>Overwrites the elements of a contiguous CPU tensor with those at the address, or with their complement.</summary>
+    /// <summary>Overwrites a contiguous CPU tensor with the elements at the address, or their complement.</summary>
     public static void Write(Tensor tensor, long data, bool poison)
     {
         var size = tensor.NumberOfElements * tensor.ElementSize;
@@ -58,7 +58,7 @@ public static unsafe class Memory
     /// <summary>TensorExtensionMethods.Load of a new tensor. pythonnet cannot tell this overload from the others.</summary>
     public static Tensor LoadNew(BinaryReader reader) => TensorExtensionMethods.Load(reader);
 
-    /// <summary>TensorExtensionMethods.Load by reference. Returns what the reference holds afterwards.</summary>
+    /// <summary>TensorExtensionMethods.Load by reference. Returns the tensor that the reference then holds.</summary>
     public static Tensor? LoadRef(Tensor? tensor, BinaryReader reader)
     {
         TensorExtensionMethods.Load(ref tensor, reader);

@@ -25,14 +25,14 @@ public static class Modules
         [.. module.named_buffers(include_nonpersistent: false).Select(named => named.name)];
 }
 
-/// <summary>The state dict of a module, to be filled from addresses, without save or load.</summary>
+/// <summary>Fills the state dict of a module from addresses, without save or load.</summary>
 public sealed class Slots(nn.Module module)
 {
     private readonly Dictionary<string, Tensor> state = module.state_dict();
 
     /// <summary>
-    /// Writes the elements of one entry, or their complement as poison. Returns false, and writes nothing, if the module has
-    /// no entry of this name, dtype code and size in bytes.
+    /// Writes the elements at the address, or with <paramref name="poison"/> their complement, into one entry. Returns
+    /// false, and writes nothing, if the module has no entry of this name, dtype code and size in bytes.
     /// </summary>
     public bool Write(string name, int code, long data, long size, bool poison)
     {

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace TorchSharpCompat;
 
-/// <summary>Modules that TorchSharp loads as programs: TorchScript (torch.jit) and AOTInductor packages (torch.export).</summary>
+/// <summary>
+/// Loads and runs programs: TorchScript (torch.jit) and AOTInductor packages (torch.export). Saves TorchScript.
+/// </summary>
 public static class Programs
 {
     public static jit.ScriptModule LoadScript(string path, string device) => jit.load(path, device);

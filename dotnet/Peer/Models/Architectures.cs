@@ -15,7 +15,7 @@ public static class Architectures
         ["mnist"] = () => new Mnist(),
         ["unet"] = () => new Unet(),
         ["vit"] = () => new Vit(),
-        // TorchVision's own, as its factories build them by default.
+        // TorchVision's own, as TorchVision's factories build them by default.
         ["alexnet"] = () => models.alexnet(),
         ["googlenet"] = () => models.googlenet(),
         ["inception-v3"] = () => models.inception_v3(),

@@ -1,4 +1,5 @@
-"""The .NET side: build it, start it, talk to it, notice that it died. May import values, resources, codec.
+"""Builds the .NET project, starts peers, calls them, notices their death. May import values, resources, codec.
 
-``process`` is the outside of a peer, ``inside`` runs in it; over the pipe go paths and small descriptions.
+``process`` controls a peer from outside, ``inside`` runs in the peer. Only paths and small descriptions go over the
+pipe between the two.
 """

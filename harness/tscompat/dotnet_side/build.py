@@ -31,8 +31,8 @@ from .errors import BuildError
 
 OLDEST_SDK = 8
 NEEDED_BYTES = 2_500_000_000
-"""Free space that a first build may take: NuGet's packages (0.8 GB), the publish (0.5 GB, unless linked) and
-intermediate files."""
+"""Free space that a first build may take: NuGet's packages (0.8 GB), the publish (0.5 GB, unless it has hard links to
+those packages) and intermediate files."""
 
 _KEPT = 2
 _IN_USE_SECONDS = 3 * 3600
@@ -58,7 +58,7 @@ class Versions:
 
     torchsharp: str | None = None
     libtorch: str | None = None
-    """Must be the version that this TorchSharp was built against."""
+    """Must be the version that the chosen TorchSharp was built against."""
 
 
 DEFAULT = Versions()
@@ -109,7 +109,7 @@ def sdk_version(folder: Path) -> str:
     )
     version = asked.stdout.strip()
     if asked.returncode:
-        # The last paragraph of dotnet's error is a link. The one before is its advice, also for a pin in global.json.
+        # dotnet's error ends with a link. The paragraph before it has the advice, also if global.json pins a version.
         advice = " ".join(asked.stderr.strip().split("\n\n")[-2:][0].splitlines()[:2])
         raise BuildError(
             f"dotnet finds no SDK to use (a runtime is not enough): install the .NET SDK {OLDEST_SDK} or later. "
@@ -128,7 +128,8 @@ def find_built(versions: Versions = DEFAULT) -> Publish | None:
 def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None]) -> Publish:
     """The publish of these sources and versions, built now if it is not there; callers in parallel build once.
 
-    ``progress`` gets a sentence before and after what takes long. Raises BuildError if it cannot be built.
+    ``progress`` gets a sentence before a wait for another process, and before and after a build. Raises BuildError if
+    the project cannot be built.
     """
     todo = plan(versions)
     found = _find(todo.key)
@@ -152,7 +153,10 @@ def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None
 
 
 def plan(versions: Versions = DEFAULT) -> Plan:
-    """What to build, and under which key. Raises BuildError on a host without libtorch package or SDK."""
+    """The build's inputs and its cache key.
+
+    Raises BuildError if libtorch has no package for this platform, or dotnet finds no SDK 8 or later.
+    """
     host = (platform.system(), platform.machine())
     rid = _RIDS.get(host)
     if rid is None:
@@ -171,7 +175,7 @@ def plan(versions: Versions = DEFAULT) -> Plan:
 
 
 def _find(key: str) -> Publish | None:
-    """The publish with this key; None unless its record can be read, which an interrupted build lacks."""
+    """The publish with this key; None if there is no folder with a readable record."""
     folder = cache_folder() / key
     try:
         publish = _read(folder)
@@ -206,7 +210,7 @@ def _build(plan: Plan, progress: Callable[[str], None]) -> Publish:
             "patched": glibcxx.make_loadable(folder),
         }
         (folder / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
-        shutil.rmtree(root / plan.key, ignore_errors=True)  # the rest of an interrupted build
+        shutil.rmtree(root / plan.key, ignore_errors=True)  # a folder without a readable record
         folder.rename(root / plan.key)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -232,7 +236,7 @@ def _publish(plan: Plan, artifacts: Path, folder: Path, log: Path) -> None:
         *("--artifacts-path", str(artifacts), "--output", str(folder)),
         *(f"-p:{name}={version}" for name, version in chosen.items() if version),
     ]
-    scratch = artifacts.parent / "tmp"  # dotnet leaves folders behind in the temporary folder
+    scratch = artifacts.parent / "tmp"  # dotnet leaves folders behind in its temporary folder
     scratch.mkdir(parents=True)
     with log.open("wb") as out:
         done = subprocess.run(
@@ -261,5 +265,5 @@ def _prune(root: Path) -> None:
     for record in records[_KEPT:]:
         if time.time() - record.stat().st_mtime > _IN_USE_SECONDS:
             trash = record.parent.with_suffix(".partial")
-            with contextlib.suppress(PermissionError):  # on Windows, while a process has loaded a library in it
+            with contextlib.suppress(PermissionError):  # on Windows, while a process uses a library in it
                 shutil.rmtree(record.parent.rename(trash))

@@ -1,6 +1,6 @@
-"""What the two sides of a run use to speak to .NET: a client answers calls, or describes why it cannot.
+"""The interface through which routes and workers call .NET: a client answers a call, or gives a reason why it cannot.
 
-May import values. ``process`` has the client that starts real peers; ``WithoutDotnet`` is the one of a run without
+May import values. ``process`` has the client that starts real peers; ``WithoutDotnet`` is the client of a run without
 .NET.
 """
 
@@ -20,39 +20,40 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class NotAsked:
-    """No peer was asked, and why: what a call would have decided is not run."""
+    """The answer of a client without a peer: the verdicts that need the call are ``not-run`` for this reason."""
 
     reason: str
 
 
 class Client(Protocol):
-    """Answers calls."""
+    """Answers calls to .NET."""
 
     dotnet_seconds: float
-    """Spent inside .NET so far, as the peers measured it."""
+    """Seconds spent inside .NET so far, as the peers measured them."""
 
     def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> Answer | Thrown | NotAsked:
-        """The answer to a call, or what .NET threw.
+        """The answer to a call, what .NET threw, or NotAsked. Waits at most ``seconds``.
 
-        Raises PeerDied when the peer dies in this call, PeerBroken when no peer can be had or our own code fails.
+        Raises PeerDied when the peer dies or is killed in this call, PeerBroken when no peer can be had or our own code
+        in the peer fails.
         """
         ...
 
     def start(self) -> object:
-        """Have a peer ready. Raises PeerBroken when none can be had."""
+        """Start a peer, if none is alive. Raises PeerBroken when no peer can be had."""
         ...
 
     def renew(self, most: int) -> None:
-        """Let a peer go that holds more than ``most`` bytes."""
+        """End a peer that holds more than ``most`` bytes."""
         ...
 
     def close(self) -> None:
-        """Let the peer go."""
+        """End the peer process, if there is one."""
         ...
 
 
 class WithoutDotnet:
-    """The client of ``tscompat run --no-dotnet``: nothing is asked."""
+    """The client of ``tscompat run --no-dotnet``: it has no peer, and answers every call with NotAsked."""
 
     dotnet_seconds = 0.0
 
@@ -60,10 +61,10 @@ class WithoutDotnet:
         return NotAsked(WITHOUT_DOTNET)
 
     def start(self) -> None:
-        """There is nothing to start."""
+        """Does nothing: this client has no peer."""
 
     def renew(self, most: int) -> None:
-        """There is no peer."""
+        """Does nothing: this client has no peer."""
 
     def close(self) -> None:
-        """There is no peer."""
+        """Does nothing: this client has no peer."""

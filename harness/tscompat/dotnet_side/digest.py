@@ -1,6 +1,7 @@
-"""What a pass must show: a digest of what the reader's memory held. May import values.
+"""The digest of a state dict, by which a peer proves what .NET's memory held. May import values.
 
-The peer makes it from .NET's memory, the test process from the case; a peer that ignores what it is asked cannot.
+The peer computes it from .NET's memory, the worker from the case's bits. A load in .NET passes only if both are equal,
+so a peer that compares nothing cannot pass.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from tscompat.values.tensors import Entry
 
 
 def digest(entries: Iterable[Entry]) -> str:
-    """XXH3 (128 bits, hexadecimal) over names, codes, shapes and bytes, in the order of the entries."""
+    """XXH3 (128 bits, hexadecimal) over names, dtype codes, shapes and bytes, in the order of the entries."""
     digest = xxhash.xxh3_128()
     for name, (dtype, shape, data) in entries:
         text = name.encode("utf-8", "surrogateescape")

@@ -1,9 +1,10 @@
 """Lets TorchSharp's native library load on hosts whose libstdc++ is older than the compiler it was built with.
 
-TorchSharp 0.107.0's libLibTorchSharp.so asks for GLIBCXX_3.4.32 (GCC 13), which Debian 12 and Ubuntu 22.04 lack, and so
-fails to load, although no relocation uses a symbol of that version. glibc forgives a missing version whose
-``.gnu.version_r`` entry has VER_FLG_WEAK (``_dl_check_map_versions`` in elf/dl-version.c), so that one flag is set,
-in a copy. A version that a relocation does need is never touched: the host really lacks something then.
+TorchSharp 0.107.0's libLibTorchSharp.so asks for GLIBCXX_3.4.32 (GCC 13), which Debian 12 and Ubuntu 22.04 lack. It
+fails to load there, although no relocation uses a symbol of that version. glibc accepts that a version is missing if
+its ``.gnu.version_r`` entry has VER_FLG_WEAK (``_dl_check_map_versions`` in elf/dl-version.c), so this module sets that
+flag in the published copy. It refuses to set the flag for a version that a relocation needs: the host then really lacks
+a symbol.
 
 pyelftools reads the files (the names of its fields are those of the System V gABI and of the LSB's chapter on symbol
 versioning). May import resources.
@@ -61,7 +62,7 @@ class Need(NamedTuple):
     version_index: int
     """The number by which ``.gnu.version`` refers to it."""
     flags_at: int
-    """Byte offset of its flags in the file."""
+    """Byte offset of the entry's flags in the file."""
     weak: bool
 
 
@@ -72,7 +73,7 @@ class _LinkMap(ctypes.Structure):
 
 
 class Elf:
-    """What the dynamic loader looks at in a library: its version needs and definitions, symbols, relocations."""
+    """The parts of a library that the dynamic loader reads: version needs and definitions, symbols, relocations."""
 
     def __init__(self, data: bytes) -> None:
         """Raises BuildError when ``data`` is not ELF64 little-endian."""
@@ -98,13 +99,13 @@ class Elf:
     def provides(self) -> frozenset[str]:
         """The versions that the library defines."""
         return frozenset(
-            next(names).name  # those behind the first are the versions that it follows
+            next(names).name  # the first name is the version's own, the others its predecessors'
             for section in self._sections(GNUVerDefSection)
             for _, names in section.iter_versions()
         )
 
     def symbols(self, index: int) -> dict[int, str]:
-        """The symbols of one version: number and name."""
+        """The symbols of the version with this ``version_index``: their names, by number in the symbol table."""
         return {
             number: symbol.name
             for section in self._sections(GNUVerSymSection)
@@ -126,7 +127,7 @@ class Elf:
 
 
 def host_library(soname: str) -> Path:
-    """The file that a process like this one loads for ``soname``. Raises BuildError when there is none."""
+    """The path of the file that this process loads for ``soname``. Raises BuildError when there is none."""
     try:
         ctypes.CDLL(soname)
     except OSError as error:
@@ -140,19 +141,22 @@ def host_library(soname: str) -> Path:
 
 
 def host_versions() -> list[str]:
-    """The versions that this host's libstdc++ defines; none on other systems than Linux."""
+    """The versions that this host's libstdc++ defines, sorted; an empty list on other systems than Linux."""
     return sorted(Elf(host_library(LIBSTDCXX).read_bytes()).provides()) if sys.platform == "linux" else []
 
 
 def lacking(library: Elf) -> list[Need]:
-    """The versions that ``library`` insists on and this host's libraries do not define."""
+    """The versions that ``library`` needs, and not weakly, and that this host's libraries do not define.
+
+    Raises BuildError when the host lacks one of the libraries.
+    """
     needs = [need for need in library.needs() if not need.weak]
     provided = {file: Elf(host_library(file).read_bytes()).provides() for file in {need.file for need in needs}}
     return [need for need in needs if need.version not in provided[need.file]]
 
 
 def weaken(data: bytes, needs: list[Need]) -> tuple[bytes, list[str]]:
-    """Set VER_FLG_WEAK on ``needs``; returns the new file and the symbols of those versions, which nothing uses.
+    """Set VER_FLG_WEAK on ``needs``; returns the new file and the symbols of those versions, which no relocation uses.
 
     Raises BuildError when a relocation refers to a symbol of one of the versions.
     """
@@ -174,10 +178,11 @@ def weaken(data: bytes, needs: list[Need]) -> tuple[bytes, list[str]]:
 
 
 def make_loadable(publish: Path) -> Patch | None:
-    """Make the published library loadable on this host. A new file takes its place: the old one may be a hard link.
+    """Make TorchSharp's published native library loadable on this host, with a new file in the place of the old one.
 
-    Returns None when there is nothing to do, on other systems than Linux always.
-    Raises BuildError when the host lacks a version that is really used.
+    The old file may be a hard link into NuGet's folder, so it is not written to. Returns None when there is nothing to
+    do, always so on other systems than Linux. Raises BuildError when the host lacks a library, or a version with a
+    symbol that a relocation uses.
     """
     if sys.platform != "linux":
         return None

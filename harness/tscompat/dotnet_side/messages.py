@@ -16,10 +16,10 @@ Answer = TypeVar("Answer", covariant=True)
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What all messages have in common."""
+    """Base class of all messages."""
 
 
-# What a call speaks of
+# Parts of calls
 
 
 class Bag(Message, frozen=True, tag="bag"):
@@ -28,9 +28,9 @@ class Bag(Message, frozen=True, tag="bag"):
     buffers: tuple[int, ...]
     """The positions of the entries that are buffers; the others are parameters."""
     tied: dict[str, str]
-    """Entries that are an earlier one under another name."""
+    """Names of entries that share the parameter of an earlier entry, with that entry's name."""
     transient: tuple[str, ...]
-    """Buffers that are not part of the state dict."""
+    """Names of the buffers that are not part of the state dict."""
     nested: bool
     """Whether the dots of a name separate submodules."""
     reversed: bool
@@ -38,11 +38,11 @@ class Bag(Message, frozen=True, tag="bag"):
 
 
 class NativeModule(Message, frozen=True, tag="native"):
-    """A module that .NET builds by TorchSharp's own factories, or an architecture of dotnet/Peer/Models."""
+    """A module that .NET builds: a layer, by TorchSharp's own factories, or an architecture of dotnet/Peer/Models."""
 
     kind: Literal["layer", "arch"]
     description: str
-    """What dotnet/Peer/Layers.cs takes (JSON), or the name of the architecture."""
+    """For a layer, the JSON object that dotnet/Peer/Layers.cs takes; for an architecture, its name."""
     dtype: str
     """The short name of the dtype that the module is converted to."""
 
@@ -51,39 +51,39 @@ Module: TypeAlias = Bag | NativeModule
 
 
 class Placement(Message, frozen=True):
-    """How .NET's tensors are made."""
+    """Device, layout and quantizer of the tensors that .NET makes."""
 
     device: str
     layout: str
     """A key of the table in dotnet/Peer/Layouts.cs."""
     scale: float
     zero_point: int
-    """Of quantized tensors, per tensor."""
+    """Scale and zero point are those of quantized tensors: one of each for a whole tensor."""
 
 
 class ParameterGroup(Message, frozen=True):
     """A parameter group of an optimizer."""
 
     options: dict[str, bool | float]
-    """Under the names of codec.optimizer.LAYOUTS."""
+    """By the names of codec.optimizer.LAYOUTS."""
     parameters: int
-    """The number of parameters, which follow those of the groups before."""
+    """The number of parameters in the group: the next ones after those of the groups before it."""
 
 
 # Answers
 
 
 class Done(Message, frozen=True, tag="done"):
-    """It is done; what it made lies in the file that the call names."""
+    """The call is done; its results are in the files that it names."""
 
 
 class Loaded(Message, frozen=True, tag="loaded"):
     """What .NET's memory held after a load."""
 
     differences: tuple[Difference, ...]
-    """From the expected file; empty if there are none."""
+    """Between the expected file and memory; empty if there are none."""
     digest: str
-    """``dotnet_side.digest`` of what memory held, in the order of the expected file."""
+    """``dotnet_side.digest`` of memory's entries, in the order of the expected file."""
     quantizer: tuple[float, int] | None
     """Scale and zero point of the first tensor; None if it has none."""
 
@@ -99,7 +99,7 @@ class SchemaEntry(Message, frozen=True):
 
 
 class SchemaFound(Message, frozen=True, tag="schema-found"):
-    """What the module has, in the order of its state dict."""
+    """The entries of a module's state dict, in their order."""
 
     entries: tuple[SchemaEntry, ...]
 
@@ -108,7 +108,7 @@ class Thrown(Message, frozen=True, tag="thrown"):
     """.NET threw an exception in the code under test."""
 
     type_name: str
-    """With its namespace."""
+    """The exception's type, with its namespace."""
     message: str
 
 
@@ -117,11 +117,11 @@ class LoadedInto(Message, frozen=True, tag="loaded-into"):
 
     refused: Thrown | None
     still_open: bool | None
-    """Whether the stream was open afterwards; None where nothing is known of it."""
+    """Whether the stream was open afterwards, true for a path; None if the load was refused."""
     state: dict[str, str]
-    """``dotnet_side.digest`` of each tensor afterwards."""
+    """``dotnet_side.digest`` of each tensor afterwards, by name."""
     report: dict[str, bool]
-    """What TorchSharp reports of each entry."""
+    """TorchSharp's ``loadedParameters``: whether it has loaded an entry, by name. Empty if no report was wanted."""
 
 
 class Observed(Message, frozen=True, tag="observed"):
@@ -137,34 +137,36 @@ class Unable(Message, frozen=True, tag="unable"):
 
 
 class OptimizerUsed(Message, frozen=True, tag="optimizer-used"):
-    """What TorchSharp threw in the stages ``begin``, ``save`` and ``step``; a stage that is not there went well."""
+    """What TorchSharp threw in the stages ``begin``, ``save`` and ``step``."""
 
     thrown: dict[str, Thrown]
+    """By stage; a stage that threw nothing is absent. After an exception in ``begin``, the other stages do not run."""
 
 
 class Ready(Message, frozen=True, tag="ready"):
-    """The first message of a peer: the versions of what it has loaded."""
+    """The first message of a peer: the versions of the .NET and the libtorch that it has loaded."""
 
     versions: dict[str, str]
 
 
 class Refusal(Message, frozen=True, tag="refusal"):
-    """The peer does not know the call, one of its parts or what it names."""
+    """The peer cannot read the call, or cannot do what it asks for: it names, say, an overload that the peer lacks."""
 
     reason: str
 
 
 class Fault(Message, frozen=True, tag="fault"):
-    """Our own code in the peer raised: the end of the traceback."""
+    """Our own code in the peer raised an exception."""
 
     traceback: str
+    """The last lines of the traceback."""
 
 
 # Calls
 
 
 class Call(Message, Generic[Answer], frozen=True, tag_field="call"):
-    """A call, and the type of its answer."""
+    """Base class of all calls to a peer; ``Answer`` is the type of the answer."""
 
 
 class Save(Call[Done], frozen=True, tag="save"):
@@ -174,39 +176,40 @@ class Save(Call[Done], frozen=True, tag="save"):
     expected: str
     artifact: str
     module: Module | None
-    """None for an overload that saves one tensor, and for a script, which the artifact holds."""
+    """None for an overload that saves one tensor, and for a script, which .NET first loads from the artifact."""
     placement: Placement
 
 
 class Load(Call[Loaded], frozen=True, tag="load"):
-    """.NET loads the artifact; what its memory holds is compared with the expected file."""
+    """.NET loads the artifact, and the peer compares .NET's memory with the expected file."""
 
     overload: str
     expected: str
     artifact: str
     module: Module | None
-    """What is loaded into, filled with the complement; None for an overload that loads a tensor or a script."""
+    """The module to load into, filled with the complement; None for an overload that loads a tensor or a script."""
     placement: Placement
     identity: bool
     """Whether the bits are the identity pattern, so that an element in the wrong place can be named."""
 
 
 class Schema(Call[SchemaFound], frozen=True, tag="schema"):
-    """What a module has as its constructor leaves it."""
+    """.NET builds the module and lists the entries of its state dict."""
 
     module: NativeModule
 
 
 class Forward(Call[Done], frozen=True, tag="forward"):
-    """A module with the bits of the expected file computes."""
+    """.NET builds the module, gives it the bits of the expected file, and runs its forward."""
 
     expected: str
     module: NativeModule
     inputs: str
-    """A state dict of the inputs, in their order."""
+    """A file with the inputs as a state dict, in the order in which forward takes them."""
     outputs: str
-    """Where the outputs go, or with ``train`` the module's buffers after the pass."""
+    """Where to write the outputs, or with ``train`` the module's buffers after the pass."""
     train: bool
+    """Whether the module is in train mode."""
     device: str
 
 
@@ -218,7 +221,7 @@ class LoadInto(Call[LoadedInto], frozen=True, tag="load-into"):
     artifact: str
     module: Bag
     given_as: str
-    """``path``, ``stream``, or ``one-way`` for a stream that cannot seek and reads short."""
+    """``path``, ``stream``, or ``one-way``: a stream that cannot seek, and returns a few bytes at each read."""
     strict: bool
     skip: tuple[str, ...]
     report: bool
@@ -226,9 +229,10 @@ class LoadInto(Call[LoadedInto], frozen=True, tag="load-into"):
 
 
 class Probe(Call[Observed | Unable], frozen=True, tag="probe"):
-    """A documented guarantee is tried (inside/probes.py)."""
+    """A probe tries a guarantee (inside/probes.py)."""
 
     probe: str
+    """The name of the probe."""
     expected: str
     artifact: str
     module: Bag
@@ -243,26 +247,26 @@ class UseOptimizer(Call[OptimizerUsed], frozen=True, tag="use-optimizer"):
     """A class of ``TorchSharp.Modules``, a key of codec.optimizer.LAYOUTS."""
     groups: tuple[ParameterGroup, ...]
     inputs: str
-    """A state dict of ``parameter.N``, and ``gradient.SET.N`` for those that have a gradient."""
+    """A file with a state dict of ``parameter.N``, and ``gradient.SET.N`` for those that have a gradient."""
     before: tuple[int, ...]
-    """The sets of gradients of the steps before all that follows."""
+    """The steps to begin with: the set of gradients of each."""
     load: str | None
-    """The file to load after them. The parameters then get their values of ``inputs`` again."""
+    """The file to load after those steps, or None. Just before, the parameters get their values of ``inputs`` again."""
     target: Literal["fresh", "used", "scoped", "restored"]
-    """What is loaded into (catalogue.OptimizerCase)."""
+    """The state of the optimizer that loads, and what happens after (``catalogue.OptimizerCase.target``)."""
     save: str
     """Where TorchSharp then saves the optimizer."""
     after: int
     """The set of gradients of the last step."""
     memory: tuple[str, str]
-    """Where to write what the optimizer holds, as optimizer files of the oracle, before and after the last step."""
+    """Where to write the optimizer's memory, as optimizer files of the oracle, before and after the last step."""
     parameters: tuple[str, str]
     """Where to write the parameters, as state dicts, before and after the last step."""
     placement: Placement
 
 
 class RunProgram(Call[Done], frozen=True, tag="run-program"):
-    """The program in the artifact (TorchScript, an AOTInductor package) computes."""
+    """.NET loads the program in the artifact (TorchScript or an AOTInductor package) and runs it."""
 
     overload: str
     artifact: str
@@ -278,26 +282,26 @@ AnyAnswer: TypeAlias = (
 
 
 class Reply(Message, frozen=True):
-    """What a peer sends back: the answer, and the time that it took."""
+    """What a peer sends back: the answer to a call, and the time that the call took."""
 
     answer: AnyAnswer
     seconds: float
-    """Spent inside .NET."""
+    """Spent inside .NET, by this call."""
 
 
 def answers(call: Call[Any], answer: AnyAnswer) -> bool:
-    """Whether an answer is of the type that the call names (``Call[Answer]``)."""
+    """Whether an answer is of the type that the call's class names (``Call[Answer]``)."""
     (base,) = vars(type(call))["__orig_bases__"]
     return isinstance(answer, get_args(base)[0])
 
 
 encode = msgspec.json.Encoder().encode
-"""A message as one line of JSON, without its end."""
+"""A message as one line of JSON, without the line end."""
 decode_call = msgspec.json.Decoder[AnyCall](AnyCall).decode
 decode_reply = msgspec.json.Decoder[Reply](Reply).decode
-"""Both raise msgspec.MsgspecError, which names the field, for what is none of these messages."""
+"""Both decoders raise msgspec.MsgspecError, which names the wrong field, for a line that is no such message."""
 
 
 def text(words: str) -> str:
-    """The words, with what is no Unicode text (a lone surrogate in a message of .NET) escaped, as JSON needs it."""
+    """The words, with lone surrogates escaped: a message of .NET can have some, JSON cannot."""
     return words.encode("utf-8", "backslashreplace").decode()

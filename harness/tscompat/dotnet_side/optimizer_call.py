@@ -1,4 +1,4 @@
-"""What the calls about optimizers share: the files beside an artifact, and the groups to build. May import codec."""
+"""Helps to make UseOptimizer calls: the files beside an artifact, the parameter groups. May import codec."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class OptimizerFiles:
     """The files of a UseOptimizer call."""
 
     inputs: Path
-    """The parameters and gradients."""
+    """The parameters and gradients, as a state dict."""
     again: Path
-    """What TorchSharp saves of what it has loaded."""
+    """The optimizer file that TorchSharp saves after it has loaded the artifact."""
     memory: tuple[Path, Path]
-    """What the optimizer holds before and after the last step."""
+    """The options and state in .NET's memory before and after the last step, as optimizer files of the oracle."""
     parameters: tuple[Path, Path]
-    """The parameters before and after the last step."""
+    """The parameters before and after the last step, as state dicts."""
 
     @classmethod
     def beside(cls, artifact: Path) -> OptimizerFiles:
-        """Files whose names begin with the artifact's."""
+        """Files with the artifact's name, and suffixes of their own."""
         return cls(
             artifact.with_suffix(".inputs"),
             artifact.with_suffix(".again"),
@@ -36,12 +36,15 @@ class OptimizerFiles:
 
 
 def groups_of(record: OptimizerRecord, sizes: Sequence[int]) -> tuple[ParameterGroup, ...]:
-    """The groups of a record, which have ``sizes`` parameters each. Raises ValueError for another number of groups."""
+    """The groups of a record, for a call; ``sizes`` has the number of parameters of each group.
+
+    Raises ValueError if ``sizes`` has another length than the record has groups.
+    """
     return tuple(ParameterGroup(dict(options), size) for options, size in zip(record.groups, sizes, strict=True))
 
 
 def poisoned(record: OptimizerRecord) -> OptimizerRecord:
-    """The same with other options everywhere, so that an option that is not loaded cannot pass."""
+    """The record with every option changed, so that an option that is not loaded cannot pass."""
     return record._replace(
         groups=[
             {name: not value if isinstance(value, bool) else value + 0.125 for name, value in options.items()}

@@ -1,4 +1,4 @@
-"""The outside of a peer: start it, ask it with a deadline, watch its memory, notice its death. May import values.
+"""Starts peers, asks them with a deadline, watches their memory, notices their death. May import values.
 
 A monitor thread kills the peer when a call passes its deadline or the peer passes its memory limit; the blocked read or
 write then ends, because the pipe closes. No signals and no fork, so Windows and macOS work the same.
@@ -52,7 +52,7 @@ class PeerBroken(Exception):
 
 
 def inside(publish: Path) -> list[str]:
-    """The command that starts the real peer, which ends when this process does."""
+    """The command that starts a peer with the published .NET. The peer ends when this process ends."""
     return [sys.executable, "-X", "utf8", "-m", "tscompat.dotnet_side.inside", str(publish), str(os.getpid())]
 
 
@@ -94,10 +94,10 @@ class Peer:
         return self._process.poll() is None
 
     def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> tuple[Answer | Thrown, float]:
-        """Send a call, and wait for the answer at most ``seconds``; the answer, and the seconds spent inside .NET.
+        """Send a call, and wait for its answer at most ``seconds``. Returns it, and the seconds spent inside .NET.
 
-        Raises BrokenPipeError if the peer was dead before it took the call, PeerDied if it died in this call,
-        PeerBroken if it refuses the call, reports a fault of our own code in it, or answers something else.
+        Raises BrokenPipeError if the peer was dead before it took the call; PeerDied if it died or was killed in this
+        call; PeerBroken if it refuses the call, reports a fault of our own code in it, or answers with another type.
         """
         reply = self._reply(encode(call) + b"\n", seconds)
         match reply.answer:
@@ -148,14 +148,14 @@ class Peer:
         raise PeerDied(kind, detail, self._logged_since(begin))
 
     def _round_trip(self, request: bytes) -> bytes | None:
-        """The line that answers; empty if the peer died instead, None if it did not take the request."""
+        """The line that the peer answers; empty if it died instead, None if it did not take the request."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
             self._process.stdin.write(request)
             self._process.stdin.flush()
         except OSError:
-            self._process.wait()  # within the deadline, as below: a peer can close its pipe and hang
+            self._process.wait()  # a peer can close its pipe and hang; the monitor ends this wait
             return None
         line = self._process.stdout.readline()
         if line.endswith(b"\n"):
@@ -170,7 +170,7 @@ class Peer:
 
     def _monitor(self) -> None:
         while not self._closed.wait(0.05):
-            with self._lock:  # so that no call is killed for the one before it
+            with self._lock:  # else the deadline of one call could kill the peer in the next
                 if self._deadline is None or self._fate:
                     continue
                 if time.monotonic() > self._deadline:
@@ -203,10 +203,13 @@ class PeerKeeper:
         self._deaths = 0
         self._given_up: PeerBroken | None = None
         self.dotnet_seconds = 0.0
-        """Spent inside .NET by all peers so far."""
+        """Seconds spent inside .NET by all peers so far."""
 
     def start(self) -> Peer:
-        """The live peer, started now if there is none. Raises PeerBroken if none starts."""
+        """The live peer, started now if there is none.
+
+        Raises PeerBroken if none starts or too many died in a row, and then at every later call, too.
+        """
         if self._given_up:
             raise self._given_up
         if self._peer and not self._peer.alive:
@@ -222,11 +225,11 @@ class PeerKeeper:
         return self._peer
 
     def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> Answer | Thrown:
-        """As ``Peer.ask``, but if the peer died between two calls, a new peer gets this one."""
+        """As ``Peer.ask``, but if the peer died between two calls, a new peer gets the second."""
         try:
             answer, spent = self.start().ask(call, seconds)
         except BrokenPipeError:
-            return self.ask(call, seconds)  # with a new peer, or none after too many deaths
+            return self.ask(call, seconds)  # with a new peer; raises PeerBroken after too many deaths
         self._deaths = 0
         self.dotnet_seconds += spent
         return answer

@@ -26,7 +26,7 @@ class ScriptUnusable(Exception):
 
 
 class ScriptRaised(Exception):
-    """The script raised an exception, whose type and message are in the message."""
+    """The script raised an exception. The message has that exception's type and message."""
 
 
 class Script(NamedTuple):
@@ -35,7 +35,7 @@ class Script(NamedTuple):
     path: Path
     """Absolute."""
     digest: str
-    """``sha256:`` and the hash of its text with LF at the line ends, so that a checkout on Windows has the same."""
+    """``sha256:`` and the hash of its text with LF at the line ends: a checkout on Windows has the same digest."""
     module: ModuleType
 
     def call(self, function: str, *arguments: Any) -> Any:
@@ -49,7 +49,10 @@ class Script(NamedTuple):
 
 
 def load(name: str, path: Path) -> Script:
-    """Load a script by its name, a key of ``FUNCTIONS``, from a path. Raises ScriptUnusable."""
+    """Load a script by its name, a key of ``FUNCTIONS``, from a path.
+
+    Raises ScriptUnusable if the file cannot be read, raises an exception, or lacks one of those functions.
+    """
     given = f"--{name} {path}"
     try:
         source = path.read_bytes().replace(b"\r\n", b"\n")
@@ -69,7 +72,7 @@ def load(name: str, path: Path) -> Script:
 
 
 def load_all(paths: Mapping[str, str]) -> dict[str, Script]:
-    """Load scripts from paths by name. Raises ScriptUnusable."""
+    """Load the scripts at these paths, which are given by name. Raises ScriptUnusable as ``load`` does."""
     return {name: load(name, Path(path)) for name, path in paths.items()}
 
 

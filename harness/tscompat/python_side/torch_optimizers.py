@@ -1,4 +1,4 @@
-"""Torch's optimizers: runs those of cases, and converts what torch saves to optimizer records and back, by tables.
+"""Torch's optimizers: runs those of cases, and converts what torch saves to optimizer records and back.
 
 May import values, codec, catalogue. Never imported in a peer: two libtorch in one process crash.
 """
@@ -23,7 +23,7 @@ Saved = dict[str, Any]
 """What ``torch.optim.Optimizer.state_dict`` returns: ``state``, by number of parameter, and ``param_groups``."""
 
 _IN_DOTNET = {"RMSprop": "RMSProp"}
-"""TorchSharp's name of a class, where it is not torch's."""
+"""TorchSharp's names of the classes that have another name in torch."""
 _IN_TORCH = {dotnet: name for name, dotnet in _IN_DOTNET.items()}
 _PAIRS = {"betas": ("beta1", "beta2"), "etas": ("etaminus", "etaplus"), "step_sizes": ("min_step", "max_step")}
 """Options that are pairs in torch and two options each in TorchSharp."""
@@ -85,7 +85,7 @@ def record_of(name: str, saved: Saved, parameters: Sequence[torch.Tensor] = ()) 
 def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
     """Convert a record to what ``load_state_dict`` of the optimizer's class in torch takes.
 
-    ``sizes`` are the numbers of parameters of the groups, which TorchSharp's file does not hold. Other options that it
+    ``sizes`` are the numbers of parameters of the groups, which TorchSharp's file does not hold. Options that the file
     does not hold (foreach, capturable, ...) get torch's defaults.
 
     Raises ValueError if ``sizes`` does not fit the record.
@@ -105,10 +105,10 @@ def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
 
 
 class OptimizerRun:
-    """The optimizer of a case, at work in torch."""
+    """The optimizer of a case in torch, with its parameters."""
 
     def __init__(self, case: OptimizerCase, given: StateDict, device: str = "cpu") -> None:
-        """``given`` are the case's tensors; the parameters may have later values than the case's."""
+        """``given`` has parameters and gradients under the case's names. The parameters may have later values."""
         self._given = dict(given)
         self._layout = LAYOUTS[case.layout]
         self._device = device
@@ -132,7 +132,7 @@ class OptimizerRun:
         self.optimizer.step()
 
     def parameters(self) -> StateDict:
-        """The present values of the parameters, in memory of their own."""
+        """Copies of the parameters' present values."""
         return export({name: parameter.detach().clone() for name, parameter in self._parameters.items()})
 
     def record(self) -> OptimizerRecord:
@@ -165,7 +165,7 @@ def _options(name: str, kinds: Mapping[str, Kind], group: Mapping[str, Any]) -> 
 def _options_in_torch(options: Mapping[str, float]) -> dict[str, Any]:
     flat = dict(options)
     if flat["initial_lr"] == flat["lr"]:
-        del flat["initial_lr"]  # only schedulers use it, and set it to lr themselves if it is missing
+        del flat["initial_lr"]  # only schedulers use initial_lr, and set it to lr if it is missing
     pairs = {option: parts for option, parts in _PAIRS.items() if parts[0] in flat}
     paired = {option: tuple(flat.pop(part) for part in parts) for option, parts in pairs.items()}
     return flat | paired
@@ -190,9 +190,10 @@ def _value(kind: Kind, value: Any) -> Value:
 
 
 def _state_in_torch(state: Mapping[str, Value]) -> dict[str, Any]:
-    """The state as torch loads it. Numbers stay numbers, of which ``__setstate__`` makes float32 tensors.
+    """The state as torch loads it. Numbers stay numbers: torch's ``__setstate__`` makes float32 tensors of them.
 
-    A tensor would be converted to the parameter's dtype (``Optimizer._process_value_according_to_param_policy``).
+    ``load_state_dict`` would convert a tensor to the parameter's dtype
+    (``Optimizer._process_value_according_to_param_policy``).
     """
     return {
         field: to_torch(value) if isinstance(value, Tensor) else float(value)
@@ -202,10 +203,10 @@ def _state_in_torch(state: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def _initial(name: str, options: Mapping[str, float], parameter: Sequence[torch.Tensor], where: str) -> dict[str, Any]:
-    """The state of a parameter that was never stepped: the fields that Initialize of TorchSharp's State sets, with the
-    initial values of torch, whose numbers are float32.
+    """The state of a parameter that was never stepped: the fields that ``Initialize`` of TorchSharp's State class sets,
+    with torch's initial values, which are float32 where they are numbers.
 
-    ``parameter`` holds the parameter, or nothing if it is unknown; a state without tensors does not need it.
+    ``parameter`` holds the parameter, or nothing if it is unknown. Only a state with tensors needs it.
     """
     state: dict[str, Any] = {}
     for field, kind in FIELDS[name_in_dotnet(name)].state.items():

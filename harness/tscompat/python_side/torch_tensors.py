@@ -1,4 +1,4 @@
-"""Torch's tensors: to and from ``Tensor``, layouts, devices. May import values, catalogue.
+"""Torch's tensors: conversion to and from ``Tensor``, layouts, devices. May import values, catalogue.
 
 Never imported in a peer: two libtorch in one process crash.
 """
@@ -25,7 +25,7 @@ VERSION: str = torch.__version__
 
 
 def cuda_version() -> str | None:
-    """The CUDA version of torch; None without a device."""
+    """The CUDA version of torch; None without a CUDA device."""
     return torch.version.cuda if torch.cuda.is_available() else None
 
 
@@ -51,7 +51,7 @@ def to_torch(tensor: Tensor, quantizer: Quantizer = PLAIN) -> torch.Tensor:
 
 
 def from_torch(tensor: torch.Tensor) -> Tensor:
-    """The values as plain CPU memory: device, conj, neg and strides resolved, without a copy if there is nothing to do.
+    """The values in plain CPU memory: device, conj, neg and strides are resolved. Copies only where that needs a copy.
 
     Raises KeyError for a dtype that ``values.dtypes`` does not list.
     """
@@ -70,7 +70,7 @@ def quantizer(state: Mapping[str, torch.Tensor]) -> Quantizer | None:
 
 
 def _memory(tensor: torch.Tensor) -> np.ndarray:
-    """The bytes of a contiguous CPU tensor, shared with it. A tensor of one element may have any stride."""
+    """The bytes of a contiguous CPU tensor, not copied. A tensor of one element may have any stride: it is set to 1."""
     return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy()
 
 
@@ -116,7 +116,7 @@ LAYOUTS: Mapping[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 def source(bag: Tensors, entries: StateDict) -> dict[str, torch.Tensor]:
-    """The state dict to save, as a model in Python would hold it, in the case's source layout."""
+    """The state dict to save: the entries in the case's source layout; tied ones are the same tensor, as in a model."""
     layout = LAYOUTS[bag.source_layout]
     made: dict[str, torch.Tensor] = {}
     for spec, (name, tensor) in zip(bag.specs, entries, strict=True):
@@ -132,7 +132,7 @@ def target(bag: Tensors, entries: StateDict) -> dict[str, torch.Tensor]:
 
 
 def on(device: str, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The state dict on a device."""
+    """The state dict with its tensors on this device."""
     return {name: tensor.to(device) for name, tensor in state.items()}
 
 
@@ -143,7 +143,7 @@ def load(state: dict[str, torch.Tensor], entries: StateDict) -> None:
 
 
 def export(state: Mapping[str, torch.Tensor]) -> StateDict:
-    """A state dict of torch as one of ours."""
+    """Torch's state dict, converted to a ``StateDict``. Raises KeyError as ``from_torch`` does."""
     return [Entry(name, from_torch(tensor)) for name, tensor in state.items()]
 
 

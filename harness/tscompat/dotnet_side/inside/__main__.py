@@ -1,7 +1,7 @@
 """``python -m tscompat.dotnet_side.inside PUBLISH WORKER``: answers each call with a reply, until the pipe closes.
 
-The messages are those of ``dotnet_side.messages``. WORKER is the id of the process that the peer works for, and leaves
-with. Imports its neighbours.
+The messages are those of ``dotnet_side.messages``. WORKER is the id of the process that the peer works for: the peer
+ends when that process ends. Imports its neighbours.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FAULT_LINES = 10
 
 
 def main() -> None:
-    """Take the pipe, load .NET, answer."""
+    """Take the pipe, load .NET, and answer calls until the pipe closes."""
     publish, worker = sys.argv[1:]
     calls, replies = _take_pipe()
     threading.Thread(target=_leave_with, args=[int(worker)], daemon=True).start()
@@ -36,20 +36,21 @@ def main() -> None:
     _send(replies, Reply(Ready(dotnet.versions), 0.0))
     for line in calls:
         _send(replies, _reply(dotnet, line))
-    os._exit(0)  # nothing is left to be written, and the ends of .NET and libtorch take a second
+    os._exit(0)  # nothing is left to write, and to shut down .NET and libtorch takes a second
 
 
 def _take_pipe() -> tuple[BinaryIO, BinaryIO]:
-    """Keep stdin and stdout for the messages alone: what native code prints goes to stderr, which is the peer's log."""
+    """Keep stdin and stdout for messages, and return both. What native code prints goes to stderr, the peer's log."""
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return os.fdopen(0, "rb", closefd=False), replies
 
 
 def _leave_with(worker: int) -> None:
-    """A killed worker leaves no orphan, not even one that hangs in a call and does not see its pipe close.
+    """End this process when the worker ends, even while a call hangs and this process does not see its pipe close.
 
-    The parent process would not do: on Windows it is the launcher of the virtual environment, which waits for this one.
+    To watch the parent process is not enough: on Windows it is the launcher of the virtual environment, which waits for
+    this process.
     """
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(worker)
@@ -64,7 +65,7 @@ def _send(replies: BinaryIO, message: Reply) -> None:
 
 
 def _reply(dotnet: clr.Dotnet, line: bytes) -> Reply:
-    """The outermost door: a fault of ours must not end this process, because TorchSharp would be blamed for it."""
+    """Answer one line. A fault of ours is an answer, too: if it ended this process, TorchSharp would be blamed."""
     try:
         return reply(dotnet, decode_call(line))
     except (Refused, msgspec.MsgspecError) as refused:

@@ -1,6 +1,6 @@
 """The calls that a peer answers: a function for each type of call. May import values, resources, codec.
 
-Reading back takes the bytes from the tensors' memory, not through the code under test.
+Bytes are read back from the tensors' memory, not through the code under test.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from .snapshots import snapshot
 from .work import Refused, Stopwatch, Work, build
 
 LARGE = 64 << 20
-"""Bytes of an expected file after which .NET collects its garbage: its GC does not see the native memory its objects
-hold."""
+"""If the expected file has more bytes, .NET collects its garbage after the call: its GC does not see the native memory
+that its objects hold."""
 Value = TypeVar("Value")
 
 
 def save(dotnet: Dotnet, watch: Stopwatch, call: messages.Save) -> Done:
-    """.NET makes the state dict and saves it to the artifact."""
+    """.NET makes an object with the bits of the expected file and saves it to the artifact."""
     overload = known(OVERLOADS, call.overload, "overload")
     work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected))
     with watch.running():
@@ -46,7 +46,7 @@ def save(dotnet: Dotnet, watch: Stopwatch, call: messages.Save) -> Done:
 
 
 def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Loaded:
-    """.NET loads the artifact; its memory is compared with the expected file here, without a copy."""
+    """.NET loads the artifact. Its memory is compared with the expected file here, without a copy."""
     overload = known(OVERLOADS, call.overload, "overload")
     work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected))
     with watch.running():
@@ -67,7 +67,7 @@ def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Load
 
 
 def schema(dotnet: Dotnet, watch: Stopwatch, call: messages.Schema) -> messages.SchemaFound:
-    """What the natively built module has, in the order of its state dict."""
+    """Build the module natively, and list the entries of its state dict."""
     with watch.running():
         module = build(dotnet, call.module)
         buffers = set(dotnet.Modules.BufferNames(module))
@@ -80,7 +80,7 @@ def schema(dotnet: Dotnet, watch: Stopwatch, call: messages.Schema) -> messages.
 
 
 def forward(dotnet: Dotnet, watch: Stopwatch, call: messages.Forward) -> Done:
-    """The natively built module computes; its outputs or its buffers go into a file."""
+    """Build the module natively and run it. Its outputs, or with ``train`` its buffers, go into a file."""
     placement = messages.Placement(device=call.device, layout="contiguous", scale=1.0, zero_point=0)
     work = Work(dotnet, watch, placement, call.module, read_state_dict(call.expected))
     inputs = read_state_dict(call.inputs)
@@ -98,7 +98,7 @@ def forward(dotnet: Dotnet, watch: Stopwatch, call: messages.Forward) -> Done:
 
 
 def load_into(dotnet: Dotnet, watch: Stopwatch, call: messages.LoadInto) -> messages.LoadedInto:
-    """.NET loads the artifact into a module with the expected file's bits; digests describe it afterwards."""
+    """.NET loads the artifact into a module with the expected file's bits. The answer has digests of its tensors."""
     placement = messages.Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
     work = Work(dotnet, watch, placement, call.module, read_state_dict(call.expected))
     refused, still_open = None, None
@@ -123,7 +123,7 @@ def load_into(dotnet: Dotnet, watch: Stopwatch, call: messages.LoadInto) -> mess
 
 
 def probe(dotnet: Dotnet, watch: Stopwatch, call: messages.Probe) -> messages.Observed | messages.Unable:
-    """Try a guarantee; describe what was seen."""
+    """Try a guarantee, and describe what was seen."""
     try_it = known(PROBES, call.probe, "probe")
     work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected))
     with ExitStack() as held, watch.running(), dotnet.errors():
@@ -135,7 +135,7 @@ def probe(dotnet: Dotnet, watch: Stopwatch, call: messages.Probe) -> messages.Ob
 
 
 def run_program(dotnet: Dotnet, watch: Stopwatch, call: messages.RunProgram) -> Done:
-    """The program in the artifact computes; its outputs go into a file."""
+    """Run the program in the artifact. Its outputs go into a file."""
     overload = known(OVERLOADS, call.overload, "overload")
     work = Work(dotnet, watch, call.placement)
     inputs = read_state_dict(call.inputs)
@@ -162,7 +162,7 @@ CALLS: Mapping[type[AnyCall], Callable[[Dotnet, Stopwatch, Any], AnyAnswer]] = {
 
 
 def reply(dotnet: Dotnet, call: AnyCall) -> Reply:
-    """Answer a call. What TorchSharp throws is the answer; Refused leaves this function."""
+    """Answer a call; what TorchSharp throws is an answer, too. Raises Refused for what the peer does not know."""
     watch = Stopwatch()
     try:
         answer = CALLS[type(call)](dotnet, watch, call)

@@ -1,6 +1,7 @@
-"""pythonnet, met here and nowhere else: Protocols type what it leaves untyped. May import dotnet_side.messages.
+"""The only module that imports pythonnet. May import dotnet_side.messages.
 
-The Protocols name the C# of ``dotnet/Peer`` and the few members of TorchSharp that the overloads call.
+pythonnet has no types. The Protocols here give some: to the C# of ``dotnet/Peer`` and to the few members of TorchSharp
+that the overloads call.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ DotnetStream: TypeAlias = Any
 
 
 class DotnetModule(Protocol):
-    """``TorchSharp.torch.nn.Module``, as far as the overloads use it."""
+    """The members of ``TorchSharp.torch.nn.Module`` that the overloads use."""
 
     def save(self, target: str | DotnetStream) -> Any: ...
     def load(self, source: str | DotnetStream) -> Any: ...
@@ -33,7 +34,7 @@ class DotnetModule(Protocol):
 
 
 class DotnetBag(DotnetModule, Protocol):
-    """dotnet/Peer/Bag.cs."""
+    """``Bag`` of dotnet/Peer/Bag.cs."""
 
     def Add(self, name: str, tensor: DotnetTensor, buffer: bool, nested: bool) -> None: ...
     def AddTransient(self, name: str, tensor: DotnetTensor) -> None: ...
@@ -42,7 +43,7 @@ class DotnetBag(DotnetModule, Protocol):
 
 
 class Snapshot(Protocol):
-    """dotnet/Peer/Bag.cs: resolved tensors in plain memory."""
+    """``Snapshot`` of dotnet/Peer/Bag.cs: resolved tensors in plain memory."""
 
     Names: list[str]
     Numbers: int
@@ -63,7 +64,7 @@ class DotnetError(Exception):
 
 @dataclass(frozen=True)
 class Dotnet:
-    """The .NET side, loaded."""
+    """The loaded .NET classes that calls use. Those without a docstring are of dotnet/Peer."""
 
     versions: dict[str, str]
     Memory: Any
@@ -84,10 +85,11 @@ class Dotnet:
     PyBridgeOptimizers: Any
     """``TorchSharp.PyBridge.PyBridgeOptimizerExtensions``."""
     Safetensors: Any
-    """``TorchSharp.PyBridge.Safetensors``, of state dicts."""
+    """``TorchSharp.PyBridge.Safetensors``, which saves and loads state dicts."""
     IO: Any
     """``System.IO``."""
     Exception: Any
+    """``System.Exception``."""
     Torch: Any
     """``TorchSharp.torch``."""
     Optimizers: Any
@@ -100,7 +102,7 @@ class Dotnet:
 
     @contextmanager
     def errors(self) -> Generator[None]:
-        """Turns an exception of .NET into a DotnetError."""
+        """Raises DotnetError in the place of an exception of .NET."""
         try:
             yield
         except self.Exception as error:
@@ -121,7 +123,7 @@ def load(publish: Path) -> Dotnet:
     torchsharp: Any = import_module("TorchSharp")
     ours: Any = import_module("TorchSharpCompat")
     torchsharp.torch.InitializeDeviceType(torchsharp.DeviceType.CPU)
-    torchsharp.torch.set_num_threads(1)  # a worker a core; and sums are added in one order
+    torchsharp.torch.set_num_threads(1)  # one worker for each core; and sums always add in the same order
     return Dotnet(
         versions={"dotnet": str(system.Environment.Version), "libtorch_reported": str(torchsharp.torch.__version__)},
         Memory=ours.Memory,

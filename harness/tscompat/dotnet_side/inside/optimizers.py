@@ -1,7 +1,7 @@
 """An optimizer of TorchSharp over given parameters: its steps, its file, and what its memory holds.
 
-May import values, resources, codec. What memory holds goes into files of the oracle, read from .NET's own objects and
-not through the code under test. pythonnet finds classes and fields by the names in the codec's tables.
+May import values, resources, codec. What memory holds is read from .NET's own objects, not through the code under test,
+and goes into files of the oracle. pythonnet finds classes and fields by the names in the codec's tables.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DotnetOptimizer: TypeAlias = Any
 Action: TypeAlias = Callable[[Dotnet, DotnetOptimizer, str], None]
 
 _FIELDS = {"initial_lr": "InitialLearningRate", "lr": "LearningRate"}
-"""Where TorchSharp's name of an option is not the codec's."""
+"""TorchSharp's names of options, where the codec has other names."""
 
 
 def _save_with_writer(dotnet: Dotnet, optimizer: DotnetOptimizer, path: str) -> None:
@@ -56,7 +56,7 @@ shaltielshmid/TorchSharp.PyBridge."""
 
 
 def use_optimizer(dotnet: Dotnet, watch: Stopwatch, call: UseOptimizer) -> OptimizerUsed:
-    """Begin (steps and a load), save, step again; nothing follows a beginning that failed.
+    """Run the stages ``begin`` (steps and a load), ``save`` and ``step``. If ``begin`` fails, the others do not run.
 
     Raises Refused for an unknown optimizer or overload.
     """
@@ -76,7 +76,7 @@ def use_optimizer(dotnet: Dotnet, watch: Stopwatch, call: UseOptimizer) -> Optim
 
 
 class _OptimizerRun:
-    """The optimizer at work."""
+    """One optimizer of TorchSharp with its parameters, and the stages of a call."""
 
     def __init__(self, dotnet: Dotnet, watch: Stopwatch, call: UseOptimizer) -> None:
         self._dotnet = dotnet
@@ -91,7 +91,7 @@ class _OptimizerRun:
         self._optimizer = self._build()
 
     def begin(self) -> None:
-        """Make the steps before the file is written, and load."""
+        """Make the first steps, load the file if there is one to load, and write down what memory holds."""
         call = self._call
         for number in call.before:
             self._step(number)
@@ -132,9 +132,9 @@ class _OptimizerRun:
                 setattr(options, _FIELDS.get(name, name), value)
             members = dotnet.Array[dotnet.Optimizers.Parameter]([next(waiting) for _ in range(described.parameters)])
             groups.append(kind.ParamGroup(members, options))
-        optimizer = kind(dotnet.Array[kind.ParamGroup](groups), 1.0)  # a default: every group has a rate of its own
+        optimizer = kind(dotnet.Array[kind.ParamGroup](groups), 1.0)  # 1.0 is a default rate, which no group uses
         for group, described in zip(groups, self._call.groups, strict=True):
-            group.InitialLearningRate = described.options["initial_lr"]  # the constructor sets it to the rate
+            group.InitialLearningRate = described.options["initial_lr"]  # the constructor sets it to the group's rate
         return optimizer
 
     def _tensor(self, name: str) -> DotnetTensor:
@@ -149,7 +149,7 @@ class _OptimizerRun:
             self._optimizer.step()
 
     def _go_back(self) -> None:
-        """TorchSharp saves the optimizer by its own overload, makes a step, and loads what it has saved."""
+        """TorchSharp saves the optimizer by the overloads with a path, makes a step, and loads what it has saved."""
         save, load = _BY_PATH
         with self._dotnet.errors():
             save(self._dotnet, self._optimizer, self._call.save)
@@ -167,7 +167,7 @@ class _OptimizerRun:
             guard.Dispose()
 
     def _write_down(self, time: int) -> None:
-        """Write what there is before (0) or after (1) the last step."""
+        """Write the parameters and the optimizer's memory into the files for before (0) or after (1) the last step."""
         with self._seen(self._parameters) as entries:
             named = [Entry(name, tensor) for name, (_, tensor) in zip(self._names, entries, strict=True)]
             write_whole(self._call.parameters[time], encode_state_dict(named))
@@ -189,7 +189,7 @@ class _OptimizerRun:
 
     @contextmanager
     def _seen(self, tensors: list[DotnetTensor]) -> Generator[StateDict]:
-        """The tensors' memory. Raises DotnetError for one that TorchSharp has disposed of."""
+        """The tensors' memory, as entries. Raises DotnetError for a tensor that TorchSharp has disposed of."""
         held = self._dotnet.Array[self._dotnet.Tensor](tensors)
         with self._dotnet.errors(), snapshot(self._dotnet, self._watch, held) as (_, entries):
             yield entries

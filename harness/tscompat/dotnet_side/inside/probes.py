@@ -1,6 +1,7 @@
 """Probes for the guarantees of cases/guarantee.toml: each tries one on the real TorchSharp and describes what it saw.
 
-May import values. A probe is given the call in progress; the artifact is a path that it may write to.
+May import values. A probe gets the call in progress. It may write to the artifact's path; for some probes, Python has
+written the artifact before.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def save_leaves_a_stream_open(work: Work, call: Probe, read: Read) -> str:
 
 
 def failed_save_keeps_the_old_file(work: Work, call: Probe, read: Read) -> str:
-    """What cannot be saved is a tensor that is not contiguous, the last one of the module."""
+    """The save fails at the last tensor of the module, which is not contiguous."""
     file = Path(call.artifact)
     module = work.module(poison=False)
     module.save(str(file))
@@ -88,7 +89,7 @@ def load_keeps_training_and_gradients(work: Work, call: Probe, read: Read) -> st
 
 
 def _training_and_gradients(work: Work, load: Callable[[DotnetModule], None]) -> str:
-    """What a module is like after it was loaded into as it trained, and as it did not."""
+    """Load twice, first with training and gradients on, then with both off; describe the module after each load."""
     module = work.module(poison=True)
     seen: list[str] = []
     for training, gradient in ((True, True), (False, False)):
@@ -121,7 +122,7 @@ def fields_are_registered(work: Work, call: Probe, read: Read) -> str:
 
 
 def python_state_dict_from_the_cpu(work: Work, call: Probe, read: Read) -> str:
-    """What Python saved stands in the artifact."""
+    """The artifact is a ``.dat`` file of the state dict that Python saved from the CPU."""
     module = work.module(poison=True)
     module.load(call.artifact)
     return "the same bits" if digest(read(module)) == digest(work.entries) else "other bits"
@@ -180,19 +181,19 @@ def load_by_reference_refuses_another_dtype(work: Work, call: Probe, read: Read)
 
 
 def pybridge_keeps_training_and_gradients(work: Work, call: Probe, read: Read) -> str:
-    """What Python pickled stands in the artifact."""
+    """The artifact is a pickle that Python saved."""
     return _training_and_gradients(work, lambda module: work.dotnet.PyBridge.load_py(module, call.artifact))
 
 
 def pybridge_checkpoint_of_one_file(work: Work, call: Probe, read: Read) -> str:
-    """The artifact is a folder with what Python saved."""
+    """The artifact is a folder with one file that Python saved, and no index."""
     module = work.module(poison=True)
     load_checkpoint(work.dotnet, module, call.artifact)
     return "the same bits" if digest(read(module)) == digest(work.entries) else "other bits"
 
 
 def pybridge_safetensors_aligned(work: Work, call: Probe, read: Read) -> str:
-    """Names of eight lengths make headers of eight lengths."""
+    """Save names of eight lengths, for headers of eight lengths."""
     first, *others = work.entries
     seen: set[str] = set()
     for length in range(8):

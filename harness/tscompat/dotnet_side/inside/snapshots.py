@@ -1,4 +1,4 @@
-"""What .NET's memory holds, as state dicts of views: no byte passes through the code under test. May import values.
+"""What .NET's memory holds, as state dicts of views: no byte passes through the code under test.
 
 May import values.
 """
@@ -21,9 +21,10 @@ from .work import Stopwatch
 def snapshot(
     dotnet: Dotnet, watch: Stopwatch, held: Any, *disposed: Any
 ) -> Generator[tuple[Snapshot, StateDict], None, None]:
-    """The state of a module, a tensor or an array of tensors, strides, conj and neg resolved.
+    """A snapshot of a module, a tensor or an array of tensors: device, strides, conj and neg are resolved.
 
-    The views live as long as the context; ``disposed`` is disposed of at its end.
+    Gives the snapshot, and its entries as views, which live as long as the context. At the end of the context, the
+    objects in ``disposed`` are disposed of.
     """
     with watch.running():
         taken: Snapshot = dotnet.Snapshot.Of(held)

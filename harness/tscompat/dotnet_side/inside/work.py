@@ -21,12 +21,12 @@ from .clr import Dotnet, DotnetBag, DotnetModule, DotnetTensor
 
 
 class Refused(Exception):
-    """The peer was asked for something that it does not know: the words of a Refusal."""
+    """The peer was asked for something that it does not know or cannot do. The message is the reason of the Refusal."""
 
 
 @dataclass
 class Stopwatch:
-    """Seconds spent inside .NET. May be started while it runs."""
+    """Measures the seconds spent inside .NET. Of nested ``running()`` contexts, only the outermost counts."""
 
     seconds: float = 0.0
     depth: int = 0
@@ -52,14 +52,17 @@ class Work:
     placement: Placement
     module_kind: Module | None = None
     entries: StateDict = field(default_factory=StateDict)
-    """Those of the expected file."""
+    """The entries of the expected file; empty for a call without one."""
 
     def __post_init__(self) -> None:
         if not self.dotnet.Layouts.Knows(self.placement.layout):
             raise Refused(f"unknown layout {self.placement.layout!r}")
 
     def tensor(self, entry: Tensor, *, poison: bool) -> DotnetTensor:
-        """A .NET tensor with these bits where the placement puts it; with ``poison`` each element has other bits."""
+        """A .NET tensor with these bits, on the device and in the layout of the placement.
+
+        With ``poison`` it has the complement of the bits, and scale 1 and zero point 0 if quantized.
+        """
         place = self.placement
         scale, zero_point = (1.0, 0) if poison else (place.scale, place.zero_point)
         dims = np.array(entry.shape, np.int64)
@@ -71,7 +74,10 @@ class Work:
         return made if place.device == "cpu" else made.to(place.device)
 
     def module(self, *, poison: bool) -> DotnetModule:
-        """The module that the call names, with the bits of the expected file. Raises Refused if it names none."""
+        """Build the call's module, filled with the expected file's bits, or with their complement if ``poison``.
+
+        Raises Refused if the call has no module.
+        """
         match self.module_kind:
             case Bag():
                 return self.bag(self.entries, poison=poison)
@@ -81,7 +87,10 @@ class Work:
                 raise Refused("this overload needs a module")
 
     def bag(self, entries: StateDict, *, poison: bool) -> DotnetBag:
-        """A module that has these entries and nothing else, in the roles that the call's Bag gives them."""
+        """A module with exactly these entries, registered as the call's Bag describes.
+
+        Raises Refused if the call's module is not a Bag.
+        """
         kind = self.module_kind
         if not isinstance(kind, Bag):
             raise Refused("this call needs a bag of tensors")
@@ -105,11 +114,11 @@ class Work:
 
 
 def build(dotnet: Dotnet, native: NativeModule) -> DotnetModule:
-    """The module as its constructor leaves it, converted to its dtype."""
+    """The module as its constructor leaves it, converted to its dtype. Raises DotnetError for what .NET throws."""
     with dotnet.errors():
         return dotnet.Modules.Build(native.kind, native.description, BY_NAME[native.dtype].code)
 
 
 def address(tensor: Tensor) -> int:
-    """Where the elements lie; 0 where there are none."""
+    """The address of the elements; 0 if there are none."""
     return np.frombuffer(tensor.data, np.uint8).ctypes.data if tensor.nbytes else 0

@@ -1,6 +1,7 @@
-"""The Python half of the modules that both sides build: layers from data, architectures, small ones in a file each.
+"""Python's half of the modules that both sides build: layers from descriptions, and architectures.
 
-May import values, catalogue. Their other half is dotnet/Peer/Layers.cs and dotnet/Peer/Models.
+May import values, catalogue. .NET's half is dotnet/Peer/Layers.cs and dotnet/Peer/Models. A small architecture has a
+file of its own here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What PyTorch does where a guarantee is about saving and loading: counterparts of the peer's probes, by their names.
+"""Tries on PyTorch the guarantees that are about PyTorch, too: counterparts of the peer's probes, with the same names.
 
-The file is ``torch.save``'s of the state dict, or safetensors', in a folder of its own. May import values, catalogue.
+A counterpart gets a module and a new folder, where it may save the module's state dict with ``torch.save`` or
+safetensors. May import values, catalogue.
 """
 
 from __future__ import annotations
@@ -104,13 +105,13 @@ def read_only_folder(module: torch.nn.Module, folder: Path) -> str:
 
 
 def safetensors_aligned(module: torch.nn.Module, folder: Path) -> str:
-    """Names of eight lengths make headers of eight lengths."""
+    """Save names of eight lengths, for headers of eight lengths."""
     file = folder / "model.safetensors"
     seen: set[str] = set()
     for length in range(8):
         (first, tensor), *others = module.state_dict().items()
         LIBRARY.save_file({first + length * "x": tensor, **dict(others)}, file)
-        rest = int.from_bytes(file.read_bytes()[:8], "little") % 8  # the length of the header, behind 8 bytes
+        rest = int.from_bytes(file.read_bytes()[:8], "little") % 8  # the header's length, without these 8 bytes
         seen.add(f"{rest} bytes behind a multiple of 8" if rest else "at a multiple of 8")
     return "; ".join(sorted(seen))
 
@@ -130,7 +131,7 @@ COUNTERPARTS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
 
 
 def observe(case: Guarantee, entries: StateDict, folder: Path) -> str | None:
-    """What PyTorch shows of the guarantee, in a new folder; None if the guarantee is about TorchSharp alone."""
+    """What PyTorch does, tried in ``folder``, which is made; None if the guarantee is about TorchSharp alone."""
     counterpart = COUNTERPARTS.get(case.probe)
     if counterpart is None:
         return None

@@ -10,15 +10,15 @@ from typing import Any, NotRequired, TypeAlias, TypedDict, cast
 import torch
 
 Value: TypeAlias = "bool | float | str | list[Value] | dict[str, Value]"
-"""An argument. A table is a Description, ``{module = ...}``, or ones, ``{parameter = shape}`` or ``{tensor = shape}``,
-or an ordered mapping of names to values."""
+"""An argument. A table is a Description (``{module = ...}``), a parameter or tensor of ones (``{parameter = shape}``,
+``{tensor = shape}``), or an ordered mapping of names to values."""
 
 
 class Description(TypedDict):
     """A module to build: a table of cases/layer.toml, or one nested in it."""
 
     module: str
-    """A class of torch.nn, or one of its class methods."""
+    """The name of a class of torch.nn, or of a class method: ``Embedding.from_pretrained``."""
     arguments: NotRequired[list[Value]]
     options: NotRequired[dict[str, Value]]
     child: NotRequired[bool]

@@ -42,10 +42,11 @@ def _child(owner: torch.nn.Module, name: str) -> torch.nn.Module:
 def load(
     case: Load, before: StateDict, read: Callable[[], StateDict], unreadable: tuple[type[Exception], ...]
 ) -> tuple[str, StateDict]:
-    """Load what ``read`` gives into a module with the bits ``before``: why it was refused ("" if not), and its state.
+    """Load what ``read`` returns into a module with the bits ``before``.
 
-    ``unreadable`` is what ``read`` raises for a file that it cannot read.
-    A name in the skip list is not loaded, and is neither missing nor unexpected: PyTorch itself has no such list.
+    Returns why the load was refused ("" if it was not), and the module's tensors afterwards, non-persistent buffers
+    too. ``unreadable`` are the exceptions that ``read`` raises for a file that it cannot read. PyTorch has no skip
+    list: here, a name in ``case.skip`` is not loaded, and is neither missing nor unexpected.
     """
     module = bag(case.specs, before, case.transient)
     refused = ""

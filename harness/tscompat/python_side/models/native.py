@@ -1,4 +1,4 @@
-"""A case's module in Python: built, filled with the case's bits, asked for what it computes.
+"""Builds a case's module in Python, fills it with the case's bits, and runs it.
 
 May import values, catalogue, python_side.
 """
@@ -17,18 +17,18 @@ from tscompat.values.tensors import StateDict
 
 from . import ARCHITECTURES, layers, training
 
-torch.set_num_threads(1)  # a worker a core; and sums are added in one order
+torch.set_num_threads(1)  # one worker for each core; and sums always add in the same order
 
 
 def torch_dtype(dtype: DType) -> torch.dtype:
-    """torch's name for a dtype."""
+    """The ``torch.dtype`` of a dtype."""
     return getattr(torch, dtype.torch)
 
 
 def build(model: Model) -> torch.nn.Module:
     """The module as its constructor leaves it, converted to its dtype (buffers that count stay int64)."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch has opinions on some options; the suite is there to test them
+        warnings.simplefilter("ignore")  # torch warns about some options, which the suite tests on purpose
         module = (
             layers.build(cast(layers.Description, model.description))
             if model.kind == "layer"
@@ -38,9 +38,9 @@ def build(model: Model) -> torch.nn.Module:
 
 
 def specs_of(case: Case) -> tuple[TensorSpec, ...]:
-    """The tensors of a case. Those of a model are the state dict of Python's module, which is built without memory.
+    """The tensors of a case: for a model, those of the state dict of Python's module, built on the meta device.
 
-    A model that only one side has has none.
+    A model that only one side has (``Model.only``) has no specs.
     """
     model = case.subject
     if not isinstance(model, Model):
@@ -61,7 +61,7 @@ def specs_of(case: Case) -> tuple[TensorSpec, ...]:
 
 
 def entries_of(case: Case, specs: tuple[TensorSpec, ...]) -> StateDict:
-    """The bits of a case: made from counters, or, for a model with training steps, what torch has after them."""
+    """The bits of a case: those that the catalogue makes, or those of a model after its training steps."""
     made = make(case.id, specs)
     model = case.subject
     if not isinstance(model, Model) or not model.steps:
@@ -79,7 +79,7 @@ def filled(model: Model, entries: StateDict) -> torch.nn.Module:
 
 
 def state(subject: Tensors | Model, entries: StateDict) -> dict[str, torch.Tensor]:
-    """What Python would save: the state dict of the module, or the tensors in the layout of the source."""
+    """The state dict that Python saves: the filled module's, or a bag's tensors in the case's source layout."""
     if isinstance(subject, Model):
         return filled(subject, entries).state_dict()
     return torch_tensors.source(subject, entries)
@@ -91,14 +91,14 @@ def fill(module: torch.nn.Module, entries: StateDict) -> None:
 
 
 def arguments(model: Model, given: StateDict, dtype: DType) -> list[torch.Tensor | tuple[torch.Tensor, torch.Tensor]]:
-    """The inputs as the module takes them, floating ones in this dtype: a pair of states is one."""
+    """The module's inputs, with floating-point ones converted to ``dtype``; an LSTM's two states are one pair."""
     tensors = (torch_tensors.to_torch(tensor) for _, tensor in given)
     converted = (each.to(torch_dtype(dtype)) if each.is_floating_point() else each for each in tensors)
     return [(next(converted), next(converted)) if isinstance(item, tuple) else next(converted) for item in model.inputs]
 
 
 def forward(module: torch.nn.Module, model: Model, given: StateDict, dtype: DType) -> StateDict:
-    """What the module computes from these inputs, in its present mode: its outputs, named by their number."""
+    """The module's outputs for these inputs, in its present mode (train or eval), named by their number."""
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outputs = layers.forward(module, arguments(model, given, dtype))

@@ -1,7 +1,7 @@
-"""A case as a program that leaves Python: TorchScript, an exported program, an AOTInductor package.
+"""Writes a case as a program: TorchScript, an exported program, an AOTInductor package.
 
-May import values, catalogue, python_side. A bag of tensors is scripted: there is nothing to trace. A model is
-traced with its own inputs: that takes any Python code, where scripting takes a subset of it.
+May import values, catalogue, python_side. For TorchScript, a bag of tensors is scripted, because it computes nothing to
+trace; a model is traced with its inputs, because tracing takes any Python code, and scripting only a subset.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from tscompat.values.tensors import Entry, StateDict, Tensor
 from . import layers, native
 
 _torch: Any = torch
-"""torch.jit and torch.export are not typed throughout."""
+"""torch without types: torch.jit and torch.export have types only in part."""
 Program: TypeAlias = Tensors | Model
 """What can become a program."""
 
 
 class Bag(torch.nn.Module):
-    """The tensors of a case under their names, dots and all, and a forward that a script can have."""
+    """A module with the tensors of a case. Names keep their dots; forward is there because a script must have one."""
 
     def __init__(self, state: dict[str, torch.Tensor], buffers: set[str]) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Bag(torch.nn.Module):
 
 
 class WithStateOutputs(torch.nn.Module):
-    """A module that gives its state dict behind its outputs: an exported program in .NET does not show it otherwise."""
+    """Returns a module's outputs, then its state dict: in .NET, an exported program shows its state in no other way."""
 
     def __init__(self, module: torch.nn.Module, computes: bool) -> None:
         super().__init__()
@@ -58,20 +58,20 @@ class WithStateOutputs(torch.nn.Module):
 
 
 def save_script(path: Path, subject: Program, entries: StateDict, given: StateDict, device: str = "cpu") -> None:
-    """Write the subject with torch.jit.save. A model needs inputs (``given``): TorchScript is traced with them."""
+    """Write the subject with torch.jit.save. A model is traced with the inputs ``given``; a bag lies on ``device``."""
     with _quiet():
         if isinstance(subject, Model):
             module = native.filled(subject, entries)
             inputs = native.arguments(subject, given, subject.dtype)
             script = _torch.jit.trace(module, tuple(inputs), check_trace=False)
-            native.fill(module, entries)  # tracing runs it, and an embedding with max_norm then writes to its weights
+            native.fill(module, entries)  # tracing runs the module, and an embedding with max_norm changes its weights
         else:
             script = _torch.jit.script(_bag(subject, torch_tensors.on(device, torch_tensors.source(subject, entries))))
         _torch.jit.save(script, str(path))
 
 
 def load_script(path: Path) -> torch.nn.Module:
-    """What torch.jit.load makes of a file. Raises RuntimeError for one that it cannot read."""
+    """The module that torch.jit.load reads from a file. Raises RuntimeError for a file that it cannot read."""
     with _quiet():
         return _torch.jit.load(str(path))
 
@@ -89,26 +89,26 @@ def save_pickle(path: Path, tensor: Tensor) -> None:
 
 
 def load_pickle(path: Path) -> Tensor:
-    """Read one tensor with torch.load(weights_only=True). Raises what torch.load raises for what it does not take."""
+    """Read one tensor with torch.load(weights_only=True). Raises what torch.load raises for a file that it refuses."""
     with _quiet():
         return torch_tensors.from_torch(_torch.load(str(path), weights_only=True))
 
 
 def save_exported(path: Path, subject: Program, entries: StateDict, given: StateDict) -> None:
-    """Write the subject, and its state as outputs, with torch.export.save."""
+    """Write the subject, in a WithStateOutputs module, with torch.export.save."""
     with _quiet():
         _torch.export.save(_export(subject, entries, given), str(path))
 
 
 def save_compiled(path: Path, subject: Program, entries: StateDict, given: StateDict) -> None:
-    """Write the subject, and its state as outputs, as a package compiled by AOTInductor. Needs a C++ compiler."""
+    """Write the subject, in a WithStateOutputs module, as a package that AOTInductor compiles. Needs a C++ compiler."""
     inductor: Any = import_module("torch._inductor")
     with _quiet():
         inductor.aoti_compile_and_package(_export(subject, entries, given), package_path=str(path))
 
 
 def format_versions() -> dict[str, str]:
-    """What this torch writes: the newest operators of TorchScript, and the schema of torch.export (major.minor)."""
+    """The versions that this torch writes: TorchScript's newest operators, torch.export's schema (major.minor)."""
     schema: Any = import_module("torch._export.serde.schema")
     return {
         "torchscript_operators": str(_torch._C._get_max_operator_version()),
@@ -117,7 +117,7 @@ def format_versions() -> dict[str, str]:
 
 
 def cannot_compile() -> str | None:
-    """Why AOTInductor cannot work here (it does not quote its linker's options), or None if it can."""
+    """Why AOTInductor cannot work here, or None if it can. It does not quote its linker's options, hence no spaces."""
     if " " in str(Path(torch.__file__).parent):
         return "torch lies in a path with a space, from which AOTInductor cannot link"
     builder: Any = import_module("torch._inductor.cpp_builder")
@@ -130,7 +130,7 @@ def cannot_compile() -> str | None:
 
 
 def outputs_and_state(specs: Sequence[TensorSpec], outputs: StateDict) -> tuple[StateDict, StateDict]:
-    """The outputs of a WithStateOutputs module as what it computes and, under its own names, its state dict."""
+    """Split the outputs of a WithStateOutputs module into the outputs of its module and the state dict (``specs``)."""
     computed = len(outputs) - len(specs)
     state = zip(specs, outputs[computed:], strict=True)
     return outputs[:computed], [Entry(spec.name, tensor) for spec, (_, tensor) in state]
@@ -152,7 +152,7 @@ def _bag(subject: Tensors, state: dict[str, torch.Tensor]) -> Bag:
 
 @contextmanager
 def _quiet() -> Generator[None]:
-    """Without gradients, and without torch's advice to leave TorchScript: the suite is there to test it."""
+    """Without gradients, and without torch's warnings against TorchScript, which the suite tests on purpose."""
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

@@ -1,6 +1,6 @@
 """TorchVision's architectures, from torchvision itself. May import torch and torchvision.
 
-Importing torchvision takes 1.5 s, so it waits until one of its architectures is built.
+Importing torchvision takes 1.5 s, so it is imported only when one of its architectures is built.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NAMES = (
     *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2"),
     *("vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"),
 )
-"""The functions of torchvision.models whose namesakes in TorchVision dotnet/Peer/Models/Architectures.cs calls."""
+"""Functions of torchvision.models. dotnet/Peer/Models/Architectures.cs calls those of the same names in .NET."""
 
 OPTIONS = {name: {"init_weights": False} for name in ("googlenet", "inception_v3")}
 """Arguments other than the defaults. Without these, both models warn that their initial weights will change."""
@@ -30,7 +30,7 @@ MISSING = "operator torchvision::nms does not exist"
 def build(name: str) -> nn.Module:
     """A new model on torch's default device. Its parameters and buffers are not initialised: a case fills all of them.
 
-    To initialise them, and then to replace the values, takes up to 1.7 s (wide_resnet101_2).
+    To initialise them would take up to 1.7 s (wide_resnet101_2).
     """
     make = getattr(import_models(), name)
     with torch.device("meta"):
@@ -39,7 +39,7 @@ def build(name: str) -> nn.Module:
 
 
 def import_models() -> Any:
-    """torchvision.models, which is not typed.
+    """Import and return torchvision.models, which has no types.
 
     PyPI's torchvision is compiled for CUDA. Beside a CPU build of torch its library ``_C`` does not load, which
     torchvision/extension.py accepts; but torchvision/_meta_registrations.py then describes two operators that ``_C``

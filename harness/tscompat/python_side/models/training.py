@@ -15,7 +15,7 @@ def train(module: torch.nn.Module, steps: int, batch: int = 40) -> None:
     """Train a classifier of digits for some steps of plain SGD, in the module's own dtype."""
     dtype = next(module.parameters()).dtype
     untyped: Any = torch
-    untyped.manual_seed(0)  # dropout
+    untyped.manual_seed(0)  # for dropout
     for step in range(steps):
         images, labels = draw_digits(batch, f"digits/{step}")
         module.zero_grad()

@@ -1,6 +1,6 @@
 """The overloads of TorchSharp and PyBridge that save and load tensors, modules and programs. Imports its neighbours.
 
-A route names its overload (``tscompat.routes``). A table a file; this one has all of them.
+A route names its overload (``tscompat.routes``). Each file here has a table of its overloads; ``OVERLOADS`` has all.
 """
 
 from __future__ import annotations

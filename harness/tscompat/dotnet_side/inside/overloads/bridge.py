@@ -1,7 +1,7 @@
-"""TorchSharp.PyBridge: Python's own files, read and written in .NET. Imports its neighbours.
+"""The overloads of TorchSharp.PyBridge, which reads and writes Python's own files in .NET. Imports its neighbours.
 
-Upstream: PyBridgeModuleExtensions.cs of shaltielshmid/TorchSharp.PyBridge. They are extension methods, which pythonnet
-calls as what they are: static methods of a class. PyBridge writes neither legacy pickles nor shards.
+Upstream: PyBridgeModuleExtensions.cs of shaltielshmid/TorchSharp.PyBridge. Its methods are extension methods, which
+pythonnet can only call as static methods of their class. PyBridge writes neither legacy pickles nor shards.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .overload import Overload, into, module
 
 
 def _call(name: str) -> Callable[[Work, DotnetModule, str], None]:
-    """The extension method of this name, of the module and the file."""
+    """A function that calls the extension method of this name with the module and the file's path."""
     return lambda work, held, path: getattr(work.dotnet.PyBridge, name)(held, path)
 
 
 def load_checkpoint(dotnet: Dotnet, held: DotnetModule, folder: str) -> None:
-    """A folder, of shards with their index or of one file, strict, without the progress bar."""
+    """Load a folder (shards with their index, or one file) into the module: strictly, without the progress bar."""
     name = skip = report = None
     dotnet.PyBridge.load_checkpoint(held, folder, name, True, skip, report, False)
 

@@ -1,4 +1,4 @@
-"""The overloads of ``Module.save`` and ``load``, and the state dict's own (NN/Module.cs). Imports its neighbours."""
+"""The overloads of ``Module``'s save and load, also of state dicts (NN/Module.cs). Imports its neighbours."""
 
 from __future__ import annotations
 

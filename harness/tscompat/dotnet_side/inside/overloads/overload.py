@@ -13,22 +13,22 @@ from tscompat.dotnet_side.inside.work import Work
 
 @dataclass(frozen=True)
 class Overload:
-    """Three functions over the call in progress and the path of the artifact."""
+    """Makes, saves and loads an object. Each function gets the call in progress and the path of the artifact."""
 
     make: Callable[[Work, str, bool], Any]
-    """The object to save, or with True (poison) the one to load into."""
+    """Returns the object to save, or, if the bool (poison) is true, the object to load into."""
     save: Callable[[Work, Any, str], Any]
     load: Callable[[Work, Any, str], Any]
-    """Returns the object to compare: the one given, or a new one."""
+    """Returns the object that holds what was loaded: the one given, or a new one."""
 
 
 def module(work: Work, path: str, poison: bool) -> DotnetModule:
-    """The module that the call names."""
+    """The ``make`` of an overload for modules: the module that the call names."""
     return work.module(poison=poison)
 
 
 def into(load: Callable[[Work, Any, str], Any]) -> Callable[[Work, Any, str], Any]:
-    """For a function that loads into an object: the object is what is compared."""
+    """The ``load`` of an overload, of a function that loads into an object: it returns that object."""
 
     def call(work: Work, held: Any, path: str) -> Any:
         load(work, held, path)
@@ -39,7 +39,7 @@ def into(load: Callable[[Work, Any, str], Any]) -> Callable[[Work, Any, str], An
 
 @contextmanager
 def stream(dotnet: Dotnet, path: str, mode: str) -> Generator[DotnetStream]:
-    """The file as a stream: ``Create`` or ``OpenRead``."""
+    """The file as a stream of .NET; ``mode`` is ``Create`` or ``OpenRead``."""
     opened = getattr(dotnet.IO.File, mode)(path)
     try:
         yield opened

@@ -1,4 +1,7 @@
-"""``torch.jit`` and ``torch.export`` (JIT/ScriptModule.cs, Export/ExportedProgram.cs). Imports its neighbours."""
+"""The overloads of ``torch.jit`` and ``torch.export``. Imports its neighbours.
+
+Upstream: JIT/ScriptModule.cs, Export/ExportedProgram.cs.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from .overload import Overload
 
 
 def _script(work: Work, path: str, poison: bool) -> DotnetModule | None:
-    """To save: the artifact's script, with the bits of the expected file. To load: None; a load makes a new script."""
+    """To save: the artifact's script with the bits of the expected file. To load: None; a load makes a new script."""
     if poison:
         return None
     with work.dotnet.errors():
@@ -21,7 +24,7 @@ def _script(work: Work, path: str, poison: bool) -> DotnetModule | None:
 
 
 def _nothing(work: Work, path: str, poison: bool) -> None:
-    """A program is loaded into no object."""
+    """Make no object: loading an exported program makes a new one, and TorchSharp cannot save one."""
 
 
 def _cannot_save(work: Work, held: None, path: str) -> None:

@@ -15,12 +15,12 @@ from .overload import Overload, into, reader, stream, writer
 
 
 def single(work: Work, path: str, poison: bool) -> DotnetTensor:
-    """The only tensor of the expected file."""
+    """The only tensor of the expected file, or its complement (``poison``)."""
     return work.tensor(work.entries[0].tensor, poison=poison)
 
 
 def only_to_save(work: Work, path: str, poison: bool) -> DotnetTensor | None:
-    """The same to save; None to load, because a load makes a new tensor."""
+    """To save: the only tensor of the expected file. To load: None; a load makes a new tensor."""
     return None if poison else single(work, path, poison)
 
 
