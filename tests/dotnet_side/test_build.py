@@ -270,7 +270,7 @@ def test_host_without_libtorch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_full_disk(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", fixed(SimpleNamespace(free=1_000_000_000)))
-    with pytest.raises(BuildError, match=r"has 1\.0 GB free, a build takes 2\.5: free some disk space"):
+    with pytest.raises(BuildError, match=r"has 1\.0 GB free, a build takes 2\.5 GB: free some disk space"):
         build.ensure_built(progress=print)
 
 

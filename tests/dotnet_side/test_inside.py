@@ -106,7 +106,7 @@ def test_what_the_peer_does_not_know_is_refused(
 
 def test_a_fault_of_ours_is_no_crash(keeper: PeerKeeper, call: Load) -> None:
     Path(call.expected).unlink()
-    with pytest.raises(PeerBroken, match=r"a fault of ours in the peer: (?s:.*)\nFileNotFoundError"):
+    with pytest.raises(PeerBroken, match=r"our own code in the peer failed: (?s:.*)\nFileNotFoundError"):
         keeper.ask(call)
 
 

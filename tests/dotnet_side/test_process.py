@@ -140,7 +140,7 @@ def test_a_refusal_is_no_answer(start: Start) -> None:
 
 
 def test_a_fault_of_ours_is_no_answer(start: Start) -> None:
-    with pytest.raises(PeerBroken, match="a fault of ours in the peer: ZeroDivisionError"):
+    with pytest.raises(PeerBroken, match="our own code in the peer failed: ZeroDivisionError"):
         start(READY + "sys.stdin.readline(); send(Fault('ZeroDivisionError'))").ask(CALL)
 
 
@@ -151,7 +151,7 @@ def test_an_answer_to_another_call_is_no_answer(start: Start):
 
 @pytest.mark.parametrize("line", ["{}", "not JSON", '{"answer": {"type": "done", "more": 1}, "seconds": 0}'])
 def test_what_is_no_message_of_ours_is_no_answer(start: Start, line: str):
-    with pytest.raises(PeerBroken, match="the peer sent no message of ours: "):
+    with pytest.raises(PeerBroken, match="the peer sent a line that is no message: "):
         start(READY + f"sys.stdin.readline(); print({line!r}, flush=True)").ask(CALL)
 
 

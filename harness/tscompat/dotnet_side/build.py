@@ -196,7 +196,7 @@ def _build(plan: Plan, progress: Callable[[str], None]) -> Publish:
     free = shutil.disk_usage(root).free
     if free < NEEDED_BYTES:
         raise BuildError(
-            f"{root} has {free / 1e9:.1f} GB free, a build takes {NEEDED_BYTES / 1e9:.1f}: free some disk space"
+            f"{root} has {free / 1e9:.1f} GB free, a build takes {NEEDED_BYTES / 1e9:.1f} GB: free some disk space"
         )
     progress(f"building the .NET project with SDK {plan.sdk} (the first time downloads 180 MB)")
     started = time.monotonic()

@@ -169,8 +169,8 @@ def weaken(data: bytes, needs: list[Need]) -> tuple[bytes, list[str]]:
         used = sorted(symbols[number] for number in symbols.keys() & relocated)
         if used:
             raise BuildError(
-                f"TorchSharp needs {need.version} of {need.file} (for {', '.join(used)}), which this system's lacks: "
-                f"use a system with a newer {need.file}"
+                f"TorchSharp needs {need.version} of {need.file} (for {', '.join(used)}), which this system's does not "
+                f"define: use a system with a newer {need.file}"
             )
         unused += symbols.values()
         struct.pack_into("<H", patched, need.flags_at, _VER_FLG_WEAK)

@@ -104,7 +104,7 @@ class Peer:
             case Refusal(reason):
                 raise PeerBroken(f"the peer refused: {reason}")
             case Fault(traceback):
-                raise PeerBroken(f"a fault of ours in the peer: {traceback}")
+                raise PeerBroken(f"our own code in the peer failed: {traceback}")
             case answer if isinstance(answer, Thrown) or answers(call, answer):
                 return cast("Answer | Thrown", answer), reply.seconds
             case answer:
@@ -140,7 +140,7 @@ class Peer:
             try:
                 return decode_reply(line)
             except msgspec.MsgspecError as error:
-                raise PeerBroken(f"the peer sent no message of ours: {error}: {line[:200]!r}") from error
+                raise PeerBroken(f"the peer sent a line that is no message: {error}: {line[:200]!r}") from error
         code = self._process.wait()
         if line is None and not self._fate:
             raise BrokenPipeError("the peer died before it took the call")

@@ -26,7 +26,7 @@ def load_checkpoint(dotnet: Dotnet, held: DotnetModule, folder: str) -> None:
 
 
 def _cannot_save(work: Work, held: DotnetModule, path: str) -> None:
-    raise Refused("PyBridge writes no such files")
+    raise Refused("PyBridge cannot write shards")
 
 
 _SHARDS = Overload(module, _cannot_save, into(lambda work, held, path: load_checkpoint(work.dotnet, held, path)))
