@@ -37,7 +37,7 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def full(session: nox.Session) -> None:
-    """The matrix with every architecture in every dtype; takes many minutes and gigabytes"""
+    """The matrix with more float dtypes of the architectures, and slow routes; takes many minutes and gigabytes"""
     run_matrix(session, "--full")
 
 
@@ -96,9 +96,9 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def reproductions(session: nox.Session) -> None:
-    """Each known divergence by its reproduction alone; LARGE=1 adds those that need gigabytes (arguments: pytest's)"""
+    """The reproduction of each known divergence; LARGE=1 adds those that need gigabytes (arguments: pytest's)"""
     python = environment(session, PROJECT, "tests", "matrix")
-    # tests/conftest.py stays out: it hides the paths to upstream's scripts from the other tests.
+    # --confcutdir leaves out tests/conftest.py, which hides the paths to upstream's scripts from the other tests.
     options = ["--confcutdir=tests/reproductions", "-o", "python_files=reproduce_*.py"]
     session.run(python, "-m", "pytest", *options, "tests/reproductions", *session.posargs)
 

@@ -14,13 +14,13 @@ from tscompat.python_side.scripts import FUNCTIONS
 
 GIB = 1 << 30
 
-for name in FUNCTIONS:  # a path that a person's shell has for the matrix is none for these tests
+for name in FUNCTIONS:  # these tests ignore the paths to upstream's scripts that the shell has
     os.environ.pop(f"TSCOMPAT_{name.upper()}", None)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def inductor_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What AOTInductor keeps goes with the other files of the tests."""
+    """Puts AOTInductor's cache into pytest's temporary folder."""
     os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(tmp_path_factory.mktemp("inductor"))
 
 

@@ -14,7 +14,7 @@ from tscompat.values.verdict import Kind
 
 
 class FakePeer:
-    """A client that answers as a test wants, and keeps the calls."""
+    """A client that answers as a test wants, and records the calls."""
 
     def __init__(self, answer: Callable[[AnyCall], AnyAnswer]) -> None:
         self.answer = answer
@@ -31,7 +31,7 @@ class FakePeer:
 
 
 class MakeJob(Protocol):
-    """Makes the job of a case on a route; without a peer it is the real one."""
+    """Makes the job of a case on a route; without ``peer``, the job has the real peer."""
 
     def __call__(
         self, case_id: str, route: str, peer: Client | None = None, script: Script | None = None

@@ -42,12 +42,12 @@ SAFETENSORS: Any = safetensors.torch
 
 
 def save_safetensors(state: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """As safetensors writes it."""
+    """Write a file with the library safetensors."""
     SAFETENSORS.save_file(state, path, metadata)
 
 
 def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    """As safetensors reads it."""
+    """Read a file with the library safetensors."""
     return SAFETENSORS.load_file(path)
 
 
@@ -56,4 +56,4 @@ READ: dict[str, Callable[[Path], StateDict]] = {
     ".safetensors": lambda path: torch_tensors.export(load_safetensors(path)),
     ".pth": lambda path: torch_tensors.export(torch.load(path, weights_only=True)),
 }
-"""How others read what was written."""
+"""A reader for each format: of another library, except for .dat."""

@@ -29,5 +29,5 @@ def tensors(case_id: str) -> StateDict:
 
 
 def loaded_into(case_id: str) -> StateDict:
-    """The bits of the module of a load, before it."""
+    """The bits that the module of a load case has before the load."""
     return make(case_id, subject(case_id, Load).specs)

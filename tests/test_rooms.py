@@ -1,4 +1,4 @@
-"""The rooms of the package: a module imports only the rooms that its own may. The sources are read, nothing is run."""
+"""The rooms of the package: a module imports only what its room may. The sources are read, nothing is run."""
 
 import ast
 import re
@@ -29,7 +29,7 @@ ROOMS["verbs"] = ["values", "resources", "codec", "files", "python_side", "dotne
 ROOMS["cli"] = [*ROOMS]
 ROOMS["__main__"] = ["cli"]
 ROOMS["__init__"] = []
-"""What each room may import of the others, from left to right."""
+"""The rooms that each room may import, in the order of ARCHITECTURE.md's table."""
 
 GUESTS: dict[str, list[str]] = {
     "torch": ["python_side", "routes", "files"],

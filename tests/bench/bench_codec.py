@@ -125,13 +125,13 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 
 def export(exportsd: ModuleType, work: Work, path: Path) -> None:
-    """Upstream's writer."""
+    """Write a file with upstream's exportsd.py."""
     with path.open("xb") as file:
         exportsd.save_state_dict(work.tensors, file)
 
 
 def load(importsd: ModuleType, folder: Path) -> object:
-    """Upstream's reader."""
+    """Read a file with upstream's importsd.py."""
     with (folder / "model.dat").open("rb") as file:
         return importsd.load_state_dict(file)
 

@@ -40,7 +40,7 @@ def growth(work: Callable[[], None]) -> int:
 
 
 def main(operation: str, path: Path, size: int) -> None:
-    """Measure one operation. All that is read is compared with itself, so that it is in memory."""
+    """Measure one operation. What is read is compared with itself, to load all of it into memory."""
     if operation == "write":
         entries = [Entry("weight", tensor_of(BY_NAME["u8"], (size,), np.ones(size, np.uint8)))]
         extra = growth(lambda: write_whole(path, encode_state_dict(entries)))

@@ -1,4 +1,4 @@
-"""The family of optimizers: what a table becomes, and numbers that every float type holds."""
+"""The optimizer cases: what a table of optim.toml becomes, and that every float type holds its numbers."""
 
 from __future__ import annotations
 

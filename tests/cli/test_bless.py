@@ -1,4 +1,4 @@
-"""The verb that takes what is there now as what is expected: in a copy of the repository's cases."""
+"""``tscompat bless``, in a copy of cases/divergences."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ def read(folder: Path) -> Any:
 
 @pytest.fixture
 def fewer(folder: Path) -> Path:
-    """One number of covered.json is smaller than it must be."""
+    """A copy in which one number of covered.json is too small."""
     covered = read(folder)
     covered[NAME][0]["routes"]["export"] -= 20
     (folder / "covered.json").write_text(json.dumps(covered), encoding="utf-8")
@@ -73,7 +73,7 @@ def test_the_question_can_be_answered_beforehand(fewer: Path) -> None:
 
 @pytest.fixture
 def faulty(folder: Path) -> Path:
-    """An entry has a pattern that matches nothing."""
+    """A copy in which an entry has a pattern that covers no id."""
     file = folder / "torchscript.toml"
     more = file.read_text(encoding="utf-8").replace('["export/', '["gone/*", "export/')
     file.write_text(more, encoding="utf-8")

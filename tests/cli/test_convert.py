@@ -1,4 +1,4 @@
-"""The verb's words and exit codes."""
+"""``tscompat convert``: its options, messages and exit codes."""
 
 from __future__ import annotations
 

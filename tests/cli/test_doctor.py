@@ -66,7 +66,7 @@ def test_all_is_well_where_the_tests_run(check: Check) -> None:
 
 
 def completed(code: int, out: str, err: str) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """A ``subprocess.run`` that runs nothing."""
+    """A ``subprocess.run`` that runs nothing and returns this result."""
     return lambda *_, **__: subprocess.CompletedProcess("", code, out, err)
 
 

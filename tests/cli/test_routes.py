@@ -1,4 +1,4 @@
-"""The verb that writes the page of the routes."""
+"""``tscompat routes``, the verb that writes docs/routes.md."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ from tscompat.values.tensors import Entry, Tensor, tensor_of
 F32, BF16 = BY_NAME["f32"], BY_NAME["bf16"]
 TENSOR = Tensor(F32, (2, 1), np.array([1, -2], "<f4").tobytes())
 T = "06 02 02 01 0000803f 000000c0"
-"""The tensor in the file: dtype, rank, dims, elements."""
+"""The bytes of TENSOR in a file, in hexadecimal: dtype, rank, dims, elements."""
 STEP = "0300000000000000"
 ON, OFF = "01", "00"
 
@@ -178,7 +178,8 @@ def test_any_bytes_after_a_name_are_read_or_refused(name: str, rest: bytes) -> N
 SGD = record_of("SGD")
 PLAIN = SGD._replace(states=[{"momentum_buffer": None}])
 WITHOUT = encoded(PLAIN)
-"""One group, and one state that is only the flag that there is no buffer: 4 + 2 + 42 + 1 bytes."""
+"""The file of PLAIN: the name (4 bytes), the counts of groups and states (2), the options of one group (42), and one
+state, which is only a flag: no buffer (1)."""
 
 
 def test_every_layout_is_written_out_by_hand() -> None:

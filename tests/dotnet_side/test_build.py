@@ -54,7 +54,7 @@ def test_libtorch_version_is_the_projects(publish: build.Publish) -> None:
 
 
 def test_native_libraries_lie_beside_the_managed_ones(publish: build.Publish) -> None:
-    """TorchSharp looks there (TryLoadNativeLibraryByName in Torch.cs); otherwise it copies 500 MB."""
+    """TorchSharp looks for them there (TryLoadNativeLibraryByName in Torch.cs); otherwise it copies 500 MB."""
     names = {file.stem.removeprefix("lib") for file in publish.folder.iterdir()}
     assert names >= {"Peer", "TorchSharp", "LibTorchSharp", "torch_cpu", "c10"}
 
@@ -97,7 +97,7 @@ def test_looking_for_a_publish_makes_no_record(empty_cache: Path) -> None:
 
 
 class Odd(NamedTuple):
-    """A build for two callers at once, in paths with spaces and umlauts, over the rest of an interrupted build."""
+    """What two calls of ensure_built at once leave, in paths with spaces and umlauts, after an interrupted build."""
 
     said: list[str]
     publishes: list[build.Publish]
@@ -182,7 +182,7 @@ def test_key_follows_the_sources(sources: Path, change: Change) -> None:
 
 
 def test_key_follows_the_place_of_a_source(sources: Path) -> None:
-    """The only source, so that the order of the sources stays the same."""
+    """A folder with one source, so that moving it cannot change the order of the sources."""
     for file in [*sources.glob("*.cs"), *sources.glob("Models/*.cs")]:
         file.unlink()
     (sources / "Mlp.cs").touch()

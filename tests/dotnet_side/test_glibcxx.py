@@ -34,7 +34,7 @@ def library(relocated: tuple[int, ...] = (USED,), flags: int = 0) -> bytes:
     )
     relocations = b"".join(struct.pack("<QQq", 0, symbol << 32 | 6, 0) for symbol in relocated)
     defines = struct.pack("<HHHHIII", 1, 0, 2, 1, 0, 20, 0) + struct.pack("<II", at["MINE_1.0"], 0)
-    # kind, link, info, size of an entry, content: as in a real file, strings first (they name the sections too)
+    # kind, link, info, size of an entry, content. Strings come first, as in a real file; they name the sections too.
     parts = [
         (0, 0, 0, 0, b""),
         (3, 0, 0, 0, strings),
@@ -118,7 +118,7 @@ def test_host_versions_are_read_on_linux_alone() -> None:
 
 @pytest.fixture
 def linked(tmp_path: Path) -> Path:
-    """A published library that is a hard link of the file in NuGet's cache, which is returned."""
+    """Makes a published library that is a hard link of a file in NuGet's cache; returns that file."""
     cached = tmp_path / "cached.so"
     cached.write_bytes(library())
     os.link(cached, tmp_path / glibcxx.LIBRARY)

@@ -1,4 +1,4 @@
-"""The real peer: what it refuses, what it answers, and that it leaves no orphan."""
+"""The real peer: what it refuses, what it answers, and that it ends with its worker."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_peer_leaves_when_its_pipe_closes(publish: Publish) -> None:
 
 
 def test_a_killed_worker_leaves_no_orphan(publish: Publish) -> None:
-    """The peer's pipe is the worker's own, which stays open here: the peer can tell by the worker's death alone."""
+    """The peer reads the worker's stdin, which this test keeps open: only the worker's death can make the peer end."""
     script = (
         "import pathlib, subprocess, sys, time\n"
         "from tscompat.dotnet_side.process import inside\n"

@@ -81,7 +81,7 @@ def test_a_reply_comes_back_as_it_was(answer: AnyAnswer) -> None:
 
 
 def fields(message: Any) -> list[str]:
-    """The fields of a message on the wire, those of the parts that it holds included, with dots."""
+    """The fields of a message on the wire, and those of its parts as ``part.field``."""
     found: list[str] = []
     written: dict[str, Any] = json.loads(encode(message))
     for name, value in written.items():

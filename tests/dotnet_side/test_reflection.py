@@ -1,4 +1,4 @@
-"""What TorchSharp itself shows of its modules, asked in a process of its own through the very publish that runs."""
+"""TorchSharp's modules, found by reflection in the published .NET project, against the cases. Runs another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One state dict is found wherever it is; of several, or none, the keys are named."""
+"""The one state dict of a checkpoint is found at any key; if there are several or none, the error names keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tscompat.files.item import ConvertError
 
 STATE = {"w": torch.ones(2), "b": torch.zeros(1)}
 SGD: dict[str, Any] = {"state": {}, "param_groups": [{"lr": 0.001, "momentum": 0, "params": [0]}]}
-"""What ``torch.optim.SGD.state_dict()`` gives, and the keys that tell it."""
+"""What ``torch.optim.SGD.state_dict()`` returns, with the keys by which it is recognized."""
 
 
 def heard(document: object, key: str = "", kind: Kind = MODEL) -> tuple[Any, list[str]]:

@@ -1,4 +1,4 @@
-"""A file appears whole or not at all, and nothing is replaced without a word."""
+"""A file appears whole or not at all, and an existing file is replaced only by --force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names that parts of a model have, as the tools of this world write them, and names that only look so."""
+"""Names that known tools give to the parts of a model, and names of whole files that look similar."""
 
 from __future__ import annotations
 

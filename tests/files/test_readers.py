@@ -155,7 +155,7 @@ def _bytes(data: bytes, name: str) -> Callable[[Path], Path]:
 
 def _script(folder: Path) -> Path:
     with warnings.catch_warnings():
-        for category in (DeprecationWarning, FutureWarning):  # torch recommends torch.export; 2.14 has the second
+        for category in (DeprecationWarning, FutureWarning):  # torch.jit is deprecated; torch 2.14 has the second
             warnings.simplefilter("ignore", category)
         jit: Any = torch.jit  # its functions are only partly typed
         jit.save(jit.trace(torch.nn.Linear(1, 1), torch.ones(1)), folder / "a.pt")
@@ -231,7 +231,7 @@ def test_an_array_that_is_damaged_further_in(tmp_path: Path) -> None:
 
 
 def zipped_again(folder: Path, method: int, record: str = "") -> Path:
-    """A checkpoint whose records with this in their name are packed by a method; the others are stored."""
+    """A checkpoint in which ``method`` packs the records that have ``record`` in their name; the others are stored."""
     torch.save({"a": torch.zeros(1000), "b": TWO}, folder / "before.pth")
     with zipfile.ZipFile(folder / "before.pth") as source, zipfile.ZipFile(folder / "a.pth", "w") as target:
         for name in source.namelist():

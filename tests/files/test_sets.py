@@ -22,7 +22,7 @@ FIRST_BIN, SECOND_BIN = (f"pytorch_model-0000{number}-of-00002.bin" for number i
 INDEX, INDEX_BIN = "model.safetensors.index.json", "pytorch_model.bin.index.json"
 
 Make: TypeAlias = Callable[[Path], Path]
-"""Makes files in a folder and gives what is to be read."""
+"""Makes files in a folder and returns the path to convert."""
 
 
 def save(file: Path, state: Mapping[str, torch.Tensor] = A, metadata: dict[str, str] | None = None) -> None:
@@ -34,7 +34,7 @@ def save(file: Path, state: Mapping[str, torch.Tensor] = A, metadata: dict[str, 
 
 
 def index(folder: Path, shards: Mapping[str, Any], name: str = INDEX, **metadata: Any) -> Path:
-    """Shards and their index."""
+    """Write shards and their index, and return the index."""
     for shard, state in shards.items():
         save(folder / shard, state)
     weights = {key: shard for shard, state in shards.items() for key in state}
@@ -47,7 +47,7 @@ def names(source: Path) -> list[str]:
 
 
 def files(*paths: str, given: str = "") -> Make:
-    """Files with one tensor each."""
+    """Makes files with one tensor each, and returns the path ``given`` in their folder."""
 
     def make(folder: Path) -> Path:
         for path in paths:
@@ -58,7 +58,7 @@ def files(*paths: str, given: str = "") -> Make:
 
 
 def indexed(*paths: str, given: str = "", name: str = INDEX, first: str = FIRST, second: str = SECOND) -> Make:
-    """Two shards, their index, and other files."""
+    """Makes two shards, their index, and other files, and returns the path ``given`` in their folder."""
 
     def make(folder: Path) -> Path:
         index(folder, {first: A, second: B}, name)
@@ -187,7 +187,7 @@ def test_a_part_of_an_optimizer_is_refused(tmp_path: Path) -> None:
 
 
 class Tied(torch.nn.Module):
-    """A language model's two ends."""
+    """The first and the last layer of a language model, which share one weight."""
 
     def __init__(self) -> None:
         super().__init__()

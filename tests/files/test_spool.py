@@ -1,4 +1,4 @@
-"""What would be copied into memory is given from a file instead, and is the same."""
+"""Elements that would be copied into memory are read from a spool file instead, and are the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files are what the formats' own libraries write and read."""
+"""The .safetensors files that we write: size, alignment and metadata are as safetensors has them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Random modules, built on both sides and transferred by real routes: `nox -s fuzz`.
 
-A draw fails unless all verdicts pass, except for what is known of all of TorchSharp's models: parameters come before
-buffers. hypothesis makes a failing draw as small as it can, and prints it as a case for cases/generated.toml.
+A draw fails unless all verdicts pass. One known difference is allowed, which all of TorchSharp's models have: they save
+parameters before buffers. hypothesis makes a failing draw as small as it can, and prints it as a case for
+cases/generated.toml.
 """
 
 from __future__ import annotations
@@ -101,8 +102,8 @@ def wrong_verdicts(job: Job[Model], name: str, direction: str) -> Mapping[str, V
 def is_tame(job: Job[Model]) -> bool:
     """Whether Python's own forward pass is within half the bound of float64's.
 
-    If not, the draw magnifies what is rounded, as a norm of values does that are nearly the same: another kernel's last
-    bit may pass the bound. float64 has no better reference; float32 shows it.
+    If not, the draw magnifies rounding errors, as a norm of nearly equal values does, so that another kernel's last bit
+    may exceed the bound. float64 has no better reference, so a model in float64 is tried in float32.
     """
     model, given = job.subject, make_inputs(job.case.id, job.subject)
     trial = BY_NAME["f32"] if model.dtype.name == "f64" else model.dtype

@@ -23,7 +23,7 @@ DTYPES = ("f32", "f64", "f16", "bf16")
 LINE = 100
 """How many characters an array may take on one line."""
 DEPTH = 3
-"""How deep containers are nested."""
+"""How deep containers may be nested."""
 WIDTHS = (4, 6, 8)
 """Features or channels: even, for groups of two, and more than two, because a norm of two gives +1 and -1."""
 IN, OUT = "in", "out"
@@ -35,9 +35,9 @@ class Layer(NamedTuple):
 
     module: str
     arguments: tuple[Any, ...] = ()
-    """Values by position, which means the same on both sides, while names may differ. IN and OUT are widths."""
+    """Values by position, because the names of arguments may differ between the two sides. IN and OUT are widths."""
     options: Mapping[str, tuple[Any, ...]] = {}
-    """The values of each option, which may also be left out."""
+    """The values to draw from for each option. An option may also be left out."""
 
 
 WITHOUT_STATE = (
@@ -118,7 +118,7 @@ def trees(draw: Draw) -> Description:
             "dtypes": [dtype],
             **_held(draw, dtype, DEPTH),
             "child": True,
-        }  # only a child is saved in TorchSharp
+        }  # TorchSharp saves it only as a child
     data, width = draw(DATA), draw(st.sampled_from(WIDTHS))
     tree, _ = _chain(draw, data, width, DEPTH)
     if data == "tokens":

@@ -1,4 +1,4 @@
-"""The hashes of what a run runs on."""
+"""The hashes of torch and of libraries in results.json."""
 
 import hashlib
 import os

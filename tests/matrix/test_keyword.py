@@ -1,4 +1,4 @@
-"""What ``-k`` selects before there are items, and what pytest itself selects among them."""
+"""``-k`` selects the same verdict ids, before there are items, as pytest selects among the items."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Collected:
 
 @pytest.fixture(scope="module")
 def items() -> dict[str, pytest.Item]:
-    """The items of a real run, collected without ``-k``; a few of them."""
+    """A few items of a real run that was collected without ``-k``, by verdict id."""
     matrix, collected = Path(hooks.__file__).parent, Collected()
     options = ("-c", str(matrix / "pytest.ini"), "--rootdir", str(matrix), "--collect-only", "-p", "no:terminal")
     pytest.main(

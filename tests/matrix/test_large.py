@@ -40,6 +40,6 @@ def test_a_small_case_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_model_is_as_large_as_its_tensors() -> None:
-    """Its tensors are known only when Python's module was built: VGG-16 in float64 is above LARGE."""
+    """The tensors of a model are known only once Python's module is built. VGG-16 in float64 is above LARGE."""
     specs = native.specs_of(load_catalogue()["arch/vgg16/f64"])
     assert sum(spec.nbytes for spec in specs) > worker.LARGE

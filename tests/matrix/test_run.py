@@ -157,7 +157,7 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(run: Callable[..., Run]):
     stopped = run("-n", "1", "-k", "dat/ and cpu")
     results = stopped.out / "results.json"
     wait_until(lambda: results.exists() and '"verdict":"pass"' in results.read_text(encoding="utf-8"))
-    stopped.children()  # remembered, to see that they end
+    stopped.children()  # notes the processes in ``family``, to check that they end
     stopped.process.send_signal(signal.SIGINT)
     code, output = stopped.end()
     assert code == 130, output

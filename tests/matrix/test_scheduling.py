@@ -38,7 +38,7 @@ def scheduling(workers: int) -> CaseScheduling:
 
 
 def join(scheduler: CaseScheduling) -> Node:
-    """A worker that has collected."""
+    """Add a worker that has collected, and return it."""
     node: Any = Node()
     scheduler.add_node(node)
     scheduler.add_node_collection(node, IDS)
@@ -109,7 +109,7 @@ def test_a_worker_without_a_case_is_ended() -> None:
     scheduler = scheduling(5)
     nodes = [join(scheduler) for _ in range(5)]
     without = [node for node in nodes if not node.given]
-    assert [node.shutting_down for node in without] == [True] * (5 - 3)  # "c" and "d" go to one: two items are too few
+    assert [node.shutting_down for node in without] == [True] * (5 - 3)  # one gets "c" and "d": 2 items are too few
 
 
 def died(scheduler: CaseScheduling, node: Any) -> str | None:

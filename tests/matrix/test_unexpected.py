@@ -1,4 +1,4 @@
-"""What a run reports where an undeclared difference or an unused declaration is: in a copy of the project."""
+"""What a run reports of an undeclared difference and of a stale divergence, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def save_state_dict(state, stream):
     stream.write(bytes([len(name) for name in state]))  # the characters of the one name
 """
 )
-"""Doubles of upstream's exportsd.py: one as it should be, one that counts characters instead of bytes."""
+"""Doubles of upstream's exportsd.py: MENDED is correct, FAULTY counts characters instead of bytes."""
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The project's own folders, to be changed."""
+    """A copy of the project's folders, which a test may change."""
     root = data_folder("cases").parent
     for name in ("harness", "cases", "dotnet"):
         shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "bin", "obj"))

@@ -1,4 +1,4 @@
-"""What a worker makes of a case that does not fit, and of a peer that dies."""
+"""The verdicts of a worker where a case does not fit into memory or disk, and where a peer dies."""
 
 from __future__ import annotations
 

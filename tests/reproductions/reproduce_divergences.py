@@ -36,7 +36,7 @@ using TorchSharp.PyBridge;
 using static TorchSharp.torch;
 
 """
-"""What stands before each piece. .NET's implicit usings come to those of C#."""
+"""The imports that are put before each piece. The project file adds .NET's implicit usings to those of C#."""
 
 ENVIRONMENT = {
     **os.environ,
@@ -47,7 +47,7 @@ ENVIRONMENT = {
 
 
 def execute(command: list[str], folder: Path) -> tuple[int, str]:
-    """The exit code, and all that is printed."""
+    """Run a command; return its exit code and all that it printed."""
     done = subprocess.run(
         command,
         cwd=folder,
@@ -62,7 +62,7 @@ def execute(command: list[str], folder: Path) -> tuple[int, str]:
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The command that runs the C# of the entry that is its last argument. The C# of all entries is compiled once."""
+    """The command that runs an entry's C#, if the name of its class is appended. The C# of all is compiled once."""
     peer = ensure_built(progress=print).folder
     sources, built = (tmp_path_factory.mktemp(name) for name in ("sources", "built"))
     for name, entry in ENTRIES.items():  # those without C# have an empty class
@@ -78,7 +78,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def as_class(name: str, piece: str) -> str:
-    """C# source: a piece has statements and then, as any C# program, the classes that they use."""
+    """The C# source of a class that runs a piece: statements, then (as in any C# program) the classes that they use."""
     statements, *classes = re.split("(?m)^(?=class )", piece, maxsplit=1)
     return f"""\
 {CSHARP}

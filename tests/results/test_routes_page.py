@@ -1,4 +1,4 @@
-"""The page of the routes: what a cell makes of its records."""
+"""docs/routes.md: the word in a cell, and the routes that are named, for given records."""
 
 from collections.abc import Sequence
 

@@ -32,7 +32,7 @@ RESULTS = Results(
 
 
 def times(number: int, record: Record) -> list[Record]:
-    """So many records like this one, of checks that have a number."""
+    """``number`` copies of a record, with a number appended to each one's check."""
     return [
         msgspec.structs.replace(record, id=f"{record.id}{check}", check=f"{record.check}{check}")
         for check in range(number)
@@ -82,7 +82,7 @@ def test_dtypes_stand_in_the_order_of_a_person() -> None:
 
 
 def arch(name: str, judgement: Judgement = PASSED, check: str = "forward") -> Record:
-    """A verdict about an architecture; with a slash in ``name``, about another family."""
+    """A record of an architecture. A ``name`` with slashes is the whole id of a case."""
     case = name if "/" in name else f"arch/{name}/f32"
     return a_record("forward", case, check=check, dtype="f32", judgement=judgement)
 

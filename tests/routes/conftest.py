@@ -20,7 +20,7 @@ from tscompat.routes import ROUTES, Job
 
 @pytest.fixture
 def make_job(tmp_path: Path, keeper: PeerKeeper) -> MakeJob:
-    """The case's bits are written to expected.dat in the test's folder, the artifact is actual.dat there."""
+    """Writes the case's bits to expected.dat in the test's folder; the job's artifact is actual.dat there."""
 
     def make_job(case_id: str, route: str, peer: Client | None = None, script: Script | None = None) -> Job[Any]:
         case = load_catalogue()[case_id]

@@ -13,7 +13,7 @@ from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import Kind
 
 ULP = 2.0**-22
-"""Of float32 between 2 and 4."""
+"""One ULP of float32 between 2 and 4."""
 BOUND = 3.0
 
 

@@ -29,7 +29,7 @@ def job(make_job: MakeJob) -> Job[Any]:
 
 
 def saving(write: Callable[[Path], object]) -> Callable[[AnyCall], Done]:
-    """A peer that writes the artifact so."""
+    """The answers of a peer that writes the artifact with ``write``."""
 
     def answer(call: AnyCall) -> Done:
         assert isinstance(call, Save)

@@ -27,7 +27,7 @@ def job(make_job: MakeJob) -> Job[Any]:
 
 
 def computing(outputs: StateDict) -> Callable[[AnyCall], Done]:
-    """A peer that ran the program and got these outputs."""
+    """The answers of a peer that ran the program and got these outputs."""
 
     def answer(call: AnyCall) -> Done:
         assert isinstance(call, RunProgram)

@@ -1,4 +1,4 @@
-"""The route of guarantees: what a probe finds, and what becomes of what it has seen."""
+"""The route of guarantees: the files that a probe finds, and the verdict of what it observed."""
 
 from __future__ import annotations
 

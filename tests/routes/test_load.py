@@ -1,4 +1,4 @@
-"""What becomes of a load on both sides: verdicts about what happened, without a peer."""
+"""The verdicts of a load, from what was observed on both sides; without a peer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The routes of natively built modules: what the peer's answer must be, on doubles of the peer."""
+"""The routes of natively built modules: their verdicts of a peer's answers, by doubles of the peer."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Entries = list[SchemaEntry]
 
 
 def schema_of(job: Job[Any]) -> Entries:
-    """What Python's module has, as the peer would answer it."""
+    """The entries of Python's module, as a peer would answer them."""
     return [SchemaEntry(spec.name, spec.dtype.code, spec.shape, spec.buffer) for spec in job.specs]
 
 
 def differing(job: Job[Any], entries: Entries) -> dict[str, Kind]:
-    """The checks that a peer with these entries does not pass."""
+    """The checks that do not pass if the peer answers with these entries, and their kinds."""
     found = kinds(with_peer(job, lambda call: SchemaFound(tuple(entries))), "schema", PYTHON_TO_DOTNET)
     return {check: kind for check, kind in found.items() if kind is not Kind.PASS}
 
@@ -50,7 +50,7 @@ def in_reverse(entries: Entries) -> Entries:
 
 
 def first_with(**change: Any) -> Callable[[Entries], Entries]:
-    """The entries, with another first one."""
+    """A function that changes these fields of the first entry."""
     return lambda entries: [msgspec.structs.replace(entries[0], **change), *entries[1:]]
 
 
@@ -74,7 +74,7 @@ def test_each_check_of_the_schema_sees_its_own_difference(
 
 
 def computing(job: Job[Any], change: Callable[[StateDict], StateDict], *, train: bool) -> Job[Any]:
-    """The job with a peer that computes as Python does, in one of the two modes with a change."""
+    """The job with a peer that computes as Python does, but with a change in train mode or else in eval mode."""
     model: Model = job.subject
 
     def answer(call: AnyCall) -> Done:
@@ -89,7 +89,7 @@ def computing(job: Job[Any], change: Callable[[StateDict], StateDict], *, train:
 
 
 def negated(entries: StateDict) -> StateDict:
-    """The same with the sign of each number turned round."""
+    """The entries with each number negated."""
     return [torch_entry(name, -torch_tensors.to_torch(tensor)) for name, tensor in entries]
 
 

@@ -36,7 +36,7 @@ def job(make_job: MakeJob) -> Job[Any]:
 
 
 def changing(job: Job[Any], change: Callable[[UseOptimizer], object]) -> Job[Any]:
-    """The job with the real peer, with something done to its files afterwards."""
+    """The job with the real peer; after each answer ``change`` may alter the files of the call."""
 
     def answer(call: AnyCall) -> AnyAnswer:
         assert isinstance(call, UseOptimizer)

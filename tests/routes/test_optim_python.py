@@ -1,4 +1,4 @@
-"""The optimizers' routes by Python's own writers: PyBridge on the real peer, and doubles of upstream's script."""
+"""Optimizers in files of Python's writers: torch.save for PyBridge on the real peer, and doubles of exportsd.py."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def job(make_job: MakeJob) -> Job[Any]:
 
 @pytest.fixture
 def export(make_job: MakeJob, tmp_path: Path) -> Export:
-    """Transfers the case with this function as the script's."""
+    """Transfers the case with this function in place of the script's save_adam."""
 
     def export(function: Callable[[Any, BinaryIO], object]) -> Mapping[str, Verdict]:
         module: Any = SimpleNamespace(save_adam=function)

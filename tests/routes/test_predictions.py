@@ -1,4 +1,4 @@
-"""What was found matches a prediction only where it is exactly what the fault makes."""
+"""A prediction matches only a state dict that is exactly what the fault produces."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ BOTH_WAYS = ["pybridge-pickle", "pybridge-safetensors"]
 
 
 def saving(write: Callable[[Path], object]) -> Callable[[AnyCall], Done]:
-    """A peer that writes the artifact so."""
+    """The answers of a peer that writes the artifact with ``write``."""
 
     def answer(call: AnyCall) -> Done:
         assert isinstance(call, Save)
@@ -84,7 +84,7 @@ def test_entries_in_another_order_are_named(make_job: MakeJob) -> None:
 @pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
 @pytest.mark.parametrize(("other", "kind"), [(False, Kind.PASS), (True, Kind.BITS)], ids=["the-same", "another"])
 def test_the_quantizer_in_the_file_is_judged(make_job: MakeJob, other: bool, kind: Kind) -> None:
-    """PyBridge 1.4.4 saves none."""
+    """A double writes the file, because PyBridge 1.4.4 saves no quantizer."""
     changes: dict[str, Quantizer] = {"quantizer": PLAIN} if other else {}
     state = state_of(QUANTIZED.id, **changes)
     job = make_job(QUANTIZED.id, "pybridge-pickle")
@@ -123,7 +123,7 @@ def test_the_schema_of_families_names_every_way_to_pickle() -> None:
 
 
 def storages(way: str) -> set[tuple[int, int]]:
-    """Of two tensors of five elements, the address of each one's storage and its size in elements."""
+    """The storages of two tensors of five elements, prepared in this way: each one's address and size in elements."""
     made = PICKLED[way]({"one": torch.zeros(5), "two": torch.zeros(5)})
     return {(each.untyped_storage().data_ptr(), each.untyped_storage().nbytes() // 4) for each in made.values()}
 

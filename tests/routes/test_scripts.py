@@ -24,7 +24,7 @@ BothHalves = Callable[[str, str, Callable[..., Any]], Mapping[str, Verdict]]
 
 @pytest.fixture
 def by_script(make_job: MakeJob, tmp_path: Path) -> BothHalves:
-    """Transfers a case on a route with this function as the script's."""
+    """Transfers a case on a route with this function in place of each function of the script."""
 
     def by_script(route: str, case_id: str, function: Callable[..., Any]) -> Mapping[str, Verdict]:
         module: Any = SimpleNamespace(**dict.fromkeys(FUNCTIONS[ROUTES[route].script], function))

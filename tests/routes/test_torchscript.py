@@ -95,7 +95,7 @@ def test_a_model_without_inputs_is_not_claimed() -> None:
 def test_both_sides_read_the_same_versions_of_the_file_format(
     make_job: MakeJob, tmp_path: Path, version: int, loads: bool
 ) -> None:
-    """caffe2/serialize/versions.h: 1 to 10. Both sides write 3 as long as no operator asks for more."""
+    """caffe2/serialize/versions.h allows 1 to 10. Both sides write 3 unless an operator needs a later version."""
     job = make_job(BAG, "torchscript")
     programs.save_script(tmp_path / "written.pt", job.subject, job.entries, [])
     with zipfile.ZipFile(tmp_path / "written.pt") as written, zipfile.ZipFile(job.artifact, "w") as changed:

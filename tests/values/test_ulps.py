@@ -10,7 +10,7 @@ from tscompat.values.tensors import Tensor
 from tscompat.values.ulps import furthest, ulp
 
 ONE_ULP = {"f16": 2**-10, "bf16": 2**-7, "f32": 2**-23, "f64": 2**-52}
-"""Between 1 and its upper neighbour."""
+"""The distance between 1 and its upper neighbour."""
 
 
 def of(name: str, *values: float) -> Tensor:

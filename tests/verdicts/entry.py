@@ -1,4 +1,4 @@
-"""An entry to try things with, as a file has it and read."""
+"""A divergence entry for tests: as the TOML of a file, and as the object read from it."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ message = "not .* supported"
 
 
 def divergence(name: str = "no-c32", versions: tuple[str, ...] = (VERSION,), **expected: Any) -> Divergence:
-    """The entry as TOML has it, but with this name, of these versions, and with these fields of its one table."""
+    """The entry of ``TOML``, but with this name, these versions, and these fields in its one table ``expect``."""
     entry = {
         "cause": CAUSE,
         "upstream": "src/TorchSharp/Tensor/torch.ScalarType.cs: the member is commented out",

@@ -1,4 +1,4 @@
-"""What a verdict means for the run, and reading the files."""
+"""What the divergences make of a verdict, and how their files are read."""
 
 import shutil
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""``tscompat bless``: takes what is there now as what is expected.
+"""``tscompat bless``: updates covered.json, the number of ids that each known divergence covers.
 
 May import resources, catalogue, verdicts, routes.
 """
@@ -27,7 +27,9 @@ def bless(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Write without a question.")] = False,
 ) -> None:
-    """Take what is there now as what is expected: show the difference, ask, write. Refuses in CI.
+    """Update covered.json, the number of ids that each known divergence covers: show the difference, ask, write.
+
+    Refuses in CI.
 
     Exit codes: 0 written, declined or nothing to change; 2 refused.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tscompat.verbs.convert import Conversion, OptimizerConversion
 
 DAT = ".dat"
-"""What TorchSharp reads, and can be asked about."""
+"""The format that TorchSharp reads, so TorchSharp can verify it."""
 
 Source = Annotated[
     Path,
@@ -54,14 +54,14 @@ def convert(
 ) -> None:
     """Convert a model's tensors to another file format, bit for bit; or an optimizer's state to .dat, and back to .pth.
 
-    What OUT cannot hold is refused by name before a byte is written, and so is an IN that is only a part of a model.
-    OUT appears whole or not at all, and what is there already is not replaced.
+    A tensor that OUT cannot hold is refused by name before a byte is written. An IN that is only a part of a model is
+    refused too. OUT appears whole or not at all, and an OUT that exists is not replaced without --force.
     Pickles are read with weights_only: no code in them is run.
-    A .dat is loaded by the real TorchSharp and compared, where there is .NET.
+    Where .NET is installed, the real TorchSharp loads a .dat that was written, and its bits are compared.
 
     Exit codes: 0 done, 1 TorchSharp loads something else, 2 could not convert, 130 interrupted.
     """
-    # Brings torch, for which no other verb here has to wait.
+    # Imported here, because it imports torch: the other verbs start without that wait.
     from tscompat.verbs.convert import ConvertError, is_optimizer_file, prepare, prepare_optimizer
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)

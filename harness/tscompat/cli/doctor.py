@@ -1,6 +1,7 @@
 """``tscompat doctor``: what a run needs, what is there, what to do if it is missing. May import resources, dotnet_side.
 
-TorchSharp is checked by its publish, torch in a process of its own: one process cannot hold both, and either may crash.
+TorchSharp is not loaded: the files of its publish are examined. Torch is imported in a process of its own. One process
+cannot hold both, and a broken install of either could crash it.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Check(NamedTuple):
     look: Callable[[], str | Problem]
     """Returns what it found, or a Problem."""
     needed: bool = True
-    """Whether nothing can run on the CPU without it."""
+    """Whether a problem with it stops every run, even on the CPU, and makes the exit code 2."""
 
 
 def python() -> str | Problem:
@@ -191,7 +192,7 @@ def _publish() -> build.Publish | None:
     try:
         return build.find_built()
     except BuildError:
-        return None  # the row about TorchSharp has the reason
+        return None  # the reason is in the row about TorchSharp
 
 
 def _enough(free: float, needed: float, where: str, todo: str) -> str | Problem:

@@ -32,7 +32,7 @@ def list_(
 
 
 def _of_verdict(text: str) -> str:
-    """What to say about a text that is a verdict's id, from which people come here."""
+    """A hint that names the case, if the text is a verdict's id; else empty."""
     try:
         case = VerdictId.parse(text).case
     except ValueError:

@@ -1,4 +1,7 @@
-"""``tscompat routes``: the page that states which route transfers what. May import every room left of it."""
+"""``tscompat routes``: writes the page that states which route transfers what.
+
+May import every room above it in ARCHITECTURE.md's table.
+"""
 
 from __future__ import annotations
 

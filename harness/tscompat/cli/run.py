@@ -15,13 +15,13 @@ from tscompat.results.file import load_results
 from tscompat.results.table import show
 
 PYTEST_CODES = {0: 0, 1: 1, 2: 2, 3: 2, 4: 2, 5: 2, 130: 130}
-"""From pytest's exit codes (and the controller's 130) to ours: whatever is no verdict is "could not run"."""
+"""Our exit code for each of pytest's (130 is the controller's). All that is not about verdicts is 2: could not run."""
 
 Device = StrEnum("Device", ["cpu", "cuda", "cuda-cpu", "cpu-cuda"])
 
 
 def number_or_auto(text: str) -> str:
-    """What xdist takes as ``-n``. Raises typer.BadParameter for anything else."""
+    """Return a text that xdist takes as ``-n``. Raises typer.BadParameter for anything else."""
     if text != "auto" and not text.isdecimal():
         raise typer.BadParameter(f"found {text!r}; expected a number or auto")
     return text

@@ -1,6 +1,7 @@
-"""The matrix: one parametrised test, an item a verdict, run with pytest and xdist.
+"""The matrix: one parametrised test, an item for each verdict, run with pytest and xdist.
 
-May import every room left of it.
+May import every room above it in ARCHITECTURE.md's table.
 
-``controller`` is the run's first process (run folder, results.json, exit code), ``worker`` a worker's half.
+``beginning`` builds .NET and makes the run folder. ``controller`` works in the run's first process: it writes
+results.json and sets the exit code. ``worker`` decides the verdicts of one process.
 """

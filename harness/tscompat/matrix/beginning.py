@@ -1,6 +1,6 @@
 """The beginning of a run, which needs no torch: builds the .NET side and starts a first peer while torch is imported.
 
-May import every room left of it.
+May import every room above it in ARCHITECTURE.md's table.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from tscompat.resources.folders import fast_folder
 from tscompat.verdicts.divergences import DivergencesError
 
 MEMORY = 0.75
-"""The part of the machine's memory that all peers together may take."""
+"""The share of the machine's memory that all peers together may take."""
 _PREFIX = "tscompat-run-"
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a run has from its first moment on."""
+    """What a run has before torch is imported: the .NET build, the run folder, a first peer."""
 
     started: float
-    """As ``time.monotonic`` has it."""
+    """The time of ``time.monotonic``, in seconds."""
     publish: Publish | None
     """None in a run without .NET."""
     run_folder: Path
     peer: Future[Peer] | None
-    """The first peer, which shows that peers can be had. A run without workers decides its verdicts with it."""
+    """The first peer, which shows that peers can be had; None without .NET. A run without workers decides with it."""
 
     def end(self) -> None:
-        """Let the peer go and remove the run folder."""
+        """End the first peer and remove the run folder."""
         if self.peer and self.peer.exception() is None:
             self.peer.result().close()
         shutil.rmtree(self.run_folder, ignore_errors=True)
@@ -55,7 +55,7 @@ COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, PeerBroken, Scrip
 
 @contextmanager
 def could_not_run() -> Generator[None, None, None]:
-    """Raises pytest.UsageError with one sentence in place of the errors of a run that cannot begin."""
+    """Turns each error of ``COULD_NOT_RUN`` into a pytest.UsageError of one sentence: the run cannot begin."""
     try:
         yield
     except COULD_NOT_RUN as error:
@@ -68,7 +68,7 @@ BEGINNING = pytest.StashKey[Beginning]()
 def begin(versions: Versions | None, run: str) -> Beginning:
     """Build, make the run folder, start the first peer. Without ``versions`` there is no .NET.
 
-    The files of a default run go into memory, those of the others to disk.
+    The run folder of a default run is in ``fast_folder`` (shared memory, if there is room), of the others on disk.
     Raises BuildError where nothing can be built, OSError where the folder cannot be made.
     """
     started = time.monotonic()
@@ -82,11 +82,12 @@ def begin(versions: Versions | None, run: str) -> Beginning:
 
 
 def make_run_folder(base: Path) -> Path:
-    """One folder for all of a run's files; sweeps those of dead runs first."""
+    """Make one folder for all of a run's files, after removing those of dead runs. Raises OSError."""
     for old in base.glob(f"{_PREFIX}*"):
         pid = old.name.removeprefix(_PREFIX).split("-")[0]
         with suppress(OSError):
-            # A container that shares the folder has other process ids: what is young may be alive.
+            # Another container that shares ``base`` has its own process ids, so a run of it may be alive: a folder is
+            # removed only an hour after its last change.
             if pid.isdigit() and not psutil.pid_exists(int(pid)) and time.time() - old.stat().st_mtime > 3600:
                 shutil.rmtree(old, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))

@@ -1,7 +1,7 @@
-"""The run's controller: takes in every report, writes results.json, decides the exit code.
+"""The run's controller: collects the reports, writes results.json, decides the exit code.
 
-May import every room left of it. It is a pytest plugin of the process that has no xdist
-parent (the only process with ``-n 0``); workers get its ``Setting``.
+May import every room above it in ARCHITECTURE.md's table. It is a plugin of pytest in the run's first process, which
+starts the workers or, with ``-n 0``, is the only one. Workers get its ``Setting``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from .setting import Setting
 RECORD = "tscompat-record"
 DOTNET_SECONDS = "tscompat-dotnet-seconds"
 BROKEN = "tscompat-broken"
-"""The user properties of a report, in which a worker tells the controller what it found."""
+"""Names of a report's user properties, by which a worker sends the controller what it found."""
 
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
@@ -98,7 +98,7 @@ class Controller:
             beginning.peer.result().close()
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Remember the session, to be able to end it. Tell pytest's JUnit file, if there is one, what has no item."""
+        """Keep the session, to be able to stop it. Add the verdicts without an item to pytest's JUnit file."""
         self._session = session
         junit = session.config.stash.get(xml_key, None)
         if junit:
@@ -116,7 +116,7 @@ class Controller:
                 )
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take a verdict in."""
+        """Add the report's verdict to the results, or stop the run if the worker cannot go on."""
         found: dict[str, Any] = dict(report.user_properties)
         if BROKEN in found:
             self._stop(found[BROKEN])
@@ -133,7 +133,7 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
-        """An xdist worker died: that is the verdict of the item that it was at."""
+        """An xdist worker died: give the item at which it died the verdict ``crash``."""
         verdict_id = VerdictId.parse(crashitem.split("[", 1)[1].removesuffix("]"))
         record = self._record(
             verdict_id,
@@ -149,18 +149,18 @@ class Controller:
         return Record.of(self.setting.environment, verdict_id, dtype, verdict, judgement, rerun=rerun)
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Tell Ctrl-C from pytest's own ways to stop."""
+        """Note whether it was Ctrl-C, and not one of pytest's own ways to stop."""
         self._interrupted = excinfo.type is KeyboardInterrupt
 
     def _stop(self, reason: str) -> None:
-        """End the run early: no peer can be had, so every further item would only wait for one in vain."""
+        """End the run early: no further item could be decided (no peer can be had, or the run folder is full)."""
         self._broken = reason
         distributing: Any = self._session.config.pluginmanager.getplugin("dsession")
         (distributing or self._session).shouldstop = reason
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Close results.json and say how the run ended."""
+        """Write results.json for the last time and set the exit code."""
         problems = self._stale.result()
         stopped = exitstatus == pytest.ExitCode.INTERRUPTED and self._failed  # -x, --maxfail
         if stopped or (problems and exitstatus == pytest.ExitCode.OK):
@@ -206,7 +206,7 @@ def start(config: pytest.Config, selection: Selection) -> Controller:
 
 
 def again(versions: Versions | None, run: str, scripts: Mapping[str, str]) -> str:
-    """The command that starts such a run of these: as a person started this one, through nox or without."""
+    """The command that starts a run of this kind with these versions and scripts: by nox, if this one runs in nox."""
     nox = Path(sys.prefix).parent.name == ".nox"
     quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
     paths = {name: quoted([path]) for name, path in scripts.items()}

@@ -1,4 +1,4 @@
-"""How long a case takes, as far as that is known beforehand: long ones come first, so that no worker idles at the end.
+"""Estimates how long a case takes, to begin with the long ones: then no worker idles at the end.
 
 May import values, catalogue.
 """
@@ -12,13 +12,13 @@ from tscompat.catalogue import Case, Model
 from tscompat.values.verdict import VerdictId
 
 BYTES_A_SECOND = 500e6
-"""Of a transfer, roughly."""
+"""The speed of a transfer, roughly."""
 SECONDS = {
     "export-aoti": 6.0,
 }
-"""Of a transfer by a route that is slow for any case, roughly: a C++ compilation."""
+"""The time of a transfer, roughly, by routes that are slow for any case: AOTInductor compiles C++."""
 ARCHITECTURE_SECONDS = 2.0
-"""Of a transfer of an architecture, whose size is not known before it is built: up to some seconds."""
+"""The time of a transfer of an architecture: up to some seconds. Its size is known only once it is built."""
 
 
 def long_cases_first(cases: Mapping[str, Case], ids: Iterable[VerdictId]) -> list[VerdictId]:

@@ -24,7 +24,7 @@ LIBTORCH = {"linux": "libtorch_cpu.so", "darwin": "libtorch_cpu.dylib", "win32":
 
 
 def running(publish: Publish | None, scripts: Mapping[str, Script]) -> list[str]:
-    """What takes part, each with its version, as the divergences name it. Without a publish there is no .NET."""
+    """The packages and scripts of a run with their versions, as divergences name them. No publish: none of .NET's."""
     versions = {
         **{name: script.digest for name, script in scripts.items()},
         **{name: ".".join(version(name).split(".")[:2]) for name in ("safetensors", "torch")},
@@ -41,7 +41,7 @@ def running(publish: Publish | None, scripts: Mapping[str, Script]) -> list[str]
 def environment(
     publish: Publish | None, peer_versions: Mapping[str, str], scripts: Mapping[str, Script]
 ) -> Environment:
-    """Versions and the machine. ``peer_versions`` is what a peer reports when it is ready, nothing without .NET."""
+    """What a run runs on. ``peer_versions`` is what a peer reports when it is ready; it is empty without .NET."""
     torchsharp = libtorch = dotnet = None
     if publish:
         folder = publish.folder
@@ -76,9 +76,9 @@ def environment(
 
 
 def torch_digest() -> str:
-    """The hash of the hashes of torch's files, which its package lists: the same wherever it is installed.
+    """The hash of the list of torch's files and their hashes in its package: the same wherever it is installed.
 
-    A build from source has no such list: this is the hash of an empty one then, and the version names the commit.
+    A build from source has no such list, so this is the hash of an empty list; its version names the commit.
     """
     record = distribution("torch").read_text("RECORD") or ""
     own = sorted(line for line in record.splitlines() if line.startswith("torch/") and ",sha256=" in line)
@@ -92,7 +92,7 @@ def file_digest(file: Path) -> str:
 
 
 def kept_digest(file: Path) -> str:
-    """As ``file_digest``, kept beside the file until its size or its time changes: libtorch's takes seconds."""
+    """As ``file_digest``, cached beside the file until its size or time changes: hashing libtorch takes seconds."""
     stat = file.stat()
     kept = file.with_name(f"{file.name}.{stat.st_size}-{stat.st_mtime_ns}.sha256")
     if not kept.exists():

@@ -1,6 +1,6 @@
 """What a run without a CUDA device is expected to find, from the catalogue and the divergences alone.
 
-May import every room left of it.
+May import every room above it in ARCHITECTURE.md's table.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def declared_versions() -> Mapping[str, str]:
 
 
 def expected_records(versions: Mapping[str, str]) -> Iterator[Record]:
-    """The record of each verdict on the CPU, without what was found and without a time, for these versions."""
+    """The expected record of each verdict on the CPU, with these versions; without details and times."""
     running = [f"{name} {version}" for name, version in versions.items()]
     divergences = Divergences.load(data_folder("cases") / "divergences", running)
     cases = load_catalogue()

@@ -1,4 +1,4 @@
-"""What pytest and xdist ask the matrix during a run. May import the rest of the matrix.
+"""The hooks of pytest and xdist that the matrix implements. May import the rest of the matrix.
 
 ``controller`` holds what the run's first process does, ``worker`` what each worker does.
 """
@@ -22,19 +22,19 @@ from .setting import IDS, SETTING, Setting
 from .test_matrix import Matrix
 
 WORKER = {"default": 4 << 30, "full": 11 << 30, "large": sys.maxsize}
-"""Bytes of the machine's memory for each worker with its peer and its files in shared memory. Two took 7 GiB in a
-default run and 18 to 20 in a full one; in a large run a second one would take what the first has looked at."""
+"""Bytes of memory for each worker, with its peer and its files in shared memory. Two workers took 7 GiB in a default
+run and 18 to 20 in a full one. A large run has one: a second would take the memory that the first has found free."""
 SELECTION = pytest.StashKey[Selection]()
 
 
 def prepare(config: pytest.Config) -> None:
-    """Decide what the run is about, before xdist asks how many workers there should be."""
+    """Select the run's verdicts, before xdist asks how many workers to start."""
     config.stash[SELECTION] = select(config)
 
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int, int]:
-    """One a core, as far as memory goes; none for a single case, which the first process decides itself."""
+    """One worker per core, as far as memory allows; none for a single case, which the first process decides itself."""
     cores = yield
     cases = {each.case for each in config.stash[SELECTION].ids}
     if len(cases) <= 1:
@@ -43,7 +43,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int,
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process starts the run; a worker takes over its setting and its ids."""
+    """Start the controller in the first process; in a worker, keep the setting and the ids that it sent."""
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
     if given is not None:
         config.stash[SETTING] = Setting(**given["tscompat"])
@@ -59,25 +59,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Hand an xdist worker what it needs."""
+    """Send an xdist worker the setting and the ids."""
     node.workerinput["tscompat"] = asdict(node.config.stash[SETTING])
     node.workerinput["tscompat-ids"] = node.config.stash[IDS]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config) -> CaseScheduling:
-    """A case at a time."""
+    """Have xdist give out whole cases."""
     return CaseScheduling(config)
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> Matrix:
-    """Collect the one module in our own way."""
+    """Collect ``Matrix`` in place of test_matrix.py, the one module."""
     return Matrix.from_parent(parent, path=module_path)  # pyright: ignore[reportUnknownMemberType]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> bool:
-    """Run an item in one phase: it has nothing to set up or to tear down, and pytest reports every phase."""
+    """Run an item in one phase instead of three: it has no setup and no teardown, and each phase costs a report."""
     call = pytest.CallInfo[None].from_call(
         lambda: item.ihook.pytest_runtest_call(item=item), "call", (pytest.exit.Exception, KeyboardInterrupt)
     )

@@ -1,4 +1,4 @@
-"""What ``-k`` selects, as pytest itself would, and the ids that come nearest to one that selects nothing.
+"""Applies ``-k`` to verdict ids as pytest would, and finds the ids nearest to an expression that selects none.
 
 Imports nothing of ours.
 """
@@ -13,19 +13,19 @@ from heapq import nlargest
 from _pytest.mark import KeywordMatcher, _parse_expression  # pyright: ignore[reportPrivateUsage]
 
 MODULE = "test_matrix.py"
-"""The module of which all items are."""
+"""The module to which all items belong."""
 WORDS_OF_THE_GRAMMAR = {"and", "or", "not"}
 
 
 def item_name(verdict_id: str) -> str:
-    """The name of a verdict's item."""
+    """The name of a verdict's item of pytest."""
     return f"test_verdict[{verdict_id}]"
 
 
 def keyword(expression: str) -> Callable[[str], bool]:
-    """Whether pytest selects the item of a verdict id with this ``-k``: its own parser and its own matcher are asked.
+    """A function: whether pytest's ``-k`` selects the item of a verdict id. It uses pytest's parser and matcher.
 
-    Raises pytest.UsageError, in pytest's own words, for what is no expression.
+    Raises pytest.UsageError, in pytest's own words, if ``expression`` is not valid.
     """
     if not expression.strip():
         return lambda verdict_id: True
@@ -34,7 +34,7 @@ def keyword(expression: str) -> Callable[[str], bool]:
 
 
 def nearest(expression: str, ids: Sequence[str], number: int = 3) -> list[str]:
-    """The ids that have most of the parts which the expression seems to mean."""
+    """The ids with most of the parts that the expression means: for each of its words, the most similar part."""
     words: set[str] = set(re.findall(r"[\w+.-]+", expression)) - WORDS_OF_THE_GRAMMAR
     parts = sorted({part for each in ids for part in each.split("/")})
     meant = {get_close_matches(word, parts, 1, 0.0)[0] for word in words}

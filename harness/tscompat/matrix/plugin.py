@@ -1,6 +1,6 @@
 """The pytest plugin of the matrix: its options, and the beginning of a run. May import python_side, dotnet_side.
 
-It imports no torch: ``hooks``, which does, is registered once the first peer is on its way.
+It does not import torch. ``hooks`` does, so it is imported and registered only once the first peer is being started.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .setting import RUNS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of a run; ``tscompat run`` speaks them for a person."""
+    """Add the options of a run. ``tscompat run`` sets them from its own options."""
     group = parser.getgroup("tscompat")
     group.addoption("--tscompat-out", default="results", help="the output folder")
     group.addoption("--tscompat-route", action="append", default=[], help="only this route (may be given again)")

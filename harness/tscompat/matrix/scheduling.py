@@ -1,4 +1,4 @@
-"""How xdist deals out the items: a case at a time, so that its bits are made once. Imports nothing of ours."""
+"""Deals out whole cases to xdist's workers, so that a case's bits are made once. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import pytest
 from xdist.workermanage import WorkerController  # pyright: ignore[reportMissingTypeStubs]
 
 MOST_PENDING = 2
-"""Items that a worker has left when it is given the next case: it begins an item only when it knows the one after."""
+"""A worker with no more items than this left gets another case: it begins an item only once it knows the next one."""
 
 
 class CaseScheduling:
     """A scheduler as ``xdist.scheduler.protocol`` describes it.
 
     The cases are dealt out in the order of collection, which is the same in all workers. An item at which a worker died
-    counts as done; what it had not begun goes to another one.
+    counts as done; the items that it had not begun go to other workers.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._workers = len(config.option.tx)
         self._ids: Sequence[str] = ()
         self._cases: deque[list[int]] = deque()
-        """The items of each case that no worker has; an item is its place among ``_ids``."""
+        """The items of each case that no worker has yet. An item is an index into ``_ids``."""
         self._pending: dict[WorkerController, dict[int, None]] = {}
-        """What each worker still has to do, in its order."""
+        """The items that each worker still has to do, in its order."""
         self._collected: set[WorkerController] = set()
 
     @property
@@ -53,22 +53,22 @@ class CaseScheduling:
         return bool(self._cases) or any(self._pending.values())
 
     def add_node(self, node: WorkerController) -> None:
-        """A worker is there, and begins to collect."""
+        """Called when a worker has started, before it collects."""
         self._pending[node] = {}
 
     def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
-        """A worker has collected."""
+        """Called when a worker has collected."""
         self._ids = collection
         self._collected.add(node)
 
     def schedule(self) -> None:
-        """All workers have collected, or one that replaces a dead one has."""
+        """Called when all workers have collected, and when one that replaces a dead one has: deal out cases."""
         if len(self._collected) == self._workers:
             self._cases.extend(self._by_case(range(len(self._ids))))
         self._deal_all()
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
-        """A worker has done an item."""
+        """Called when a worker has done an item: give it another case, if it has too few items left."""
         del self._pending[node][item_index]
         self._deal(node)
 
@@ -79,9 +79,9 @@ class CaseScheduling:
         raise NotImplementedError
 
     def remove_node(self, node: WorkerController) -> str | None:
-        """A worker has ended: returns the item at which it died, or None if it was done.
+        """Called when a worker has ended. Returns the id of the item at which it died, or None if it had none left.
 
-        Raises KeyError for one that was never there.
+        Raises KeyError for a worker that was never added.
         """
         died_at, *left = self._pending.pop(node) or (None,)
         self._cases.extendleft(reversed(self._by_case(left)))
@@ -94,7 +94,7 @@ class CaseScheduling:
                 self._deal(node)
 
     def _deal(self, node: WorkerController) -> None:
-        """Give a worker cases until it has enough to do, or end it when none are left."""
+        """Give a worker cases until it has enough items, and end it once no cases are left."""
         pending = self._pending[node]
         while self._cases and not node.shutting_down and len(pending) <= MOST_PENDING:
             case = self._cases.popleft()
@@ -104,7 +104,7 @@ class CaseScheduling:
             node.shutdown()
 
     def _by_case(self, items: Sequence[int]) -> list[list[int]]:
-        """The items of each case together."""
+        """Group items by case."""
         cases: dict[str, list[int]] = {}
         for item in items:
             cases.setdefault(case_of(self._ids[item]), []).append(item)

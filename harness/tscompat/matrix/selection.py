@@ -1,4 +1,4 @@
-"""Which verdicts a run decides, in which order, and which it cannot decide on this machine. From its options alone.
+"""Selects, from the options of a run, the verdicts that it decides, in order, and those that cannot be decided here.
 
 May import values, catalogue, python_side, routes.
 """
@@ -23,7 +23,7 @@ from .worker import why_not
 
 @dataclass(frozen=True)
 class Selection:
-    """What a run is about."""
+    """The verdicts that a run's options select."""
 
     ids: Sequence[VerdictId]
     """The verdicts to decide: those of a case follow each other, long cases come first."""
@@ -32,7 +32,7 @@ class Selection:
 
 
 def select(config: pytest.Config) -> Selection:
-    """What the options select.
+    """Select the verdicts of a run by its options.
 
     Raises pytest.UsageError for an unknown route, a ``-k`` that is no expression, and where nothing is selected.
     """
@@ -61,7 +61,7 @@ def select(config: pytest.Config) -> Selection:
 
 
 def _of_run(config: pytest.Config, cases: Mapping[str, Case]) -> Iterator[VerdictId]:
-    """The verdicts that the options leave, but for ``-k``."""
+    """The verdicts that all options but ``-k`` select."""
     routes: list[str] = config.option.tscompat_route
     devices: list[str] = config.option.tscompat_device
     run: str = config.option.tscompat_run

@@ -1,4 +1,4 @@
-"""What the options of a run may be, and what the controller hands to its workers. Imports nothing of ours."""
+"""The kinds of run, and what the controller sends to its workers. Imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 RUNS = {"default": {"default"}, "full": {"default", "full"}, "large": {"large"}}
-"""What each run takes (``Case.run``)."""
+"""The kinds of run, and the values of ``Case.run`` that each takes."""
 
 
 @dataclass(frozen=True)
@@ -19,17 +19,17 @@ class Setting:
     publish: str | None
     """The folder that a peer loads; None in a run without .NET."""
     environment: str
-    """The key of what the run runs on."""
+    """The key of the run's environment, by which records name it."""
     running: list[str]
-    """What takes part, each with its version, as the divergences name it."""
+    """The packages and scripts of the run with their versions, as divergences name them."""
     memory_limit: int
     """Bytes that one peer may take."""
     scripts: dict[str, str]
-    """The paths to upstream's scripts, absolute, by the name that routes know them by."""
+    """The absolute paths to upstream's scripts, by ``Route.script``."""
     again: str
     """The command that starts a run like this one; ``-k ID`` makes it one of a single verdict."""
 
 
 SETTING = pytest.StashKey[Setting]()
 IDS = pytest.StashKey[list[str]]()
-"""The verdicts to decide, in their order."""
+"""The ids of the verdicts to decide, in order."""

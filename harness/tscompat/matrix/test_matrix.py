@@ -1,6 +1,6 @@
-"""The one test: every verdict is an item, in pytest's own words. May import every room left of it.
+"""The one test: each verdict is an item of pytest. May import every room above it in ARCHITECTURE.md's table.
 
-pass = passed, an expected divergence = xfailed, not-run = skipped with its reason, everything else = failed.
+A pass is reported as passed, an expected divergence as xfailed, not-run as skipped with its reason, all else as failed.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class Matrix(pytest.Module):
 
     @cached_property
     def worker(self) -> Worker:
-        """What decides the verdicts of this process, with a peer of its own."""
+        """Decides the verdicts of this process; made when the first item runs, with a peer of its own."""
         setting = self.config.stash[SETTING]
         given: dict[str, Any] = getattr(self.config, "workerinput", {})
         folder = Path(setting.run_folder, given.get("workerid", "main"))
         folder.mkdir()
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder / "inductor")
         divergences = Divergences.load(data_folder("cases") / "divergences", setting.running)
-        gc.freeze()  # tens of thousands of items, which the collections after large cases need not look at
+        gc.freeze()  # keeps the tens of thousands of items out of the garbage collections after large cases
         worker = Worker(
             load_catalogue(),
             folder,
@@ -60,7 +60,7 @@ class Matrix(pytest.Module):
         return worker
 
     def _client(self, setting: Setting, folder: Path) -> Client:
-        """What asks .NET. The first process has a peer already, which it takes first."""
+        """The client of .NET. In the run's first process it begins with the peer that ``begin`` has started."""
         if setting.publish is None:
             return WithoutDotnet()
         beginning = self.config.stash.get(BEGINNING, None)
@@ -78,7 +78,7 @@ class VerdictItem(pytest.Item):
 
     @classmethod
     def of(cls, parent: Matrix, verdict_id: str) -> Self:
-        """The item of this id."""
+        """Make the pytest item of a verdict id."""
         item = cls.from_parent(parent, name=item_name(verdict_id))  # pyright: ignore[reportUnknownMemberType]
         item.verdict_id = verdict_id
         return item
@@ -104,5 +104,5 @@ class VerdictItem(pytest.Item):
                 pytest.fail(f"{found}\n{record.reason}\nagain: {record.rerun}", pytrace=False)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """What pytest names in a report: the file, no line, the item."""
+        """The place that pytest names in a report: the file, no line, the item's name."""
         return self.path, None, self.name

@@ -1,7 +1,7 @@
-"""A worker's half of the matrix: one current case at a time, and one peer.
+"""Decides verdicts in a worker process, one case at a time, with one peer.
 
-May import every room left of it. The items of a case follow each other (scheduling.py), so its bits are made once and
-its expected file is written once for all routes and directions.
+May import every room above it in ARCHITECTURE.md's table. The items of a case follow each other (scheduling.py), so its
+bits are made once and its expected file is written once for all routes and directions.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ from tscompat.verdicts.divergences import Divergences, Outcome
 from .setting import Setting
 
 LEAST_FREE = 16 << 20
-"""With fewer bytes free in the run folder, a refusal may be the disk's and not TorchSharp's."""
+"""With fewer bytes free in the run folder, the full disk may be the cause of a refusal, and not TorchSharp."""
 
 MOST_KEPT = 1 << 28
-"""A larger file is not kept beside the results."""
+"""Bytes. A larger file is not kept beside the results."""
 MOST_LEFT = 1 << 30
-"""Bytes that a peer may hold between two cases. TorchSharp's tensors wait for a finalizer, and libtorch keeps some."""
+"""Bytes. A peer that holds more between two cases is ended: TorchSharp's tensors wait for a finalizer, and libtorch
+keeps some of the memory that it has freed."""
 LARGE = 1 << 30
-"""Bytes. Larger cases are checked against free memory and disk first."""
+"""Bytes. Cases of this size or more are checked against free memory and disk first."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class CurrentCase:
     entries: StateDict = field(default_factory=StateDict)
     transfers: dict[tuple[str, str, str], Transferred] = field(default_factory=dict[tuple[str, str, str], Transferred])
     making: float = 0.0
-    """Seconds that its bits and its expected file took; charged to its first transfer."""
+    """Seconds to make its bits and write its expected file; charged to its first transfer that does not crash."""
 
     @property
     def expected_file(self) -> Path:
@@ -87,10 +88,10 @@ class CurrentCase:
         self.making = time.perf_counter() - start
 
     def clear(self) -> None:
-        """Remove what earlier transfers left."""
+        """Remove the files of earlier transfers."""
         for file in self.folder.iterdir():
             if file != self.expected_file:
-                with suppress(PermissionError):  # Windows removes no file that is still mapped: it goes with the folder
+                with suppress(PermissionError):  # Windows cannot remove a mapped file yet: its folder is removed later
                     shutil.rmtree(file) if file.is_dir() else file.unlink()
 
 
@@ -127,7 +128,7 @@ class Worker:
     def decide(self, verdict_id: VerdictId) -> Finding:
         """Decide one verdict. A transfer's time is charged to the first check that asks for it.
 
-        Raises PeerBroken when no peer can be had.
+        Raises PeerBroken when no peer can be had, our own code in it fails, or the run folder is full.
         """
         case = self._cases[verdict_id.case]
         reason = why_not(verdict_id, case, self._scripts, self._dotnet)
@@ -154,7 +155,7 @@ class Worker:
             verdict = Verdict(died.kind, died.detail)
             checks = ROUTES[verdict_id.route].checks_of(case, verdict_id.direction)
             done = Transferred(dict.fromkeys(checks, verdict), time.perf_counter() - start, 0.0, artifact, died.log)
-            if died.kind is Kind.CRASH:  # nobody knows who killed it: the next check transfers the case again
+            if died.kind is Kind.CRASH:  # the cause is unknown: the next check transfers the case again
                 return Finding(self._record(verdict_id, case, verdict, done, done.seconds))
         current.transfers[key] = done
         seconds = done.seconds + current.making
@@ -163,19 +164,19 @@ class Worker:
         return Finding(record, self._peer.dotnet_seconds - before)
 
     def close(self) -> None:
-        """Let the peer and the files go."""
+        """End the peer, and remove the current case's files."""
         self._peer.close()
         self._close_current()
 
     def _open(self, case: Case) -> CurrentCase:
-        """The current case; another one is closed first, with its bits and its files."""
+        """Make ``case`` the current one and return it. If another is current, its bits and files are removed first."""
         if self._current is None or self._current.case.id != case.id:
             self._close_current()
             self._current = CurrentCase(case, native.specs_of(case), self._folder / case.id.replace("/", "."))
             self._current.folder.mkdir(parents=True, exist_ok=True)
             if self._current.nbytes > MUCH_GARBAGE:
                 gc.collect()
-                gc.freeze()  # or each collection of this case would look at all of torch again, for 0.1 s
+                gc.freeze()  # keeps torch's objects out of each collection of this case, which saves 0.1 s
         return self._current
 
     def _close_current(self) -> None:
@@ -229,7 +230,7 @@ class Worker:
         return msgspec.structs.replace(record, files=self._keep(verdict_id, transfer, again), rerun=again)
 
     def _keep(self, verdict_id: VerdictId, transfer: Transferred, again: str) -> tuple[str, ...]:
-        """Keep what an unexpected verdict leaves: the expected and the actual file, the command, a dead peer's log."""
+        """Keep an unexpected verdict's files: the expected and the actual one, the command, a dead peer's log."""
         assert self._current is not None
         folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
         (self._out / folder).mkdir(parents=True, exist_ok=True)
@@ -258,7 +259,7 @@ def _files(**paths: Path) -> Iterator[tuple[str, Path]]:
 
 
 def devices(verdict_id: VerdictId) -> tuple[str, str]:
-    """The writer's and the reader's device: ``cuda-cpu`` is the one and the other, ``cuda`` both."""
+    """The writer's and the reader's device: ``cuda-cpu`` gives cuda and cpu, ``cuda`` gives cuda for both."""
     writer, _, reader = verdict_id.device.partition("-")
     return writer, reader or writer
 
@@ -283,10 +284,10 @@ def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str], dotnet:
 
 
 def too_large(specs: Sequence[TensorSpec], folder: Path) -> str | None:
-    """What a large case needs that this machine does not have; None if it has it.
+    """What a large case needs that this machine does not have; None if nothing is missing.
 
-    Memory: the case's bits, torch's tensors, .NET's twice (one module's state dict into another), and one tensor more;
-    17.9 GiB were measured for 4.5. Disk: the expected file and an artifact.
+    Memory: the case's bits, torch's tensors, two copies in .NET (dat-state-dict loads one module's into another), and
+    one tensor more. Measured: 17.9 GiB for a case of 4.5 GiB. Disk: the expected file and an artifact.
     """
     nbytes = sum(spec.nbytes for spec in specs)
     if nbytes < LARGE:

@@ -19,7 +19,8 @@ class Library(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     version: str
     sha256: Sha256
-    """Of torch: of the files that its package lists. Of TorchSharp: of TorchSharp.dll. Of libtorch: of libtorch_cpu."""
+    """For TorchSharp, the hash of TorchSharp.dll. For libtorch, of its library libtorch_cpu (on Windows torch_cpu.dll).
+    For torch, of the list of files and their hashes in its package."""
 
 
 class Patch(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,29 +39,29 @@ class Formats(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The versions of the file formats that this torch writes."""
 
     torchscript_operators: str
-    """The newest; a file has the lowest that its operators need."""
+    """The newest version of TorchScript's operators. A file has the lowest version that its operators need."""
     export_schema: str
-    """Of torch.export: major.minor."""
+    """The version of torch.export's schema: major.minor."""
 
 
 class Dotnet(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The .NET side of a run, as far as it does not identify the run."""
+    """The .NET side of a run: the facts that are not part of the environment's key."""
 
     version: str
-    """Of the runtime."""
+    """The version of the .NET runtime."""
     libtorch_reported: str
-    """The version that the loaded libtorch gives for itself."""
+    """The version that the loaded libtorch reports of itself."""
     pybridge: str
     rid: str
     """.NET's name for the platform: linux-x64."""
     patched: Patch | None
-    """Null where TorchSharp loads as it comes."""
+    """Null where TorchSharp loads unchanged."""
 
 
 class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What a run ran on, without anything that names a person or a folder.
 
-    The fields from ``platform`` to ``scripts`` identify it; the others are for people.
+    The key of an environment is a hash of its fields from ``platform`` to ``scripts``; the others are for people.
     """
 
     platform: str
@@ -72,7 +73,7 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """Null in a run without .NET, and so is libtorch."""
     libtorch: Library | None
     scripts: dict[str, Sha256]
-    """Upstream's scripts that were tested, by name: the hash of their text with LF at the line ends."""
+    """Upstream's scripts that were tested, by name: the hash of the script's text with LF line ends."""
     system: str
     """The operating system with its version."""
     cpus: int
@@ -90,6 +91,6 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     @property
     def key(self) -> str:
-        """Twelve hexadecimal digits of a hash of the fields that identify it."""
+        """Twelve hexadecimal digits of a hash of the fields from ``platform`` to ``scripts``."""
         identity = [self.platform, self.device, self.torch, self.torchsharp, self.libtorch, self.scripts]
         return hashlib.sha256(msgspec.json.encode(identity, order="deterministic")).hexdigest()[:12]

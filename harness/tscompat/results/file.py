@@ -1,7 +1,7 @@
 """results.json: written as the run goes, read by everything that shows results. May import resources.
 
-An interrupted or killed run leaves a valid file in which ``complete`` is false: each writing goes beside the file
-and is renamed over it.
+An interrupted or killed run leaves a valid file in which ``complete`` is false: each version is written beside the file
+and then renamed over it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from .record import Record, Seconds, Words
 
 SECONDS_BETWEEN_WRITES = 1.0
 PAUSES = (0.1, 0.2, 0.4, 0.8)
-"""Seconds between the attempts to write the finished file while somebody else has it open."""
+"""Seconds between the attempts to write the finished file, where another program has it open (on Windows)."""
 
 SCHEMA = Path(__file__).with_name("results.schema.json")
-"""The published JSON Schema of the file (``schema`` derives it)."""
+"""The published JSON Schema of the file; the module ``schema`` writes it."""
 
 Instant = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")]
 
@@ -41,13 +41,13 @@ class Timing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where the time went."""
 
     harness_seconds: Seconds
-    """In the harness, summed over the verdicts."""
+    """Spent in the harness, summed over the verdicts."""
     torchsharp_seconds: Seconds
-    """Inside TorchSharp and its .NET, for the same verdicts."""
+    """Spent inside TorchSharp and its .NET, summed over the same verdicts."""
     wall_seconds: Seconds
-    """Of the whole run."""
+    """The duration of the whole run, with the build and the collection."""
     cores: Annotated[int, Meta(ge=1)]
-    """That the run had: one a worker."""
+    """The cores that the run used: one for each worker, at least one."""
 
     @property
     def overhead_ratio(self) -> float | None:
@@ -59,14 +59,14 @@ class Results(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """results.json of torchsharp-compat: the verdicts of a run, or of several."""
 
     schema: Literal[2]
-    """The version of this schema. Another one is another format."""
+    """The version of this schema. A file with another number has another format."""
     complete: bool
-    """False when the run was interrupted, killed, or is still going."""
+    """Whether the run came to its end. False while it is going, and if it was interrupted, killed or stopped early."""
     started: Instant
     """ISO 8601, UTC."""
     finished: Instant | None
     environments: Annotated[dict[str, Environment], Meta(min_length=1)]
-    """What the verdicts were found in, by key: twelve hexadecimal digits of a hash of what identifies it."""
+    """The environments of the verdicts, by key: twelve hexadecimal digits of a hash of the fields that identify one."""
     timing: Timing | None
     """Null until the run has ended."""
     problems: tuple[Words, ...]
@@ -89,10 +89,10 @@ class Results(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class ResultsFile:
-    """The writing side. The file is there, valid and incomplete, from the first moment on."""
+    """Writes results.json. The file exists from the constructor on: valid, and marked incomplete until ``finish``."""
 
     def __init__(self, path: Path, environment: Environment) -> None:
-        """``environment``: what the run runs on. The folder is made when it is not there."""
+        """``environment`` is what the run runs on. The file's folder is made if it does not exist. Raises OSError."""
         self._path = path
         self._head = Results(
             schema=2,
@@ -109,17 +109,17 @@ class ResultsFile:
         self._write()
 
     def add(self, record: Record) -> None:
-        """Take a record in; a second one of its environment and id replaces the first.
+        """Add a record; a second one with the same environment and id replaces the first.
 
-        The file is written again when the last writing is a second ago.
+        Writes the file, if a second or more has passed since it was last written.
         """
         self._records[record.environment, record.id] = msgspec.json.encode(record)
         if time.monotonic() - self._written >= SECONDS_BETWEEN_WRITES:
-            with suppress(PermissionError):  # see _write; the next second will do
+            with suppress(PermissionError):  # another program reads it (see _write): a later call writes it
                 self._write()
 
     def finish(self, complete: bool, timing: Timing, problems: Sequence[str] = ()) -> None:
-        """Write the file for the last time. ``complete``: every selected case has its verdicts."""
+        """Write the file for the last time. ``complete``: the run came to its end."""
         self._head = msgspec.structs.replace(
             self._head, complete=complete, finished=_now(), timing=timing, problems=tuple(problems)
         )
@@ -131,7 +131,7 @@ class ResultsFile:
         self._write()
 
     def _write(self) -> None:
-        """Raises PermissionError on Windows while somebody reads the file: it cannot be replaced then."""
+        """Raises PermissionError on Windows while another program reads the file, which cannot be replaced then."""
         self._written = time.monotonic()
         head = msgspec.json.format(msgspec.json.encode(self._head), indent=1).removesuffix(b"]\n}")
         write_whole(self._path, (head, b"\n", b",\n".join(self._records.values()), b"\n]}\n"))
@@ -145,7 +145,7 @@ def load_results(path: Path) -> Results:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Results)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        read_document(path, ResultsError, SCHEMA)  # which words the faults that the schema sees
+        read_document(path, ResultsError, SCHEMA)  # raises ResultsError, if the schema finds faults
         raise ResultsError(f"{path}: {error}") from error
 
 

@@ -20,17 +20,17 @@ class Difference(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
     """The first difference, as data."""
 
     entry: str | None = None
-    """The name of the tensor; absent where the difference is not one tensor's."""
+    """The name of the tensor or option; absent where a whole file or a list of names differs."""
     field: str
-    """What of it differs."""
+    """What differs: names, order, dtype, shape, element, byte and the like."""
     offset: int | None = None
-    """Where in it, from 0."""
+    """Bytes from the start of the tensor's elements or of the file; absent where nothing lies at an offset."""
     expected: str | None = None
     found: str | None = None
 
     @classmethod
     def of(cls, first: FirstDifference) -> Self:
-        """The same as it stands in the file."""
+        """The first difference of a verdict, as the file has it."""
         entry, field, offset, expected, found = first
         return cls(
             entry=entry and _text(entry),
@@ -42,7 +42,7 @@ class Difference(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
 
 
 class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What was found out about one id in one environment, which two identify it, and what that means for the run."""
+    """One verdict, and what it means for the run. Its environment and its id together identify it."""
 
     environment: str
     """The key of one of the file's environments."""
@@ -53,7 +53,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
     device: str
     """cpu, cuda, or writer-reader where they differ."""
     case: str
-    """The only part with slashes."""
+    """The id of the case, the only part that contains slashes."""
     check: str
     dtype: str
     """The dtype's short name, or mixed."""
@@ -62,12 +62,13 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
     """What was found, in words; for not-run the reason. Empty for a pass."""
     difference: Difference | None = None
     seconds: Seconds
-    """Of writing, reading and comparing, charged to the first check that asks for it; else 0."""
+    """The time of the transfer (making the bits, writing, reading, comparing) for the first of its checks; 0 for the
+    others."""
     outcome: Outcome
     divergence: Words | None = None
-    """The entry of cases/divergences/ that this id belongs to."""
+    """The entry of cases/divergences/ that covers this id; absent where none does, or the verdict is not-run."""
     reason: str = ""
-    """Why it failed, or the cause of the divergence."""
+    """Why the verdict fails the run, or the cause of the divergence."""
     files: tuple[Words, ...] = ()
     """Kept files of an unexpected verdict, relative to results.json, with ``/``."""
     rerun: str = ""
@@ -91,9 +92,9 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
         files: tuple[str, ...] = (),
         rerun: str = "",
     ) -> Self:
-        """The record of a verdict. ``environment`` is the key of what it was found in.
+        """The record of a verdict. ``environment`` is the key of the environment in which it was found.
 
-        Names that are no text (lone surrogates) have no place in JSON: they are escaped.
+        Lone surrogates in names, which JSON cannot hold, are escaped.
         """
         return cls(
             environment=environment,

@@ -1,7 +1,7 @@
-"""docs/routes.md: which route transfers what, from the records of a run. May import verdicts.
+"""Makes docs/routes.md from records: which route transfers what. May import verdicts.
 
-A route counts if it transfers values (it has a check ``bits``); each row is one of its directions. Checks of the file
-alone (``bytes``, ``order``) and devices do not count here.
+The page has the routes that transfer values (those with a check ``bits``), with a row for each direction. It leaves out
+the checks of the file alone (``bytes``, ``order``) and all devices but the CPU.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .table import first_sentence, row_order
 
 YES = "yes"
 MOST = 0.9
-"""The share of cases that counts as most."""
+"""A route that passes this share of a need's verdicts transfers "all but a few"."""
 NOT_ABOUT_VALUES = ("bytes", "order")
 PLAIN = ("pattern", "shape", "count")
-"""The families in which nothing but the element type is special."""
+"""The families whose tensors have nothing special but their element type."""
 
 
 class Need(NamedTuple):
@@ -33,7 +33,7 @@ class Need(NamedTuple):
     column: str
     words: str
     cases: str
-    """A pattern over the ids of the cases that try it."""
+    """A pattern that the ids of the cases for this need match."""
 
 
 NEEDS = (
@@ -85,7 +85,7 @@ def routes_page(versions: Mapping[str, str], formats: Mapping[str, str], records
 
 
 def _rows(names: Iterable[str], columns: Sequence[Sequence[Record]]) -> list[list[str]]:
-    """A row for each route and direction that is tried: what it is, and a word a column."""
+    """A row for each route and direction with records: its name, then a word for the records of each column."""
     tables: list[defaultdict[tuple[str, str], set[Outcome]]] = []
     for records in columns:
         outcomes: defaultdict[tuple[str, str], set[Outcome]] = defaultdict(set)
@@ -101,7 +101,7 @@ def _rows(names: Iterable[str], columns: Sequence[Sequence[Record]]) -> list[lis
 
 
 def _best(names: Iterable[str], records: Sequence[Record]) -> str:
-    """The routes that transfer all of these, in each direction that they have; or else those that transfer most."""
+    """Names the routes whose records all passed, in all their directions; if there are none, those with most passed."""
     passed: defaultdict[str, list[bool]] = defaultdict(list)
     for record in records:
         if record.outcome is not Outcome.NOT_RUN:
@@ -122,7 +122,7 @@ def _word(outcomes: set[Outcome]) -> str:
 
 
 def _faults(records: Iterable[Record]) -> dict[str, str]:
-    """The divergences by name, each in a sentence."""
+    """The first sentence of each divergence's cause, by the name of the divergence."""
     found = {
         record.divergence: first_sentence(record.reason) for record in records if record.outcome is Outcome.DIVERGENCE
     }

@@ -21,7 +21,7 @@ CLASSES = (Results, Timing, Environment, Library, Patch, Formats, Record, Differ
 
 
 def schema_text() -> str:
-    """The schema as it stands in its file: what msgspec derives, with the docstrings as descriptions."""
+    """The text of the schema's file: what msgspec derives, with the docstrings as descriptions."""
     schema = msgspec.json.schema(Results)
     for each in CLASSES:
         definition = schema["$defs"][each.__name__]

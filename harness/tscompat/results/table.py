@@ -1,4 +1,4 @@
-"""The end of a run, for a terminal of any width and without need of colour. May import verdicts."""
+"""Prints the results at the end of a run, for a terminal of any width, with or without colour. May import verdicts."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ LOOKS: dict[Outcome, tuple[str, str, str]] = {
 
 
 def show(results: Results, console: Console) -> None:
-    """Print the counts (of all, of the architectures, of the layers), the failures, the known divergences, what was not
-    run, upstream's scripts, and the times.
+    """Print the counts (of all verdicts, the architectures, the layers), the failures, the known divergences, what was
+    not run, upstream's scripts, the times, the run's problems, and the sums.
     """
     by_outcome: dict[Outcome, list[Record]] = {outcome: [] for outcome in LOOKS}
     for record in results.verdicts:
@@ -64,7 +64,7 @@ def show(results: Results, console: Console) -> None:
 
 
 def _show_modules(records: Sequence[Record], console: Console) -> None:
-    """A table of the architectures, by name; a line about all the layers."""
+    """Print a table of the architectures, by name, and a line about all layers."""
     families: dict[str, list[Record]] = {"arch": [], "layer": []}
     for record in records:
         families.get(record.case.split("/")[0], []).append(record)
@@ -81,7 +81,7 @@ def _show_modules(records: Sequence[Record], console: Console) -> None:
 
 
 def _show_counts(placed: Sequence[tuple[str, Record]], console: Console) -> None:
-    """A table of the named rows and the routes."""
+    """Print a table of counts: a row for each name in ``placed``, a column for each route."""
     counts: defaultdict[tuple[str, str], Counter[Outcome]] = defaultdict(Counter)
     for row, record in placed:
         counts[row, record.route][record.outcome] += 1
@@ -98,7 +98,7 @@ def _show_counts(placed: Sequence[tuple[str, Record]], console: Console) -> None
 
 
 def _cells(counters: Sequence[Counter[Outcome]]) -> list[Text]:
-    """One route's cells: a number an outcome, aligned under each other. An outcome that never occurs takes no room."""
+    """One route's cells, a number for each outcome, aligned. An outcome that no cell has takes no space."""
     widths = {outcome: max(len(str(counter[outcome])) for counter in counters) for outcome in LOOKS}
     occurring = [outcome for outcome in LOOKS if any(counter[outcome] for counter in counters)]
 
@@ -110,7 +110,7 @@ def _cells(counters: Sequence[Counter[Outcome]]) -> list[Text]:
 
 
 def _blocks(columns: dict[str, list[Text]], width: int) -> Iterator[list[str]]:
-    """As many routes side by side as the terminal holds, then the next ones below."""
+    """Split the routes into blocks, each with as many as fit side by side into ``width`` characters."""
     block: list[str] = []
     used = 0
     for route, cells in columns.items():
@@ -132,7 +132,7 @@ def _show_failures(failures: Sequence[Record], console: Console) -> None:
         lines = [f"  {record.id}", "    " + ": ".join(filter(None, (record.reason, record.detail)))]
         lines += [f"    kept: {file}" for file in record.files]
         lines += [f"    again: {record.rerun}"] if record.rerun else []
-        # The terminal wraps these lines, not we: ids, paths and commands can be copied.
+        # soft_wrap leaves long lines to the terminal, so that ids, paths and commands can be copied whole.
         console.print(Text("\n".join(lines)), soft_wrap=True)
     if len(failures) > SHOWN_FAILURES:
         console.print(Text(f"  … and {len(failures) - SHOWN_FAILURES} more in results.json"))
@@ -140,7 +140,7 @@ def _show_failures(failures: Sequence[Record], console: Console) -> None:
 
 
 def _show_groups(title: str, words: Sequence[str], console: Console) -> None:
-    """Equal words once, with their number, the most frequent first."""
+    """Print each distinct text once, with its count, the most frequent first."""
     if not words:
         return
     table = Table.grid(padding=(0, 2))
@@ -164,6 +164,6 @@ def first_sentence(words: str) -> str:
 
 
 def row_order(row: str) -> tuple[bool, bool, list[str | int]]:
-    """bf16, bool, c32, c64, c128, …, numbers by their value; then ``mixed``, then the sum."""
+    """A sort key: names with their numbers by value (bf16, bool, c32, c64, c128, …), then ``mixed``, then ``all``."""
     parts = re.split(r"(\d+)", row)
     return row == ALL, row == "mixed", [int(part) if part.isdigit() else part for part in parts]

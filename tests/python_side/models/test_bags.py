@@ -1,4 +1,4 @@
-"""A bag of tensors as a module of torch's, and PyTorch's half of the guarantees."""
+"""A bag of tensors as a module of torch, and what PyTorch does for each guarantee."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tscompat.python_side.models.counterparts import COUNTERPARTS, observe
 from tscompat.python_side.models.loading import bag
 
 TIED = subject("load/tied/submodules/f32", Load).specs
-EVERYWHERE = COUNTERPARTS.keys() - {"read-only-folder"}  # which some systems and users do not hold to
+EVERYWHERE = COUNTERPARTS.keys() - {"read-only-folder"}  # some systems and users write there all the same
 GUARANTEES = {case_id: each for case_id, each in subjects(Guarantee).items() if each.probe in EVERYWHERE}
 
 

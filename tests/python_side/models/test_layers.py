@@ -19,7 +19,7 @@ CASES: dict[str, Any] = FAMILY["case"]
 
 VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 NO_LAYERS = {"Container", "DataParallel", "NLLLoss2d", "RNNBase", "RNNCellBase"}
-"""Bases, an alias, a wrapper that looks for devices: nothing that a model is made of."""
+"""Classes that are no layers: base classes, an alias, and a wrapper that looks for devices."""
 
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")

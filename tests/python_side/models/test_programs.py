@@ -1,4 +1,4 @@
-"""Cases as programs, within Python: what PyTorch itself gets back."""
+"""TorchScript files and pickled tensors within Python: what PyTorch loads from its own files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tscompat.values.tensors import StateDict
 
 
 def saved(path: Path, case_id: str) -> StateDict:
-    """The case's bits, after they were written to the file."""
+    """Save the case as TorchScript, and return its bits."""
     case = load_catalogue()[case_id]
     subject = case.subject
     assert isinstance(subject, Tensors | Model)
@@ -46,7 +46,7 @@ LOADED_BY_TORCH_2_11 = pytest.mark.skipif(torch.__version__ < "2.13", reason="to
     ],
 )
 def test_pytorch_does_not_load_its_own_file(tmp_path: Path, case: str, error: type[Exception]):
-    """The reason for the divergences that are PyTorch's."""
+    """These cases have divergences of which PyTorch is the cause."""
     saved(tmp_path / "m.pt", case)
     with pytest.raises(error):
         programs.load_script(tmp_path / "m.pt")

@@ -1,4 +1,4 @@
-"""Bits arrive, whatever the way; what a target cannot hold is refused by name, before a byte is written."""
+"""Conversions between all formats keep the bits; what a target cannot hold is refused before a byte is written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tscompat.verbs.convert import ConvertError, prepare
 
 F32 = BY_NAME["f32"]
 EVERYWHERE = [dtype for name, dtype in BY_NAME.items() if name not in ("c32", "c128", "qi8", "qu8", "qi32")]
-"""The dtypes that every format holds."""
+"""The dtypes that every target format holds."""
 
 WITHOUT = {
     ".dat": {dtype.name for dtype in FOREIGN},

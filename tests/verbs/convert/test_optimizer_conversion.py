@@ -37,7 +37,7 @@ def built(name: str, groups: list[int], **options: Any) -> torch.optim.Optimizer
 
 
 def stepped(name: str, groups: list[int] | None = None, **options: Any) -> torch.optim.Optimizer:
-    """After two steps with gradients of all kinds."""
+    """An optimizer of this class after two steps with random gradients."""
     optimizer = built(name, groups or [4], **options)
     generator = torch.Generator().manual_seed(1)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Whether the real TorchSharp loads the same bits."""
+"""The verification of a converted file: whether the real TorchSharp loads the same bits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tscompat.verbs.convert import Conversion, OptimizerConversion, prepare, pre
 
 @pytest.fixture
 def converted(tmp_path: Path) -> Conversion:
-    """Tensors of every dtype under names of every kind."""
+    """A conversion of tensors of every dtype under names of every kind."""
     names = ["a.b.weight", "a.b", "", "ñ 名", *(dtype.name for dtype in DTYPES[4:])]
     entries = [random_entry(name, dtype) for name, dtype in zip(names, DTYPES, strict=True)]
     torch.save(to_torch(entries), tmp_path / "a.pth")
@@ -52,7 +52,7 @@ def test_without_dotnet(converted: Conversion, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(params=["SGD", "Adam"])
 def optimizer(request: pytest.FixtureRequest, tmp_path: Path) -> OptimizerConversion:
-    """With tensors in its state, and without."""
+    """A conversion of an optimizer: of SGD without tensors in its state, of Adam with them."""
     parameters = [torch.nn.Parameter(torch.ones(shape)) for shape in ((3, 4), (), (5,))]
     made = getattr(torch.optim, request.param)([{"params": parameters[:1]}, {"params": parameters[1:]}], lr=0.25)
     for parameter in parameters:
