@@ -180,7 +180,7 @@ def test_a_run_without_torchsharp_has_no_ratio() -> None:
 
 
 def test_an_incomplete_run_says_so() -> None:
-    assert "Incomplete: the run did not come to its end.\n" in shown(
+    assert "Incomplete: the run stopped before its end.\n" in shown(
         [a_record()], results=changed(complete=False, timing=None)
     )
 

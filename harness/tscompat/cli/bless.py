@@ -23,9 +23,9 @@ SHOWN_IDS = 5
 
 def bless(
     divergences: Annotated[
-        bool, typer.Option("--divergences", help="The ids that the entries of cases/divergences cover.")
+        bool, typer.Option("--divergences", help="Update covered.json: how many ids each known divergence covers.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Write without a question.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
     """Update covered.json, the number of ids that each known divergence covers: show the difference, ask, write.
 
@@ -34,7 +34,7 @@ def bless(
     Exit codes: 0 written, declined or nothing to change; 2 refused.
     """
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
-        _refuse("this is CI: bless where a person looks at the difference, and commit what it writes")
+        _refuse("this is CI: run bless yourself, look at the difference, and commit covered.json")
     if not divergences:
         _refuse("name what to bless: --divergences")
     try:

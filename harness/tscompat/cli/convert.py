@@ -72,7 +72,7 @@ def convert(
     try:
         if optimizer or groups or is_optimizer_file(source):
             if skip:
-                raise ConvertError("--skip is for models, and the state of an optimizer is one whole: leave it out")
+                raise ConvertError("--skip is for models; an optimizer's state is converted whole: leave it out")
             conversion = prepare_optimizer(
                 source, target, key=key, name=optimizer, groups=groups, force=force, tell=tell
             )

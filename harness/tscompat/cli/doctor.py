@@ -92,7 +92,7 @@ def dotnet_runtime() -> str | Problem:
 
 def torchsharp() -> str:
     publish = build.find_built()
-    return f"{publish.torchsharp}, built in {publish.folder}" if publish else "not built yet: the first run does it"
+    return f"{publish.torchsharp}, built in {publish.folder}" if publish else "not built yet: the first run builds it"
 
 
 def libtorch() -> str:

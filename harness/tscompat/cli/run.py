@@ -29,18 +29,21 @@ def number_or_auto(text: str) -> str:
 
 Keyword = Annotated[str, typer.Option("-k", help="Only ids that match, as in pytest: 'bf16 and not layout'.")]
 Routes = Annotated[list[str] | None, typer.Option("--route", help="Only this route; may be given again.")]
-Devices = Annotated[list[Device] | None, typer.Option("--device", help="Only this device (writer-reader); again, too.")]
+Devices = Annotated[
+    list[Device] | None,
+    typer.Option("--device", help="Only this device (writer-reader); may be given again."),
+]
 Workers = Annotated[
     str,
     typer.Option(
-        "-n", "--workers", callback=number_or_auto, help="A number, or auto: one a core, if there is the memory."
+        "-n", "--workers", callback=number_or_auto, help="A number, or auto: one per core, as far as memory allows."
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the files of unexpected verdicts.")]
-Full = Annotated[bool, typer.Option("--full", help="Also every architecture in every dtype.")]
+Full = Annotated[bool, typer.Option("--full", help="Also more float dtypes of the architectures, and slow routes.")]
 Large = Annotated[bool, typer.Option("--large", help="Only tensors above 2 GiB and files above 4 GiB.")]
 NoDotnet = Annotated[bool, typer.Option("--no-dotnet", help="Only the verdicts that need no .NET.")]
-TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; takes --libtorch too.")]
+TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; also give --libtorch.")]
 Exportsd = Annotated[str, typer.Option(envvar="TSCOMPAT_EXPORTSD", help="The path to TorchSharp's exportsd.py.")]
 Importsd = Annotated[str, typer.Option(envvar="TSCOMPAT_IMPORTSD", help="The path to TorchSharp's importsd.py.")]
 LibTorch = Annotated[str, typer.Option(help="The version of libtorch that this TorchSharp was built against.")]
@@ -66,7 +69,7 @@ def run(
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run, 130 interrupted.
     """
     if full and large:
-        raise typer.BadParameter("the large cases are a run of their own: leave --full out", param_hint="--large")
+        raise typer.BadParameter("--large and --full are two runs: leave one of them out", param_hint="--large")
     matrix = Path(__file__).parent.parent / "matrix"
     things = {"torchsharp": torchsharp, "libtorch": libtorch, "exportsd": exportsd, "importsd": importsd}
     arguments = [

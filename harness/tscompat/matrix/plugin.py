@@ -44,7 +44,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         if first and not option.collectonly:
             versions = Versions(option.tscompat_torchsharp, option.tscompat_libtorch)
             if option.tscompat_no_dotnet and versions != DEFAULT:
-                raise pytest.UsageError("--no-dotnet has no version of TorchSharp or libtorch: leave one of them out")
+                raise pytest.UsageError("--no-dotnet goes without --torchsharp and --libtorch: leave one of them out")
             config.stash[BEGINNING] = begin(None if option.tscompat_no_dotnet else versions, option.tscompat_run)
             config.add_cleanup(config.stash[BEGINNING].end)
         hooks = import_module(".hooks", __package__)

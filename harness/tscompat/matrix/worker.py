@@ -237,7 +237,7 @@ class Worker:
         lines, kept = [again], list[str]()
         for name, file in _files(expected=self._current.expected_file, actual=transfer.artifact):
             if file.stat().st_size > MOST_KEPT:
-                lines.append(f"{name} is not kept: it has {file.stat().st_size} bytes")
+                lines.append(f"{name} is not kept: it has {file.stat().st_size} bytes, more than {MOST_KEPT}")
             else:
                 (self._out / folder / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(file, self._out / folder / name)
@@ -267,7 +267,7 @@ def devices(verdict_id: VerdictId) -> tuple[str, str]:
 def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str], dotnet: bool) -> str | None:
     """Why this cannot be run here; None if it can."""
     if isinstance(case.subject, Model) and case.subject.only:
-        return f"only {case.subject.only} has it"
+        return f"only {case.subject.only} has this module"
     script = ROUTES[verdict_id.route].script
     if script and script not in scripts:
         return f"no path to {script}.py"
@@ -279,7 +279,7 @@ def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str], dotnet:
         return "no CUDA device"
     writer, reader = devices(verdict_id)
     if dotnet and (reader if verdict_id.direction == PYTHON_TO_DOTNET else writer) == "cuda":
-        return "TorchSharp is here with the CPU build of libtorch"
+        return "TorchSharp has the CPU build of libtorch here"
     return None
 
 

@@ -44,7 +44,7 @@ NEEDS = (
     Need("models", "architectures: ResNet, GPT, U-Net, ...", "arch/*"),
     Need("tied", "two names of one tensor", "tied/*"),
     Need("nested", "modules in modules", "generated/*"),
-    Need("programs", "architectures as programs, with what they compute", "program/*"),
+    Need("programs", "architectures as TorchScript or exported programs, with their outputs", "program/*"),
     Need("large", "a tensor above 2 GiB, a file above 4 GiB", "large/*"),
     Need("optimizers", "the state of an optimizer", "optim/*"),
 )

@@ -13,20 +13,24 @@ from itertools import pairwise
 
 import msgspec
 
-from .environment import Environment, Formats, Library, Patch
-from .file import SCHEMA, Results, Timing
-from .record import Difference, Record
+from . import environment, file, record
+from .file import SCHEMA, Results
 
-CLASSES = (Results, Timing, Environment, Library, Patch, Formats, Record, Difference)
+CLASSES = {
+    name: each
+    for module in (environment, file, record)
+    for name, each in vars(module).items()
+    if isinstance(each, type) and issubclass(each, msgspec.Struct)
+}
 
 
 def schema_text() -> str:
     """The text of the schema's file: what msgspec derives, with the docstrings as descriptions."""
     schema = msgspec.json.schema(Results)
-    for each in CLASSES:
-        definition = schema["$defs"][each.__name__]
-        definition["description"] = inspect.getdoc(each)
-        for name, words in _fields(each).items():
+    for each in schema["$defs"].keys() & CLASSES.keys():
+        definition = schema["$defs"][each]
+        definition["description"] = inspect.getdoc(CLASSES[each])
+        for name, words in _fields(CLASSES[each]).items():
             definition["properties"][name]["description"] = words
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:torchsharp-compat:results:2"}
     return json.dumps(head | schema, indent=2) + "\n"

@@ -53,7 +53,7 @@ def show(results: Results, console: Console) -> None:
     for problem in results.problems:
         console.print(Text(f"Problem: {problem}", "bold red"))
     if not results.complete:
-        console.print(Text("Incomplete: the run did not come to its end.", "bold red"))
+        console.print(Text("Incomplete: the run stopped before its end.", "bold red"))
     counts = {outcome: len(records) for outcome, records in by_outcome.items()}
     console.print(
         Text(", ").join(
