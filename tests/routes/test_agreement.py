@@ -43,3 +43,34 @@ def test_what_is_finite_on_one_side_alone_is_a_difference(odd: float) -> None:
 def test_the_furthest_output_counts_wherever_it_stands() -> None:
     off, right = output(0.5, 2.0 + 4 * ULP), output(0.5, 2.0)
     assert within_reference([*off, *right], [*right, *right], [*EXACT, *EXACT], BOUND).kind is Kind.BITS
+
+
+ONLY_ZEROS = output(0.0, 0.0, dtype="f64")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "exact"),
+    [
+        (output(1, dtype="i64"), output(7, dtype="i64"), output(1, dtype="i64")),
+        (output(0.0, 0.0), output(0.0, 1e-9), ONLY_ZEROS),
+        (output(1e-9, 0.0), output(0.0, 0.0), ONLY_ZEROS),
+        (output(math.inf, 2.0), output(math.nan, 2.0), output(math.inf, 2.0, dtype="f64")),
+        (output(math.inf, 2.0), output(-math.inf, 2.0), output(math.inf, 2.0, dtype="f64")),
+        (output(2.0, 2.0), output(9.0, 2.0), output(math.inf, 2.0, dtype="f64")),
+    ],
+    ids=["integers", "zero", "zero-in-python", "inf-and-nan", "signs-of-inf", "no-finite-reference"],
+)
+def test_what_no_bound_covers_must_be_equal(ours: StateDict, theirs: StateDict, exact: StateDict) -> None:
+    assert within_reference(ours, theirs, exact, BOUND).kind is Kind.BITS
+
+
+@pytest.mark.parametrize(
+    "equal",
+    [output(0.0, -0.0), output(math.nan, 2.0), output(math.inf, -math.inf), output(3, dtype="i64")],
+    ids=["zeros", "nan", "inf", "integers"],
+)
+def test_what_is_equal_passes(equal: StateDict) -> None:
+    dtype = "i64" if equal[0].tensor.dtype is BY_NAME["i64"] else "f64"
+    values = np.frombuffer(equal[0].tensor.data, equal[0].tensor.dtype.scalar)
+    exact = output(*map(float, values), dtype=dtype)
+    assert within_reference(equal, equal, exact, BOUND).kind is Kind.PASS

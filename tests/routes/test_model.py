@@ -93,6 +93,19 @@ def negated(entries: StateDict) -> StateDict:
     return [torch_entry(name, -torch_tensors.to_torch(tensor)) for name, tensor in entries]
 
 
+def counted_once_more(entries: StateDict) -> StateDict:
+    """The entries with 1 added to each integer."""
+    tensors = [(name, torch_tensors.to_torch(tensor)) for name, tensor in entries]
+    return [torch_entry(name, tensor if tensor.is_floating_point() else tensor + 1) for name, tensor in tensors]
+
+
+def last_in_double(entries: StateDict) -> StateDict:
+    """The entries, the first a little larger, the last in float64."""
+    (name, tensor), *rest, (last, other) = entries
+    larger = torch_entry(name, torch_tensors.to_torch(tensor) * (1 + 2**-23))
+    return [larger, *rest, torch_entry(last, torch_tensors.to_torch(other).double())]
+
+
 def torch_entry(name: str, tensor: torch.Tensor) -> Entry:
     return Entry(name, torch_tensors.export({name: tensor})[0].tensor)
 
@@ -107,10 +120,12 @@ def same(entries: StateDict) -> StateDict:
         (CASE, same, False, set[str]()),
         (CASE, negated, False, {"forward"}),
         (CASE, negated, True, {"statistics"}),
+        (CASE, counted_once_more, True, {"statistics"}),
+        ("layer/lstm/default/f32", last_in_double, False, {"forward"}),
         ("arch/mnist-trained/f32", same, False, set[str]()),
         ("arch/mnist-trained/f32", negated, False, {"forward", "predictions"}),
     ],
-    ids=["same", "outputs", "buffers", "same-classes", "other-classes"],
+    ids=["same", "outputs", "buffers", "a-counter", "a-dtype-behind-bits", "same-classes", "other-classes"],
 )
 def test_what_is_computed_otherwise_is_a_difference(
     make_job: MakeJob, case: str, change: Callable[[StateDict], StateDict], train: bool, differences: set[str]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tscompat.catalogue import load_bounds
 from tscompat.values.compare import VALUES, compare, first
-from tscompat.values.tensors import StateDict, Tensor
+from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.ulps import furthest, ulp
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
@@ -18,20 +18,25 @@ from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 def within_reference(ours: StateDict, theirs: StateDict, exact: StateDict, bound: float) -> Verdict:
     """Whether ``ours`` and ``theirs`` are within ``bound`` ULP of ``exact``, the reference in float64.
 
-    The ULP of a tensor is the one of its dtype at the reference's largest finite element. The state dicts have the
-    same names and shapes. Not compared: tensors that are neither float nor complex, elements that are infinite or NaN
-    in the reference or on both sides, and tensors of which the reference has only zeros.
+    The ULP of a tensor is the one of its dtype at the reference's largest finite element. Where that is zero, both
+    sides must be zero. Infinities and NaN, and tensors that are neither float nor complex, must be equal on both sides.
+    The state dicts have the same names, dtypes (``exact`` but for float64) and shapes.
     """
     apart = python = dotnet = 0.0
     for (name, our), (_, their), (_, reference) in zip(ours, theirs, exact, strict=True):
         if our.dtype.mantissa_bits is None:
-            continue  # integers are not compared here
+            different = first(compare([Entry(name, our)], [Entry(name, their)]), {Kind.BITS})
+            if different is not PASS:
+                return different
+            continue
         a, b, wanted = (values(tensor) for tensor in (our, their, reference))
-        if not np.array_equal(np.isfinite(a), np.isfinite(b)):
-            return Verdict(Kind.BITS, f"output {name}: the two sides have infinities or NaN at different elements")
-        finite = np.isfinite(a) & np.isfinite(wanted)
+        finite = np.isfinite(a) & np.isfinite(b) & np.isfinite(wanted)
+        if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+            return Verdict(Kind.BITS, f"output {name}: the two sides differ where one of them or float64 is not finite")
         largest = float(np.max(np.abs(wanted), initial=0.0, where=finite))
         if not largest:
+            if np.any(a[finite]) or np.any(b[finite]):
+                return Verdict(Kind.BITS, f"output {name}: in float64 all of it is zero, but not on both sides")
             continue
         unit = ulp(our.dtype, largest)
         distances = (
