@@ -122,6 +122,14 @@ def test_without_dotnet_there_is_no_version_of_torchsharp(run: Callable[..., Run
     assert (code, "leave one of them out" in output) == (2, True)
 
 
+def test_a_second_run_into_the_same_folder_could_not_run(run: Callable[..., Run]) -> None:
+    first = run("-n", "1", "-k", "dat/dotnet-to-python/cpu/count/20000 or dat/dotnet-to-python/cpu/role/both/u8")
+    wait_until(lambda: bool(run_folders(first.process.pid)))
+    code, output = run("-n", "0", "-k", "dat/dotnet-to-python/cpu/role/both/u8").end()
+    assert (code, f"the run of process {first.process.pid}, started" in output) == (2, True), output
+    assert (first.end()[0], first.results().complete) == (0, True)
+
+
 def test_workers_are_a_number_or_auto(run: Callable[..., Run]) -> None:
     code, output = run("-n", "x").end()
     assert (code, "found 'x'; expected a number or auto" in output) == (2, True)

@@ -85,15 +85,14 @@ def run(
         *context.args,
         str(matrix / "test_matrix.py"),
     ]
-    out.mkdir(parents=True, exist_ok=True)
     results = out / "results.json"
     before = _written(results)
-    code = PYTEST_CODES.get(int(pytest.main(arguments)), 2)
-    if _written(results) != before:
+    ended = pytest.main(arguments)
+    if ended != pytest.ExitCode.USAGE_ERROR and _written(results) != before:
         console = Console(width=None if os.isatty(1) else 120)
         show(load_results(results), console)
         console.print(f"\n{results}", highlight=False)
-    raise typer.Exit(code)
+    raise typer.Exit(PYTEST_CODES.get(int(ended), 2))
 
 
 def _written(file: Path) -> int:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import BaseFileLock
 
 from tscompat.catalogue import CatalogueError
 from tscompat.dotnet_side.build import Publish, Versions, ensure_built
@@ -24,6 +25,7 @@ from tscompat.dotnet_side.errors import BuildError
 from tscompat.dotnet_side.process import Peer, PeerBroken, inside
 from tscompat.python_side.scripts import ScriptUnusable
 from tscompat.resources.folders import fast_folder
+from tscompat.results.lock import FolderInUse, lock
 from tscompat.verdicts.divergences import DivergencesError
 
 MEMORY = 0.75
@@ -39,6 +41,8 @@ class Beginning:
     """The time of ``time.monotonic``, in seconds."""
     publish: Publish | None
     """None in a run without .NET."""
+    output_lock: BaseFileLock
+    """Keeps other runs out of the output folder."""
     run_folder: Path
     peer: Future[Peer] | None
     """The first peer, which shows that peers can be had; None without .NET. A run without workers decides with it."""
@@ -48,9 +52,10 @@ class Beginning:
         if self.peer and self.peer.exception() is None:
             self.peer.result().close()
         shutil.rmtree(self.run_folder, ignore_errors=True)
+        self.output_lock.release()
 
 
-COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, PeerBroken, ScriptUnusable, OSError)
+COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, FolderInUse, PeerBroken, ScriptUnusable, OSError)
 
 
 @contextmanager
@@ -65,20 +70,21 @@ def could_not_run() -> Generator[None, None, None]:
 BEGINNING = pytest.StashKey[Beginning]()
 
 
-def begin(versions: Versions | None, run: str) -> Beginning:
+def begin(out: Path, versions: Versions | None, run: str) -> Beginning:
     """Build, make the run folder, start the first peer. Without ``versions`` there is no .NET.
 
     The run folder of a default run is in ``fast_folder`` (shared memory, if there is room), of the others on disk.
     Raises BuildError where nothing can be built, OSError where the folder cannot be made.
     """
     started = time.monotonic()
+    output_lock = lock(out)
     publish = ensure_built(versions, progress=lambda text: print(text, flush=True)) if versions else None
     folder = make_run_folder(fast_folder() if run == "default" else Path(tempfile.gettempdir()))
     peer = None
     if publish:
         limit = int(psutil.virtual_memory().total * MEMORY)
         peer = ThreadPoolExecutor(1).submit(Peer, inside(publish.folder), folder / "peer.log", limit)
-    return Beginning(started, publish, folder, peer)
+    return Beginning(started, publish, output_lock, folder, peer)
 
 
 def make_run_folder(base: Path) -> Path:

@@ -6,6 +6,7 @@ It does not import torch. ``hooks`` does, so it is imported and registered only 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
             versions = Versions(option.tscompat_torchsharp, option.tscompat_libtorch)
             if option.tscompat_no_dotnet and versions != DEFAULT:
                 raise pytest.UsageError("--no-dotnet goes without --torchsharp and --libtorch: leave one of them out")
-            config.stash[BEGINNING] = begin(None if option.tscompat_no_dotnet else versions, option.tscompat_run)
+            config.stash[BEGINNING] = begin(
+                Path(option.tscompat_out), None if option.tscompat_no_dotnet else versions, option.tscompat_run
+            )
             config.add_cleanup(config.stash[BEGINNING].end)
         hooks = import_module(".hooks", __package__)
         if first:
