@@ -65,12 +65,15 @@ def test_what_no_bound_covers_must_be_equal(ours: StateDict, theirs: StateDict, 
 
 
 @pytest.mark.parametrize(
-    "equal",
-    [output(0.0, -0.0), output(math.nan, 2.0), output(math.inf, -math.inf), output(3, dtype="i64")],
+    ("values", "dtype", "reference"),
+    [
+        ((0.0, -0.0), "f32", "f64"),
+        ((math.nan, 2.0), "f32", "f64"),
+        ((math.inf, -math.inf), "f32", "f64"),
+        ((3,), "i64", "i64"),
+    ],
     ids=["zeros", "nan", "inf", "integers"],
 )
-def test_what_is_equal_passes(equal: StateDict) -> None:
-    dtype = "i64" if equal[0].tensor.dtype is BY_NAME["i64"] else "f64"
-    values = np.frombuffer(equal[0].tensor.data, equal[0].tensor.dtype.scalar)
-    exact = output(*map(float, values), dtype=dtype)
+def test_what_is_equal_passes(values: tuple[float, ...], dtype: str, reference: str) -> None:
+    equal, exact = output(*values, dtype=dtype), output(*values, dtype=reference)
     assert within_reference(equal, equal, exact, BOUND).kind is Kind.PASS

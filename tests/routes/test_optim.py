@@ -125,13 +125,18 @@ def test_a_step_that_was_not_counted_is_a_difference_of_the_count(job: Job[Any],
     assert differing(uncounted, direction) == {"count": Kind.BITS}
 
 
-def parameter(bits: int) -> list[Entry]:
-    return [Entry("parameter.0", Tensor(BY_NAME["bf16"], (1,), bits.to_bytes(2, "little")))]
+def parameter(bits: int, number: int = 0) -> list[Entry]:
+    return [Entry(f"parameter.{number}", Tensor(BY_NAME["bf16"], (1,), bits.to_bytes(2, "little")))]
 
 
 @pytest.mark.parametrize(("bits", "kind"), [(0x3F82, Kind.PASS), (0x3F83, Kind.BITS)], ids=["within", "beyond"])
 def test_two_ulp_are_allowed_in_bfloat16(bits: int, kind: Kind) -> None:
     assert within_step(parameter(0x3F80), parameter(bits)).kind is kind
+
+
+def test_parameters_in_another_order_are_compared_by_name() -> None:
+    first, second = parameter(0x3F80), parameter(0x4000, number=1)
+    assert within_step([*first, *second], [*second, *first]).kind is Kind.PASS
 
 
 def test_a_parameter_that_is_missing_is_a_difference_of_names() -> None:

@@ -9,10 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tscompat.catalogue import load_bounds
-from tscompat.values.compare import VALUES, compare, first
+from tscompat.values.compare import VALUES, compare, difference, first
 from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.ulps import furthest, ulp
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
+
+
+def in_the_order_of(ours: StateDict, theirs: StateDict) -> StateDict:
+    """The entries of ``theirs`` in the order of ``ours``. Both have the same names, each once."""
+    found = dict(theirs)
+    return [Entry(name, found[name]) for name, _ in ours]
 
 
 def within_reference(ours: StateDict, theirs: StateDict, exact: StateDict, bound: float) -> Verdict:
@@ -20,14 +26,14 @@ def within_reference(ours: StateDict, theirs: StateDict, exact: StateDict, bound
 
     The ULP of a tensor is the one of its dtype at the reference's largest finite element. Where that is zero, both
     sides must be zero. Infinities and NaN, and tensors that are neither float nor complex, must be equal on both sides.
-    The state dicts have the same names, dtypes (``exact`` but for float64) and shapes.
+    The state dicts have the same names in the same order, dtypes (``exact`` but for float64) and shapes.
     """
     apart = python = dotnet = 0.0
     for (name, our), (_, their), (_, reference) in zip(ours, theirs, exact, strict=True):
         if our.dtype.mantissa_bits is None:
-            different = first(compare([Entry(name, our)], [Entry(name, their)]), {Kind.BITS})
-            if different is not PASS:
-                return different
+            different = difference(our, their, name)
+            if different:
+                return first([different])
             continue
         a, b, wanted = (values(tensor) for tensor in (our, their, reference))
         finite = np.isfinite(a) & np.isfinite(b) & np.isfinite(wanted)
@@ -54,7 +60,7 @@ def within_step(ours: StateDict, theirs: StateDict) -> Verdict:
     if unlike is not PASS:
         return unlike
     bounds = load_bounds("step-ulp")
-    for (name, our), (_, their) in zip(ours, theirs, strict=True):
+    for (name, our), (_, their) in zip(ours, in_the_order_of(ours, theirs), strict=True):
         apart, bound = furthest(our, their), bounds[our.dtype.name]
         if apart.ulps > bound:
             where = f"{name} ({our.dtype.name}) at {list(apart.at)}"

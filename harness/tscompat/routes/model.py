@@ -21,7 +21,7 @@ from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 from . import dotnet_half, judging
-from .agreement import values, within_reference
+from .agreement import in_the_order_of, values, within_reference
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 SCHEMA_CHECKS = {
@@ -99,10 +99,8 @@ def agrees(model: Model, entries: StateDict, given: StateDict, theirs: StateDict
     unlike = first(differences, VALUES - {Kind.BITS})
     if unlike is not PASS or first(differences) is PASS:
         return unlike
-    found = dict(theirs)
-    theirs = [Entry(name, found[name]) for name, _ in ours]
     exact = _python(model, entries, given, BY_NAME["f64"], train=train)
-    return within_reference(ours, theirs, exact, load_bounds()[model.dtype.name])
+    return within_reference(ours, in_the_order_of(ours, theirs), exact, load_bounds()[model.dtype.name])
 
 
 def _python(model: Model, entries: StateDict, given: StateDict, dtype: DType, *, train: bool) -> StateDict:

@@ -113,7 +113,9 @@ def prepare_optimizer(
         record = _from_dotnet(source, name)
         return OptimizerConversion(target, record, _sizes(source, record, groups), force)
     if groups:
-        raise ConvertError(f"{source}: --groups is for TorchSharp's files; torch's contain it: leave it out")
+        raise ConvertError(
+            f"{source}: --groups is for TorchSharp's files; torch's files record the groups: leave it out"
+        )
     try:
         name_in_dotnet(name)
     except ValueError as error:
