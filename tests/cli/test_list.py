@@ -49,3 +49,7 @@ def test_no_catalogue(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None
 
     monkeypatch.setattr(listing, "load_catalogue", fail)
     assert (listed().exit_code, listed().stderr) == (2, "could not run: one.toml: wrong\n")
+
+
+def test_an_id_of_no_case_is_not_called_a_verdict() -> None:
+    assert listed("dat/python-to-dotnet/cpu/no/such/case/bits").stderr.rstrip().endswith("no/such/case/bits'")

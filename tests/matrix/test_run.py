@@ -126,7 +126,7 @@ def test_a_second_run_into_the_same_folder_could_not_run(run: Callable[..., Run]
     first = run("-n", "1", "-k", "dat/dotnet-to-python/cpu/count/20000 or dat/dotnet-to-python/cpu/role/both/u8")
     wait_until(lambda: bool(run_folders(first.process.pid)))
     code, output = run("-n", "0", "-k", "dat/dotnet-to-python/cpu/role/both/u8").end()
-    assert (code, f"the run of process {first.process.pid}, started" in output) == (2, True), output
+    assert (code, f"could not run: the run of process {first.process.pid}, started" in output) == (2, True), output
     assert (first.end()[0], first.results().complete) == (0, True)
 
 

@@ -20,8 +20,8 @@ def test_a_folder_is_held_by_one_run(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_was_let_go_can_be_held(tmp_path: Path) -> None:
-    lock(tmp_path).release()
-    lock(tmp_path).release()
+    lock(tmp_path / "new" / "out").release()
+    lock(tmp_path / "new" / "out").release()
 
 
 def test_a_held_folder_whose_holder_left_no_name(tmp_path: Path) -> None:

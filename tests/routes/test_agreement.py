@@ -38,6 +38,15 @@ def test_the_bound_counts_in_ulp_of_the_largest_element(side: str, element: int,
 @pytest.mark.parametrize("odd", [math.nan, math.inf])
 def test_what_is_finite_on_one_side_alone_is_a_difference(odd: float) -> None:
     assert within_reference(output(0.5, 2.0), output(odd, 2.0), EXACT, BOUND).kind is Kind.BITS
+    assert within_reference(output(odd, 2.0), output(0.5, 2.0), EXACT, BOUND).kind is Kind.BITS
+
+
+@pytest.mark.parametrize("side", ["python", "dotnet"])
+def test_the_ulp_is_that_of_the_reference(side: str) -> None:
+    below = 2.0 - ULP / 2  # where one ULP is half of ULP
+    off, right, exact = output(0.5, 2.0 + 2 * ULP), output(0.5, below), output(0.5, below, dtype="f64")
+    ours, theirs = (off, right) if side == "python" else (right, off)
+    assert within_reference(ours, theirs, exact, BOUND).kind is Kind.BITS
 
 
 def test_the_furthest_output_counts_wherever_it_stands() -> None:

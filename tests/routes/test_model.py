@@ -11,16 +11,16 @@ import pytest
 import torch
 
 from doubles import MakeJob, kinds, with_peer
-from tscompat.catalogue import Model, make_inputs
+from tscompat.catalogue import Model, load_bounds, make_inputs
 from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.messages import AnyCall, Done, Forward, SchemaEntry, SchemaFound
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.resources.whole import write_whole
-from tscompat.routes import Job
+from tscompat.routes import Job, model
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.tensors import Entry, StateDict
-from tscompat.values.verdict import Kind
+from tscompat.values.verdict import PASS, Kind, Verdict
 
 CASE = "layer/batchnorm1d/default/f32"
 Entries = list[SchemaEntry]
@@ -75,12 +75,12 @@ def test_each_check_of_the_schema_sees_its_own_difference(
 
 def computing(job: Job[Any], change: Callable[[StateDict], StateDict], *, train: bool) -> Job[Any]:
     """The job with a peer that computes as Python does, but with a change in train mode or else in eval mode."""
-    model: Model = job.subject
+    subject: Model = job.subject
 
     def answer(call: AnyCall) -> Done:
         assert isinstance(call, Forward)
-        module = native.filled(model, job.entries).train(call.train)
-        outputs = native.forward(module, model, make_inputs(job.case.id, model), model.dtype)
+        module = native.filled(subject, job.entries).train(call.train)
+        outputs = native.forward(module, subject, make_inputs(job.case.id, subject), subject.dtype)
         found = native.buffers(module) if call.train else outputs
         write_whole(Path(call.outputs), encode_state_dict(change(found) if call.train is train else found))
         return Done()
@@ -144,3 +144,22 @@ def test_what_is_computed_otherwise_is_a_difference(
 ) -> None:
     found = kinds(computing(make_job(case, "forward"), change, train=train), "forward", PYTHON_TO_DOTNET)
     assert {check for check, kind in found.items() if kind is not Kind.PASS} == differences
+
+
+def test_the_reference_is_float64_and_the_bound_that_of_the_dtype(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[set[str], float]] = []
+
+    def within(ours: StateDict, theirs: StateDict, exact: StateDict, bound: float) -> Verdict:
+        asked.append(({tensor.dtype.name for _, tensor in exact}, bound))
+        return PASS
+
+    monkeypatch.setattr(model, "within_reference", within)
+    for dtype in ("f64", "f32"):
+        kinds(
+            computing(make_job(f"layer/lstm/default/{dtype}", "forward"), negated, train=False),
+            "forward",
+            PYTHON_TO_DOTNET,
+        )
+    assert asked == [({"f64"}, load_bounds()["f64"]), ({"f64"}, load_bounds()["f32"])]
