@@ -40,7 +40,7 @@ CALLS: list[AnyCall] = [
     messages.Save("o", "e", "a", BAG, PLACEMENT),
     messages.Load("o", "e", "a", NATIVE, PLACEMENT, identity=True),
     messages.Schema(NATIVE),
-    messages.Forward("e", NATIVE, "i", "o", train=True, device="cpu"),
+    messages.Forward(True, "f32", "e", NATIVE, "i", "o", train=True, device="cpu"),
     messages.LoadInto("o", "e", "a", BAG, "path", strict=True, skip=("x",), report=False),
     messages.Probe("p", "e", "a", BAG, PLACEMENT),
     messages.UseOptimizer(

@@ -202,6 +202,11 @@ class Schema(Call[SchemaFound], frozen=True, tag="schema"):
 class Forward(Call[Done], frozen=True, tag="forward"):
     """.NET builds the module, gives it the bits of the expected file, and runs its forward."""
 
+    load: bool
+    """Whether the module gets the bits by ``Module.load``; if not, they are written into its memory."""
+    dtype: str
+    """The short name of the dtype in which it computes: the module is converted to it once it has its bits."""
+
     expected: str
     module: NativeModule
     inputs: str

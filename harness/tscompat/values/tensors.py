@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 from .dtypes import DType
@@ -63,3 +65,8 @@ def tensor_of(dtype: DType, shape: tuple[int, ...], data: Buffer) -> Tensor:
             f"a {dtype.name} tensor of shape {list(shape)} needs {tensor.nbytes} bytes; the data has {size}"
         )
     return tensor
+
+
+def as_float64(tensor: Tensor) -> NDArray[np.float64]:
+    """The elements as a flat array of float64, which holds every float type exactly; a complex one is two numbers."""
+    return np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar).astype(np.float64)
