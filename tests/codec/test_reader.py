@@ -259,6 +259,13 @@ def test_repeated_headers_are_read_alike() -> None:
     assert owned(decode_state_dict(written(entries))) == entries
 
 
+def test_a_repeated_header_at_the_end_of_the_file_is_read_alike() -> None:
+    """A longer header comes first, so that as many bytes as that one has are not left."""
+    shapes = [(1,) * 10, (0,), (0,)]
+    raw = written([Entry(str(i), tensor_of(U8, shape, bytes(0 not in shape))) for i, shape in enumerate(shapes)])
+    assert index_state_dict(raw)[-1].offset == len(raw)
+
+
 SOURCES: dict[str, Callable[[bytes], Buffer]] = {
     "bytearray": bytearray,
     "memoryview": memoryview,

@@ -162,9 +162,10 @@ def _walk(data: memoryview, report: Report) -> Iterator[tuple[str, DType, tuple[
 
         header_at = at
         for width in widths:  # no header is a prefix of another, so bytes that equal a known header are that header
-            header = known.get(bytes(data[at : at + width]))
+            raw = bytes(data[at : at + width])
+            header = known.get(raw)
             if header is not None:
-                at += width
+                at += len(raw)  # at the end of the data it may be less than width
                 break
         else:
             header, at = read_header(data, at, report)
