@@ -33,5 +33,6 @@ def test_a_product_above_the_limit_is_not_computed_further() -> None:
     assert 2**63 <= count_elements((127,) * 10_000) < 2**70
 
 
-def test_a_product_that_ends_at_zero_is_not_computed() -> None:
-    assert Tensor(U8, (Unmultiplied(127), 0), b"").nbytes == 0
+def test_the_size_of_a_tensor_that_ends_at_zero_is_known_without_multiplying_its_dims() -> None:
+    tensor = Tensor(U8, (Unmultiplied(127), 0), b"")
+    assert (tensor.numel, tensor.nbytes) == (0, 0)
