@@ -5,7 +5,7 @@ Codec, catalogue and comparison use only these. Imports its neighbours.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -13,6 +13,25 @@ from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 from .dtypes import DType
+
+_MOST = 2**63 - 1
+"""libtorch counts elements in an int64."""
+
+
+def count_elements(shape: Sequence[int]) -> int:
+    """Number of elements of a tensor of this shape; 1 for ``()``. Above 2^63-1 a lower bound.
+
+    Linear in the rank. The exact product of a hostile shape would have as many digits as the rank, and take quadratic
+    time.
+    """
+    if 0 in shape:
+        return 0
+    count = 1
+    for dim in shape:
+        count *= dim
+        if count > _MOST:
+            break
+    return count
 
 
 class Tensor(NamedTuple):
@@ -26,12 +45,12 @@ class Tensor(NamedTuple):
     @property
     def numel(self) -> int:
         """Number of elements; 1 for a 0-d tensor."""
-        return math.prod(self.shape)
+        return count_elements(self.shape)
 
     @property
     def nbytes(self) -> int:
         """Bytes of the elements, computed from dtype and shape."""
-        return self.dtype.itemsize * math.prod(self.shape)
+        return self.dtype.itemsize * count_elements(self.shape)
 
 
 class Entry(NamedTuple):
