@@ -45,11 +45,12 @@ def call(tmp_path: Path, entries: StateDict) -> Load:
         module=Bag(buffers=(1,), tied={}, transient=(), nested=False, reversed=False),
         placement=Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0),
         identity=False,
+        strict=True,
     )
 
 
 def test_a_load_gives_the_digest_of_what_memory_held(keeper: PeerKeeper, call: Load, entries: StateDict) -> None:
-    assert keeper.ask(call) == Loaded(differences=(), digest=digest(entries), quantizer=None)
+    assert keeper.ask(call) == Loaded(differences=(), missing=(), digest=digest(entries), quantizer=None)
 
 
 def test_other_bits_are_a_difference(keeper: PeerKeeper, call: Load) -> None:
@@ -73,6 +74,27 @@ def test_the_digest_is_of_what_memory_held_where_that_differs(
     answer = keeper.ask(call)
     assert isinstance(answer, Loaded)
     assert answer.digest == digest(others)
+
+
+def test_without_strict_a_load_leaves_alone_what_the_file_lacks(
+    keeper: PeerKeeper, call: Load, entries: StateDict
+) -> None:
+    first, second = entries
+    write_whole(call.artifact, encode_state_dict([second]))
+    answer = keeper.ask(msgspec.structs.replace(call, strict=False))
+    assert isinstance(answer, Loaded)
+    assert [each.first and each.first.entry for each in answer.differences] == [first.name]  # the complement
+    assert isinstance(keeper.ask(call), Thrown)
+
+
+def test_the_digest_is_of_the_entries_that_the_expected_file_has_too(
+    keeper: PeerKeeper, call: Load, entries: StateDict
+) -> None:
+    assert isinstance(call.module, Bag)
+    tied = msgspec.structs.replace(call.module, tied={entries[1].name: entries[0].name})
+    answer = keeper.ask(msgspec.structs.replace(call, module=tied, strict=False))
+    assert isinstance(answer, Loaded)
+    assert (answer.missing, answer.digest) == ((entries[1].name,), digest(entries[:1]))
 
 
 def test_an_exception_of_dotnet_is_an_answer(keeper: PeerKeeper, call: Load) -> None:

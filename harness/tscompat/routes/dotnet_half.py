@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tscompat.catalogue import Load, Model, Tensors
 from tscompat.dotnet_side import messages
@@ -25,12 +29,28 @@ def save(job: Job[Any], what: Module | None, *, layout: str = "contiguous") -> m
     return job.ask(call)
 
 
+@dataclass(frozen=True)
+class RefusedLoad:
+    """A load that TorchSharp refuses because the names in the file are not those of the module."""
+
+    thrown: Thrown
+    lax: messages.Loaded | Thrown
+    """What the same load into a new module gives where it is not strict."""
+
+
+OTHER_NAMES = "Mismatched state_dict sizes|Mismatched module state names|is not identical to the target dictionary"
+"""A regular expression: the messages with which a strict load of TorchSharp or PyBridge refuses the names in a file."""
+
+
 def load(
-    job: Job[Any], into: Module | None, *, artifact: Path | None = None, layout: str = "contiguous"
-) -> messages.Loaded | Thrown | NotAsked:
+    job: Job[Any], into: Module | None, *, artifact: Path | None = None, layout: str = "contiguous", lax: bool = True
+) -> messages.Loaded | Thrown | NotAsked | RefusedLoad:
     """Have .NET load ``artifact``, by default the job's, by the route's overload.
 
-    ``into`` is the module to load into; None for a single tensor and for a script.
+    ``into`` is the module to load into; None for a single tensor and for a script. If TorchSharp refuses the names in
+    the file and ``lax`` is true, it loads the file once more, without ``strict`` and into a new module, so that the
+    entries that both have are compared. ``lax`` is false for a damaged file: without ``strict`` TorchSharp takes any
+    bytes for an element type, which can end the process.
     """
     call = messages.Load(
         overload=job.overload,
@@ -39,8 +59,13 @@ def load(
         module=into,
         placement=placement(job, job.reader_device, layout),
         identity=is_identity(job.specs),
+        strict=True,
     )
-    return job.ask(call)
+    answer = job.ask(call)
+    if lax and isinstance(answer, Thrown) and re.search(OTHER_NAMES, answer.message):
+        again = job.ask(msgspec.structs.replace(call, strict=False))
+        return answer if isinstance(again, NotAsked) else RefusedLoad(answer, again)
+    return answer
 
 
 def module(job: Job[Any], *, reverse: bool = False) -> Module:

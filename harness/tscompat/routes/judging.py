@@ -22,6 +22,7 @@ from tscompat.values.compare import VALUES, compare, first, same_stream
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
+from .dotnet_half import RefusedLoad
 from .predictions import predicted
 from .route import Job, is_identity
 
@@ -63,16 +64,33 @@ def without_paths(message: str, job: Job[Any]) -> str:
 def loaded(answer: Loaded, job: Job[Any]) -> Verdict:
     """The ``bits`` verdict of a load in .NET.
 
-    Raises PeerBroken if the peer reports no difference but a wrong digest.
+    Raises PeerBroken if the peer reports no difference of values but a wrong digest.
     """
     verdict = first(answer.differences)
-    if verdict is PASS and answer.digest != digest(job.entries):
-        raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
+    if verdict.kind in (Kind.PASS, Kind.NAMES):
+        there = [entry for entry in job.entries if entry.name not in answer.missing]
+        if answer.digest != digest(there):
+            raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
     return with_predictions(verdict, job, answer.digest)
 
 
-def arrived(answer: Loaded | Failed, job: Job[Any]) -> dict[str, Verdict]:
+def refused(answer: RefusedLoad, job: Job[Any]) -> Verdict:
+    """The ``bits`` verdict of a load whose names TorchSharp refuses: ``refused``, unless the load without ``strict``
+    shows that an entry arrives wrong. The detail states what that load gave.
+    """
+    refusal = failure(answer.thrown, job)
+    if isinstance(answer.lax, Thrown):
+        return replace(refusal, detail=f"{refusal.detail}; without strict too: {failure(answer.lax, job).detail}")
+    lax = loaded(answer.lax, job)
+    if lax.kind not in (Kind.PASS, Kind.NAMES):
+        return replace(lax, detail=f"{lax.detail}; this is without strict, which refuses: {refusal.detail}")
+    return replace(refusal, detail=f"{refusal.detail}; without strict: {lax.detail or 'all entries are equal'}")
+
+
+def arrived(answer: Loaded | Failed | RefusedLoad, job: Job[Any]) -> dict[str, Verdict]:
     """The verdicts of a load: ``bits`` and ``quantizer``."""
+    if isinstance(answer, RefusedLoad):
+        return {"bits": refused(answer, job), "quantizer": failure(answer.thrown, job)}
     if failed(answer):
         return dict.fromkeys(("bits", "quantizer"), failure(answer, job))
     return {"bits": loaded(answer, job), "quantizer": quantizer(answer.quantizer, job)}
@@ -80,10 +98,15 @@ def arrived(answer: Loaded | Failed, job: Job[Any]) -> dict[str, Verdict]:
 
 def held(entries: StateDict, job: Job[Any], only: Collection[Kind] = VALUES) -> Verdict:
     """The first difference, of a kind in ``only``, between the case's entries and those of a file or torch module,
-    with the predictions that it matches; PASS if there is none.
+    with the predictions that it matches; PASS if there is none. The order of ``entries`` matters if ``only`` has it.
     """
     verdict = first(compare(job.entries, entries, identity=is_identity(job.specs)), only)
-    return verdict if verdict is PASS else with_predictions(verdict, job, digest(entries))
+    if verdict is PASS:
+        return verdict
+    if Kind.ORDER not in only:
+        places = {entry.name: place for place, entry in enumerate(job.entries)}
+        entries = sorted(entries, key=lambda entry: places.get(entry.name, len(places)))
+    return with_predictions(verdict, job, digest(entries))
 
 
 def with_predictions(verdict: Verdict, job: Job[Any], found: str, expected: StateDict | None = None) -> Verdict:
