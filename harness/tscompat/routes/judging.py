@@ -5,11 +5,12 @@ May import values, codec, catalogue, dotnet_side.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import xxhash
 from typing_extensions import Buffer, TypeIs
 
 from tscompat.catalogue import Tensors
@@ -22,7 +23,7 @@ from tscompat.values.compare import VALUES, compare, first, same_stream
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
-from .predictions import predicted
+from .predictions import Encode, faulty, faulty_file
 from .route import Job, is_identity
 
 Failed: TypeAlias = Thrown | NotAsked
@@ -68,7 +69,7 @@ def loaded(answer: Loaded, job: Job[Any]) -> Verdict:
     verdict = first(answer.differences)
     if verdict is PASS and answer.digest != digest(job.entries):
         raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
-    return with_predictions(verdict, job, answer.digest)
+    return with_predictions(verdict, job, answer.digest, ordered=False)
 
 
 def arrived(answer: Loaded | Failed, job: Job[Any]) -> dict[str, Verdict]:
@@ -79,22 +80,40 @@ def arrived(answer: Loaded | Failed, job: Job[Any]) -> dict[str, Verdict]:
 
 
 def held(entries: StateDict, job: Job[Any], only: Collection[Kind] = VALUES) -> Verdict:
-    """The first difference, of a kind in ``only``, between the case's entries and those of a file or torch module,
-    with the predictions that it matches; PASS if there is none.
+    """The first difference, of a kind in ``only``, between the case's entries and those of a file or torch module;
+    PASS if there is none. The order of ``entries`` matters if ``only`` has it.
     """
     verdict = first(compare(job.entries, entries, identity=is_identity(job.specs)), only)
-    return verdict if verdict is PASS else with_predictions(verdict, job, digest(entries))
+    if verdict is PASS:
+        return verdict
+    ordered = Kind.ORDER in only
+    found = digest(entries if ordered else in_order_of(job.entries, entries))
+    return with_predictions(verdict, job, found, ordered=ordered)
 
 
-def with_predictions(verdict: Verdict, job: Job[Any], found: str, expected: StateDict | None = None) -> Verdict:
-    """Add the predictions that ``found``, the digest of what was found, matches. A pass stays as it is.
+def with_predictions(
+    verdict: Verdict, job: Job[Any], found: str, expected: StateDict | None = None, *, ordered: bool = True
+) -> Verdict:
+    """Add whether faults predict ``found``, the digest of what was found. A pass stays as it is.
 
-    ``expected`` has the entries that the verdict compares with, if they are not the case's.
+    ``expected`` has the entries that the verdict compares with, if they are not the case's. ``found`` is of entries in
+    their own order or, if not ``ordered``, in that of ``expected``.
     """
     if verdict is PASS:
         return verdict
     entries = job.entries if expected is None else expected
-    return replace(verdict, predicted=predicted(verdict.kind, job.specs, entries, found))
+
+    def as_predicted(predicts: Sequence[str]) -> bool:
+        made = faulty(job, entries, predicts)
+        return digest(made if ordered else in_order_of(entries, made)) == found
+
+    return replace(verdict, as_predicted=as_predicted)
+
+
+def in_order_of(expected: StateDict, entries: StateDict) -> StateDict:
+    """The entries in the order of ``expected``; those that it lacks come last, by name."""
+    places = {entry.name: place for place, entry in enumerate(expected)}
+    return sorted(entries, key=lambda entry: (places.get(entry.name, len(places)), entry.name))
 
 
 def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:
@@ -110,6 +129,26 @@ def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:
         sentence,
         FirstDifference(None, "quantizer", None, str(tuple(subject.quantizer)), None if found is None else str(found)),
     )
+
+
+def as_encoded(encode: Encode, job: Job[Any], file: Path) -> Verdict:
+    """The ``bytes`` verdict: whether a file holds exactly the job's entries, as ``encode`` writes them."""
+    verdict = same_file(encode(job.entries), file)
+    if verdict is PASS:
+        return verdict
+    found = _digest_of_file([map_file(file)])
+
+    def as_predicted(predicts: Sequence[str]) -> bool:
+        return _digest_of_file(faulty_file(job, encode, predicts)) == found
+
+    return replace(verdict, as_predicted=as_predicted)
+
+
+def _digest_of_file(chunks: Iterable[Buffer]) -> str:
+    made = xxhash.xxh3_128()
+    for chunk in chunks:
+        made.update(chunk)
+    return made.hexdigest()
 
 
 def same_file(expected: Iterable[Buffer], file: Path) -> Verdict:

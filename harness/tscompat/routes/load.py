@@ -8,7 +8,8 @@ afterwards. A stream must stay open, and TorchSharp's report must be right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 from . import dotnet_half, judging
 from .formats import PICKLE, SAFETENSORS, STATE_DICT, UNREADABLE, PythonFormat
+from .predictions import faulty
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 CHECKS = ("outcome", "state", "stream", "report")
@@ -82,11 +84,22 @@ def both_sides(form: Form, job: Job[Load]) -> Transfer:
     ours = Observed(refused, {name: tensor_digest(tensor) for name, tensor in entries})
     verdicts = {
         "outcome": outcome(ours, theirs),
-        "state": state(ours, theirs, job.entries),
+        "state": _with_predictions(state(ours, theirs, job.entries), job, entries, theirs),
         "stream": stream(answer.still_open),
         "report": outcome(ours, theirs) if theirs.refused else report(case, answer.report),
     }
     return Transfer(verdicts, job.artifact)
+
+
+def _with_predictions(verdict: Verdict, job: Job[Load], entries: StateDict, theirs: Observed) -> Verdict:
+    """Add whether faults make of ``entries``, what PyTorch's module holds afterwards, what .NET's holds."""
+    if verdict is PASS:
+        return verdict
+
+    def as_predicted(predicts: Sequence[str]) -> bool:
+        return {name: tensor_digest(tensor) for name, tensor in faulty(job, entries, predicts)} == theirs.state
+
+    return replace(verdict, as_predicted=as_predicted)
 
 
 def damaged(case: Load, whole: bytes) -> bytes:

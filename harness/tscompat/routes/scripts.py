@@ -47,7 +47,7 @@ def exported(write: Write, form: DatFormat, job: Job[Tensors | Model]) -> Transf
     reverse = isinstance(job.subject, Tensors) and job.subject.target_reversed
     answer = dotnet_half.load(job, None if form.single else dotnet_half.module(job, reverse=reverse))
     verdicts = {
-        "bytes": judging.same_file(form.encode(job.entries), job.artifact),
+        "bytes": judging.as_encoded(form.encode, job, job.artifact),
         "bits": judging.arrived(answer, job)["bits"],
     }
     return Transfer(verdicts, job.artifact)

@@ -20,6 +20,7 @@ Name = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
 Words = Annotated[str, Meta(pattern=r"\S")]
 Pattern = Annotated[str, Meta(pattern="^[A-Za-z0-9./+*-]+$")]
 Patterns = Annotated[tuple[Pattern, ...], Meta(min_length=1, extra_json_schema={"uniqueItems": True})]
+Fault = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*( \S+)*$")]
 Regex = Annotated[str, Meta(extra_json_schema={"format": "regex"})]
 Issue = Annotated[str, Meta(pattern="^https://github.com/[^/]+/[^/]+/(issues|pull)/[0-9]+$")]
 Version = Annotated[
@@ -43,8 +44,12 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = ()
     message: Annotated[Regex, Meta(description="A regular expression that is searched in the verdict's detail.")] = ""
     predicts: Annotated[
-        Name, Meta(description="The prediction (harness/tscompat/routes/predictions.py) that what is found must match.")
-    ] = ""
+        tuple[Fault, ...],
+        Meta(
+            description="The faults (harness/tscompat/routes/predictions.py), each with its arguments, in the order in "
+            "which they act. They make of what is expected exactly what is found."
+        ),
+    ] = ()
 
 
 class Reproduction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
