@@ -45,11 +45,12 @@ def call(tmp_path: Path, entries: StateDict) -> Load:
         module=Bag(buffers=(1,), tied={}, transient=(), nested=False, reversed=False),
         placement=Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0),
         identity=False,
+        strict=True,
     )
 
 
 def test_a_load_gives_the_digest_of_what_memory_held(keeper: PeerKeeper, call: Load, entries: StateDict) -> None:
-    assert keeper.ask(call) == Loaded(differences=(), digest=digest(entries), quantizer=None)
+    assert keeper.ask(call) == Loaded(differences=(), missing=(), digest=digest(entries), quantizer=None)
 
 
 def test_other_bits_are_a_difference(keeper: PeerKeeper, call: Load) -> None:

@@ -38,7 +38,7 @@ BAG = Bag(buffers=(1,), tied={"b": "a"}, transient=("t",), nested=True, reversed
 NATIVE = NativeModule("layer", "{}", "bf16")
 CALLS: list[AnyCall] = [
     messages.Save("o", "e", "a", BAG, PLACEMENT),
-    messages.Load("o", "e", "a", NATIVE, PLACEMENT, identity=True),
+    messages.Load("o", "e", "a", NATIVE, PLACEMENT, identity=True, strict=False),
     messages.Schema(NATIVE),
     messages.Forward("e", NATIVE, "i", "o", train=True, device="cpu"),
     messages.LoadInto("o", "e", "a", BAG, "path", strict=True, skip=("x",), report=False),
@@ -52,7 +52,7 @@ CALLS: list[AnyCall] = [
 DIFFERENCE = Difference("bits", "element [0]", FirstDifference("w", "element", 4, "0x00 (0)", "0x01 (1)"))
 ANSWERS: list[AnyAnswer] = [
     Done(),
-    messages.Loaded((DIFFERENCE,), "digest", (0.25, 3)),
+    messages.Loaded((DIFFERENCE,), ("v",), "digest", (0.25, 3)),
     SchemaFound((SchemaEntry("w", 6, (2, 3), buffer=False),)),
     LoadedInto(Thrown("System.Exception", "no"), None, {"w": "digest"}, {"w": True}),
     messages.Observed("the same bits"),

@@ -91,6 +91,15 @@ def test_a_state_that_is_not_the_file_s_is_a_difference_of_bits(job: Job[Any]) -
         record = read_optimizer(call.memory[0])
         write_whole(call.memory[0], encode_optimizer(record._replace(states=record.states[::-1])))
 
+    assert differing(changing(job, change), PYTHON_TO_DOTNET) == {"bits": Kind.SHAPE}
+
+
+def test_a_state_that_memory_lacks_is_a_difference_of_names(job: Job[Any]) -> None:
+    def change(call: UseOptimizer) -> None:
+        record = read_optimizer(call.memory[0])
+        states = [{**state, "max_exp_avg_sq": None} for state in record.states]
+        write_whole(call.memory[0], encode_optimizer(record._replace(states=states)))
+
     assert differing(changing(job, change), PYTHON_TO_DOTNET) == {"bits": Kind.NAMES}
 
 

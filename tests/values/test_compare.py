@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import Buffer
 
-from tscompat.values.compare import Difference, compare, difference, first, same_bytes, same_stream
+from tscompat.values.compare import VALUES, Difference, compare, difference, first, same_bytes, same_stream
 from tscompat.values.dtypes import BY_NAME, DTYPES, DType
 from tscompat.values.identity import identity
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
@@ -195,6 +195,24 @@ def test_names_and_their_order_are_compared(expected: str, actual: str, kind: st
     assert [found[:2] for found in compare(scalars(*expected), scalars(*actual))] == [(kind, detail)]
 
 
+@pytest.mark.parametrize(
+    ("expected", "actual", "detail"),
+    [
+        ("abc", "cxa", "entry 0: expected 'a', found 'c'"),
+        ("abab", "axb", None),
+        ("aab", "xbaa", "entry 0: expected 'a', found 'b'"),
+        ("ab", "bxab", "entry 0: expected 'a', found 'b'"),
+    ],
+)
+def test_the_order_of_the_entries_that_both_have_is_compared(expected: str, actual: str, detail: str | None) -> None:
+    found = compare(scalars(*expected), scalars(*actual))
+    assert [(each.kind, each.detail) for each in found[1:]] == ([("order", detail)] if detail else [])
+
+
+def test_a_difference_of_names_counts_the_entries_that_both_have() -> None:
+    assert [found.others for found in compare(scalars(*"aabc"), scalars(*"abbx"))] == [2]
+
+
 def test_a_long_name_is_shortened() -> None:
     (found,) = compare(scalars("x" * 20_000), [])
     assert len(found.detail) < 100
@@ -203,7 +221,7 @@ def test_a_long_name_is_shortened() -> None:
 def test_tensors_are_compared_by_name_whatever_their_order() -> None:
     a, b, other = (tensor_of(U8, (), byte) for byte in (b"a", b"b", b"c"))
     found = compare([Entry("a", a), Entry("b", b)], [Entry("b", other), Entry("a", a)])
-    assert [(kind, "'b'" in detail) for kind, detail, _ in found] == [("order", True), ("bits", True)]
+    assert [(kind, "'b'" in detail) for kind, detail, *_ in found] == [("order", True), ("bits", True)]
 
 
 def test_tensors_of_one_name_are_compared_in_order() -> None:
@@ -214,7 +232,7 @@ def test_tensors_of_one_name_are_compared_in_order() -> None:
 def test_every_tensor_that_differs_is_reported() -> None:
     expected = [Entry("a", tensor_of(U8, (), b"1")), Entry("b", tensor_of(U8, (), b"2")), *scalars("c")]
     actual = [Entry("a", tensor_of(U8, (1,), b"1")), Entry("b", tensor_of(U8, (), b"3")), *scalars("d")]
-    assert [kind for kind, _, _ in compare(expected, actual)] == ["names", "shape", "bits"]
+    assert [found.kind for found in compare(expected, actual)] == ["names", "shape", "bits"]
 
 
 def test_every_kind_of_difference_is_a_kind_of_verdict() -> None:
@@ -279,6 +297,46 @@ def test_the_first_difference_of_values_becomes_the_verdict() -> None:
 
 def test_an_order_that_differs_is_no_difference_of_values() -> None:
     assert first(compare(scalars("a", "b"), scalars("b", "a"))) == PASS
+
+
+NAMES_AND_ORDER = {Kind.NAMES, Kind.ORDER}
+
+
+@pytest.mark.parametrize(
+    ("actual", "kinds", "detail"),
+    [
+        ("ba", VALUES, "missing 'c'; the other 2 are equal"),
+        ("ab", NAMES_AND_ORDER, "missing 'c'; the other 2 are in the expected order"),
+        ("", VALUES, "missing 'a', 'b', 'c'; there are no others"),
+        ("ab", VALUES - {Kind.BITS}, "missing 'c'"),
+        ("ba", {Kind.NAMES}, "missing 'c'"),
+    ],
+)
+def test_a_verdict_of_names_states_what_of_the_others_was_compared(
+    actual: str, kinds: Collection[Kind], detail: str
+) -> None:
+    verdict = first(compare(scalars(*"abc"), scalars(*actual)), kinds)
+    assert (verdict.kind, verdict.detail) == (Kind.NAMES, detail)
+
+
+@pytest.mark.parametrize(
+    ("changed", "kind"),
+    [
+        (tensor_of(U8, (), b"1"), Kind.BITS),
+        (tensor_of(U8, (1,), b"\0"), Kind.SHAPE),
+        (tensor_of(BY_NAME["bool"], (), b"\0"), Kind.DTYPE),
+    ],
+)
+def test_a_difference_of_names_hides_no_other(changed: Tensor, kind: Kind) -> None:
+    verdict = first(compare(scalars("a", "b", "c"), [*scalars("a"), Entry("b", changed)]))
+    assert (verdict.kind, verdict.detail.endswith("; missing 'c'")) == (kind, True)
+    assert verdict.difference is not None
+    assert verdict.difference.entry == "b"
+
+
+def test_a_difference_of_names_hides_no_order() -> None:
+    verdict = first(compare(scalars("a", "b", "c"), scalars("b", "a")), NAMES_AND_ORDER)
+    assert (verdict.kind, verdict.detail) == (Kind.ORDER, "entry 0: expected 'a', found 'b'; missing 'c'")
 
 
 @pytest.mark.parametrize("found", [b"abcd", np.frombuffer(b"abcd", "<u2")], ids=["bytes", "array"])

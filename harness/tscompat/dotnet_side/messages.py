@@ -82,8 +82,10 @@ class Loaded(Message, frozen=True, tag="loaded"):
 
     differences: tuple[Difference, ...]
     """Between the expected file and memory; empty if there are none."""
+    missing: tuple[str, ...]
+    """The names of the expected file that memory lacks."""
     digest: str
-    """``dotnet_side.digest`` of memory's entries, in the order of the expected file."""
+    """``dotnet_side.digest`` of memory's entries that the expected file has too, in the order of the expected file."""
     quantizer: tuple[float, int] | None
     """Scale and zero point of the first tensor; None if it has none."""
 
@@ -191,6 +193,8 @@ class Load(Call[Loaded], frozen=True, tag="load"):
     placement: Placement
     identity: bool
     """Whether the bits are the identity pattern, so that an element in the wrong place can be named."""
+    strict: bool
+    """Whether a load into a module refuses a file whose names are not the module's; only overloads for modules ask."""
 
 
 class Schema(Call[SchemaFound], frozen=True, tag="schema"):

@@ -12,7 +12,8 @@ from tscompat import codec
 from tscompat.catalogue import Case, Model, Tensors
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
-from tscompat.values.tensors import StateDict
+from tscompat.values.compare import VALUES
+from tscompat.values.tensors import Entry, StateDict
 from tscompat.values.verdict import PASS, Kind, Verdict
 
 from . import dotnet_half, judging
@@ -50,11 +51,11 @@ def dotnet_to_python(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
         entries = form.read(job.artifact, job.entries)
     except codec.FormatError as error:
         return _all(Verdict(Kind.BYTES, f"unreadable: {error.args[0]}"), job)
-    unlike = judging.held(entries, job, {Kind.NAMES, Kind.DTYPE, Kind.SHAPE})
+    unlike = judging.held(entries, job, VALUES - {Kind.BITS})
     verdicts = {
         "bytes": judging.as_encoded(form.encode, job, job.artifact),
-        # torch's copy_ casts and broadcasts: entries of other names, dtypes or shapes must not get that far.
-        "bits": _load(job, entries) if unlike is PASS else unlike,
+        # torch's copy_ casts and broadcasts: entries of other dtypes or shapes must not get that far.
+        "bits": unlike if unlike.kind in (Kind.DTYPE, Kind.SHAPE) else _load(job, entries),
         "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),
         "quantizer": judging.quantizer(None, job),  # the format does not store it
     }
@@ -71,13 +72,16 @@ def _target(subject: Tensors | Model) -> tuple[str, bool]:
 
 
 def _load(job: Job[Tensors | Model], entries: StateDict) -> Verdict:
-    """Load the entries into torch, and compare what torch then holds with the case's bits."""
+    """Load the entries into torch, and compare what torch then holds of them with the case's bits."""
     if isinstance(job.subject, Model):
-        state = native.filled(job.subject, entries).state_dict()
+        module = native.build(job.subject)
+        native.fill(module, entries, strict=False)  # the names are compared below
+        state = module.state_dict()
     else:
         state = torch_tensors.on(job.reader_device, torch_tensors.target(job.subject, job.entries))
-        torch_tensors.load(state, entries)
-    return judging.held(torch_tensors.export(state), job)
+        torch_tensors.load(state, [entry for entry in entries if entry.name in state])
+    held = dict(torch_tensors.export(state))
+    return judging.held([Entry(name, held.get(name, tensor)) for name, tensor in entries], job)
 
 
 def _checks(form: DatFormat, case: Case, subject: Tensors | Model, direction: str) -> tuple[str, ...]:

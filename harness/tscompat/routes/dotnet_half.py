@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tscompat.catalogue import Load, Model, Tensors
 from tscompat.dotnet_side import messages
@@ -25,12 +28,30 @@ def save(job: Job[Any], what: Module | None, *, layout: str = "contiguous") -> m
     return job.ask(call)
 
 
+@dataclass(frozen=True)
+class RefusedLoad:
+    """A load that TorchSharp refuses because the names in the file are not those of the module."""
+
+    thrown: Thrown
+    lax: messages.Loaded | Thrown
+    """What the same load into a new module gives where it is not strict."""
+
+
+_NAMES_DIFFER = (
+    "Mismatched state_dict sizes",
+    "Mismatched module state names",
+    "is not identical to the target dictionary",
+)
+"""The messages with which a strict load of TorchSharp or PyBridge refuses the names in a file."""
+
+
 def load(
     job: Job[Any], into: Module | None, *, artifact: Path | None = None, layout: str = "contiguous"
-) -> messages.Loaded | Thrown | NotAsked:
+) -> messages.Loaded | Thrown | NotAsked | RefusedLoad:
     """Have .NET load ``artifact``, by default the job's, by the route's overload.
 
-    ``into`` is the module to load into; None for a single tensor and for a script.
+    ``into`` is the module to load into; None for a single tensor and for a script. If TorchSharp refuses the names in
+    the file, it loads once more, without ``strict`` and into a new module: entries of other names shall hide no bits.
     """
     call = messages.Load(
         overload=job.overload,
@@ -39,8 +60,13 @@ def load(
         module=into,
         placement=placement(job, job.reader_device, layout),
         identity=is_identity(job.specs),
+        strict=True,
     )
-    return job.ask(call)
+    answer = job.ask(call)
+    if isinstance(answer, Thrown) and any(words in answer.message for words in _NAMES_DIFFER):
+        lax = job.ask(msgspec.structs.replace(call, strict=False))
+        return answer if isinstance(lax, NotAsked) else RefusedLoad(answer, lax)
+    return answer
 
 
 def module(job: Job[Any], *, reverse: bool = False) -> Module:

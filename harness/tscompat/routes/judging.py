@@ -5,8 +5,9 @@ May import values, codec, catalogue, dotnet_side.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ from tscompat.values.compare import VALUES, compare, first, same_stream
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
+from .dotnet_half import RefusedLoad
 from .predictions import Encode, faulty, faulty_file
 from .route import Job, is_identity
 
@@ -64,16 +66,34 @@ def without_paths(message: str, job: Job[Any]) -> str:
 def loaded(answer: Loaded, job: Job[Any]) -> Verdict:
     """The ``bits`` verdict of a load in .NET.
 
-    Raises PeerBroken if the peer reports no difference but a wrong digest.
+    Raises PeerBroken if the peer reports no difference of values but a wrong digest.
     """
     verdict = first(answer.differences)
-    if verdict is PASS and answer.digest != digest(job.entries):
-        raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
-    return with_predictions(verdict, job, answer.digest, ordered=False)
+    if verdict.kind in (Kind.PASS, Kind.NAMES):
+        there = [entry for entry in job.entries if entry.name not in answer.missing]
+        if answer.digest != digest(there):
+            raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
+    return with_predictions(verdict, job, answer.digest, arranged=partial(_of_both, job.entries))
 
 
-def arrived(answer: Loaded | Failed, job: Job[Any]) -> dict[str, Verdict]:
+def refused(answer: RefusedLoad, job: Job[Any]) -> Verdict:
+    """The ``bits`` verdict of a load whose names TorchSharp refuses: ``refused``, unless the load without ``strict``
+    shows that an entry arrives wrong. The detail states what that load gave.
+    """
+    refusal = failure(answer.thrown, job)
+    if isinstance(answer.lax, Thrown):
+        return replace(refusal, detail=f"{refusal.detail}; without strict too: {failure(answer.lax, job).detail}")
+    lax = loaded(answer.lax, job)
+    if lax.kind not in (Kind.PASS, Kind.NAMES):
+        return replace(lax, detail=f"{lax.detail}; this is without strict, which refuses: {refusal.detail}")
+    detail = f"{refusal.detail}; without strict: {lax.detail or 'all entries are equal'}"
+    return replace(refusal, detail=detail, as_predicted=lax.as_predicted)
+
+
+def arrived(answer: Loaded | Failed | RefusedLoad, job: Job[Any]) -> dict[str, Verdict]:
     """The verdicts of a load: ``bits`` and ``quantizer``."""
+    if isinstance(answer, RefusedLoad):
+        return {"bits": refused(answer, job), "quantizer": failure(answer.thrown, job)}
     if failed(answer):
         return dict.fromkeys(("bits", "quantizer"), failure(answer, job))
     return {"bits": loaded(answer, job), "quantizer": quantizer(answer.quantizer, job)}
@@ -86,34 +106,38 @@ def held(entries: StateDict, job: Job[Any], only: Collection[Kind] = VALUES) -> 
     verdict = first(compare(job.entries, entries, identity=is_identity(job.specs)), only)
     if verdict is PASS:
         return verdict
-    ordered = Kind.ORDER in only
-    found = digest(entries if ordered else in_order_of(job.entries, entries))
-    return with_predictions(verdict, job, found, ordered=ordered)
+    arranged = list if Kind.ORDER in only else partial(_in_order_of, job.entries)
+    return with_predictions(verdict, job, digest(arranged(entries)), arranged=arranged)
 
 
 def with_predictions(
-    verdict: Verdict, job: Job[Any], found: str, expected: StateDict | None = None, *, ordered: bool = True
+    verdict: Verdict,
+    job: Job[Any],
+    found: str,
+    expected: StateDict | None = None,
+    arranged: Callable[[StateDict], StateDict] = list,
 ) -> Verdict:
     """Add whether faults predict ``found``, the digest of what was found. A pass stays as it is.
 
-    ``expected`` has the entries that the verdict compares with, if they are not the case's. ``found`` is of entries in
-    their own order or, if not ``ordered``, in that of ``expected``.
+    ``expected`` has the entries that the verdict compares with, if they are not the case's. What the faults make of
+    them is ``arranged`` as the entries that ``found`` is the digest of.
     """
     if verdict is PASS:
         return verdict
     entries = job.entries if expected is None else expected
-
-    def as_predicted(predicts: Sequence[str]) -> bool:
-        made = faulty(job, entries, predicts)
-        return digest(made if ordered else in_order_of(entries, made)) == found
-
-    return replace(verdict, as_predicted=as_predicted)
+    return replace(verdict, as_predicted=lambda predicts: digest(arranged(faulty(job, entries, predicts))) == found)
 
 
-def in_order_of(expected: StateDict, entries: StateDict) -> StateDict:
+def _in_order_of(expected: StateDict, entries: StateDict) -> StateDict:
     """The entries in the order of ``expected``; those that it lacks come last, by name."""
     places = {entry.name: place for place, entry in enumerate(expected)}
     return sorted(entries, key=lambda entry: (places.get(entry.name, len(places)), entry.name))
+
+
+def _of_both(expected: StateDict, entries: StateDict) -> StateDict:
+    """The entries that ``expected`` has too, in its order."""
+    names = {entry.name for entry in expected}
+    return [entry for entry in _in_order_of(expected, entries) if entry.name in names]
 
 
 def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:
@@ -137,11 +161,7 @@ def as_encoded(encode: Encode, job: Job[Any], file: Path) -> Verdict:
     if verdict is PASS:
         return verdict
     found = _digest_of_file([map_file(file)])
-
-    def as_predicted(predicts: Sequence[str]) -> bool:
-        return _digest_of_file(faulty_file(job, encode, predicts)) == found
-
-    return replace(verdict, as_predicted=as_predicted)
+    return replace(verdict, as_predicted=lambda predicts: _digest_of_file(faulty_file(job, encode, predicts)) == found)
 
 
 def _digest_of_file(chunks: Iterable[Buffer]) -> str:

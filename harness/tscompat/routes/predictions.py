@@ -91,16 +91,12 @@ def strides_of_the_file(job: Job[Any], entries: StateDict) -> StateDict:
 
 def made_by_the_constructor(job: Job[Any], entries: StateDict, pattern: str, dtype: str) -> StateDict:
     """The entries that match the pattern as zeros of this dtype."""
-    return [
-        Entry(name, _zeros(tensor, dtype) if fnmatchcase(name, pattern) else tensor) for name, tensor in entries
-    ]
+    return [Entry(name, _zeros(tensor, dtype) if fnmatchcase(name, pattern) else tensor) for name, tensor in entries]
 
 
 def unknown_type(job: Job[Any], entries: StateDict, code: str) -> StateDict:
     """The entries with this number as the code of their dtype."""
-    return [
-        Entry(name, tensor._replace(dtype=replace(tensor.dtype, code=int(code)))) for name, tensor in entries
-    ]
+    return [Entry(name, tensor._replace(dtype=replace(tensor.dtype, code=int(code)))) for name, tensor in entries]
 
 
 # What a module holds after a load; expected is what it holds in PyTorch.

@@ -9,7 +9,7 @@ import ctypes
 import reprlib
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -43,17 +43,32 @@ class Difference(NamedTuple):
     detail: str
     """What differs, and where, in one line without paths or times."""
     first: FirstDifference | None = None
+    others: int = 0
+    """Of a difference of names: how many entries both have."""
 
 
 VALUES = frozenset({Kind.NAMES, Kind.DTYPE, Kind.SHAPE, Kind.BITS})
 """All kinds of difference that ``compare`` finds, except the order of the entries."""
+_OTHERS = {Kind.BITS: "are equal", Kind.ORDER: "are in the expected order"}
+"""What a verdict of names states about the entries that both have, where no difference of this kind is left."""
 
 
-def first(differences: Iterable[Difference], kinds: Collection[Kind] = VALUES) -> Verdict:
-    """The first difference of these kinds as a verdict; a pass if there is none."""
-    for kind, detail, place in differences:
-        if Kind(kind) in kinds:
-            return Verdict(Kind(kind), detail, place)
+def first(differences: Sequence[Difference], kinds: Collection[Kind] = VALUES) -> Verdict:
+    """The first difference of these kinds as a verdict; a pass if there is none.
+
+    A difference of names comes last, so that it hides no other: any other is the verdict, with the names behind it.
+    Where the names alone differ, the detail states how many entries both have, and that those are equal (or in the
+    expected order, if ``kinds`` has the order and not the bits).
+    """
+    asked = [each for each in differences if Kind(each.kind) in kinds]
+    names = next((each for each in asked if each.kind == Kind.NAMES), None)
+    other = next((each for each in asked if each.kind != Kind.NAMES), None)
+    if other:
+        return Verdict(Kind(other.kind), other.detail + (f"; {names.detail}" if names else ""), other.first)
+    if names:
+        words = next((words for kind, words in _OTHERS.items() if kind in kinds), "")
+        rest = f"the other {names.others} {words}" if names.others else "there are no others"
+        return Verdict(Kind.NAMES, names.detail + (f"; {rest}" if words else ""), names.first)
     return PASS
 
 
@@ -68,7 +83,8 @@ def same_bytes(a: Buffer, b: Buffer) -> bool:
 
 
 def compare(expected: StateDict, actual: StateDict, *, identity: bool = False) -> list[Difference]:
-    """All differences: one if the names differ, else one if their order does; then at most one for each common tensor.
+    """All differences: one if the names differ; one if the entries that both have are in another order; then at most
+    one for each of these.
 
     A name that occurs several times is matched in order. With ``identity``, ``expected`` holds the identity pattern,
     and a detail states where a misplaced element comes from. Raises ValueError as ``difference`` does.
@@ -140,21 +156,33 @@ def _names(expected: list[str], actual: list[str]) -> list[Difference]:
     if expected == actual:
         return []
     counts, found = Counter(expected), Counter(actual)
-    surplus = found - counts
+    both, surplus = counts & found, found - counts
     faults = {
         "missing": list(counts - found),
         "unexpected": [name for name in surplus if name not in counts],
         "repeated": [name for name in surplus if name in counts],
     }
+    differences: list[Difference] = []
     detail = "; ".join(f"{fault} {_list(names)}" for fault, names in faults.items() if names)
     if detail:
         missing, added = faults["missing"][:1], (faults["unexpected"] + faults["repeated"])[:1]
         place = FirstDifference(None, "names", None, *(_plain(name[0]) if name else None for name in (missing, added)))
-        return [Difference("names", detail, place)]
-    number = next(number for number, name in enumerate(expected) if name != actual[number])
-    wanted, got = expected[number], actual[number]
-    sentence = f"entry {number}: expected {_brief.repr(wanted)}, found {_brief.repr(got)}"
-    return [Difference("order", sentence, FirstDifference(None, "order", None, _plain(wanted), _plain(got)))]
+        differences.append(Difference("names", detail, place, both.total()))
+    for number, (wanted, got) in enumerate(zip(*(_only(both, names) for names in (expected, actual)), strict=True)):
+        if wanted != got:
+            sentence = f"entry {number}: expected {_brief.repr(wanted)}, found {_brief.repr(got)}"
+            place = FirstDifference(None, "order", None, _plain(wanted), _plain(got))
+            return [*differences, Difference("order", sentence, place)]
+    return differences
+
+
+def _only(both: Counter[str], names: list[str]) -> Iterator[str]:
+    """The names that both sides have, as often as both have them."""
+    left = both.copy()
+    for name in names:
+        if left[name]:
+            left[name] -= 1
+            yield name
 
 
 def _plain(name: str) -> str:

@@ -48,7 +48,7 @@ def save(dotnet: Dotnet, watch: Stopwatch, call: messages.Save) -> Done:
 def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Loaded:
     """.NET loads the artifact. Its memory is compared with the expected file here, without a copy."""
     overload = known(OVERLOADS, call.overload, "overload")
-    work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected))
+    work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected), call.strict)
     with watch.running():
         target = overload.make(work, call.artifact, True)
         with dotnet.errors():
@@ -59,9 +59,11 @@ def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Load
         places = {entry.name: place for place, entry in enumerate(work.entries)}
         found.sort(key=lambda entry: places.get(entry.name, len(places)))
         scale_and_zero_point = None if taken.Quantizer is None else (taken.Quantizer[0], round(taken.Quantizer[1]))
+        names = {entry.name for entry in found}
         return messages.Loaded(
             differences=tuple(compare(work.entries, found, identity=call.identity)),
-            digest=digest(found),
+            missing=tuple(name for name in places if name not in names),
+            digest=digest(entry for entry in found if entry.name in places),
             quantizer=scale_and_zero_point,
         )
 

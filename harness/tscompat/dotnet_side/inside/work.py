@@ -53,10 +53,17 @@ class Work:
     module_kind: Module | None = None
     entries: StateDict = field(default_factory=StateDict)
     """The entries of the expected file; empty for a call without one."""
+    strict: bool = True
+    """Whether a load into a module is strict, which is every overload's default."""
 
     def __post_init__(self) -> None:
         if not self.dotnet.Layouts.Knows(self.placement.layout):
             raise Refused(f"unknown layout {self.placement.layout!r}")
+
+    @property
+    def how(self) -> tuple[bool, ...]:
+        """The overload's argument ``strict``: nothing, for its default, or False."""
+        return () if self.strict else (False,)
 
     def tensor(self, entry: Tensor, *, poison: bool) -> DotnetTensor:
         """A .NET tensor with these bits, on the device and in the layout of the placement.

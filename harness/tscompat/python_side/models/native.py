@@ -85,9 +85,9 @@ def state(subject: Tensors | Model, entries: StateDict) -> dict[str, torch.Tenso
     return torch_tensors.source(subject, entries)
 
 
-def fill(module: torch.nn.Module, entries: StateDict) -> None:
-    """Give a module these bits."""
-    module.load_state_dict({name: torch_tensors.to_torch(tensor) for name, tensor in entries})
+def fill(module: torch.nn.Module, entries: StateDict, *, strict: bool = True) -> None:
+    """Give a module these bits. Unless ``strict``, names that only one of both has are left alone."""
+    module.load_state_dict({name: torch_tensors.to_torch(tensor) for name, tensor in entries}, strict=strict)
 
 
 def arguments(model: Model, given: StateDict, dtype: DType) -> list[torch.Tensor | tuple[torch.Tensor, torch.Tensor]]:

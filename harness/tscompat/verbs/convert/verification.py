@@ -52,6 +52,7 @@ def verify(file: Path, items: Sequence[Item], tell: Tell) -> Verdict:
             module=_FLAT,
             placement=_ON_THE_CPU,
             identity=False,
+            strict=True,
         )
         return _loaded(peer.ask(call, _seconds(file)), items)
 

@@ -14,24 +14,32 @@ from tscompat.dotnet_side.inside.work import Refused, Work
 from .overload import Overload, into, module
 
 
-def _call(name: str) -> Callable[[Work, DotnetModule, str], None]:
+def _save(name: str) -> Callable[[Work, DotnetModule, str], None]:
     """A function that calls the extension method of this name with the module and the file's path."""
     return lambda work, held, path: getattr(work.dotnet.PyBridge, name)(held, path)
 
 
-def load_checkpoint(dotnet: Dotnet, held: DotnetModule, folder: str) -> None:
-    """Load a folder (shards with their index, or one file) into the module: strictly, without the progress bar."""
+def _load(name: str) -> Callable[[Work, DotnetModule, str], DotnetModule]:
+    """The same for a method that loads."""
+    return into(lambda work, held, path: getattr(work.dotnet.PyBridge, name)(held, path, *work.how))
+
+
+def load_checkpoint(dotnet: Dotnet, held: DotnetModule, folder: str, *, strict: bool = True) -> None:
+    """Load a folder (shards with their index, or one file) into the module, without the progress bar."""
     name = skip = report = None
-    dotnet.PyBridge.load_checkpoint(held, folder, name, True, skip, report, False)
+    dotnet.PyBridge.load_checkpoint(held, folder, name, strict, skip, report, False)
 
 
 def _cannot_save(work: Work, held: DotnetModule, path: str) -> None:
     raise Refused("PyBridge cannot write shards")
 
 
-_SHARDS = Overload(module, _cannot_save, into(lambda work, held, path: load_checkpoint(work.dotnet, held, path)))
+def _load_shards(work: Work, held: DotnetModule, path: str) -> None:
+    load_checkpoint(work.dotnet, held, path, strict=work.strict)
+
+
 OVERLOADS = {
-    "pybridge-pickle": Overload(module, _call("save_py"), into(_call("load_py"))),
-    "pybridge-safetensors": Overload(module, _call("save_safetensors"), into(_call("load_safetensors"))),
-    "pybridge-shards": _SHARDS,
+    "pybridge-pickle": Overload(module, _save("save_py"), _load("load_py")),
+    "pybridge-safetensors": Overload(module, _save("save_safetensors"), _load("load_safetensors")),
+    "pybridge-shards": Overload(module, _cannot_save, into(_load_shards)),
 }

@@ -15,7 +15,7 @@ def _save_to_stream(work: Work, held: DotnetModule, path: str) -> None:
 
 def _load_from_stream(work: Work, held: DotnetModule, path: str) -> None:
     with stream(work.dotnet, path, "OpenRead") as opened:
-        held.load(opened)
+        held.load(opened, *work.how)
 
 
 def _save_with_writer(work: Work, held: DotnetModule, path: str) -> None:
@@ -25,7 +25,7 @@ def _save_with_writer(work: Work, held: DotnetModule, path: str) -> None:
 
 def _load_with_reader(work: Work, held: DotnetModule, path: str) -> None:
     with reader(work.dotnet, path) as made:
-        held.load(made)
+        held.load(made, *work.how)
 
 
 def _save_state_dict(work: Work, held: DotnetModule, path: str) -> None:
@@ -36,15 +36,15 @@ def _save_state_dict(work: Work, held: DotnetModule, path: str) -> None:
 def _load_state_dict(work: Work, held: DotnetModule, path: str) -> None:
     source = work.module(poison=True)
     try:
-        source.load(path)
-        held.load_state_dict(source.state_dict())
+        source.load(path, *work.how)
+        held.load_state_dict(source.state_dict(), *work.how)
     finally:
         source.Dispose()
 
 
 OVERLOADS = {
     "module-path": Overload(
-        module, lambda work, held, path: held.save(path), into(lambda work, held, path: held.load(path))
+        module, lambda work, held, path: held.save(path), into(lambda work, held, path: held.load(path, *work.how))
     ),
     "module-stream": Overload(module, _save_to_stream, into(_load_from_stream)),
     "module-writer": Overload(module, _save_with_writer, into(_load_with_reader)),
