@@ -21,7 +21,8 @@ from typing_extensions import Buffer
 from tscompat.catalogue import make
 from tscompat.codec import encode_state_dict, leb128
 from tscompat.python_side import torch_tensors
-from tscompat.values.dtypes import BY_NAME
+from tscompat.python_side.models import native
+from tscompat.values.dtypes import BY_NAME, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
 from .route import Job
@@ -89,9 +90,18 @@ def strides_of_the_file(job: Job[Any], entries: StateDict) -> StateDict:
     return torch_tensors.export({name: targets[name] for name, _ in entries})
 
 
-def made_by_the_constructor(job: Job[Any], entries: StateDict, pattern: str, dtype: str) -> StateDict:
-    """The entries that match the pattern as zeros of this dtype."""
-    return [Entry(name, _zeros(tensor, dtype) if fnmatchcase(name, pattern) else tensor) for name, tensor in entries]
+def made_by_the_constructor(job: Job[Any], entries: StateDict, pattern: str) -> StateDict:
+    """The entries that match the pattern as the constructor of Python's module leaves them."""
+    made = dict(torch_tensors.export(native.build(job.subject).state_dict()))
+    return [Entry(name, made[name] if fnmatchcase(name, pattern) else tensor) for name, tensor in entries]
+
+
+def converted(job: Job[Any], entries: StateDict, pattern: str, dtype: str) -> StateDict:
+    """The entries that match the pattern, with their numbers converted to this dtype."""
+    return [
+        Entry(name, _converted(tensor, BY_NAME[dtype]) if fnmatchcase(name, pattern) else tensor)
+        for name, tensor in entries
+    ]
 
 
 def unknown_type(job: Job[Any], entries: StateDict, code: str) -> StateDict:
@@ -141,6 +151,7 @@ FAULTS: Mapping[str, Fault] = {
     "quiet-nans": quiet_nans,
     "strides-of-the-file": strides_of_the_file,
     "made-by-the-constructor": made_by_the_constructor,
+    "converted": converted,
     "unknown-type": unknown_type,
     "kept": kept,
     "loaded": loaded,
@@ -201,9 +212,11 @@ def _quiet(tensor: Tensor) -> NDArray[np.uint8]:
     return changed
 
 
-def _zeros(tensor: Tensor, dtype: str) -> Tensor:
-    made = BY_NAME[dtype]
-    return Tensor(made, tensor.shape, bytes(made.itemsize * tensor.numel) if memoryview(tensor.data).nbytes else b"")
+def _converted(tensor: Tensor, dtype: DType) -> Tensor:
+    """The tensor with its numbers in this dtype. The tensors of a schema have no bytes before nor after."""
+    if memoryview(tensor.data).nbytes != tensor.nbytes:
+        return tensor._replace(dtype=dtype)
+    return torch_tensors.from_torch(torch_tensors.to_torch(tensor).to(native.torch_dtype(dtype)))
 
 
 def _in_the_file(job: Job[Any], name: str) -> Tensor:

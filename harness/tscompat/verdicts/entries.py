@@ -42,14 +42,23 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     unless: Annotated[
         Patterns, Meta(description="Patterns of ids that the entry does not cover, though ids matches them.")
     ] = ()
-    message: Annotated[Regex, Meta(description="A regular expression that is searched in the verdict's detail.")] = ""
+    message: Annotated[
+        Regex, Meta(min_length=1, description="A regular expression that is searched in the verdict's detail.")
+    ] = ""
     predicts: Annotated[
         tuple[Fault, ...],
         Meta(
+            min_length=1,
             description="The faults (harness/tscompat/routes/predictions.py), each with its arguments, in the order in "
             "which they act. They make of what is expected exactly what is found."
         ),
     ] = ()
+
+
+_EXACT = {
+    "anyOf": [{"required": ["predicts"]}, {"required": ["message"], "properties": {"kind": {"not": {"const": "order"}}}}]
+}
+"""No verdict of a kind is like another: a table states what is found. An order has no words that do."""
 
 
 class Reproduction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -94,7 +103,8 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ]
     reproduction: Annotated[Reproduction, Meta(description="How to see it without this suite.")]
     expect: Annotated[
-        tuple[Expected, ...], Meta(min_length=1, description="What differs: one table for each kind of verdict.")
+        tuple[Annotated[Expected, Meta(extra_json_schema=_EXACT)], ...],
+        Meta(min_length=1, description="What differs: one table for each kind of verdict."),
     ]
 
 
