@@ -50,13 +50,16 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Meta(
             min_length=1,
             description="The faults (harness/tscompat/routes/predictions.py), each with its arguments, in the order in "
-            "which they act. They make of what is expected exactly what is found."
+            "which they act. They make of what is expected exactly what is found.",
         ),
     ] = ()
 
 
 _EXACT = {
-    "anyOf": [{"required": ["predicts"]}, {"required": ["message"], "properties": {"kind": {"not": {"const": "order"}}}}]
+    "anyOf": [
+        {"required": ["predicts"]},
+        {"required": ["message"], "properties": {"kind": {"not": {"const": "order"}}}},
+    ]
 }
 """No verdict of a kind is like another: a table states what is found. An order has no words that do."""
 

@@ -32,8 +32,8 @@ def layers_of_resnet_50(model: Model, module: nn.Module) -> None:
 
 
 def values_of_the_constructor(model: Model, module: nn.Module) -> None:
-    """The module computes with the tensors that its constructor was given, in their own dtype: Embedding.from_pretrained
-    (THSNN.cpp), the weights of losses (Losses.cs).
+    """The module computes with the tensors that its constructor was given, in their own dtype: from_pretrained of an
+    Embedding (THSNN.cpp), the weights of losses (Losses.cs).
     """
     _give(module, layers.build(cast(layers.Description, model.description)))
 
