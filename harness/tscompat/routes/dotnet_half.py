@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,21 +38,19 @@ class RefusedLoad:
     """What the same load into a new module gives where it is not strict."""
 
 
-_NAMES_DIFFER = (
-    "Mismatched state_dict sizes",
-    "Mismatched module state names",
-    "is not identical to the target dictionary",
-)
-"""The messages with which a strict load of TorchSharp or PyBridge refuses the names in a file."""
+OTHER_NAMES = "Mismatched state_dict sizes|Mismatched module state names|is not identical to the target dictionary"
+"""A regular expression: the messages with which a strict load of TorchSharp or PyBridge refuses the names in a file."""
 
 
 def load(
-    job: Job[Any], into: Module | None, *, artifact: Path | None = None, layout: str = "contiguous"
+    job: Job[Any], into: Module | None, *, artifact: Path | None = None, layout: str = "contiguous", lax: bool = True
 ) -> messages.Loaded | Thrown | NotAsked | RefusedLoad:
     """Have .NET load ``artifact``, by default the job's, by the route's overload.
 
     ``into`` is the module to load into; None for a single tensor and for a script. If TorchSharp refuses the names in
-    the file, it loads once more, without ``strict`` and into a new module: entries of other names shall hide no bits.
+    the file and ``lax`` is true, it loads the file once more, without ``strict`` and into a new module, so that the
+    entries that both have are compared. ``lax`` is false for a damaged file: without ``strict`` TorchSharp takes any
+    bytes for an element type, which can end the process.
     """
     call = messages.Load(
         overload=job.overload,
@@ -63,9 +62,9 @@ def load(
         strict=True,
     )
     answer = job.ask(call)
-    if isinstance(answer, Thrown) and any(words in answer.message for words in _NAMES_DIFFER):
-        lax = job.ask(msgspec.structs.replace(call, strict=False))
-        return answer if isinstance(lax, NotAsked) else RefusedLoad(answer, lax)
+    if lax and isinstance(answer, Thrown) and re.search(OTHER_NAMES, answer.message):
+        again = job.ask(msgspec.structs.replace(call, strict=False))
+        return answer if isinstance(again, NotAsked) else RefusedLoad(answer, again)
     return answer
 
 

@@ -2,12 +2,13 @@
 
 May import every room above it in ARCHITECTURE.md's table. PyTorch's half reads the file with the oracle, torch.load or
 safetensors, and calls ``load_state_dict``; .NET's half calls ``Module.load``, or PyBridge's ``load_py`` or
-``load_safetensors``, with all options. Both must agree whether the load is refused, and on what each tensor holds
-afterwards. A stream must stay open, and TorchSharp's report must be right.
+``load_safetensors``, with all options. Both must agree whether and why the load is refused, and on what each tensor
+holds afterwards. Where neither refuses it, a stream must stay open, and TorchSharp's report must be right.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,6 +30,13 @@ from .predictions import faulty
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 CHECKS = ("outcome", "state", "stream", "report")
+_REASONS = {
+    "names": rf"^missing or unexpected: |{dotnet_half.OTHER_NAMES}",
+    "shape": r"^Error\(s\) in loading state_dict|Mismatched tensor shape|setStorage: sizes|The size of tensor a",
+    "damage": r"^byte \d+: |failed reading zip archive|Error while deserializing header|EndOfStreamException"
+    r"|InvalidDataException|does not contain any JSON tokens",
+}
+"""Why a load is refused, and how PyTorch's and .NET's messages state that."""
 
 
 class Observed(NamedTuple):
@@ -85,8 +93,8 @@ def both_sides(form: Form, job: Job[Load]) -> Transfer:
     verdicts = {
         "outcome": outcome(ours, theirs),
         "state": _with_predictions(state(ours, theirs, job.entries), job, entries, theirs),
-        "stream": stream(answer.still_open),
-        "report": outcome(ours, theirs) if theirs.refused else report(case, answer.report),
+        "stream": unjudged(ours, theirs) or stream(answer.still_open),
+        "report": unjudged(ours, theirs) or report(case, answer.report),
     }
     return Transfer(verdicts, job.artifact)
 
@@ -113,12 +121,25 @@ def tensor_digest(tensor: Tensor) -> str:
 
 
 def outcome(ours: Observed, theirs: Observed) -> Verdict:
-    """Whether both sides refuse, or neither does."""
-    if bool(ours.refused) == bool(theirs.refused):
-        return PASS
-    if theirs.refused:
+    """Whether both sides refuse for the same reason, or neither does."""
+    if not theirs.refused:
+        return Verdict(Kind.ACCEPTED, f"PyTorch refuses: {ours.refused}") if ours.refused else PASS
+    if not ours.refused:
         return Verdict(Kind.REFUSED, theirs.refused)
-    return Verdict(Kind.ACCEPTED, f"PyTorch refuses: {ours.refused}")
+    if reasons(ours.refused) & reasons(theirs.refused):
+        return PASS
+    return Verdict(Kind.REFUSED, f"{theirs.refused}; PyTorch refuses for another reason: {ours.refused}")
+
+
+def reasons(refused: str) -> set[str]:
+    """The reasons that a message states, names in ``_REASONS``."""
+    return {reason for reason, words in _REASONS.items() if re.search(words, refused)}
+
+
+def unjudged(ours: Observed, theirs: Observed) -> Verdict | None:
+    """The ``stream`` and ``report`` verdicts of a load that a side refuses; None if neither does."""
+    refusing = [name for name, side in (("PyTorch", ours), ("TorchSharp", theirs)) if side.refused]
+    return Verdict(Kind.NOT_RUN, f"{' and '.join(refusing)} refused the load") if refusing else None
 
 
 def state(ours: Observed, theirs: Observed, before: StateDict) -> Verdict:
@@ -140,10 +161,8 @@ def _word(now: str | None, before: str) -> str:
 
 
 def stream(still_open: bool | None) -> Verdict:
-    """Whether the stream is open after a load that was not refused; PyTorch leaves it open."""
-    if still_open is False:
-        return Verdict(Kind.REFUSED, "the stream is closed afterwards")
-    return PASS
+    """Whether the stream is open after a load; PyTorch leaves it open."""
+    return PASS if still_open else Verdict(Kind.REFUSED, "the stream is closed afterwards")
 
 
 def report(case: Load, reported: Mapping[str, bool]) -> Verdict:
