@@ -31,6 +31,22 @@ Version = Annotated[
     ),
 ]
 Language = Literal["python", "csharp"]
+BEFORE: Mapping[Language, str] = {
+    "python": """\
+import torch
+from safetensors.torch import load_file, save_file
+
+""",
+    "csharp": """\
+using System.IO.Compression;
+using TorchSharp;
+using TorchSharp.Modules;
+using TorchSharp.PyBridge;
+using static TorchSharp.torch;
+
+""",
+}
+"""The imports that are put before each piece of a reproduction. Those of C# go with .NET's implicit usings."""
 DIFFERENT = [kind.value for kind in Kind if kind not in (Kind.PASS, Kind.NOT_RUN)]
 
 
@@ -56,12 +72,11 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 _EXACT = {
-    "anyOf": [
-        {"required": ["predicts"]},
-        {"required": ["message"], "properties": {"kind": {"not": {"const": "order"}}}},
-    ]
+    "if": {"properties": {"kind": {"const": "order"}}},
+    "then": {"required": ["predicts"]},
+    "else": {"anyOf": [{"required": ["predicts"]}, {"required": ["message"]}]},
 }
-"""No verdict of a kind is like another: a table states what is found. An order has no words that do."""
+"""A kind alone is not enough: another fault of the same kind would be expected too. No message states a whole order."""
 
 
 class Reproduction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
