@@ -5,7 +5,7 @@ May import values, codec, catalogue, dotnet_side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -73,7 +73,18 @@ def loaded(answer: Loaded, job: Job[Any]) -> Verdict:
         there = [entry for entry in job.entries if entry.name not in answer.missing]
         if answer.digest != digest(there):
             raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
-    return with_predictions(verdict, job, answer.digest, arranged=partial(_of_both, job.entries))
+    if verdict is PASS:
+        return verdict
+    names = {entry.name for entry in job.entries}
+
+    def as_predicted(predicts: Sequence[str]) -> bool:
+        made = _in_order_of(job.entries, faulty(job, job.entries, predicts))
+        unexpected = [name for name, _ in made if name not in names]
+        return unexpected == sorted(answer.unexpected) and answer.digest == digest(
+            entry for entry in made if entry.name in names
+        )
+
+    return replace(verdict, as_predicted=as_predicted)
 
 
 def refused(answer: RefusedLoad, job: Job[Any]) -> Verdict:
@@ -132,12 +143,6 @@ def _in_order_of(expected: StateDict, entries: StateDict) -> StateDict:
     """The entries in the order of ``expected``; those that it lacks come last, by name."""
     places = {entry.name: place for place, entry in enumerate(expected)}
     return sorted(entries, key=lambda entry: (places.get(entry.name, len(places)), entry.name))
-
-
-def _of_both(expected: StateDict, entries: StateDict) -> StateDict:
-    """The entries that ``expected`` has too, in its order."""
-    names = {entry.name for entry in expected}
-    return [entry for entry in _in_order_of(expected, entries) if entry.name in names]
 
 
 def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:

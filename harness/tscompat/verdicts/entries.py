@@ -72,7 +72,7 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 _EXACT = {
-    "if": {"properties": {"kind": {"const": "order"}}},
+    "if": {"properties": {"kind": {"const": "order"}}, "required": ["kind"]},
     "then": {"required": ["predicts"]},
     "else": {"anyOf": [{"required": ["predicts"]}, {"required": ["message"]}]},
 }
