@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 import torch
 
+from tscompat.python_side import faulty_optimizers
 from tscompat.python_side.faulty_optimizers import FAULTY
 
 Numbers = list[float]
 
 
-def stepped(name: str, steps: int, kinds: Any = FAULTY, **options: Any) -> tuple[torch.Tensor, dict[str, Any]]:
+def stepped(name: str, steps: int, kinds: Any = faulty_optimizers, **options: Any) -> tuple[Any, dict[str, Any]]:
     """A parameter and its state after some steps with one gradient."""
     parameter = torch.tensor([1, -0.5], dtype=torch.float64, requires_grad=True)
     parameter.grad = torch.tensor([0.5, 0.75], dtype=torch.float64)
-    kind = kinds[name] if isinstance(kinds, dict) else getattr(kinds, name)
-    optimizer = kind([parameter], lr=0.1, **options)
+    optimizer = getattr(kinds, name)([parameter], lr=0.1, **options)
     for _ in range(steps):
         optimizer.step()
     return parameter.detach(), optimizer.state[parameter]
@@ -91,7 +91,7 @@ def test_where_there_is_a_fault_the_step_is_not_torchs(name: str, steps: int, op
 
 def test_where_sgd_maximizes_its_momentum_has_the_other_sign() -> None:
     options = {"momentum": 0.9, "maximize": True}
-    (_, ours), (_, theirs) = (stepped("SGD", 2, kinds, **options) for kinds in (FAULTY, torch.optim))
+    (_, ours), (_, theirs) = (stepped("SGD", 2, kinds, **options) for kinds in (faulty_optimizers, torch.optim))
     assert torch.equal(ours["momentum_buffer"], -theirs["momentum_buffer"])
 
 
@@ -114,7 +114,8 @@ SQUARE = {"Adam": GRADIENT * GRADIENT.conjugate()}
 def test_the_second_moment_of_a_complex_gradient(name: str, field: str, rest: float) -> None:
     parameter = torch.tensor([1j], requires_grad=True)
     parameter.grad = torch.tensor([GRADIENT])
-    optimizer: Any = FAULTY[name]([parameter])
+    kind: Any = FAULTY[name]
+    optimizer = kind([parameter])
     optimizer.step()
     expected = torch.tensor([(1 - rest) * SQUARE.get(name, GRADIENT**2)], dtype=torch.complex64)
     assert torch.allclose(optimizer.state[parameter][field], expected)
@@ -127,7 +128,8 @@ def test_the_state_goes_on_from_that_of_torch(name: str) -> None:
     parameter.grad = torch.full((2,), 0.5)
     before = kind([parameter])
     before.step()
-    after: Any = FAULTY[name]([parameter])
+    kind = FAULTY[name]
+    after = kind([parameter])
     after.load_state_dict(before.state_dict())
     after.step()
     assert after.state[parameter].keys() == before.state[parameter].keys()

@@ -73,18 +73,15 @@ def loaded(answer: Loaded, job: Job[Any]) -> Verdict:
         there = [entry for entry in job.entries if entry.name not in answer.missing]
         if answer.digest != digest(there):
             raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
-    if verdict is PASS:
-        return verdict
     names = {entry.name for entry in job.entries}
 
     def as_predicted(predicts: Sequence[str]) -> bool:
         made = _in_order_of(job.entries, faulty(job, job.entries, predicts))
         unexpected = [name for name, _ in made if name not in names]
-        return unexpected == sorted(answer.unexpected) and answer.digest == digest(
-            entry for entry in made if entry.name in names
-        )
+        both = digest(entry for entry in made if entry.name in names)
+        return (unexpected, both) == (sorted(answer.unexpected), answer.digest)
 
-    return replace(verdict, as_predicted=as_predicted)
+    return verdict.comparing(as_predicted)
 
 
 def refused(answer: RefusedLoad, job: Job[Any]) -> Verdict:
@@ -117,8 +114,12 @@ def held(entries: StateDict, job: Job[Any], only: Collection[Kind] = VALUES) -> 
     verdict = first(compare(job.entries, entries, identity=is_identity(job.specs)), only)
     if verdict is PASS:
         return verdict
-    arranged = list if Kind.ORDER in only else partial(_in_order_of, job.entries)
+    arranged = _as_they_are if Kind.ORDER in only else partial(_in_order_of, job.entries)
     return with_predictions(verdict, job, digest(arranged(entries)), arranged=arranged)
+
+
+def _as_they_are(entries: StateDict) -> StateDict:
+    return entries
 
 
 def with_predictions(
@@ -126,17 +127,15 @@ def with_predictions(
     job: Job[Any],
     found: str,
     expected: StateDict | None = None,
-    arranged: Callable[[StateDict], StateDict] = list,
+    arranged: Callable[[StateDict], StateDict] = _as_they_are,
 ) -> Verdict:
     """Add whether faults predict ``found``, the digest of what was found. A pass stays as it is.
 
     ``expected`` has the entries that the verdict compares with, if they are not the case's. What the faults make of
     them is ``arranged`` as the entries that ``found`` is the digest of.
     """
-    if verdict is PASS:
-        return verdict
     entries = job.entries if expected is None else expected
-    return replace(verdict, as_predicted=lambda predicts: digest(arranged(faulty(job, entries, predicts))) == found)
+    return verdict.comparing(lambda predicts: digest(arranged(faulty(job, entries, predicts))) == found)
 
 
 def _in_order_of(expected: StateDict, entries: StateDict) -> StateDict:
@@ -166,7 +165,7 @@ def as_encoded(encode: Encode, job: Job[Any], file: Path) -> Verdict:
     if verdict is PASS:
         return verdict
     found = _digest_of_file([map_file(file)])
-    return replace(verdict, as_predicted=lambda predicts: _digest_of_file(faulty_file(job, encode, predicts)) == found)
+    return verdict.comparing(lambda predicts: _digest_of_file(faulty_file(job, encode, predicts)) == found)
 
 
 def _digest_of_file(chunks: Iterable[Buffer]) -> str:

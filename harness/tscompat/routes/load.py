@@ -9,8 +9,7 @@ holds afterwards. Where neither refuses it, a stream must stay open, and TorchSh
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -101,13 +100,11 @@ def both_sides(form: Form, job: Job[Load]) -> Transfer:
 
 def _with_predictions(verdict: Verdict, job: Job[Load], entries: StateDict, theirs: Observed) -> Verdict:
     """Add whether faults make of ``entries``, what PyTorch's module holds afterwards, what .NET's holds."""
-    if verdict is PASS:
-        return verdict
-
-    def as_predicted(predicts: Sequence[str]) -> bool:
-        return {name: tensor_digest(tensor) for name, tensor in faulty(job, entries, predicts)} == theirs.state
-
-    return replace(verdict, as_predicted=as_predicted)
+    return verdict.comparing(
+        lambda predicts: (
+            {name: tensor_digest(tensor) for name, tensor in faulty(job, entries, predicts)} == theirs.state
+        )
+    )
 
 
 def damaged(case: Load, whole: bytes) -> bytes:

@@ -85,8 +85,8 @@ def strides_of_the_file(job: Job[Any], entries: StateDict) -> StateDict:
     targets = torch_tensors.target(job.subject, entries)
     for name, tensor in entries:
         target = targets[name]
-        storage = torch.empty(0, dtype=target.dtype).set_(target.untyped_storage(), 0, tensor.shape)
-        storage.copy_(torch_tensors.to_torch(tensor))
+        storage: Any = torch.empty(0, dtype=target.dtype)
+        storage.set_(target.untyped_storage(), 0, tensor.shape).copy_(torch_tensors.to_torch(tensor))
     return torch_tensors.export({name: targets[name] for name, _ in entries})
 
 

@@ -6,7 +6,7 @@ A verdict's id is ``route/direction/device/case/check``; only ``VerdictId`` buil
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -81,6 +81,10 @@ class Verdict:
     as_predicted: Callable[[Sequence[str]], bool] | None = field(default=None, compare=False, repr=False)
     """Whether these faults (routes/predictions.py), one after the other, make of what was expected exactly what was
     found. None where no values, names or bytes were compared: then ``detail`` states all that was found."""
+
+    def comparing(self, as_predicted: Callable[[Sequence[str]], bool]) -> Verdict:
+        """The same verdict with this ``as_predicted``; a pass stays as it is."""
+        return self if self.kind is Kind.PASS else replace(self, as_predicted=as_predicted)
 
 
 PASS = Verdict(Kind.PASS)
