@@ -76,6 +76,27 @@ def test_the_digest_is_of_what_memory_held_where_that_differs(
     assert answer.digest == digest(others)
 
 
+def test_without_strict_a_load_leaves_alone_what_the_file_lacks(
+    keeper: PeerKeeper, call: Load, entries: StateDict
+) -> None:
+    first, second = entries
+    write_whole(call.artifact, encode_state_dict([second]))
+    answer = keeper.ask(msgspec.structs.replace(call, strict=False))
+    assert isinstance(answer, Loaded)
+    assert [each.first and each.first.entry for each in answer.differences] == [first.name]  # the complement
+    assert isinstance(keeper.ask(call), Thrown)
+
+
+def test_the_digest_is_of_the_entries_that_the_expected_file_has_too(
+    keeper: PeerKeeper, call: Load, entries: StateDict
+) -> None:
+    assert isinstance(call.module, Bag)
+    tied = msgspec.structs.replace(call.module, tied={entries[1].name: entries[0].name})
+    answer = keeper.ask(msgspec.structs.replace(call, module=tied, strict=False))
+    assert isinstance(answer, Loaded)
+    assert (answer.missing, answer.digest) == ((entries[1].name,), digest(entries[:1]))
+
+
 def test_an_exception_of_dotnet_is_an_answer(keeper: PeerKeeper, call: Load) -> None:
     Path(call.artifact).unlink()
     answer = keeper.ask(call)

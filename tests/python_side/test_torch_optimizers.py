@@ -149,14 +149,31 @@ def test_a_class_that_torchsharp_cannot_save_is_refused() -> None:
     [
         ({"ema": torch.ones(3)}, "parameter 0: TorchSharp's Adam keeps no ema"),
         ({"exp_avg": None}, "parameter 0: its state has no exp_avg"),
+        ({"exp_avg": 0.5}, "expected a tensor, found float"),
     ],
-    ids=["too-much", "too-little"],
+    ids=["too-much", "too-little", "of-another-kind"],
 )
 def test_a_state_of_another_class_is_refused(change: dict[str, Any], message: str) -> None:
     optimizer, parameter = stepped(torch.optim.Adam)
     saved = optimizer.state_dict()
     saved["state"][0].update(change)
     with pytest.raises(ValueError, match=message):
+        record_of("Adam", saved, [parameter])
+
+
+def test_a_missing_option_is_refused() -> None:
+    optimizer, parameter = stepped(torch.optim.Adam)
+    saved = optimizer.state_dict()
+    del saved["param_groups"][0]["eps"]
+    with pytest.raises(ValueError, match="group 0: it has no eps"):
+        record_of("Adam", saved, [parameter])
+
+
+def test_a_state_of_no_parameter_is_refused() -> None:
+    optimizer, parameter = stepped(torch.optim.Adam)
+    saved = optimizer.state_dict()
+    saved["state"]["more"] = saved["state"][0]
+    with pytest.raises(ValueError, match="1 states are of no parameter"):
         record_of("Adam", saved, [parameter])
 
 

@@ -14,11 +14,13 @@ from tscompat.codec import encode_state_dict, encode_tensor
 from tscompat.dotnet_side.client import WithoutDotnet
 from tscompat.dotnet_side.messages import AnyCall, Done, Loaded, Save, Thrown
 from tscompat.dotnet_side.process import PeerBroken
+from tscompat.python_side.torch_tensors import poison
 from tscompat.resources.whole import write_whole
 from tscompat.routes import Job
 from tscompat.routes.judging import same_file
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
-from tscompat.values.verdict import Kind
+from tscompat.values.tensors import Entry, Tensor
+from tscompat.values.verdict import Kind, Verdict
 
 CASE = "role/both/bf16"
 
@@ -60,6 +62,46 @@ def test_a_saved_file_of_other_bits_is_a_difference(job: Job[Any]) -> None:
     data[-1] ^= 1
     found = kinds(with_peer(job, saving(lambda artifact: artifact.write_bytes(data))), "dat", DOTNET_TO_PYTHON)
     assert (found["bits"], found["bytes"]) == (Kind.BITS, Kind.BYTES)
+
+
+def without(job: Job[Any], name: str, change: Callable[[Tensor], Tensor]) -> Verdict:
+    """The ``bits`` verdict where TorchSharp saves all entries but this one, and the others changed."""
+    others = [Entry(each, change(tensor)) for each, tensor in job.entries if each != name]
+    saved = with_peer(job, saving(lambda artifact: write_whole(artifact, encode_state_dict(others))))
+    return transfer(saved, "dat", DOTNET_TO_PYTHON).verdicts["bits"]
+
+
+@pytest.mark.parametrize(
+    ("case_id", "name", "detail"),
+    [
+        (CASE, "buffer", "missing 'buffer'; the other 1 are equal"),
+        ("layer/linear/default/f32", "bias", "missing 'bias'; the other 1 are equal"),
+    ],
+)
+def test_the_entries_that_are_not_missing_are_loaded_and_compared(
+    make_job: MakeJob, case_id: str, name: str, detail: str
+) -> None:
+    verdict = without(make_job(case_id, "dat"), name, lambda tensor: tensor)
+    assert (verdict.kind, verdict.detail) == (Kind.NAMES, detail)
+
+
+@pytest.mark.parametrize(("case_id", "name"), [(CASE, "buffer"), ("layer/linear/default/f32", "bias")])
+def test_a_missing_entry_hides_no_other_bits(make_job: MakeJob, case_id: str, name: str) -> None:
+    verdict = without(make_job(case_id, "dat"), name, poison)
+    assert (verdict.kind, verdict.detail.endswith(f"; missing '{name}'")) == (Kind.BITS, True)
+
+
+def test_a_missing_entry_hides_no_other_shape(job: Job[Any]) -> None:
+    verdict = without(job, "buffer", lambda tensor: tensor._replace(shape=(1, *tensor.shape)))
+    assert (verdict.kind, verdict.detail.endswith("; missing 'buffer'")) == (Kind.SHAPE, True)
+
+
+def test_an_unexpected_entry_is_a_difference_of_names(job: Job[Any]) -> None:
+    more = [*job.entries, Entry("more", job.entries[0].tensor)]
+    saved = with_peer(job, saving(lambda artifact: write_whole(artifact, encode_state_dict(more))))
+    assert transfer(saved, "dat", DOTNET_TO_PYTHON).verdicts["bits"].detail == (
+        "unexpected 'more'; the other 2 are equal"
+    )
 
 
 def test_a_saved_tensor_of_other_bits_is_a_difference(make_job: MakeJob) -> None:

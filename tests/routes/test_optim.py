@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 
 from doubles import FakePeer, MakeJob, transfer, with_peer
 from tscompat.catalogue import load_catalogue
-from tscompat.codec import encode_optimizer, read_optimizer
+from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer
+from tscompat.codec.optimizer import LAYOUTS, Value
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, OptimizerUsed, Thrown, UseOptimizer
 from tscompat.dotnet_side.process import PeerBroken
@@ -23,7 +25,7 @@ from tscompat.routes.optim import CHECKS
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, Tensor
-from tscompat.values.verdict import Kind
+from tscompat.values.verdict import Kind, Verdict
 
 CASES = load_catalogue()
 CASE = "optim/adam-groups/bf16"
@@ -101,6 +103,51 @@ def test_a_state_that_memory_lacks_is_a_difference_of_names(job: Job[Any]) -> No
         write_whole(call.memory[0], encode_optimizer(record._replace(states=states)))
 
     assert differing(changing(job, change), PYTHON_TO_DOTNET) == {"bits": Kind.NAMES}
+
+
+def with_states(call: UseOptimizer, change: Callable[[Mapping[str, Value]], Mapping[str, Value]]) -> None:
+    """Write the file that TorchSharp has saved anew, with other states."""
+    record = read_optimizer(call.save)
+    states = [change(state) for state in record.states]
+    write_whole(call.save, encode_optimizer(record._replace(states=states)))
+
+
+def test_a_state_that_dotnet_leaves_out_of_the_file_is_a_difference_of_names(job: Job[Any]) -> None:
+    less = changing(job, lambda call: with_states(call, lambda state: {**state, "max_exp_avg_sq": None}))
+    verdicts = transfer(less, "optimizer", DOTNET_TO_PYTHON).verdicts
+    assert verdicts["bits"].kind is Kind.NAMES
+    assert re.fullmatch(r"missing 'state\.\d\.max_exp_avg_sq'.*; the other \d+ are equal", verdicts["bits"].detail)
+    refused = Verdict(Kind.REFUSED, "PyTorch: KeyError: 'max_exp_avg_sq'")
+    assert (verdicts["step"], verdicts["count"], verdicts["bytes"].kind) == (refused, refused, Kind.BYTES)
+
+
+def test_a_state_that_dotnet_adds_to_the_file_is_a_difference_of_names(job: Job[Any]) -> None:
+    def added(state: Mapping[str, Value]) -> Mapping[str, Value]:
+        return {**state, "max_exp_avg_sq": state["max_exp_avg_sq"] or state["exp_avg"]}
+
+    found = transfer(changing(job, lambda call: with_states(call, added)), "optimizer", DOTNET_TO_PYTHON).verdicts[
+        "bits"
+    ]
+    assert found.kind is Kind.NAMES
+    assert re.fullmatch(r"unexpected 'state\.\d\.max_exp_avg_sq'.*; the other 10 are equal", found.detail)
+
+
+def test_a_state_too_few_is_a_difference_of_bytes(job: Job[Any]) -> None:
+    def change(call: UseOptimizer) -> None:
+        record = read_optimizer(call.save)
+        write_whole(call.save, encode_optimizer(record._replace(states=record.states[1:])))
+
+    assert differing(changing(job, change), DOTNET_TO_PYTHON) == dict.fromkeys(CHECKS, Kind.BYTES)
+
+
+def test_the_file_of_another_class_is_a_difference_of_bytes(job: Job[Any]) -> None:
+    def change(call: UseOptimizer) -> None:
+        record = read_optimizer(call.save)
+        options = {name: False if kind == "bool" else 0.0 for name, kind in LAYOUTS["SGD"].options.items()}
+        states = [{"momentum_buffer": state["exp_avg"]} for state in record.states]
+        write_whole(call.save, encode_optimizer(OptimizerRecord("SGD", [options] * len(record.groups), states)))
+
+    assert differing(changing(job, change), DOTNET_TO_PYTHON) == dict.fromkeys(CHECKS, Kind.BYTES)
 
 
 def test_an_option_that_is_not_the_file_s_is_a_difference_of_options(job: Job[Any]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import pytest
+import torch
 
 from doubles import FakePeer, MakeJob, transfer
 from tscompat.catalogue import OptimizerCase, load_catalogue
@@ -72,6 +74,78 @@ def test_a_pickle_that_torch_cannot_read_is_a_difference_of_bytes(job: Job[Any])
     spoiled = replace(job, peer=FakePeer(answer))
     verdicts = transfer(spoiled, "pybridge-optimizer", DOTNET_TO_PYTHON).verdicts
     assert kinds(verdicts) == dict.fromkeys(CHECKS, Kind.BYTES)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A change of what PyBridge has saved, and what the verdicts then are."""
+
+    change: Callable[[Any], object]
+    differing: dict[str, Kind]
+    check: str
+    detail: str
+    """A regular expression for the detail of ``check``."""
+
+
+REFUSED = {"step": Kind.REFUSED, "count": Kind.REFUSED}
+PATCHES = {
+    "state-missing": Patch(
+        lambda saved: saved["state"][0].pop("exp_avg"),
+        {"bits": Kind.NAMES, **REFUSED},
+        "bits",
+        "missing 'state.0.exp_avg'; the other 9 are equal",
+    ),
+    "state-added": Patch(
+        lambda saved: saved["state"][0].update(ema=torch.ones(2)),
+        {"bits": Kind.NAMES},
+        "bits",
+        "unexpected 'state.0.ema'; the other 10 are equal",
+    ),
+    "state-of-no-parameter": Patch(
+        lambda saved: saved["state"].update({7: {"step": torch.tensor(1.0)}}),
+        {"bits": Kind.NAMES, "count": Kind.NAMES},
+        "bits",
+        "unexpected 'state.3.step'; the other 10 are equal",
+    ),
+    "option-missing": Patch(
+        lambda saved: saved["param_groups"][0].pop("eps"),
+        {"options": Kind.NAMES, **REFUSED},
+        "options",
+        "missing 'group.0.eps'; the other 23 are equal",
+    ),
+    "pair-missing": Patch(
+        lambda saved: saved["param_groups"][0].pop("betas"),
+        {"options": Kind.NAMES, **REFUSED},
+        "options",
+        "missing 'group.0.beta1', 'group.0.beta2'; the other 22 are equal",
+    ),
+    "option-added-and-another-wrong": Patch(
+        lambda saved: saved["param_groups"][0].update(rho=0.5, eps=0.5),
+        {"options": Kind.BITS, "step": Kind.BITS},
+        "options",
+        r"element \[\] of 'group.0.eps' .*; unexpected 'group.0.rho'",
+    ),
+    "no-tensor": Patch(
+        lambda saved: saved["state"][0].update(exp_avg=0.5),
+        dict.fromkeys(CHECKS, Kind.BYTES),
+        "bits",
+        "unreadable: ValueError: expected a tensor, found float",
+    ),
+}
+
+
+@pytest.mark.parametrize("patch", PATCHES.values(), ids=PATCHES)
+def test_what_is_missing_from_a_pickle_or_added_to_it_has_a_verdict(job: Job[Any], patch: Patch) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        found: Any = job.peer.ask(call)
+        saved = torch.load(job.artifact, weights_only=True)
+        patch.change(saved)
+        torch.save(saved, job.artifact)
+        return found
+
+    verdicts = transfer(replace(job, peer=FakePeer(answer)), "pybridge-optimizer", DOTNET_TO_PYTHON).verdicts
+    assert {name: kind for name, kind in kinds(verdicts).items() if kind is not Kind.PASS} == patch.differing
+    assert re.fullmatch(patch.detail, verdicts[patch.check].detail)
 
 
 def test_the_script_has_a_function_for_every_optimizer() -> None:

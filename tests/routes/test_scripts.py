@@ -10,13 +10,15 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from doubles import MakeJob, transfer
+from doubles import FakePeer, MakeJob, transfer
 from tscompat import codec
 from tscompat.catalogue import load_catalogue
+from tscompat.dotnet_side.messages import Thrown
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.scripts import FUNCTIONS, Script
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES
+from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.verdict import Kind, Verdict
 
 BothHalves = Callable[[str, str, Callable[..., Any]], Mapping[str, Verdict]]
@@ -60,6 +62,17 @@ def test_other_bits_are_a_difference_of_bytes_and_of_bits(by_script: BothHalves)
         stream.write(data)
 
     assert kinds(by_script("exportsd", "role/both/bf16", write)) == {"bytes": "bytes", "bits": "bits"}
+
+
+def test_a_file_with_other_names_is_not_loaded_without_strict(make_job: MakeJob, tmp_path: Path) -> None:
+    def write(state: Mapping[str, Any], stream: BinaryIO) -> None:
+        stream.write(encoded({f"{name}s": tensor for name, tensor in state.items()}))
+
+    module: Any = SimpleNamespace(**dict.fromkeys(FUNCTIONS["exportsd"], write))
+    refusing = FakePeer(lambda call: Thrown("System.ArgumentException", "Mismatched module state names: no"))
+    job = make_job("role/both/bf16", "exportsd", peer=refusing, script=Script(tmp_path, "", module))
+    assert kinds(transfer(job, "exportsd", PYTHON_TO_DOTNET).verdicts) == {"bytes": "bytes", "bits": "refused"}
+    assert len(refusing.calls) == 1
 
 
 def test_a_tensor_written_well_passes(by_script: BothHalves) -> None:

@@ -83,6 +83,7 @@ LAYOUTS: Mapping[str, Layout] = {
 """All optimizers that TorchSharp can save, by class. A field without a kind is an f64. Names are TorchSharp's, but
 ``initial_lr`` and ``lr`` are its InitialLearningRate and LearningRate. No option changes the layout."""
 
+_NO_VALUE = Tensor(BY_NAME["u8"], (0,), b"")
 _NUMBERS = {"f64": "<d", "i64": "<q", "bool": "<?"}
 
 
@@ -130,24 +131,27 @@ def read_optimizer(path: str | os.PathLike[str]) -> OptimizerRecord:
 
 
 def flat_options(record: OptimizerRecord) -> StateDict:
-    """The options of all groups as 0-d tensors, for comparison. A name is ``group.0.lr``."""
+    """The options of all groups as 0-d tensors, for comparison. A name is ``group.0.lr``.
+
+    The record may lack fields of the layout, and may have others: those have an entry with their name, without a value.
+    """
     return _flattened("group", LAYOUTS[record.name].options, record.groups)
 
 
 def flat_states(record: OptimizerRecord) -> StateDict:
     """The states of all parameters as tensors, numbers as 0-d ones. A name is ``state.2.exp_avg``.
 
-    A ``tensor?`` without a tensor has no entry.
+    A ``tensor?`` without a tensor has no entry. Fields may be missing or others, as for ``flat_options``.
     """
     return _flattened("state", LAYOUTS[record.name].state, record.states)
 
 
 def _flattened(part: str, kinds: Mapping[str, Kind], rows: Sequence[Mapping[str, Value]]) -> StateDict:
     return [
-        Entry(f"{part}.{number}.{field}", _as_tensor(kind, fields[field]))
+        Entry(f"{part}.{number}.{field}", _as_tensor(kinds[field], value) if field in kinds else _NO_VALUE)
         for number, fields in enumerate(rows)
-        for field, kind in kinds.items()
-        if fields[field] is not None
+        for field, value in fields.items()
+        if value is not None
     ]
 
 

@@ -67,19 +67,45 @@ def record_of(name: str, saved: Saved, parameters: Sequence[torch.Tensor] = ()) 
     state in TorchSharp is made from the parameter, which must then be given.
 
     Raises ValueError for a class that TorchSharp cannot save, for an option or state that TorchSharp's class lacks and
-    that changes what it computes, and for a missing parameter.
+    that changes what it computes, for one that is missing, and for a missing parameter.
+    """
+    record = record_as_found(name, saved, parameters)
+    layout = FIELDS[record.name]
+    for number, options in enumerate(record.groups):
+        for option in options.keys() - layout.options.keys():
+            raise ValueError(f"TorchSharp's {record.name} has no {option}, and it is {options[option]!r} here")
+        _refuse_missing(f"group {number}", "it has no", layout.options, options)
+    orphans = len(record.states) - sum(len(group["params"]) for group in saved["param_groups"])
+    if orphans:
+        raise ValueError(f"{orphans} states are of no parameter")
+    for number, state in enumerate(record.states):
+        odd = sorted(state.keys() - layout.state.keys())
+        if odd:
+            raise ValueError(f"parameter {number}: TorchSharp's {record.name} keeps no {', '.join(odd)}")
+        _refuse_missing(f"parameter {number}", "its state has no", layout.state, state)
+    return record
+
+
+def record_as_found(name: str, saved: Saved, parameters: Sequence[torch.Tensor] = ()) -> OptimizerRecord:
+    """As ``record_of``, but options and states that are missing are missing in the record, too, and those that
+    TorchSharp's class lacks are in it; states of no parameter come last.
+
+    Raises ValueError as ``record_of`` does, but not for these, and for a value of another kind than the field's.
     """
     layout = FIELDS[name_in_dotnet(name)]
     groups: list[dict[str, float]] = []
     states: list[dict[str, Value]] = []
+    left = dict(saved["state"])
     for group in saved["param_groups"]:
         options = _options(name, layout.options, group)
         groups.append(options)
         for number in group["params"]:
             where = f"parameter {number}"
-            state = saved["state"].get(number) or _initial(name, options, parameters[number : number + 1], where)
-            states.append(_state(name, layout.state, state, where))
-    return OptimizerRecord(name_in_dotnet(name), groups, states)
+            state = left.pop(number, None) or _initial(name, options, parameters[number : number + 1], where)
+            states.append(_state(layout.state, state))
+    return OptimizerRecord(
+        name_in_dotnet(name), groups, [*states, *(_state(layout.state, each) for each in left.values())]
+    )
 
 
 def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
@@ -136,8 +162,8 @@ class OptimizerRun:
         return export({name: parameter.detach().clone() for name, parameter in self._parameters.items()})
 
     def record(self) -> OptimizerRecord:
-        """The optimizer's options and state, as a record. Raises ValueError as ``record_of`` does."""
-        return record_of(self._name, self.optimizer.state_dict(), list(self._parameters.values()))
+        """The optimizer's options and state, as ``record_as_found`` makes a record of them. Raises what it raises."""
+        return record_as_found(self._name, self.optimizer.state_dict(), list(self._parameters.values()))
 
     def load(self, saved: Saved) -> None:
         """Load another optimizer's options and state, and reset the parameters to the given values."""
@@ -151,15 +177,19 @@ class OptimizerRun:
 
 
 def _options(name: str, kinds: Mapping[str, Kind], group: Mapping[str, Any]) -> dict[str, float]:
-    flat: dict[str, Any] = {"initial_lr": group.get("initial_lr", group["lr"])}
+    flat: dict[str, Any] = {"initial_lr": group.get("initial_lr", group.get("lr"))}
+    odd: dict[str, Any] = {}
     for option, value in group.items():
         if option in _PAIRS:
             flat.update(zip(_PAIRS[option], value, strict=True))
         elif option in kinds:
             flat[option] = value
         elif option not in _NOT_IN_FILES and value != _IMPLIED.get(name, {}).get(option, False):
-            raise ValueError(f"TorchSharp's {name_in_dotnet(name)} has no {option}, and it is {value!r} here")
-    return {option: bool(flat[option]) if kind == "bool" else float(flat[option]) for option, kind in kinds.items()}
+            odd[option] = value
+    found = {option: kind for option, kind in kinds.items() if flat.get(option) is not None}
+    return {
+        option: bool(flat[option]) if kind == "bool" else float(flat[option]) for option, kind in found.items()
+    } | odd
 
 
 def _options_in_torch(options: Mapping[str, float]) -> dict[str, Any]:
@@ -171,22 +201,28 @@ def _options_in_torch(options: Mapping[str, float]) -> dict[str, Any]:
     return flat | paired
 
 
-def _state(name: str, kinds: Mapping[str, Kind], state: Mapping[str, Any], where: str) -> dict[str, Value]:
-    odd = {field for field, value in state.items() if value is not None} - kinds.keys()
-    if odd:
-        raise ValueError(f"{where}: TorchSharp's {name_in_dotnet(name)} keeps no {', '.join(sorted(odd))}")
-    missing = [field for field, kind in kinds.items() if kind != "tensor?" and state.get(field) is None]
+def _state(kinds: Mapping[str, Kind], state: Mapping[str, Any]) -> dict[str, Value]:
+    there = {field: value for field, value in state.items() if value is not None}
+    known = {
+        field: _value(kind, there.get(field)) for field, kind in kinds.items() if kind == "tensor?" or field in there
+    }
+    return known | {field: value for field, value in there.items() if field not in kinds}
+
+
+def _refuse_missing(where: str, words: str, kinds: Mapping[str, Kind], fields: Mapping[str, Value]) -> None:
+    missing = [field for field in kinds if field not in fields]
     if missing:
-        raise ValueError(f"{where}: its state has no {', '.join(missing)}")
-    return {field: _value(kind, state.get(field)) for field, kind in kinds.items()}
+        raise ValueError(f"{where}: {words} {', '.join(missing)}")
 
 
 def _value(kind: Kind, value: Any) -> Value:
     if value is None:
         return None
-    if kind.startswith("tensor"):
-        return from_torch(value)
-    return int(value) if kind == "i64" else float(value)
+    if not kind.startswith("tensor"):
+        return int(value) if kind == "i64" else float(value)
+    if not isinstance(value, torch.Tensor):
+        raise ValueError(f"expected a tensor, found {type(value).__name__}")
+    return from_torch(value)
 
 
 def _state_in_torch(state: Mapping[str, Value]) -> dict[str, Any]:
@@ -210,8 +246,8 @@ def _initial(name: str, options: Mapping[str, float], parameter: Sequence[torch.
     """
     state: dict[str, Any] = {}
     for field, kind in FIELDS[name_in_dotnet(name)].state.items():
-        start = options[_FILLED_WITH[field]] if field in _FILLED_WITH else 0.0 if kind != "f64" else 1.0
-        absent = name == "SGD" or (field == "max_exp_avg_sq" and not options["amsgrad"])
+        start = options.get(_FILLED_WITH[field], 0.0) if field in _FILLED_WITH else 0.0 if kind != "f64" else 1.0
+        absent = name == "SGD" or (field == "max_exp_avg_sq" and not options.get("amsgrad"))
         if kind in ("f64", "i64"):
             state[field] = float(np.float32(start))
         elif not absent:

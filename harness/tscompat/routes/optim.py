@@ -26,6 +26,7 @@ from tscompat.values.verdict import Kind, Verdict
 
 from . import dotnet_half, judging
 from .agreement import within_step
+from .formats import UNREADABLE
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
 
 CHECKS = ("bytes", "options", "bits", "step", "count")
@@ -106,7 +107,12 @@ class OptimizerJob:
         failed = self.failed("step")
         if failed:
             return {"step": failed, "count": failed}
-        run.step(self.case.steps)
+        try:
+            run.step(self.case.steps)
+        except UNREADABLE as error:  # what torch has loaded may lack an option or a state
+            return dict.fromkeys(
+                ("step", "count"), Verdict(Kind.REFUSED, f"PyTorch: {judging.raised(error, self.job)}")
+            )
         ours, theirs = (_counts(record) for record in (run.record(), read_optimizer(self.files.memory[1])))
         return {
             "step": within_step(run.parameters(), read_state_dict(self.files.parameters[1])),
@@ -132,8 +138,10 @@ def read_dat(job: Job[OptimizerCase], run: OptimizerRun) -> Verdict | None:
     """The oracle reads TorchSharp's file."""
     try:
         run.load(saved_of(read_optimizer(job.artifact), run.sizes))
-    except (codec.FormatError, ValueError) as error:
+    except codec.FormatError as error:
         return Verdict(Kind.BYTES, f"unreadable: {error.args[0]}")
+    except UNREADABLE as error:
+        return judging.unreadable(error, job)
 
 
 def saved_again(optimizer: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
@@ -192,9 +200,13 @@ def dotnet_to_python(read: PythonHalf, check: BytesCheck, job: Job[OptimizerCase
     unread = read(job, run)
     if unread:
         return Transfer(dict.fromkeys(CHECKS, unread), job.artifact)
+    try:
+        loaded = run.record()
+    except UNREADABLE as error:
+        return Transfer(dict.fromkeys(CHECKS, judging.unreadable(error, job)), job.artifact)
     verdicts = {
         **check(optimizer, memory),
-        **_loaded(memory._replace(groups=start.groups), run.record()),
+        **_loaded(memory._replace(groups=start.groups), loaded),
         **optimizer.step(run),
     }
     return Transfer(verdicts, job.artifact)

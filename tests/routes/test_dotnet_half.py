@@ -1,0 +1,87 @@
+"""A load whose names TorchSharp refuses is made again without strict, by every overload that loads into a module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from doubles import FakePeer, MakeJob, transfer, with_peer
+from tscompat.catalogue import Tensors
+from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Load, Loaded, Thrown
+from tscompat.routes import ROUTES, Job, dotnet_half
+from tscompat.routes.dotnet_half import RefusedLoad
+from tscompat.routes.route import PYTHON_TO_DOTNET
+from tscompat.values.verdict import Kind
+
+TIED = "tied/flat/f32"
+"""TorchSharp has one entry for the two names of a parameter: a strict load is refused."""
+INTO_MODULES = [
+    name
+    for name, route in ROUTES.items()
+    if Tensors in route.subjects
+    and PYTHON_TO_DOTNET in route.directions
+    and name.startswith(("dat", "pybridge"))
+    # neither library gets as far as the names: safetensors refuses to write this case, PyBridge to read an old pickle
+    and "safetensors" not in name
+    and name != "pybridge-legacy"
+]
+OTHER_NAMES = Thrown("System.ArgumentException", "Mismatched state_dict sizes: expected 2, but found 3 entries.")
+
+
+@pytest.mark.parametrize("route", INTO_MODULES)
+def test_the_entries_that_both_have_are_compared_by_every_overload(make_job: MakeJob, route: str) -> None:
+    verdict = transfer(make_job(TIED, route), route, PYTHON_TO_DOTNET).verdicts["bits"]
+    assert verdict.kind is Kind.REFUSED
+    assert verdict.detail.endswith("; without strict: missing 'decoder.weight'; the other 2 are equal")
+
+
+def test_safetensors_are_loaded_without_strict_too(make_job: MakeJob) -> None:
+    job = make_job("layer/crossentropyloss/weight/f32", "pybridge-safetensors")
+    verdict = transfer(job, "pybridge-safetensors", PYTHON_TO_DOTNET).verdicts["bits"]
+    assert (verdict.kind, verdict.detail.partition("; ")[2]) == (
+        Kind.REFUSED,
+        "without strict: missing 'weight'; there are no others",
+    )
+
+
+def calls(job: Job[Any], *, lax: bool = True) -> list[bool]:
+    """Whether each load that the peer was asked for is strict."""
+    assert isinstance(job.peer, FakePeer)
+    dotnet_half.load(job, dotnet_half.module(job), lax=lax)
+    return [call.strict for call in job.peer.calls if isinstance(call, Load)]
+
+
+@pytest.mark.parametrize(
+    ("message", "strict"),
+    [
+        (OTHER_NAMES.message, [True, False]),
+        ("Mismatched module state names: the target modules does not have 'w'", [True, False]),
+        ("The loaded state_dict is not identical to the target dictionary.", [True, False]),
+        ("The specified state dict is not identical to the target dictionary.", [True, False]),
+        ("Bytes() called on non-contiguous tensor.", [True]),
+    ],
+)
+def test_a_load_is_made_again_where_the_names_are_refused(make_job: MakeJob, message: str, strict: list[bool]) -> None:
+    job = with_peer(make_job(TIED, "dat"), lambda call: Thrown("System.Exception", message))
+    assert calls(job) == strict
+
+
+def test_a_damaged_file_is_not_loaded_again(make_job: MakeJob) -> None:
+    assert calls(with_peer(make_job(TIED, "dat"), lambda call: OTHER_NAMES), lax=False) == [True]
+
+
+def test_a_load_that_is_not_refused_is_made_once(make_job: MakeJob) -> None:
+    loaded = Loaded(differences=(), missing=(), digest="", quantizer=None)
+    assert calls(with_peer(make_job(TIED, "dat"), lambda call: loaded)) == [True]
+
+
+def test_both_answers_are_given(make_job: MakeJob) -> None:
+    loaded = Loaded(differences=(), missing=(), digest="", quantizer=None)
+
+    def answer(call: AnyCall) -> AnyAnswer:
+        assert isinstance(call, Load)
+        return OTHER_NAMES if call.strict else loaded
+
+    job = with_peer(make_job(TIED, "dat"), answer)
+    assert dotnet_half.load(job, dotnet_half.module(job)) == RefusedLoad(OTHER_NAMES, loaded)
