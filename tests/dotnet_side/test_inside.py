@@ -50,7 +50,7 @@ def call(tmp_path: Path, entries: StateDict) -> Load:
 
 
 def test_a_load_gives_the_digest_of_what_memory_held(keeper: PeerKeeper, call: Load, entries: StateDict) -> None:
-    assert keeper.ask(call) == Loaded(differences=(), missing=(), digest=digest(entries), quantizer=None)
+    assert keeper.ask(call) == Loaded(differences=(), missing=(), unexpected=(), digest=digest(entries), quantizer=None)
 
 
 def test_other_bits_are_a_difference(keeper: PeerKeeper, call: Load) -> None:

@@ -52,7 +52,7 @@ CALLS: list[AnyCall] = [
 DIFFERENCE = Difference("bits", "element [0]", FirstDifference("w", "element", 4, "0x00 (0)", "0x01 (1)"))
 ANSWERS: list[AnyAnswer] = [
     Done(),
-    messages.Loaded((DIFFERENCE,), ("v",), "digest", (0.25, 3)),
+    messages.Loaded((DIFFERENCE,), ("v",), ("w",), "digest", (0.25, 3)),
     SchemaFound((SchemaEntry("w", 6, (2, 3), buffer=False),)),
     LoadedInto(Thrown("System.Exception", "no"), None, {"w": "digest"}, {"w": True}),
     messages.Observed("the same bits"),

@@ -18,25 +18,10 @@ import pytest
 from tscompat.dotnet_side.build import dotnet_command, ensure_built
 from tscompat.python_side.scripts import FUNCTIONS
 from tscompat.resources.folders import data_folder
-from tscompat.verdicts.entries import Entry, read_entries
+from tscompat.verdicts.entries import BEFORE, Entry, read_entries
 
 ENTRIES = read_entries(data_folder("cases") / "divergences")
 SCRIPTS = {name: Path(path) for name in FUNCTIONS if (path := os.environ.get(f"TSCOMPAT_{name.upper()}"))}
-
-PYTHON = """\
-import torch
-from safetensors.torch import load_file, save_file
-
-"""
-CSHARP = """\
-using System.IO.Compression;
-using TorchSharp;
-using TorchSharp.Modules;
-using TorchSharp.PyBridge;
-using static TorchSharp.torch;
-
-"""
-"""The imports that are put before each piece. The project file adds .NET's implicit usings to those of C#."""
 
 ENVIRONMENT = {
     **os.environ,
@@ -81,7 +66,7 @@ def as_class(name: str, piece: str) -> str:
     """The C# source of a class that runs a piece: statements, then (as in any C# program) the classes that they use."""
     statements, *classes = re.split("(?m)^(?=class )", piece, maxsplit=1)
     return f"""\
-{CSHARP}
+{BEFORE["csharp"]}
 static class {class_name(name)}
 {{
     public static void Run()
@@ -116,7 +101,7 @@ def test_the_fault_shows(name: str, program: list[str], tmp_path: Path) -> None:
     if reason:
         pytest.skip(reason)
     *before, last = (
-        [sys.executable, "-c", PYTHON + piece] if language == "python" else [*program, class_name(name)]
+        [sys.executable, "-c", BEFORE["python"] + piece] if language == "python" else [*program, class_name(name)]
         for language, piece in reproduction.pieces
     )
     for command in before:

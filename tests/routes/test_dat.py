@@ -47,7 +47,7 @@ def test_the_real_peer_passes(job: Job[Any], direction: str) -> None:
 
 
 def test_a_peer_that_reports_no_difference_without_reading_is_found_out(job: Job[Any]) -> None:
-    lying = with_peer(job, lambda call: Loaded(differences=(), missing=(), digest="", quantizer=None))
+    lying = with_peer(job, lambda call: Loaded(differences=(), missing=(), unexpected=(), digest="", quantizer=None))
     with pytest.raises(PeerBroken, match="its digest is not that of the case's bits"):
         transfer(lying, "dat", PYTHON_TO_DOTNET)
 

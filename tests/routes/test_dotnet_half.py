@@ -72,12 +72,12 @@ def test_a_damaged_file_is_not_loaded_again(make_job: MakeJob) -> None:
 
 
 def test_a_load_that_is_not_refused_is_made_once(make_job: MakeJob) -> None:
-    loaded = Loaded(differences=(), missing=(), digest="", quantizer=None)
+    loaded = Loaded(differences=(), missing=(), unexpected=(), digest="", quantizer=None)
     assert calls(with_peer(make_job(TIED, "dat"), lambda call: loaded)) == [True]
 
 
 def test_both_answers_are_given(make_job: MakeJob) -> None:
-    loaded = Loaded(differences=(), missing=(), digest="", quantizer=None)
+    loaded = Loaded(differences=(), missing=(), unexpected=(), digest="", quantizer=None)
 
     def answer(call: AnyCall) -> AnyAnswer:
         assert isinstance(call, Load)

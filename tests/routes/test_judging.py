@@ -32,6 +32,7 @@ def loaded(job: Job[Any], memory: StateDict) -> Loaded:
     return Loaded(
         differences=tuple(compare(job.entries, memory)),
         missing=tuple(name for name, _ in job.entries if name not in names),
+        unexpected=(),
         digest=digest(memory),
         quantizer=(0.5, 3),
     )
@@ -70,7 +71,8 @@ def test_a_second_refusal_is_stated_too(job: Job[Any]) -> None:
 
 def test_a_peer_that_did_not_read_the_other_entries_is_found_out(job: Job[Any]) -> None:
     (names,) = compare(job.entries, job.entries[:2])
-    lying = Loaded(differences=(names,), missing=("decoder.weight",), digest=digest(job.entries[:1]), quantizer=None)
+    held = digest(job.entries[:1])
+    lying = Loaded(differences=(names,), missing=("decoder.weight",), unexpected=(), digest=held, quantizer=None)
     with pytest.raises(PeerBroken, match="its digest is not that of the case's bits"):
         refused(job, lying)
 

@@ -1,52 +1,148 @@
-"""A prediction matches only a state dict that is exactly what the fault produces."""
+"""A fault makes exactly one thing of what was expected, and faults act one after the other."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import pytest
 
-from tscompat.catalogue import TensorSpec
-from tscompat.dotnet_side.digest import digest
-from tscompat.routes.predictions import predicted
+from doubles import FakePeer, MakeJob
+from tscompat.codec import encode_state_dict
+from tscompat.dotnet_side.messages import Thrown
+from tscompat.routes import Job
+from tscompat.routes.predictions import faulty, faulty_file
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
-from tscompat.values.verdict import Kind
 
-F16 = BY_NAME["f16"]
-SPECS = [
-    TensorSpec(name, F16, (2,), "random", buffer, tied)
-    for name, buffer, tied in (("w", False, ""), ("mean", True, ""), ("again", False, "w"), ("bias", False, ""))
-]
-PLUS, MINUS = 0x3C, 0xBC
-"""The high bytes of 1 and of -1 in float16; the low byte is the entry's place."""
+NOBODY = FakePeer(lambda call: Thrown("System.Exception", "not asked"))
+U8 = BY_NAME["u8"]
 
 
-def state_dict(*signs: int) -> StateDict:
-    """An entry for each spec, of two numbers with these signs."""
-    one, two = signs
-    data = (bytes([place, one, place, two]) for place in range(len(SPECS)))
-    return [Entry(spec.name, Tensor(F16, (2,), each)) for spec, each in zip(SPECS, data, strict=True)]
+def make(job: Job[Any], entries: StateDict, *predicts: str) -> StateDict:
+    return faulty(job, entries, predicts)
 
 
-ENTRIES, OTHER_SIGN = state_dict(PLUS, MINUS), state_dict(MINUS, PLUS)
-PARAMETERS_FIRST = [ENTRIES[place] for place in (0, 3, 1, 2)]
+def names(entries: StateDict) -> list[str]:
+    return [name for name, _ in entries]
+
+
+def numbered(*names: str) -> StateDict:
+    """Entries of one byte, their place."""
+    return [Entry(name, Tensor(U8, (1,), bytes([place]))) for place, name in enumerate(names)]
+
+
+def elements(entries: StateDict) -> list[bytes]:
+    return [bytes(memoryview(tensor.data).cast("B")) for _, tensor in entries]
+
+
+@pytest.fixture
+def norm(make_job: MakeJob) -> Job[Any]:
+    """The job of a BatchNorm2d: weight and bias, then three buffers."""
+    return make_job("layer/batchnorm2d/made-as-f16/f16", "dat", NOBODY)
+
+
+@pytest.fixture
+def load(make_job: MakeJob) -> Job[Any]:
+    """The job of a load of a, b, c and d, in whose file b comes twice and d is missing."""
+    return make_job("load/damaged/duplicate/f32", "load", NOBODY)
+
+
+def test_buffers_go_behind_parameters_and_tied_parameters_behind_all(make_job: MakeJob) -> None:
+    job = make_job("tied/apart/f32", "dat", NOBODY)
+    made = make(job, job.entries, "parameters-before-buffers")
+    assert [next(spec for spec in job.specs if spec.name == name).tied_to for name in names(made)][-1]
 
 
 @pytest.mark.parametrize(
-    ("kind", "found", "names"),
+    ("predicts", "expected"),
     [
-        (Kind.BITS, OTHER_SIGN, {"sign-of-the-storage"}),
-        (Kind.BITS, [*OTHER_SIGN[:-1], ENTRIES[-1]], set[str]()),
-        (Kind.ORDER, OTHER_SIGN, set[str]()),
-        (Kind.ORDER, PARAMETERS_FIRST, {"parameters-before-buffers"}),
-        (Kind.ORDER, ENTRIES[::-1], set[str]()),
+        (["root-first"], ["top", "last", "a.w", "b.w"]),
+        (["begins-with b.* last"], ["b.w", "last", "a.w", "top"]),
+        (["without *.w"], ["top", "last"]),
+        (["without a.* last"], ["b.w", "top"]),
+        (["renamed top bottom b.w c.w"], ["a.w", "c.w", "bottom", "last"]),
+        (["without last", "begins-with top"], ["top", "a.w", "b.w"]),
+        (["renamed top last.w", "without last*"], ["a.w", "b.w"]),
+        ([], ["a.w", "b.w", "top", "last"]),
     ],
-    ids=["sign", "sign-of-all-but-one", "sign-as-order", "parameters-first", "another-order"],
 )
-def test_what_is_predicted(kind: Kind, found: StateDict, names: set[str]) -> None:
-    assert predicted(kind, SPECS, ENTRIES, digest(found)) == names
+def test_names_and_their_order(norm: Job[Any], predicts: Sequence[str], expected: list[str]) -> None:
+    entries = numbered("a.w", "b.w", "top", "last")
+    made = faulty(norm, entries, predicts)
+    assert names(made) == expected
+    assert {place for _, (_, _, place) in made} <= {place for _, (_, _, place) in entries}
 
 
-def test_a_complex_number_has_the_other_sign_in_its_imaginary_part() -> None:
-    c64, spec = BY_NAME["c64"], TensorSpec("w", BY_NAME["c64"], (), "random", buffer=False)
-    entries, found = ([Entry("w", Tensor(c64, (), b"\0\0\x80\x3f\0\0" + sign))] for sign in (b"\x80\x3f", b"\x80\xbf"))
-    assert predicted(Kind.BITS, [spec], entries, digest(found)) == {"sign-of-the-storage"}
+@pytest.mark.parametrize(
+    ("dtype", "fault", "before", "after"),
+    [
+        ("f16", "sign-of-the-storage", "003c 00bc", "00bc 003c"),
+        ("c64", "sign-of-the-storage", "0000803f 0000803f", "0000803f 000080bf"),
+        ("f16", "quiet-nans", "017c 017e 007c 01fc", "017e 017e 007c 01fe"),
+        ("c32", "quiet-nans", "017c 017c", "017c 017e"),
+    ],
+)
+def test_values(norm: Job[Any], dtype: str, fault: str, before: str, after: str) -> None:
+    size = len(bytes.fromhex(before)) // BY_NAME[dtype].itemsize
+    entries = [Entry("w", Tensor(BY_NAME[dtype], (size,), bytes.fromhex(before)))]
+    assert elements(make(norm, entries, fault)) == [bytes.fromhex(after)]
+
+
+def test_a_view_is_filled_from_the_first_element_of_its_storage_on(make_job: MakeJob) -> None:
+    job = make_job("layout/target/offset/i64", "pybridge-pickle", NOBODY)
+    (made,) = make(job, job.entries, "strides-of-the-file")
+    wanted, found = (np.frombuffer(each.data, np.int64) for each in (job.entries[0].tensor, made.tensor))
+    assert found[:-3].tolist() == wanted[3:].tolist()
+    assert found[-3:].tolist() == (~wanted[-3:]).tolist()
+
+
+def test_what_is_not_filled_keeps_the_bits_of_its_constructor(norm: Job[Any]) -> None:
+    made = dict(make(norm, norm.entries, "made-by-the-constructor num_*"))
+    assert bytes(memoryview(made["num_batches_tracked"].data).cast("B")) == bytes(8)
+    assert made["weight"] is dict(norm.entries)["weight"]
+
+
+def test_numbers_are_converted(norm: Job[Any]) -> None:
+    entries = [Entry("n", Tensor(BY_NAME["i64"], (), (3).to_bytes(8, "little")))]
+    ((_, (dtype, _, data)),) = make(norm, entries, "converted n f16")
+    assert (dtype.name, bytes(memoryview(data).cast("B")).hex()) == ("f16", "0042")
+
+
+def test_a_schema_is_converted_without_bytes(norm: Job[Any]) -> None:
+    made = make(norm, [Entry("n", Tensor(BY_NAME["i64"], (), b""))], "converted n f16")
+    assert made == [Entry("n", Tensor(BY_NAME["f16"], (), b""))]
+
+
+def test_an_unknown_type_is_another_number_in_the_file(norm: Job[Any]) -> None:
+    norm.entries[:] = numbered("w")
+    assert b"".join(faulty_file(norm, encode_state_dict, ["unknown-type 4711"])).hex(" ") == "01 01 77 e7 24 01 01 00"
+
+
+def test_names_are_counted_in_characters(norm: Job[Any]) -> None:
+    norm.entries[:] = numbered("ö", "w")
+    made = b"".join(faulty_file(norm, encode_state_dict, ["names-in-characters"]))
+    assert made.hex(" ") == "02 01 c3 b6 00 01 01 00 01 77 00 01 01 01"
+
+
+def test_other_faults_come_before_that_of_the_file(norm: Job[Any]) -> None:
+    norm.entries[:] = numbered("ö", "w")
+    made = b"".join(faulty_file(norm, encode_state_dict, ["without w", "names-in-characters"]))
+    assert made.hex(" ") == "01 01 c3 b6 00 01 01 00"
+
+
+def test_what_a_module_holds_after_a_load(load: Job[Any]) -> None:
+    before = dict(load.entries)
+    other = [Entry(name, tensor._replace(data=bytes(tensor.nbytes))) for name, tensor in load.entries]
+    made = dict(make(load, other, "kept c", "loaded a b", "loaded-as b d", "loaded-in-part c 4"))
+    in_the_file = dict(make(load, other, "loaded a b c"))
+    a, b, c = (bytes(memoryview(in_the_file[name].data).cast("B")) for name in "abc")
+    assert elements(list(map(Entry, "abcd", made.values()))) == [a, b, c[:4] + bytes(before["c"].data)[4:], b]
+
+
+def test_of_a_name_that_comes_twice_the_last_one_is_loaded(load: Job[Any]) -> None:
+    one = load.entries
+    twice = make(load, one, "loaded b")
+    assert elements(twice)[0] == elements(one)[0]
+    assert elements(twice)[1] != elements(one)[1]

@@ -63,7 +63,8 @@ def test_the_real_peer_passes(make_job: MakeJob, route: str, direction: str) -> 
 @pytest.mark.parametrize("route", [name for name, direction in TRANSFERS if direction == PYTHON_TO_DOTNET])
 def test_a_peer_that_reports_no_difference_without_reading_is_found_out(make_job: MakeJob, route: str) -> None:
     lying = with_peer(
-        make_job(CASE.id, route), lambda call: Loaded(differences=(), missing=(), digest="", quantizer=None)
+        make_job(CASE.id, route),
+        lambda call: Loaded(differences=(), missing=(), unexpected=(), digest="", quantizer=None),
     )
     with pytest.raises(PeerBroken, match="its digest is not that of the case's bits"):
         transfer(lying, route, PYTHON_TO_DOTNET)

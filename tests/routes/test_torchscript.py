@@ -40,7 +40,7 @@ def test_a_single_tensor_goes_as_a_script(make_job: MakeJob, direction: str) -> 
 
 def test_a_peer_that_reports_no_difference_without_reading_is_found_out(make_job: MakeJob) -> None:
     job = make_job(BAG, "torchscript")
-    lying = with_peer(job, lambda call: Loaded(differences=(), missing=(), digest="", quantizer=None))
+    lying = with_peer(job, lambda call: Loaded(differences=(), missing=(), unexpected=(), digest="", quantizer=None))
     with pytest.raises(PeerBroken, match="its digest is not that of the case's bits"):
         transfer(lying, "torchscript", PYTHON_TO_DOTNET)
 
@@ -67,7 +67,7 @@ def test_a_model_that_computes_something_else_is_found_out(make_job: MakeJob) ->
         if isinstance(call, RunProgram):
             write_whole(Path(call.outputs), encode_state_dict([Entry("0", Tensor(BY_NAME["f32"], (2, 3), bytes(24)))]))
             return Done()
-        return Loaded(differences=(), missing=(), digest=digest(job.entries), quantizer=None)
+        return Loaded(differences=(), missing=(), unexpected=(), digest=digest(job.entries), quantizer=None)
 
     found = kinds(with_peer(job, answer), "torchscript", PYTHON_TO_DOTNET)
     assert found == {"bits": Kind.PASS, "forward": Kind.BITS}

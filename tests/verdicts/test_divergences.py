@@ -53,19 +53,39 @@ def test_a_changed_message_fails() -> None:
     assert judge(Verdict(Kind.REFUSED, "out of memory")) == Judgement(Outcome.FAILED, "no-c32", wrong)
 
 
-def test_any_message_will_do_where_none_is_given() -> None:
-    assert judge(Verdict(Kind.REFUSED, "…"), known=divergence(message="")).outcome is Outcome.DIVERGENCE
+def as_found(*made: str) -> Verdict:
+    """A verdict of values: what was found is what these faults make of what was expected."""
+    return Verdict(Kind.REFUSED, "not yet supported", as_predicted=lambda predicts: tuple(predicts) == made)
 
 
 def test_what_is_predicted_is_expected() -> None:
-    verdict = Verdict(Kind.REFUSED, "not yet supported", predicted=frozenset({"the-first", "another"}))
-    assert judge(verdict, known=divergence(predicts="the-first")).outcome is Outcome.DIVERGENCE
+    known = divergence(predicts=("the-first *", "another"))
+    assert judge(as_found("the-first *", "another"), known=known).outcome is Outcome.DIVERGENCE
 
 
-def test_something_else_than_predicted_fails() -> None:
-    wrong = "'no-c32' expects what the-first predicts, and what was found differs"
-    verdict = Verdict(Kind.REFUSED, "not yet supported", predicted=frozenset({"another"}))
-    assert judge(verdict, known=divergence(predicts="the-first")) == Judgement(Outcome.FAILED, "no-c32", wrong)
+@pytest.mark.parametrize("made", [("another",), ("the-first",), ()])
+def test_something_else_than_predicted_fails(made: tuple[str, ...]) -> None:
+    wrong = "'no-c32' predicts the-first *, and what was found differs"
+    assert judge(as_found(*made), known=divergence(predicts=("the-first *",))) == Judgement(
+        Outcome.FAILED, "no-c32", wrong
+    )
+
+
+def test_of_compared_values_a_message_says_too_little() -> None:
+    wrong = "'no-c32' predicts nothing, and what was found differs"
+    assert judge(as_found("the-first")) == Judgement(Outcome.FAILED, "no-c32", wrong)
+
+
+def test_a_prediction_needs_something_that_was_compared() -> None:
+    wrong = "'no-c32' predicts the-first, and nothing was found that can be compared"
+    known = divergence(predicts=("the-first",))
+    assert judge(Verdict(Kind.REFUSED, "not yet supported"), known=known) == Judgement(Outcome.FAILED, "no-c32", wrong)
+
+
+def test_the_message_must_fit_beside_the_prediction() -> None:
+    assert judge(as_found("the-first"), known=divergence(predicts=("the-first",), message="other")).reason.startswith(
+        "message no longer matches"
+    )
 
 
 def test_not_run_is_not_run_even_where_a_divergence_is_expected() -> None:
@@ -96,7 +116,7 @@ def test_one_fault_can_mask_the_other_and_either_is_accepted(detail: str, name: 
 
 
 def test_where_both_fit_the_scripts_is_named() -> None:
-    divergences = Divergences([divergence(message=""), divergence("second", (SCRIPT,))], [SCRIPT, VERSION], {})
+    divergences = Divergences([divergence(message="."), divergence("second", (SCRIPT,))], [SCRIPT, VERSION], {})
     judgement = divergences.judge(REFUSED, Verdict(Kind.REFUSED, "not yet supported"))
     assert judgement.divergence == "second"
 
@@ -168,6 +188,11 @@ def test_the_published_files_are_valid() -> None:
         ('ids = ["dat/*/c32/bits"]', "ids = []", r"no-c32 / expect / 0 / ids: \[\] should be non-empty"),
         ("dat/*/c32/bits", "dat/*/c??/bits", r"no-c32 / expect / 0 / ids / 0: 'dat/\*/c\?\?/bits' does not match"),
         ("message =", "unless = []\nmessage =", r"no-c32 / expect / 0 / unless: \[\] should be non-empty"),
+        ('message = "not .* supported"', "", "no-c32 / expect / 0: .*'predicts' is a required property"),
+        ('kind = "refused"', 'kind = "order"', "no-c32 / expect / 0: .*'predicts' is a required property"),
+        ("message =", 'message = ""\npredicts =', "no-c32 / expect / 0 / message: '' should be non-empty"),
+        ("message =", "predicts = []\nmessage =", r"no-c32 / expect / 0 / predicts: \[\] should be non-empty"),
+        ("message =", 'predicts = ["a  b"]\nmessage =', "no-c32 / expect / 0 / predicts / 0: 'a  b' does not match"),
         ("not .* supported", "(", r"no-c32 / expect / 0 / message: '\(' is not a 'regex'"),
         ("no-c32", "No_c32", "the file: 'No_c32' does not match"),
         ('shows = "not supported"', 'shows = ""', "no-c32 / reproduction / shows: '' should be non-empty"),

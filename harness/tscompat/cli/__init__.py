@@ -9,6 +9,7 @@ import typer
 
 from .bless import bless
 from .convert import convert
+from .divergence import divergence
 from .doctor import doctor
 from .list import list_
 from .routes import routes_
@@ -25,6 +26,7 @@ app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_o
 app.command("list")(list_)
 app.command("doctor")(doctor)
 app.command("convert")(convert)
+app.command("divergence")(divergence)
 app.command("routes")(routes_)
 app.command("bless")(bless)
 

@@ -84,6 +84,8 @@ class Loaded(Message, frozen=True, tag="loaded"):
     """Between the expected file and memory; empty if there are none."""
     missing: tuple[str, ...]
     """The names of the expected file that memory lacks."""
+    unexpected: tuple[str, ...]
+    """The names in memory that the expected file lacks."""
     digest: str
     """``dotnet_side.digest`` of memory's entries that the expected file has too, in the order of the expected file."""
     quantizer: tuple[float, int] | None

@@ -34,7 +34,7 @@ def python_to_dotnet(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
     into = None if form.single else dotnet_half.module(job, reverse=reverse)
     answer = dotnet_half.load(job, into, artifact=artifact, layout=layout)
     verdicts = {
-        "bytes": written or judging.same_file(form.encode(job.entries), artifact),
+        "bytes": written or judging.as_encoded(form.encode, job, artifact),
         **judging.arrived(answer, job),
     }
     return Transfer(verdicts, artifact)
@@ -53,7 +53,7 @@ def dotnet_to_python(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
         return _all(Verdict(Kind.BYTES, f"unreadable: {error.args[0]}"), job)
     unlike = judging.held(entries, job, VALUES - {Kind.BITS})
     verdicts = {
-        "bytes": judging.same_file(form.encode(job.entries), job.artifact),
+        "bytes": judging.as_encoded(form.encode, job, job.artifact),
         # torch's copy_ casts and broadcasts: entries of other dtypes or shapes must not get that far.
         "bits": unlike if unlike.kind in (Kind.DTYPE, Kind.SHAPE) else _load(job, entries),
         "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),

@@ -5,11 +5,13 @@ May import values, codec, catalogue, dotnet_side.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import xxhash
 from typing_extensions import Buffer, TypeIs
 
 from tscompat.catalogue import Tensors
@@ -23,7 +25,7 @@ from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 from .dotnet_half import RefusedLoad
-from .predictions import predicted
+from .predictions import Encode, faulty, faulty_file
 from .route import Job, is_identity
 
 Failed: TypeAlias = Thrown | NotAsked
@@ -71,7 +73,15 @@ def loaded(answer: Loaded, job: Job[Any]) -> Verdict:
         there = [entry for entry in job.entries if entry.name not in answer.missing]
         if answer.digest != digest(there):
             raise PeerBroken("the peer reports no difference, but its digest is not that of the case's bits")
-    return with_predictions(verdict, job, answer.digest)
+    names = {entry.name for entry in job.entries}
+
+    def as_predicted(predicts: Sequence[str]) -> bool:
+        made = _in_order_of(job.entries, faulty(job, job.entries, predicts))
+        unexpected = [name for name, _ in made if name not in names]
+        both = digest(entry for entry in made if entry.name in names)
+        return (unexpected, both) == (sorted(answer.unexpected), answer.digest)
+
+    return verdict.comparing(as_predicted)
 
 
 def refused(answer: RefusedLoad, job: Job[Any]) -> Verdict:
@@ -84,7 +94,8 @@ def refused(answer: RefusedLoad, job: Job[Any]) -> Verdict:
     lax = loaded(answer.lax, job)
     if lax.kind not in (Kind.PASS, Kind.NAMES):
         return replace(lax, detail=f"{lax.detail}; this is without strict, which refuses: {refusal.detail}")
-    return replace(refusal, detail=f"{refusal.detail}; without strict: {lax.detail or 'all entries are equal'}")
+    detail = f"{refusal.detail}; without strict: {lax.detail or 'all entries are equal'}"
+    return replace(refusal, detail=detail, as_predicted=lax.as_predicted)
 
 
 def arrived(answer: Loaded | Failed | RefusedLoad, job: Job[Any]) -> dict[str, Verdict]:
@@ -97,27 +108,40 @@ def arrived(answer: Loaded | Failed | RefusedLoad, job: Job[Any]) -> dict[str, V
 
 
 def held(entries: StateDict, job: Job[Any], only: Collection[Kind] = VALUES) -> Verdict:
-    """The first difference, of a kind in ``only``, between the case's entries and those of a file or torch module,
-    with the predictions that it matches; PASS if there is none. The order of ``entries`` matters if ``only`` has it.
+    """The first difference, of a kind in ``only``, between the case's entries and those of a file or torch module;
+    PASS if there is none. The order of ``entries`` matters if ``only`` has it.
     """
     verdict = first(compare(job.entries, entries, identity=is_identity(job.specs)), only)
     if verdict is PASS:
         return verdict
-    if Kind.ORDER not in only:
-        places = {entry.name: place for place, entry in enumerate(job.entries)}
-        entries = sorted(entries, key=lambda entry: places.get(entry.name, len(places)))
-    return with_predictions(verdict, job, digest(entries))
+    arranged = _as_they_are if Kind.ORDER in only else partial(_in_order_of, job.entries)
+    return with_predictions(verdict, job, digest(arranged(entries)), arranged=arranged)
 
 
-def with_predictions(verdict: Verdict, job: Job[Any], found: str, expected: StateDict | None = None) -> Verdict:
-    """Add the predictions that ``found``, the digest of what was found, matches. A pass stays as it is.
+def _as_they_are(entries: StateDict) -> StateDict:
+    return entries
 
-    ``expected`` has the entries that the verdict compares with, if they are not the case's.
+
+def with_predictions(
+    verdict: Verdict,
+    job: Job[Any],
+    found: str,
+    expected: StateDict | None = None,
+    arranged: Callable[[StateDict], StateDict] = _as_they_are,
+) -> Verdict:
+    """Add whether faults predict ``found``, the digest of what was found. A pass stays as it is.
+
+    ``expected`` has the entries that the verdict compares with, if they are not the case's. What the faults make of
+    them is ``arranged`` as the entries that ``found`` is the digest of.
     """
-    if verdict is PASS:
-        return verdict
     entries = job.entries if expected is None else expected
-    return replace(verdict, predicted=predicted(verdict.kind, job.specs, entries, found))
+    return verdict.comparing(lambda predicts: digest(arranged(faulty(job, entries, predicts))) == found)
+
+
+def _in_order_of(expected: StateDict, entries: StateDict) -> StateDict:
+    """The entries in the order of ``expected``; those that it lacks come last, by name."""
+    places = {entry.name: place for place, entry in enumerate(expected)}
+    return sorted(entries, key=lambda entry: (places.get(entry.name, len(places)), entry.name))
 
 
 def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:
@@ -133,6 +157,22 @@ def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:
         sentence,
         FirstDifference(None, "quantizer", None, str(tuple(subject.quantizer)), None if found is None else str(found)),
     )
+
+
+def as_encoded(encode: Encode, job: Job[Any], file: Path) -> Verdict:
+    """The ``bytes`` verdict: whether a file holds exactly the job's entries, as ``encode`` writes them."""
+    verdict = same_file(encode(job.entries), file)
+    if verdict is PASS:
+        return verdict
+    found = _digest_of_file([map_file(file)])
+    return verdict.comparing(lambda predicts: _digest_of_file(faulty_file(job, encode, predicts)) == found)
+
+
+def _digest_of_file(chunks: Iterable[Buffer]) -> str:
+    made = xxhash.xxh3_128()
+    for chunk in chunks:
+        made.update(chunk)
+    return made.hexdigest()
 
 
 def same_file(expected: Iterable[Buffer], file: Path) -> Verdict:

@@ -25,6 +25,7 @@ from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 from . import dotnet_half, judging
 from .formats import PICKLE, SAFETENSORS, STATE_DICT, UNREADABLE, PythonFormat
+from .predictions import faulty
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 CHECKS = ("outcome", "state", "stream", "report")
@@ -90,11 +91,20 @@ def both_sides(form: Form, job: Job[Load]) -> Transfer:
     ours = Observed(refused, {name: tensor_digest(tensor) for name, tensor in entries})
     verdicts = {
         "outcome": outcome(ours, theirs),
-        "state": state(ours, theirs, job.entries),
+        "state": _with_predictions(state(ours, theirs, job.entries), job, entries, theirs),
         "stream": unjudged(ours, theirs) or stream(answer.still_open),
         "report": unjudged(ours, theirs) or report(case, answer.report),
     }
     return Transfer(verdicts, job.artifact)
+
+
+def _with_predictions(verdict: Verdict, job: Job[Load], entries: StateDict, theirs: Observed) -> Verdict:
+    """Add whether faults make of ``entries``, what PyTorch's module holds afterwards, what .NET's holds."""
+    return verdict.comparing(
+        lambda predicts: (
+            {name: tensor_digest(tensor) for name, tensor in faulty(job, entries, predicts)} == theirs.state
+        )
+    )
 
 
 def damaged(case: Load, whole: bytes) -> bytes:

@@ -1,44 +1,198 @@
-"""Predictions of known divergences: what a fault of TorchSharp makes of the expected entries.
+"""What known faults make of what was expected: the entries of a file, of memory, or of a module after a load.
 
-May import values, catalogue, dotnet_side.
+May import values, codec, catalogue, python_side.
 
-A verdict holds the names of all predictions that match exactly what was found. A divergence with ``predicts`` (in
-cases/divergences/) expects its prediction among them.
+An entry of cases/divergences/ lists faults under ``predicts``, each with its arguments, in the order in which they act.
+What was found must be exactly what they make. A fault gets the job and the expected entries; patterns are fnmatch's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any, TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from typing_extensions import Buffer
 
-from tscompat.catalogue import TensorSpec
-from tscompat.dotnet_side.digest import digest
+from tscompat.catalogue import make
+from tscompat.codec import encode_state_dict, leb128
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import native
+from tscompat.values.dtypes import BY_NAME, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
-from tscompat.values.verdict import Kind
+
+from .route import Job
+
+Fault: TypeAlias = Callable[..., StateDict]
+"""Takes the job, the entries, and the fault's arguments, which are strings."""
 
 
-class Prediction(NamedTuple):
-    """What a fault makes of a state dict."""
-
-    kind: Kind
-    """The kind of verdict that shows the fault."""
-    faulty: Callable[[Sequence[TensorSpec], StateDict], StateDict]
+# The names of the entries, and their order.
 
 
-def parameters_before_buffers(specs: Sequence[TensorSpec], entries: StateDict) -> StateDict:
+def parameters_before_buffers(job: Job[Any], entries: StateDict) -> StateDict:
     """The order of ``state_dict()`` in NN/Module.cs: all parameters, all buffers, then tied parameters again."""
-    places = {spec.name: 2 if spec.tied_to else int(spec.buffer) for spec in specs}
-    return sorted(entries, key=lambda entry: places[entry.name])
+    places = {spec.name: 2 if spec.tied_to else int(spec.buffer) for spec in job.specs}
+    return sorted(entries, key=lambda entry: places.get(entry.name, 0))
 
 
-def sign_of_the_storage(specs: Sequence[TensorSpec], entries: StateDict) -> StateDict:
+def root_first(job: Job[Any], entries: StateDict) -> StateDict:
+    """The entries of the root module before those of its submodules."""
+    return sorted(entries, key=lambda entry: "." in entry.name)
+
+
+def begins_with(job: Job[Any], entries: StateDict, *patterns: str) -> StateDict:
+    """The entries that match a pattern before the others."""
+    return sorted(entries, key=lambda entry: not _matches(entry.name, patterns))
+
+
+def without(job: Job[Any], entries: StateDict, *patterns: str) -> StateDict:
+    """The entries that match no pattern."""
+    return [entry for entry in entries if not _matches(entry.name, patterns)]
+
+
+def renamed(job: Job[Any], entries: StateDict, *names: str) -> StateDict:
+    """The first of each two names replaced by the second."""
+    new = dict(zip(names[::2], names[1::2], strict=True))
+    return [Entry(new.get(name, name), tensor) for name, tensor in entries]
+
+
+# Their values.
+
+
+def sign_of_the_storage(job: Job[Any], entries: StateDict) -> StateDict:
     """The entries with the other sign (of a complex number: of its imaginary part), which the storage of a neg or conj
     view holds.
     """
     return [Entry(name, tensor._replace(data=_other_sign(tensor))) for name, tensor in entries]
+
+
+def quiet_nans(job: Job[Any], entries: StateDict) -> StateDict:
+    """The entries with each signalling NaN in the last part of an element (of a complex number: its imaginary part)
+    turned into the quiet one with the same payload.
+    """
+    return [Entry(name, tensor._replace(data=_quiet(tensor))) for name, tensor in entries]
+
+
+def strides_of_the_file(job: Job[Any], entries: StateDict) -> StateDict:
+    """What a target holds after the file's elements were written into its storage one behind the other, from the
+    storage's first element on, and not to the target's own places. Elsewhere the storage keeps the complement.
+    """
+    targets = torch_tensors.target(job.subject, entries)
+    for name, tensor in entries:
+        target = targets[name]
+        storage: Any = torch.empty(0, dtype=target.dtype)
+        storage.set_(target.untyped_storage(), 0, tensor.shape).copy_(torch_tensors.to_torch(tensor))
+    return torch_tensors.export({name: targets[name] for name, _ in entries})
+
+
+def made_by_the_constructor(job: Job[Any], entries: StateDict, pattern: str) -> StateDict:
+    """The entries that match the pattern as the constructor of Python's module leaves them."""
+    made = dict(torch_tensors.export(native.build(job.subject).state_dict()))
+    return [Entry(name, made[name] if fnmatchcase(name, pattern) else tensor) for name, tensor in entries]
+
+
+def converted(job: Job[Any], entries: StateDict, pattern: str, dtype: str) -> StateDict:
+    """The entries that match the pattern, with their numbers converted to this dtype."""
+    return [
+        Entry(name, _converted(tensor, BY_NAME[dtype]) if fnmatchcase(name, pattern) else tensor)
+        for name, tensor in entries
+    ]
+
+
+def unknown_type(job: Job[Any], entries: StateDict, code: str) -> StateDict:
+    """The entries with this number as the code of their dtype."""
+    return [Entry(name, tensor._replace(dtype=replace(tensor.dtype, code=int(code)))) for name, tensor in entries]
+
+
+# What a module holds after a load; expected is what it holds in PyTorch.
+
+
+def kept(job: Job[Any], entries: StateDict, *patterns: str) -> StateDict:
+    """The entries that match a pattern hold what they held before the load."""
+    before = dict(job.entries)
+    return [Entry(name, before[name] if _matches(name, patterns) else tensor) for name, tensor in entries]
+
+
+def loaded(job: Job[Any], entries: StateDict, *patterns: str) -> StateDict:
+    """The entries that match a pattern hold the bits that the file has under their name; the last ones, if it comes
+    twice.
+    """
+    return [
+        Entry(name, tensor._replace(data=_in_the_file(job, name).data) if _matches(name, patterns) else tensor)
+        for name, tensor in entries
+    ]
+
+
+def loaded_as(job: Job[Any], entries: StateDict, source: str, *patterns: str) -> StateDict:
+    """The entries that match a pattern hold the bits that the file has under the name ``source``."""
+    data = _in_the_file(job, source).data
+    return [Entry(name, tensor._replace(data=data) if _matches(name, patterns) else tensor) for name, tensor in entries]
+
+
+def loaded_in_part(job: Job[Any], entries: StateDict, partly: str, size: str) -> StateDict:
+    """This entry holds the first ``size`` bytes of the file's, and then what it held before the load."""
+    old, new = (memoryview(tensor.data).cast("B") for tensor in (dict(job.entries)[partly], _in_the_file(job, partly)))
+    data = bytes(new[: int(size)]) + bytes(old[int(size) :])
+    return [Entry(name, tensor._replace(data=data) if name == partly else tensor) for name, tensor in entries]
+
+
+FAULTS: Mapping[str, Fault] = {
+    "parameters-before-buffers": parameters_before_buffers,
+    "root-first": root_first,
+    "begins-with": begins_with,
+    "without": without,
+    "renamed": renamed,
+    "sign-of-the-storage": sign_of_the_storage,
+    "quiet-nans": quiet_nans,
+    "strides-of-the-file": strides_of_the_file,
+    "made-by-the-constructor": made_by_the_constructor,
+    "converted": converted,
+    "unknown-type": unknown_type,
+    "kept": kept,
+    "loaded": loaded,
+    "loaded-as": loaded_as,
+    "loaded-in-part": loaded_in_part,
+}
+
+
+Encode: TypeAlias = Callable[[StateDict], Iterator[Buffer]]
+
+
+def names_in_characters(entries: StateDict) -> Iterator[Buffer]:
+    """The file of a state dict in which the length of each name is the number of its characters, not of its bytes."""
+    yield leb128.encode(len(entries))
+    for name, tensor in entries:
+        count_and_length = 1 + len(leb128.encode(len(name.encode())))
+        yield leb128.encode(len(name)) + b"".join(encode_state_dict([Entry(name, tensor)]))[count_and_length:]
+
+
+ENCODINGS: Mapping[str, Encode] = {"names-in-characters": names_in_characters}
+"""Faults of a whole file: how its writer encodes the entries. Such a fault comes last."""
+
+
+def faulty(job: Job[Any], expected: StateDict, predicts: Sequence[str]) -> StateDict:
+    """What the faults make of the entries that were expected. Raises KeyError for an unknown fault."""
+    for words in predicts:
+        fault, *arguments = words.split()
+        expected = FAULTS[fault](job, expected, *arguments)
+    return expected
+
+
+def faulty_file(job: Job[Any], encode: Encode, predicts: Sequence[str]) -> Iterator[Buffer]:
+    """The file that the faults make of the job's entries. Raises KeyError for an unknown fault."""
+    if predicts and predicts[-1] in ENCODINGS:
+        *predicts, encoding = predicts
+        encode = ENCODINGS[encoding]
+    return encode(faulty(job, job.entries, predicts))
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _other_sign(tensor: Tensor) -> NDArray[np.uint8]:
@@ -49,16 +203,22 @@ def _other_sign(tensor: Tensor) -> NDArray[np.uint8]:
     return changed
 
 
-PREDICTIONS: Mapping[str, Prediction] = {
-    "parameters-before-buffers": Prediction(Kind.ORDER, parameters_before_buffers),
-    "sign-of-the-storage": Prediction(Kind.BITS, sign_of_the_storage),
-}
+def _quiet(tensor: Tensor) -> NDArray[np.uint8]:
+    """The elements' bytes, with the highest bit of the mantissa set where the last part of an element is NaN."""
+    changed = np.frombuffer(tensor.data, np.uint8).copy()
+    last = changed.view(tensor.dtype.scalar)[tensor.dtype.parts - 1 :: tensor.dtype.parts]
+    bits = last.view(f"<u{last.itemsize}")
+    bits[np.isnan(last)] |= 1 << ((tensor.dtype.mantissa_bits or 0) - 1)
+    return changed
 
 
-def predicted(kind: Kind, specs: Sequence[TensorSpec], entries: StateDict, found: str) -> frozenset[str]:
-    """The names of the predictions of this kind that match exactly ``found``, the digest of what was found."""
-    return frozenset(
-        name
-        for name, prediction in PREDICTIONS.items()
-        if prediction.kind is kind and digest(prediction.faulty(specs, entries)) == found
-    )
+def _converted(tensor: Tensor, dtype: DType) -> Tensor:
+    """The tensor with its numbers in this dtype. The tensors of a schema have no bytes before nor after."""
+    if memoryview(tensor.data).nbytes != tensor.nbytes:
+        return tensor._replace(dtype=dtype)
+    return torch_tensors.from_torch(torch_tensors.to_torch(tensor).to(native.torch_dtype(dtype)))
+
+
+def _in_the_file(job: Job[Any], name: str) -> Tensor:
+    """The last tensor of this name in the file of a load."""
+    return dict(make(f"{job.case.id}/file", job.subject.file))[name]

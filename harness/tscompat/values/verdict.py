@@ -5,7 +5,8 @@ A verdict's id is ``route/direction/device/case/check``; only ``VerdictId`` buil
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -77,8 +78,13 @@ class Verdict:
     detail: str = ""
     """A sentence for a person, without paths or times, because divergences match on it. Most passes have none."""
     difference: FirstDifference | None = None
-    predicted: frozenset[str] = frozenset()
-    """The names of the predictions (routes/predictions.py) that the found bits match exactly."""
+    as_predicted: Callable[[Sequence[str]], bool] | None = field(default=None, compare=False, repr=False)
+    """Whether these faults (routes/predictions.py), one after the other, make of what was expected exactly what was
+    found. None where no values, names or bytes were compared: then ``detail`` states all that was found."""
+
+    def comparing(self, as_predicted: Callable[[Sequence[str]], bool]) -> Verdict:
+        """The same verdict with this ``as_predicted``; a pass stays as it is."""
+        return self if self.kind is Kind.PASS else replace(self, as_predicted=as_predicted)
 
 
 PASS = Verdict(Kind.PASS)

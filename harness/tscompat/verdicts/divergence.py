@@ -87,8 +87,10 @@ class Divergence:
             wrong = f"kind changed: '{self.name}' expects {expected.kind}, got {verdict.kind}"
         elif not re.search(expected.message, verdict.detail):
             wrong = f"message no longer matches /{expected.message}/ of '{self.name}'"
-        elif expected.predicts and expected.predicts not in verdict.predicted:
-            wrong = f"'{self.name}' expects what {expected.predicts} predicts, and what was found differs"
+        elif verdict.as_predicted is None and expected.predicts:
+            wrong = f"'{self.name}' predicts {', '.join(expected.predicts)}, and nothing was found that can be compared"
+        elif verdict.as_predicted and not verdict.as_predicted(expected.predicts):
+            wrong = f"'{self.name}' predicts {', '.join(expected.predicts) or 'nothing'}, and what was found differs"
         else:
             return Judgement(Outcome.DIVERGENCE, self.name, self.cause)
         return Judgement(Outcome.FAILED, self.name, wrong)

@@ -20,6 +20,7 @@ Name = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
 Words = Annotated[str, Meta(pattern=r"\S")]
 Pattern = Annotated[str, Meta(pattern="^[A-Za-z0-9./+*-]+$")]
 Patterns = Annotated[tuple[Pattern, ...], Meta(min_length=1, extra_json_schema={"uniqueItems": True})]
+Fault = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*( \S+)*$")]
 Regex = Annotated[str, Meta(extra_json_schema={"format": "regex"})]
 Issue = Annotated[str, Meta(pattern="^https://github.com/[^/]+/[^/]+/(issues|pull)/[0-9]+$")]
 Version = Annotated[
@@ -30,6 +31,22 @@ Version = Annotated[
     ),
 ]
 Language = Literal["python", "csharp"]
+BEFORE: Mapping[Language, str] = {
+    "python": """\
+import torch
+from safetensors.torch import load_file, save_file
+
+""",
+    "csharp": """\
+using System.IO.Compression;
+using TorchSharp;
+using TorchSharp.Modules;
+using TorchSharp.PyBridge;
+using static TorchSharp.torch;
+
+""",
+}
+"""The imports that are put before each piece of a reproduction. Those of C# go with .NET's implicit usings."""
 DIFFERENT = [kind.value for kind in Kind if kind not in (Kind.PASS, Kind.NOT_RUN)]
 
 
@@ -41,10 +58,25 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     unless: Annotated[
         Patterns, Meta(description="Patterns of ids that the entry does not cover, though ids matches them.")
     ] = ()
-    message: Annotated[Regex, Meta(description="A regular expression that is searched in the verdict's detail.")] = ""
-    predicts: Annotated[
-        Name, Meta(description="The prediction (harness/tscompat/routes/predictions.py) that what is found must match.")
+    message: Annotated[
+        Regex, Meta(min_length=1, description="A regular expression that is searched in the verdict's detail.")
     ] = ""
+    predicts: Annotated[
+        tuple[Fault, ...],
+        Meta(
+            min_length=1,
+            description="The faults (harness/tscompat/routes/predictions.py), each with its arguments, in the order in "
+            "which they act. They make of what is expected exactly what is found.",
+        ),
+    ] = ()
+
+
+_EXACT = {
+    "if": {"properties": {"kind": {"const": "order"}}, "required": ["kind"]},
+    "then": {"required": ["predicts"]},
+    "else": {"anyOf": [{"required": ["predicts"]}, {"required": ["message"]}]},
+}
+"""A kind alone is not enough: another fault of the same kind would be expected too. No message states a whole order."""
 
 
 class Reproduction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -89,7 +121,8 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ]
     reproduction: Annotated[Reproduction, Meta(description="How to see it without this suite.")]
     expect: Annotated[
-        tuple[Expected, ...], Meta(min_length=1, description="What differs: one table for each kind of verdict.")
+        tuple[Annotated[Expected, Meta(extra_json_schema=_EXACT)], ...],
+        Meta(min_length=1, description="What differs: one table for each kind of verdict."),
     ]
 
 

@@ -64,6 +64,7 @@ def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Load
         return messages.Loaded(
             differences=tuple(compare(work.entries, found, identity=call.identity)),
             missing=tuple(name for name in places if name not in names),
+            unexpected=tuple(entry.name for entry in found if entry.name not in places),
             digest=digest(entry for entry in found if entry.name in places),
             quantizer=scale_and_zero_point,
         )
