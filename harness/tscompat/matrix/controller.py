@@ -200,22 +200,22 @@ def start(config: pytest.Config, selection: Selection) -> Controller:
         again(
             None if option.tscompat_no_dotnet else Versions(option.tscompat_torchsharp, option.tscompat_libtorch),
             option.tscompat_run,
-            paths,
+            {**({"torchsharp-dll": dll} if (dll := option.tscompat_torchsharp_dll) else {}), **paths},
         ),
     )
 
 
-def again(versions: Versions | None, run: str, scripts: Mapping[str, str]) -> str:
-    """The command that starts a run of this kind with these versions and scripts: by nox, if this one runs in nox."""
+def again(versions: Versions | None, run: str, paths: Mapping[str, str]) -> str:
+    """The command that starts a run of this kind with these versions, and paths by option: by nox, if this one does."""
     nox = Path(sys.prefix).parent.name == ".nox"
     quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
-    paths = {name: quoted([path]) for name, path in scripts.items()}
+    files = {name: quoted([path]) for name, path in paths.items()}
     packages = asdict(versions) if versions else {}
     return " ".join(
         [
             "nox --" if nox else "tscompat run",
             *([] if run == "default" else [f"--{run}"]),
             *([] if versions else ["--no-dotnet"]),
-            *(f"--{key} {value}" for key, value in {**packages, **paths}.items() if value),
+            *(f"--{key} {value}" for key, value in {**packages, **files}.items() if value),
         ]
     )

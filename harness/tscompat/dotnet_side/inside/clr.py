@@ -109,12 +109,17 @@ class Dotnet:
             raise DotnetError(text(str(error.GetType().FullName)), text(str(error.Message))) from None
 
 
-def load(publish: Path) -> Dotnet:
-    """Start the .NET runtime in this process and load the published Peer with its TorchSharp."""
+def start(publish: Path) -> Any:
+    """Start the .NET runtime in this process, and return pythonnet's module ``clr``."""
     pythonnet: Any = import_module("pythonnet")
     pythonnet.load("coreclr", runtime_config=str(publish / "Peer.runtimeconfig.json"))
+    return import_module("clr")
+
+
+def load(publish: Path) -> Dotnet:
+    """Start the .NET runtime in this process and load the published Peer with its TorchSharp."""
+    bridge = start(publish)
     sys.path.append(str(publish))
-    bridge: Any = import_module("clr")
     bridge.AddReference("Peer")
     bridge.AddReference("TorchSharp")
     bridge.AddReference("TorchSharp.PyBridge")
