@@ -295,6 +295,10 @@ def answers(call: Call[Any], answer: AnyAnswer) -> bool:
     return isinstance(answer, get_args(base)[0])
 
 
+TAKEN = b"\n"
+"""The line with which a peer confirms that it has read a call, before it begins to answer. A peer that ends without it
+has died before the call."""
+
 encode = msgspec.json.Encoder().encode
 """A message as one line of JSON, without the line end."""
 decode_call = msgspec.json.Decoder[AnyCall](AnyCall).decode

@@ -31,7 +31,7 @@ from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import DOTNET_TO_PYTHON, MUCH_GARBAGE, PYTHON_TO_DOTNET
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict, VerdictId
-from tscompat.verdicts.divergences import Divergences, Outcome
+from tscompat.verdicts.divergences import Divergences, Judgement, Outcome
 
 from .setting import Setting
 
@@ -100,6 +100,8 @@ class Finding(NamedTuple):
 
     record: Record
     dotnet_seconds: float = 0.0
+    deaths: tuple[Record, ...] = ()
+    """Peers that died after the answer for an earlier verdict, which showed only now: records of those verdicts."""
 
 
 class Worker:
@@ -130,6 +132,10 @@ class Worker:
 
         Raises PeerBroken when no peer can be had, our own code in it fails, or the run folder is full.
         """
+        finding = self._decided(verdict_id)
+        return finding._replace(deaths=self._deaths())
+
+    def _decided(self, verdict_id: VerdictId) -> Finding:
         case = self._cases[verdict_id.case]
         reason = why_not(verdict_id, case, self._scripts, self._dotnet)
         if reason:
@@ -139,7 +145,7 @@ class Worker:
             reason = too_large(current.specs, self._folder)
             if reason:
                 return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
-        self._peer.start()
+        self._peer.start(str(verdict_id))
         if ROUTES[verdict_id.route].needs_bits and not current.expected_file.exists():
             current.make()
         key = verdict_id[:3]
@@ -163,10 +169,29 @@ class Worker:
         record = self._record(verdict_id, case, done.verdicts[verdict_id.check], done, seconds)
         return Finding(record, self._peer.dotnet_seconds - before)
 
-    def close(self) -> None:
-        """End the peer, and remove the current case's files."""
+    def close(self) -> tuple[Record, ...]:
+        """End the peer, and remove the current case's files. Returns the records of deaths that show only now."""
         self._peer.close()
         self._close_current()
+        return self._deaths()
+
+    def _deaths(self) -> tuple[Record, ...]:
+        """A record for each death that no call has reported; it replaces that of the verdict before the death."""
+        deaths = self._peer.deaths[:]
+        self._peer.deaths.clear()
+        return tuple(self._death(VerdictId.parse(purpose), died) for purpose, died in deaths)
+
+    def _death(self, verdict_id: VerdictId, died: PeerDied) -> Record:
+        again = f"{self._again} -k {verdict_id}"
+        return Record.of(
+            self._environment,
+            verdict_id,
+            self._cases[verdict_id.case].dtype,
+            Verdict(died.kind, f"{died.detail} after its answer"),
+            Judgement(Outcome.FAILED, reason="unexpected: crash after the verdict"),
+            files=self._keep_log(self._unexpected(verdict_id), died.log, again),
+            rerun=again,
+        )
 
     def _open(self, case: Case) -> CurrentCase:
         """Make ``case`` the current one and return it. If another is current, its bits and files are removed first."""
@@ -232,8 +257,7 @@ class Worker:
     def _keep(self, verdict_id: VerdictId, transfer: Transferred, again: str) -> tuple[str, ...]:
         """Keep an unexpected verdict's files: the expected and the actual one, the command, a dead peer's log."""
         assert self._current is not None
-        folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
-        (self._out / folder).mkdir(parents=True, exist_ok=True)
+        folder = self._unexpected(verdict_id)
         lines, kept = [again], list[str]()
         for name, file in _files(expected=self._current.expected_file, actual=transfer.artifact):
             if file.stat().st_size > MOST_KEPT:
@@ -242,11 +266,21 @@ class Worker:
                 (self._out / folder / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(file, self._out / folder / name)
                 kept.append((folder / name).as_posix())
+        return (*kept, *self._keep_log(folder, transfer.log, *lines))
+
+    def _unexpected(self, verdict_id: VerdictId) -> Path:
+        """The folder for an unexpected verdict's files, relative to the output folder; made if it is not there."""
+        folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
+        (self._out / folder).mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _keep_log(self, folder: Path, log: str, *lines: str) -> tuple[str, ...]:
+        """Write the command that runs a verdict again, and the end of a dead peer's log, if there is one."""
         (self._out / folder / "again.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if transfer.log:
-            (self._out / folder / "peer.log").write_text(transfer.log, encoding="utf-8")
-            kept.append((folder / "peer.log").as_posix())
-        return tuple(kept)
+        if not log:
+            return ()
+        (self._out / folder / "peer.log").write_text(log, encoding="utf-8")
+        return ((folder / "peer.log").as_posix(),)
 
 
 def _files(**paths: Path) -> Iterator[tuple[str, Path]]:
