@@ -42,8 +42,14 @@ def file(tmp_path: Path) -> str:
 def load(file: str) -> LoadInto:
     """A load that succeeds."""
     return LoadInto(
-        **{"overload": "load", "expected": file, "artifact": file, "module": BAG, "given_as": "path"},
-        **{"strict": True, "skip": (), "report": False},
+        overload="load",
+        expected=file,
+        artifact=file,
+        module=BAG,
+        given_as="path",
+        strict=True,
+        skip=(),
+        report=False,
     )
 
 
@@ -80,7 +86,7 @@ def test_our_own_fault_in_a_forward_is_no_refusal(keeper: PeerKeeper, file: str,
 
 def test_a_file_that_we_cannot_make_is_no_refusal(keeper: PeerKeeper, file: str) -> None:
     with pytest.raises(PeerBroken, match=r"(?s)our own code in the peer failed: .*DirectoryNotFoundException"):
-        keeper.ask(Save("module-stream", file, str(Path(file, "no-folder")), BAG, CPU))
+        keeper.ask(Save("module-stream", file, str(Path(file, "no-folder")), BAG, CPU, flip=None))
 
 
 THEIRS: dict[str, tuple[dict[str, object], str]] = {

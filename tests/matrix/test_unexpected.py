@@ -119,12 +119,12 @@ DYING = "dat/dotnet-to-python/cpu/role/both/u8"
 """The peer dies after its answer for this. The verdicts of role/both/i8 come after it."""
 
 
-def change_peer(copy: Path, old: str, new: str) -> None:
+def change_peer(copy: Path, old: str, new: str, module: str = "__main__") -> None:
     """Change the code that answers calls."""
-    main = copy / "harness" / "tscompat" / "dotnet_side" / "inside" / "__main__.py"
-    text = main.read_text(encoding="utf-8")
+    file = copy / "harness" / "tscompat" / "dotnet_side" / "inside" / f"{module}.py"
+    text = file.read_text(encoding="utf-8")
     assert text.count(old) == 1
-    main.write_text(text.replace(old, new), encoding="utf-8")
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def failed(results: Results) -> dict[str, str]:
@@ -161,6 +161,31 @@ def test_a_peer_that_dies_at_exit_without_a_call_could_not_run(copy: Path) -> No
     change_peer(copy, "os._exit(0)", "os._exit(7)")
     done = execute(copy, "-n", "1", "-k", DYING)
     assert (done.returncode, "could not run: the peer died with exit code 7 at its exit" in done.stderr) == (2, True)
+
+
+PRETENDING = {
+    "dat/python-to-dotnet/cpu/role/both/u8": (
+        "def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Loaded:\n",
+        "    return messages.Loaded((), digest(read_state_dict(call.expected)), None)\n",
+        "module-path is not proven: one element of a proof differs, and found the digest of other bits",
+    ),
+    "tensor/dotnet-to-python/cpu/pattern/random/u8": (
+        "def save(dotnet: Dotnet, watch: Stopwatch, call: messages.Save) -> Done:\n",
+        "    from tscompat.codec import encode_tensor\n"
+        "    write_whole(call.artifact, encode_tensor(read_state_dict(call.expected)[0].tensor))\n"
+        "    return Done()\n",
+        "tensor-path is not proven: one element of a proof differs, and found pass; expected bits",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PRETENDING, ids=["reading", "writing"])
+def test_a_peer_that_only_pretends_could_not_run(copy: Path, run: Run, case: str) -> None:
+    old, lines, words = PRETENDING[case]
+    change_peer(copy, old, old + lines, "calls")
+    code, results = run("-n", "0", "-k", case)
+    assert (code, results.complete, list(results.verdicts)) == (2, False, [])
+    assert words in results.problems[-1]
 
 
 @pytest.fixture

@@ -178,6 +178,8 @@ class Save(Call[Done], frozen=True, tag="save"):
     module: Module | None
     """None for an overload that saves one tensor, and for a script, which .NET first loads from the artifact."""
     placement: Placement
+    flip: int | None
+    """If given, the lowest bit of this byte of the first tensor differs from the expected file in .NET's memory."""
 
 
 class Load(Call[Loaded], frozen=True, tag="load"):

@@ -28,6 +28,7 @@ from tscompat.python_side.scripts import Script
 from tscompat.resources.whole import write_whole
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
+from tscompat.routes.proof import why_unproven
 from tscompat.routes.route import DOTNET_TO_PYTHON, MUCH_GARBAGE, PYTHON_TO_DOTNET
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict, VerdictId
@@ -126,6 +127,8 @@ class Worker:
         self._divergences = divergences
         self._scripts = scripts
         self._current: CurrentCase | None = None
+        self._proofs: dict[tuple[str, str], str | None] = {}
+        """By route and direction: why it is not proven to read or write; None if it is."""
 
     def decide(self, verdict_id: VerdictId) -> Finding:
         """Decide one verdict. A transfer's time is charged to the first check that asks for it.
@@ -152,17 +155,23 @@ class Worker:
         if key in current.transfers:
             known = current.transfers[key]
             return Finding(self._record(verdict_id, case, known.verdicts[verdict_id.check], known))
+        unproven = self._unproven(verdict_id)
         current.clear()
+        checks = ROUTES[verdict_id.route].checks_of(case, verdict_id.direction)
         start, before = time.perf_counter(), self._peer.dotnet_seconds
         artifact = current.folder / f"{'.'.join(key)}.dat"
         try:
             done = self._transfer(current, verdict_id, artifact)
         except PeerDied as died:
             verdict = Verdict(died.kind, died.detail)
-            checks = ROUTES[verdict_id.route].checks_of(case, verdict_id.direction)
             done = Transferred(dict.fromkeys(checks, verdict), time.perf_counter() - start, 0.0, artifact, died.log)
             if died.kind is Kind.CRASH:  # the cause is unknown: the next check transfers the case again
                 return Finding(self._record(verdict_id, case, verdict, done, done.seconds))
+        if unproven and all(done.verdicts[check].kind is Kind.PASS for check in checks):
+            raise PeerBroken(
+                f"{verdict_id.route}/{verdict_id.direction} passes {case.id}, but the overload "
+                f"{ROUTES[verdict_id.route].overload} is not proven: one element of a proof differs, and {unproven}"
+            )
         current.transfers[key] = done
         seconds = done.seconds + current.making
         current.making = 0.0
@@ -209,6 +218,15 @@ class Worker:
             shutil.rmtree(self._current.folder, ignore_errors=True)
             self._current = None
             self._peer.renew(MOST_LEFT)
+
+    def _unproven(self, verdict_id: VerdictId) -> str | None:
+        """Why the verdict's route is not proven to read or write in .NET, found out before its first transfer."""
+        key = verdict_id.route, verdict_id.direction
+        if key not in self._proofs and self._dotnet:
+            route = ROUTES[verdict_id.route]
+            script = self._scripts.get(route.script)
+            self._proofs[key] = why_unproven(route, verdict_id.direction, self._peer, self._folder / "proof", script)
+        return self._proofs.get(key)
 
     def _transfer(self, current: CurrentCase, verdict_id: VerdictId, artifact: Path) -> Transferred:
         route = ROUTES[verdict_id.route]

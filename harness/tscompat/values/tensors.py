@@ -63,3 +63,11 @@ def tensor_of(dtype: DType, shape: tuple[int, ...], data: Buffer) -> Tensor:
             f"a {dtype.name} tensor of shape {list(shape)} needs {tensor.nbytes} bytes; the data has {size}"
         )
     return tensor
+
+
+def flipped(entries: StateDict, at: int) -> StateDict:
+    """The entries, but for the lowest bit of one byte of the first tensor's elements. Raises IndexError beyond them."""
+    (name, tensor), *others = entries
+    data = bytearray(tensor.data)
+    data[at] ^= 1
+    return [Entry(name, tensor._replace(data=bytes(data))), *others]
