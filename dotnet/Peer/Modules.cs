@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,6 +11,7 @@ public static class Modules
     /// Builds a module and converts it to the dtype with this code. Throws what Layers.Build, Architectures.Build and
     /// TorchSharp's <c>to</c> throw.
     /// </summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
     public static nn.Module Build(string kind, string description, int code)
     {
         var module = kind == "arch" ? TorchSharpCompat.Models.Architectures.Build(description) : Layers.Build(description);

@@ -37,7 +37,7 @@ PLACEMENT = Placement(device="cpu", layout="contiguous", scale=0.25, zero_point=
 BAG = Bag(buffers=(1,), tied={"b": "a"}, transient=("t",), nested=True, reversed=False)
 NATIVE = NativeModule("layer", "{}", "bf16")
 CALLS: list[AnyCall] = [
-    messages.Save("o", "e", "a", BAG, PLACEMENT),
+    messages.Save("o", "e", "a", BAG, PLACEMENT, 3),
     messages.Load("o", "e", "a", NATIVE, PLACEMENT, identity=True, strict=False),
     messages.Schema(NATIVE),
     messages.Forward(True, "f32", "e", NATIVE, "i", "o", train=True, device="cpu"),

@@ -182,6 +182,8 @@ class Save(Call[Done], frozen=True, tag="save"):
     module: Module | None
     """None for an overload that saves one tensor, and for a script, which .NET first loads from the artifact."""
     placement: Placement
+    flip: int | None
+    """If given, the lowest bit of this byte of the first tensor differs from the expected file in .NET's memory."""
 
 
 class Load(Call[Loaded], frozen=True, tag="load"):
@@ -305,6 +307,10 @@ def answers(call: Call[Any], answer: AnyAnswer) -> bool:
     (base,) = vars(type(call))["__orig_bases__"]
     return isinstance(answer, get_args(base)[0])
 
+
+TAKEN = b"\n"
+"""The line with which a peer confirms that it has read a call, before it begins to answer. A peer that ends without it
+has died before the call."""
 
 encode = msgspec.json.Encoder().encode
 """A message as one line of JSON, without the line end."""

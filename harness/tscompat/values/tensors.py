@@ -89,3 +89,11 @@ def tensor_of(dtype: DType, shape: tuple[int, ...], data: Buffer) -> Tensor:
 def as_float64(tensor: Tensor) -> NDArray[np.float64]:
     """The elements as a flat array of float64, which holds every float type exactly; a complex one is two numbers."""
     return np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar).astype(np.float64)
+
+
+def flipped(entries: StateDict, at: int) -> StateDict:
+    """The entries, but for the lowest bit of one byte of the first tensor's elements. Raises IndexError beyond them."""
+    (name, tensor), *others = entries
+    data = bytearray(tensor.data)
+    data[at] ^= 1
+    return [Entry(name, tensor._replace(data=bytes(data))), *others]

@@ -17,7 +17,7 @@ from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Reply, Throw
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
-from tscompat.values.tensors import Entry
+from tscompat.values.tensors import Entry, flipped
 
 from .clr import Dotnet, DotnetError
 from .optimizers import use_optimizer
@@ -39,6 +39,8 @@ def save(dotnet: Dotnet, watch: Stopwatch, call: messages.Save) -> Done:
     with watch.running():
         held = overload.make(work, call.artifact, False)
         try:
+            if call.flip is not None:
+                work.overwrite(held, flipped(work.entries, call.flip))
             with dotnet.errors():
                 overload.save(work, held, call.artifact)
         finally:
