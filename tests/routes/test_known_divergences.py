@@ -213,6 +213,7 @@ def test_no_other_message_is_accepted(table: Divergence) -> None:
 NOT_YET = {
     "adadelta-counts-no-steps-0",
     "complex-moments-0",
+    "exportsd-complex-4711-1",
     "exportsd-no-initial-lr-0",
     "exportsd-no-initial-lr-1",
     "from-pretrained-unregistered-0",
