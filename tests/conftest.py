@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tscompat.dotnet_side.build import Publish, ensure_built
+from tscompat.dotnet_side.build import ensure_built
+from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
 from tscompat.python_side.scripts import FUNCTIONS
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from tscompat.dotnet_side.client import CALL_SECONDS, Client
+from tscompat.dotnet_side.errors import Death
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall
 from tscompat.python_side.scripts import Script
 from tscompat.routes import ROUTES, Job, Transfer
@@ -20,12 +21,13 @@ class FakePeer:
         self.answer = answer
         self.calls: list[AnyCall] = []
         self.dotnet_seconds = 0.0
+        self.deaths: list[Death] = []
 
     def ask(self, call: Any, seconds: float = CALL_SECONDS) -> Any:
         self.calls.append(call)
         return self.answer(call)
 
-    def start(self) -> None: ...
+    def start(self, purpose: str = "") -> None: ...
     def renew(self, most: int) -> None: ...
     def close(self) -> None: ...
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -71,6 +72,7 @@ public sealed unsafe class Snapshot : IDisposable
     private readonly long[] numbers;
     private readonly GCHandle pin;
 
+    [MethodImpl(MethodImplOptions.NoOptimization)]
     private Snapshot(IEnumerable<KeyValuePair<string, Tensor>> entries)
     {
         var names = new List<string>();

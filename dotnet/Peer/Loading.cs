@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TorchSharp;
 using TorchSharp.PyBridge;
 using static TorchSharp.torch;
@@ -15,6 +16,7 @@ public static class Loading
     /// stream (<paramref name="givenAs"/>). <paramref name="skip"/> holds names, one per line. TorchSharp fills
     /// <paramref name="report"/> unless it is null. Returns whether the stream was open afterwards; true for a path.
     /// </summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
     public static bool Load(
         nn.Module module, string overload, string path, string givenAs, bool strict, string skip,
         Dictionary<string, bool>? report)

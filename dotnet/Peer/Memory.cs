@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -43,6 +44,7 @@ public static unsafe class Memory
     }
 
     /// <summary>A new, contiguous CPU tensor with the values of this one: strides, conj, neg and device are resolved.</summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
     public static Tensor Resolve(Tensor tensor)
     {
         using var scope = NewDisposeScope();
@@ -53,12 +55,15 @@ public static unsafe class Memory
     }
 
     /// <summary>Tensor.Load into an existing tensor. pythonnet cannot tell this overload from the others.</summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
     public static void LoadInto(Tensor tensor, BinaryReader reader) => tensor.Load(reader);
 
     /// <summary>TensorExtensionMethods.Load of a new tensor. pythonnet cannot tell this overload from the others.</summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
     public static Tensor LoadNew(BinaryReader reader) => TensorExtensionMethods.Load(reader);
 
     /// <summary>TensorExtensionMethods.Load by reference. Returns the tensor that the reference then holds.</summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
     public static Tensor? LoadRef(Tensor? tensor, BinaryReader reader)
     {
         TensorExtensionMethods.Load(ref tensor, reader);

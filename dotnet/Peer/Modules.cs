@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -10,16 +11,20 @@ public static class Modules
     /// Builds a module and converts it to the dtype with this code. Throws what Layers.Build, Architectures.Build and
     /// TorchSharp's <c>to</c> throw.
     /// </summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
     public static nn.Module Build(string kind, string description, int code)
     {
         var module = kind == "arch" ? TorchSharpCompat.Models.Architectures.Build(description) : Layers.Build(description);
-        return (ScalarType)code == ScalarType.Float32 ? module : module.to((ScalarType)code);
+        return (ScalarType)code == ScalarType.Float32 ? module : ToType(module, code);
     }
 
     public static string[] Architectures => TorchSharpCompat.Models.Architectures.Names;
 
     /// <summary>Moves a module to a device. TorchSharp's <c>to</c> is an extension method, which pythonnet does not see.</summary>
     public static nn.Module To(nn.Module module, string device) => module.to(device);
+
+    /// <summary>Converts a module to the dtype with this code.</summary>
+    public static nn.Module ToType(nn.Module module, int code) => module.to((ScalarType)code);
 
     public static string[] BufferNames(nn.Module module) =>
         [.. module.named_buffers(include_nonpersistent: false).Select(named => named.name)];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NoReturn
 
 import ml_dtypes
 import numpy as np
@@ -97,3 +98,16 @@ def test_refuses_a_single_tensor_whose_bytes_do_not_fit() -> None:
 def test_refuses_a_name_without_a_utf8_form() -> None:
     with pytest.raises(ValueError, match=r"name 'a\\udc80' has no UTF-8 form"):
         written([Entry("a\udc80", Tensor(U8, (), b"a"))])
+
+
+class Unmultiplied(int):
+    """A dim that must not be multiplied."""
+
+    def __mul__(self, other: int) -> NoReturn:
+        raise AssertionError("multiplied")
+
+    __rmul__ = __mul__
+
+
+def test_writes_a_shape_that_ends_at_zero_without_multiplying_its_dims() -> None:
+    assert b"".join(encode_tensor(Tensor(U8, (Unmultiplied(99), 0), b""))) == bytes.fromhex("00 02 63 00")

@@ -14,8 +14,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tscompat.dotnet_side import build
+from tscompat.dotnet_side import build, cache
 from tscompat.dotnet_side.build import Versions
+from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.errors import BuildError
 from tscompat.resources.folders import data_folder
 
@@ -23,7 +24,7 @@ HOUR = 3600
 
 
 @pytest.fixture(scope="module")
-def publish() -> build.Publish:
+def publish() -> Publish:
     """The publish that all tests share."""
     return build.ensure_built(progress=print)
 
@@ -31,7 +32,7 @@ def publish() -> build.Publish:
 @pytest.fixture
 def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "cache"
-    monkeypatch.setattr(build, "cache_folder", lambda: folder)
+    monkeypatch.setattr(cache, "cache_folder", lambda: folder)
     return folder
 
 
@@ -43,33 +44,33 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "dotnet" / "Peer"
 
 
-def test_default_version_is_the_projects(publish: build.Publish) -> None:
+def test_default_version_is_the_projects(publish: Publish) -> None:
     project = ElementTree.parse(data_folder("dotnet") / "Peer" / "Peer.csproj")
     assert publish.torchsharp == project.findtext(".//DefaultTorchSharpVersion")
 
 
-def test_libtorch_version_is_the_projects(publish: build.Publish) -> None:
+def test_libtorch_version_is_the_projects(publish: Publish) -> None:
     project = ElementTree.parse(data_folder("dotnet") / "Peer" / "Peer.csproj")
     assert publish.libtorch == project.findtext(".//DefaultLibTorchVersion")
 
 
-def test_native_libraries_lie_beside_the_managed_ones(publish: build.Publish) -> None:
+def test_native_libraries_lie_beside_the_managed_ones(publish: Publish) -> None:
     """TorchSharp looks for them there (TryLoadNativeLibraryByName in Torch.cs); otherwise it copies 500 MB."""
     names = {file.stem.removeprefix("lib") for file in publish.folder.iterdir()}
     assert names >= {"Peer", "TorchSharp", "LibTorchSharp", "torch_cpu", "c10"}
 
 
-def test_second_call_builds_nothing(publish: build.Publish) -> None:
+def test_second_call_builds_nothing(publish: Publish) -> None:
     said: list[str] = []
     build.ensure_built(progress=said.append)
     assert said == []
 
 
-def test_second_call_gives_the_same(publish: build.Publish) -> None:
+def test_second_call_gives_the_same(publish: Publish) -> None:
     assert build.ensure_built(progress=print) == publish
 
 
-def test_find_built_finds_it(publish: build.Publish) -> None:
+def test_find_built_finds_it(publish: Publish) -> None:
     assert build.find_built() == publish
 
 
@@ -100,7 +101,7 @@ class Odd(NamedTuple):
     """What two calls of ensure_built at once leave, in paths with spaces and umlauts, after an interrupted build."""
 
     said: list[str]
-    publishes: list[build.Publish]
+    publishes: list[Publish]
     sources: Path
     before: list[str]
     cache: Path
@@ -109,24 +110,24 @@ class Odd(NamedTuple):
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Odd:
     place = tmp_path_factory.mktemp("Größe ß und Leerraum")
-    cache = place / "Zwischen lager"
+    kept = place / "Zwischen lager"
     for name, age in {"old": 9, "older": 10, "used": 1, "used-too": 2}.items():
-        record = cache / name / "publish.json"
+        record = kept / name / "publish.json"
         record.parent.mkdir(parents=True)
         record.touch()
         os.utime(record, (time.time() - age * HOUR, time.time() - age * HOUR))
-    (cache / "killed.partial").mkdir()
+    (kept / "killed.partial").mkdir()
     sources = place / "dotnet" / "Peer"
     shutil.copytree(data_folder("dotnet") / "Peer", sources)
     before = sorted(file.name for file in sources.iterdir())
     said: list[str] = []
     with pytest.MonkeyPatch.context() as monkeypatch, ThreadPoolExecutor(2) as pool:
-        monkeypatch.setattr(build, "cache_folder", lambda: cache)
+        monkeypatch.setattr(cache, "cache_folder", lambda: kept)
         monkeypatch.setattr(build, "data_folder", place.joinpath)
-        (cache / build.plan().key / "leftover").mkdir(parents=True)
+        (kept / build.plan().key / "leftover").mkdir(parents=True)
         calls = [pool.submit(build.ensure_built, progress=said.append) for _ in range(2)]
         publishes = [call.result() for call in calls]
-    return Odd(said, publishes, sources, before, cache)
+    return Odd(said, publishes, sources, before, kept)
 
 
 def test_callers_in_parallel_build_once(odd: Odd) -> None:
@@ -288,13 +289,13 @@ class Failed(NamedTuple):
 @pytest.fixture(scope="module")
 def failed_restore(tmp_path_factory: pytest.TempPathFactory) -> Failed:
     """The build of a version that NuGet does not have. Its only source is an empty folder, so nothing is downloaded."""
-    cache = tmp_path_factory.mktemp("cache")
+    kept = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(build, "cache_folder", lambda: cache)
+        monkeypatch.setattr(cache, "cache_folder", lambda: kept)
         monkeypatch.setenv("RestoreSources", str(tmp_path_factory.mktemp("no packages")))
         with pytest.raises(BuildError) as caught:
             build.ensure_built(Versions(torchsharp="0.0.1-none"), progress=print)
-    return Failed(str(caught.value), cache)
+    return Failed(str(caught.value), kept)
 
 
 def test_failed_restore_has_advice(failed_restore: Failed) -> None:

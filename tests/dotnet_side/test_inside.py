@@ -12,7 +12,7 @@ import pytest
 
 from tscompat.catalogue import Tensors, load_catalogue, make
 from tscompat.codec import encode_state_dict
-from tscompat.dotnet_side.build import Publish
+from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.inside.optimizers import OVERLOADS as OPTIMIZER_OVERLOADS
 from tscompat.dotnet_side.inside.overloads import OVERLOADS

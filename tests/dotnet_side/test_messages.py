@@ -37,10 +37,10 @@ PLACEMENT = Placement(device="cpu", layout="contiguous", scale=0.25, zero_point=
 BAG = Bag(buffers=(1,), tied={"b": "a"}, transient=("t",), nested=True, reversed=False)
 NATIVE = NativeModule("layer", "{}", "bf16")
 CALLS: list[AnyCall] = [
-    messages.Save("o", "e", "a", BAG, PLACEMENT),
+    messages.Save("o", "e", "a", BAG, PLACEMENT, 3),
     messages.Load("o", "e", "a", NATIVE, PLACEMENT, identity=True, strict=False),
     messages.Schema(NATIVE),
-    messages.Forward("e", NATIVE, "i", "o", train=True, device="cpu"),
+    messages.Forward(True, "f32", "e", NATIVE, "i", "o", train=True, device="cpu"),
     messages.LoadInto("o", "e", "a", BAG, "path", strict=True, skip=("x",), report=False),
     messages.Probe("p", "e", "a", BAG, PLACEMENT),
     messages.UseOptimizer(

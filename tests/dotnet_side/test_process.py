@@ -25,12 +25,18 @@ def send(answer):
     sys.stdout.buffer.write(encode(Reply(answer, 0.5)) + b"\\n")
     sys.stdout.flush()
 
+def take():
+    line = sys.stdin.readline()
+    if line:
+        print(flush=True)  # the line TAKEN
+    return line
+
 send(Ready({}))
 """
-ECHO = READY + "for line in sys.stdin: send(SchemaFound(()))\n"
-DIE = READY + "sys.stdin.readline(); os._exit(7)\n"
+ECHO = READY + "while take(): send(SchemaFound(()))\n"
+DIE = READY + "take(); os._exit(7)\n"
 HANG = "time.sleep(20)\n"
-HOG = READY + "sys.stdin.readline(); hog = b'x' * (300 << 20)\n" + HANG
+HOG = READY + "take(); hog = b'x' * (300 << 20)\n" + HANG
 LAUNCHER = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', {script!r}])\n"
 CALL = Schema(NativeModule("arch", "mlp", "f32"))
 Start = Callable[..., Peer]
@@ -63,19 +69,19 @@ def test_death_in_a_call_is_a_crash(start: Start) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="signals have names on POSIX alone")
 def test_a_signal_is_named(start: Start) -> None:
     with pytest.raises(PeerDied, match="the peer died with signal SIGABRT"):
-        start(READY + "sys.stdin.readline(); os.abort()").ask(CALL)
+        start(READY + "take(); os.abort()").ask(CALL)
 
 
 def test_a_death_has_what_the_peer_logged_in_the_call(start: Start) -> None:
     log = "print({!r}, file=sys.stderr, flush=True)\n"
     with pytest.raises(PeerDied) as died:
-        start("import sys\n" + log.format("before") + READY + "sys.stdin.readline()\n" + log.format("why")).ask(CALL)
+        start("import sys\n" + log.format("before") + READY + "take()\n" + log.format("why")).ask(CALL)
     assert died.value.log == "why"
 
 
 def test_a_death_has_only_the_end_of_the_log(start: Start) -> None:
     with pytest.raises(PeerDied) as died:
-        start(READY + "sys.stdin.readline()\nfor n in range(99): print(n, file=sys.stderr)").ask(CALL)
+        start(READY + "take()\nfor n in range(99): print(n, file=sys.stderr)").ask(CALL)
     assert died.value.log.split() == [str(n) for n in range(79, 99)]
 
 
@@ -92,7 +98,7 @@ def test_a_request_that_is_not_read_is_a_timeout(start: Start) -> None:
 
 def test_a_peer_that_closes_its_pipe_and_hangs_is_a_timeout(start: Start) -> None:
     with pytest.raises(PeerDied, match="no answer before the deadline"):
-        start(READY + "sys.stdin.readline(); os.close(1)\n" + HANG).ask(CALL, seconds=0.3)
+        start(READY + "take(); os.close(1)\n" + HANG).ask(CALL, seconds=0.3)
 
 
 def test_the_deadline_holds_where_memory_cannot_be_read(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,23 +142,23 @@ def test_a_peer_that_does_not_start_gives_its_reason(start: Start) -> None:
 
 def test_a_refusal_is_no_answer(start: Start) -> None:
     with pytest.raises(PeerBroken, match="the peer refused: no such call"):
-        start(READY + "sys.stdin.readline(); send(Refusal('no such call'))").ask(CALL)
+        start(READY + "take(); send(Refusal('no such call'))").ask(CALL)
 
 
 def test_a_fault_of_ours_is_no_answer(start: Start) -> None:
     with pytest.raises(PeerBroken, match="our own code in the peer failed: ZeroDivisionError"):
-        start(READY + "sys.stdin.readline(); send(Fault('ZeroDivisionError'))").ask(CALL)
+        start(READY + "take(); send(Fault('ZeroDivisionError'))").ask(CALL)
 
 
 def test_an_answer_to_another_call_is_no_answer(start: Start):
     with pytest.raises(PeerBroken, match="the peer answered Done to Schema"):
-        start(READY + "sys.stdin.readline(); send(Done())").ask(CALL)
+        start(READY + "take(); send(Done())").ask(CALL)
 
 
 @pytest.mark.parametrize("line", ["{}", "not JSON", '{"answer": {"type": "done", "more": 1}, "seconds": 0}'])
 def test_what_is_no_message_of_ours_is_no_answer(start: Start, line: str):
     with pytest.raises(PeerBroken, match="the peer sent a line that is no message: "):
-        start(READY + f"sys.stdin.readline(); print({line!r}, flush=True)").ask(CALL)
+        start(READY + f"take(); print({line!r}, flush=True)").ask(CALL)
 
 
 def test_a_peer_leaves_when_its_pipe_closes(start: Start) -> None:
@@ -161,19 +167,84 @@ def test_a_peer_leaves_when_its_pipe_closes(start: Start) -> None:
     assert not psutil.pid_exists(peer.pid)
 
 
-def test_a_keeper_replaces_a_peer_that_died_between_two_calls(start: Start) -> None:
+def test_an_answer_to_a_call_that_was_not_taken_is_none(start: Start) -> None:
+    with pytest.raises(PeerBroken, match="the peer answered before it confirmed that it took the call"):
+        start(READY + "sys.stdin.readline(); send(SchemaFound(()))").ask(CALL)
+
+
+@pytest.mark.parametrize(("code", "cause"), [(0, None), (7, "exit code 7")])
+def test_an_exit_code_other_than_0_at_exit_is_a_death(start: Start, code: int, cause: str | None) -> None:
+    died = start(ECHO + f"sys.exit({code})").close()
+    assert (died and died.detail) == (cause and f"the peer died with {cause}")
+
+
+def test_a_peer_that_we_have_killed_did_not_die(start: Start) -> None:
+    peer = start(READY + HANG)
+    with pytest.raises(PeerDied, match="no answer before the deadline"):
+        peer.ask(CALL, seconds=0.3)
+    assert peer.close() is None
+
+
+def test_a_death_in_a_call_is_reported_once(start: Start) -> None:
+    peer = start(DIE)
+    with pytest.raises(PeerDied):
+        peer.ask(CALL)
+    assert peer.close() is None
+
+
+AFTER = READY + "take(); print('why', file=sys.stderr, flush=True); send(SchemaFound(())); "
+"""A peer that answers its first call; what follows it does then."""
+
+
+def ended(peers: list[Peer]) -> None:
+    """Wait until the newest peer is dead."""
+    while peers[-1].alive:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("code", [0, 7])
+@pytest.mark.parametrize("seen", [True, False], ids=["dead-before-the-call", "dies-before-it-takes-the-call"])
+def test_a_death_after_an_answer_is_attributed_to_its_purpose(start: Start, code: int, seen: bool) -> None:
+    last = f"os._exit({code})" if seen else f"sys.stdin.readline(); os._exit({code})"
     peers: list[Peer] = []
 
     def fresh() -> Peer:
-        peers.append(start(ECHO))
+        peers.append(start(ECHO if peers else AFTER + last))
         return peers[-1]
 
     keeper = PeerKeeper(fresh)
+    keeper.start("guilty")
     keeper.ask(CALL)
-    psutil.Process(peers[0].pid).kill()
-    while peers[0].alive:
-        time.sleep(0.01)
+    if seen:
+        ended(peers)
+    keeper.start("innocent")
     assert keeper.ask(CALL) == SchemaFound(())
+    ((purpose, died),) = keeper.deaths
+    assert (purpose, died.kind, died.log) == ("guilty", Kind.CRASH, "why")
+    assert died.detail == f"the peer died with exit code {code}"
+
+
+def test_a_death_between_two_calls_of_one_purpose_is_that_of_the_second(start: Start) -> None:
+    keeper = PeerKeeper(lambda: start(AFTER + "os._exit(7)"))
+    keeper.start("one verdict")
+    keeper.ask(CALL)
+    with pytest.raises(PeerDied, match="the peer died with exit code 7"):
+        keeper.ask(CALL)
+    assert keeper.deaths == []
+
+
+def test_a_death_at_exit_is_attributed_to_the_last_purpose(start: Start) -> None:
+    keeper = PeerKeeper(lambda: start(ECHO + "sys.exit(7)"))
+    keeper.start("last")
+    keeper.ask(CALL)
+    keeper.close()
+    assert [purpose for purpose, _ in keeper.deaths] == ["last"]
+
+
+def test_a_peer_that_dies_before_its_first_call_is_broken(start: Start) -> None:
+    keeper = PeerKeeper(lambda: start(READY + "os._exit(7)"))
+    with pytest.raises(PeerBroken, match="the peer died before its first call: the peer died with exit code 7"):
+        keeper.ask(CALL)
 
 
 @pytest.mark.parametrize(("most", "same"), [(0, False), (GIB, True)])
@@ -193,7 +264,7 @@ def test_a_keeper_goes_on_after_a_crash(start: Start) -> None:
 
 
 def test_a_keeper_replaces_a_peer_whose_call_was_interrupted(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripts = iter([READY + "sys.stdin.readline(); os.close(1)\n" + HANG, ECHO])
+    scripts = iter([READY + "take(); os.close(1)\n" + HANG, ECHO])
     keeper = PeerKeeper(lambda: start(next(scripts)))
     wait = subprocess.Popen[bytes].wait
     interrupts = [KeyboardInterrupt()]
@@ -233,7 +304,7 @@ def test_a_keeper_gives_up_on_peers_that_die_all_the_time(start: Start, monkeypa
 
 def test_a_keeper_forgets_deaths_before_an_answer(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tscompat.dotnet_side.process.MAX_DEATHS_IN_A_ROW", 2)
-    scripts = iter([DIE, READY + "sys.stdin.readline(); send(SchemaFound(())); sys.stdin.readline()", ECHO])
+    scripts = iter([DIE, READY + "take(); send(SchemaFound(())); take()", ECHO])
     keeper = PeerKeeper(lambda: start(next(scripts)))
     with pytest.raises(PeerDied):
         keeper.ask(CALL)

@@ -11,7 +11,7 @@ import pytest
 
 from subjects import subjects
 from tscompat.catalogue import Model
-from tscompat.dotnet_side.build import Publish
+from tscompat.dotnet_side.cache import Publish
 from tscompat.python_side.models import ARCHITECTURES
 from tscompat.resources.documents import read_document
 from tscompat.resources.folders import data_folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tscompat.dotnet_side.cache import Publish
 from tscompat.python_side import torch_tensors
 from tscompat.results.file import Results, load_results
 
@@ -117,9 +119,31 @@ def test_without_dotnet_the_environment_has_none(run: Callable[..., Run]) -> Non
     assert (environment.dotnet, environment.torchsharp, environment.libtorch) == (None, None, None)
 
 
-def test_without_dotnet_there_is_no_version_of_torchsharp(run: Callable[..., Run]) -> None:
-    code, output = run("--no-dotnet", "--torchsharp", "0.106.0").end()
+@pytest.mark.parametrize("options", [("--torchsharp", "0.106.0"), ("--torchsharp-dll", "my.dll")])
+def test_without_dotnet_there_is_no_other_torchsharp(run: Callable[..., Run], options: tuple[str, str]) -> None:
+    code, output = run("--no-dotnet", *options).end()
     assert (code, "leave one of them out" in output) == (2, True)
+
+
+def test_another_torchsharp_dll_is_named_with_its_hash(
+    run: Callable[..., Run], publish: Publish, tmp_path: Path
+) -> None:
+    dll = tmp_path / "Mine.dll"
+    dll.write_bytes((publish.folder / "TorchSharp.dll").read_bytes() + b"\0")  # .NET ignores what is behind the end
+    digest = f"sha256:{hashlib.sha256(dll.read_bytes()).hexdigest()}"
+    replaced = run("-n", "1", "--torchsharp-dll", str(dll), "-k", "dat/python-to-dotnet/cpu/role/both/u8")
+    code, output = replaced.end()
+    assert code == 0, output
+    (environment,) = replaced.results().environments.values()
+    assert environment.torchsharp
+    assert environment.dotnet
+    assert (environment.dotnet.torchsharp_dll, environment.torchsharp.sha256) == ("Mine.dll", digest)
+    assert output.count(f"TorchSharp.dll is Mine.dll (--torchsharp-dll), {digest}") == 2  # at the start and at the end
+
+
+def test_a_torchsharp_dll_that_is_not_there_could_not_run(run: Callable[..., Run]) -> None:
+    code, output = run("--torchsharp-dll", "gone.dll").end()
+    assert (code, "could not run: --torchsharp-dll gone.dll: No such file" in output) == (2, True)
 
 
 def test_a_second_run_into_the_same_folder_could_not_run(run: Callable[..., Run]) -> None:

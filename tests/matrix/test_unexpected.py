@@ -54,12 +54,16 @@ def copy(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(copy: Path) -> Run:
     def run(*arguments: str) -> tuple[int, Results]:
-        command = [sys.executable, "-m", "tscompat", "run", "--out", str(copy / "out"), *arguments]
-        environment = {**os.environ, "PYTHONPATH": str(copy / "harness")}
-        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
-        return done.returncode, load_results(copy / "out" / "results.json")
+        return execute(copy, *arguments).returncode, load_results(copy / "out" / "results.json")
 
     return run
+
+
+def execute(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the copy's matrix."""
+    command = [sys.executable, "-m", "tscompat", "run", "--out", str(copy / "out"), *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(copy / "harness")}
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
 
 
 def undeclare(copy: Path, kind: str, name: str) -> None:
@@ -109,6 +113,79 @@ def test_a_stale_divergence_fails_a_run_in_which_all_passes(copy: Path, run: Run
     assert [problem.split(":")[0] for problem in results.problems] == [
         "divergence 'export-needs-compilation' (refused)"
     ]
+
+
+DYING = "dat/dotnet-to-python/cpu/role/both/u8"
+"""The peer dies after its answer for this. The verdicts of role/both/i8 come after it."""
+
+
+def change_peer(copy: Path, old: str, new: str, module: str = "__main__") -> None:
+    """Change the code that answers calls."""
+    file = copy / "harness" / "tscompat" / "dotnet_side" / "inside" / f"{module}.py"
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def failed(results: Results) -> dict[str, str]:
+    return {record.id: record.detail for record in results.verdicts if record.outcome == "failed"}
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_death_after_an_answer_is_a_crash_of_that_verdict(copy: Path, run: Run, workers: str) -> None:
+    change_peer(
+        copy,
+        "        _send(replies, _reply(dotnet, line))\n",
+        "        _send(replies, _reply(dotnet, line))\n"
+        "        if b'dotnet-to-python.cpu' in line and b'role.both.u8' in line:\n"
+        "            print('why', file=sys.stderr, flush=True)\n"
+        "            os._exit(7)\n",
+    )
+    code, results = run("-n", workers, "-k", f"{DYING} or {DYING.replace('u8', 'i8')}")
+    assert (code, results.complete, len(results.verdicts)) == (1, True, 6)
+    assert failed(results) == {f"{DYING}/bytes": "the peer died with exit code 7 after its answer"}
+    assert (copy / "out" / "unexpected" / DYING / "bytes" / "peer.log").read_text(encoding="utf-8") == "why"
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_a_death_at_exit_is_a_crash_of_the_last_verdict_with_a_call(copy: Path, run: Run, workers: str) -> None:
+    change_peer(copy, "os._exit(0)", "os._exit(7 if 'call' in globals() else 0)")
+    change_peer(copy, "    for line in calls:\n", "    for line in calls:\n        globals()['call'] = line\n")
+    code, results = run("-n", workers, "-k", f"{DYING} or {DYING.replace('u8', 'i8')}")
+    assert (code, results.complete, len(results.verdicts)) == (1, True, 6)
+    (detail,) = failed(results).values()
+    assert detail == "the peer died with exit code 7 after its answer"
+
+
+def test_a_peer_that_dies_at_exit_without_a_call_could_not_run(copy: Path) -> None:
+    change_peer(copy, "os._exit(0)", "os._exit(7)")
+    done = execute(copy, "-n", "1", "-k", DYING)
+    assert (done.returncode, "could not run: the peer died with exit code 7 at its exit" in done.stderr) == (2, True)
+
+
+PRETENDING = {
+    "dat/python-to-dotnet/cpu/role/both/u8": (
+        "def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Loaded:\n",
+        "    return messages.Loaded((), digest(read_state_dict(call.expected)), None)\n",
+        "module-path is not proven: one element of a proof differs, and found the digest of other bits",
+    ),
+    "tensor/dotnet-to-python/cpu/pattern/random/u8": (
+        "def save(dotnet: Dotnet, watch: Stopwatch, call: messages.Save) -> Done:\n",
+        "    from tscompat.codec import encode_tensor\n"
+        "    write_whole(call.artifact, encode_tensor(read_state_dict(call.expected)[0].tensor))\n"
+        "    return Done()\n",
+        "tensor-path is not proven: one element of a proof differs, and found pass; expected bits",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PRETENDING, ids=["reading", "writing"])
+def test_a_peer_that_only_pretends_could_not_run(copy: Path, run: Run, case: str) -> None:
+    old, lines, words = PRETENDING[case]
+    change_peer(copy, old, old + lines, "calls")
+    code, results = run("-n", "0", "-k", case)
+    assert (code, results.complete, list(results.verdicts)) == (2, False, [])
+    assert words in results.problems[-1]
 
 
 @pytest.fixture

@@ -9,13 +9,15 @@ import pytest
 
 from doubles import FakePeer
 from tscompat.catalogue import load_catalogue
-from tscompat.dotnet_side.messages import AnyCall
-from tscompat.dotnet_side.process import PeerDied
+from tscompat.codec import read_state_dict
+from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.errors import Death, PeerBroken, PeerDied
+from tscompat.dotnet_side.messages import AnyCall, Load, Loaded, Thrown
 from tscompat.matrix import worker
 from tscompat.matrix.setting import Setting
 from tscompat.matrix.worker import Worker
 from tscompat.values.verdict import Kind, VerdictId
-from tscompat.verdicts.divergences import Divergences
+from tscompat.verdicts.divergences import Divergences, Outcome
 
 BYTES = VerdictId.parse("dat/python-to-dotnet/cpu/role/both/bf16/bytes")
 BITS = BYTES._replace(check="bits")
@@ -44,14 +46,45 @@ def worker_with(peer: FakePeer, folder: Path) -> Worker:
     return Worker(load_catalogue(), folder, setting, peer, Divergences([], [], {}), {})
 
 
-@pytest.mark.parametrize(("kind", "calls"), [(Kind.CRASH, 2), (Kind.TIMEOUT, 1), (Kind.MEMORY, 1)])
+@pytest.mark.parametrize(("kind", "transfers"), [(Kind.CRASH, 2), (Kind.TIMEOUT, 1), (Kind.MEMORY, 1)])
 def test_a_death_is_the_verdict_and_only_after_a_crash_the_next_check_tries_again(
-    tmp_path: Path, kind: Kind, calls: int
+    tmp_path: Path, kind: Kind, transfers: int
 ) -> None:
     peer = dying(kind)
     deciding = worker_with(peer, tmp_path)
     assert [deciding.decide(each).record.verdict for each in (BYTES, BITS)] == [kind, kind]
-    assert len(peer.calls) == calls
+    proofs = 1
+    assert len(peer.calls) == proofs + transfers
+
+
+def cheating(call: AnyCall) -> Loaded:
+    """Answers a load from the expected file, without a look at the artifact."""
+    assert isinstance(call, Load)
+    return Loaded(differences=(), digest=digest(read_state_dict(call.expected)), quantizer=None)
+
+
+def test_a_pass_of_a_peer_that_does_not_read_could_not_run(tmp_path: Path) -> None:
+    with pytest.raises(PeerBroken, match=r"passes role/both/bf16, but the overload module-path is not proven"):
+        worker_with(FakePeer(cheating), tmp_path).decide(BYTES)
+
+
+def test_a_proof_is_made_once(tmp_path: Path) -> None:
+    peer = FakePeer(lambda call: Thrown("Refused", "no"))
+    deciding = worker_with(peer, tmp_path)
+    for case in ("role/both/bf16", "role/both/f32"):
+        assert deciding.decide(BITS._replace(case=case)).record.verdict is Kind.REFUSED
+    assert len(peer.calls) == 3
+
+
+def test_a_death_after_an_answer_replaces_the_verdict_of_its_purpose(tmp_path: Path) -> None:
+    peer = FakePeer(lambda call: Thrown("Refused", "no"))
+    deciding = worker_with(peer, tmp_path)
+    deciding.decide(BYTES)
+    peer.deaths.append(Death(str(BYTES), PeerDied(Kind.CRASH, "the peer died with exit code 7", "why")))
+    (record,) = deciding.decide(BITS).deaths
+    assert (record.id, record.verdict, record.outcome) == (str(BYTES), Kind.CRASH, Outcome.FAILED)
+    assert (tmp_path / "out" / record.files[0]).read_text() == "why"
+    assert deciding.close() == ()
 
 
 def test_a_case_that_does_not_fit_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,14 @@ def test_a_run_that_has_just_begun_is_incomplete(path: Path) -> None:
 
 def test_the_environment_is_kept(path: Path) -> None:
     patch = Patch(file="a.so", versions=("A_1",), unused_symbols=(), original_sha256="…", patched_sha256="…")
-    dotnet = Dotnet(version="8.0.0", libtorch_reported="2.10.0", pybridge="1.4.4", rid="linux-x64", patched=patch)
+    dotnet = Dotnet(
+        version="8.0.0",
+        libtorch_reported="2.10.0",
+        pybridge="1.4.4",
+        rid="linux-x64",
+        torchsharp_dll="my.dll",
+        patched=patch,
+    )
     environment = msgspec.structs.replace(ENVIRONMENT, dotnet=dotnet)
     ResultsFile(path, environment)
     assert load_results(path).environments == {environment.key: environment}

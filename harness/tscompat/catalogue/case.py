@@ -98,6 +98,8 @@ class Model:
     """A key of ``fills.FILLS``, for all tensors of the module."""
     steps: int = 0
     """How many training steps Python makes; the case's bits are the module's state after them."""
+    indifferent: tuple[str, ...] = ()
+    """Names of parameters (patterns) that scaled as a whole change no output with these inputs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

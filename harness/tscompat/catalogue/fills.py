@@ -54,7 +54,8 @@ def rows_alike(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
 
 def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) -> Bytes:
     """Numbers for a model to compute with: tensors of two or more dimensions scaled by ``gain`` and their fan-in,
-    other weights and variances from 0.5 to 1.5, all else from -0.25 to 0.25.
+    other weights and variances from 0.5 to 1.5, all else 0.3 to 0.6 of either sign, so that no number is too small to
+    matter.
 
     Integers (a counter of batches) are 0 to 7. Floats are drawn as 16-bit integers and scaled once, so they are the
     same on every machine.
@@ -63,11 +64,13 @@ def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) ->
     if spec.dtype.mantissa_bits is None:
         return (drawn & np.int16(7)).astype(spec.dtype.scalar).view(np.uint8)
     wide = np.float64 if spec.dtype.name == "f64" else np.float32
+    part = drawn * wide(1 / 32768)
     if len(spec.shape) > 1:
-        scale, middle = gain * math.sqrt(3 / max(1, math.prod(spec.shape[1:]))), 0
+        values = part * wide(gain * math.sqrt(3 / max(1, math.prod(spec.shape[1:]))))
+    elif spec.name.endswith(("weight", "running_var")):
+        values = part * wide(0.5) + wide(1)
     else:
-        scale, middle = (0.5, 1) if spec.name.endswith(("weight", "running_var")) else (0.25, 0)
-    values = drawn * wide(scale / 32768) + wide(middle)
+        values = (part + np.copysign(wide(1), part)) * wide(0.3)
     return values.astype(spec.dtype.scalar).view(np.uint8)
 
 

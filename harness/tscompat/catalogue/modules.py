@@ -19,7 +19,7 @@ def model(table: Table) -> Model:
     """The model of a case. In arch.toml and program.toml the architecture's name is ``architecture``, or the case's."""
     row, dtype = table.row, BY_NAME[table.dtype]
     inputs = tuple(_input(item) for item in row.get("inputs", ()))
-    rest = (row.get("only"), row.get("fill", "weights"), row.get("steps", 0))
+    rest = (row.get("only"), row.get("fill", "weights"), row.get("steps", 0), tuple(row.get("indifferent", ())))
     if table.family in ("arch", "program"):
         name = row.get("architecture", table.name)
         return Model("arch", name, dtype, {}, name, inputs, *rest)

@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tscompat.dotnet_side import build, glibcxx
+from tscompat.dotnet_side import build, cache, glibcxx
+from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.errors import BuildError
 from tscompat.resources.folders import data_folder, fast_folder
 
@@ -114,7 +115,7 @@ def libstdcxx() -> str:
 
 
 def disk() -> str | Problem:
-    folder = build.cache_folder()
+    folder = cache.cache_folder()
     while not folder.exists():
         folder = folder.parent
     needed = build.NEEDED_BYTES if _publish() is None else 0
@@ -188,7 +189,7 @@ def ask_torch() -> dict[str, Any]:
     return json.loads(asked.stdout)
 
 
-def _publish() -> build.Publish | None:
+def _publish() -> Publish | None:
     try:
         return build.find_built()
     except BuildError:

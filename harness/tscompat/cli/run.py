@@ -44,6 +44,9 @@ Full = Annotated[bool, typer.Option("--full", help="Also more float dtypes of th
 Large = Annotated[bool, typer.Option("--large", help="Only tensors above 2 GiB and files above 4 GiB.")]
 NoDotnet = Annotated[bool, typer.Option("--no-dotnet", help="Only the verdicts that need no .NET.")]
 TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; also give --libtorch.")]
+TorchSharpDll = Annotated[
+    str, typer.Option(help="The path of a TorchSharp.dll that takes the place of the package's, in this run alone.")
+]
 Exportsd = Annotated[str, typer.Option(envvar="TSCOMPAT_EXPORTSD", help="The path to TorchSharp's exportsd.py.")]
 Importsd = Annotated[str, typer.Option(envvar="TSCOMPAT_IMPORTSD", help="The path to TorchSharp's importsd.py.")]
 LibTorch = Annotated[str, typer.Option(help="The version of libtorch that this TorchSharp was built against.")]
@@ -61,6 +64,7 @@ def run(
     no_dotnet: NoDotnet = False,
     torchsharp: TorchSharp = "",
     libtorch: LibTorch = "",
+    torchsharp_dll: TorchSharpDll = "",
     exportsd: Exportsd = "",
     importsd: Importsd = "",
 ) -> None:
@@ -71,7 +75,10 @@ def run(
     if full and large:
         raise typer.BadParameter("--large and --full are two runs: leave one of them out", param_hint="--large")
     matrix = Path(__file__).parent.parent / "matrix"
-    things = {"torchsharp": torchsharp, "libtorch": libtorch, "exportsd": exportsd, "importsd": importsd}
+    things = {
+        **{"torchsharp": torchsharp, "libtorch": libtorch, "torchsharp-dll": torchsharp_dll},
+        **{"exportsd": exportsd, "importsd": importsd},
+    }
     arguments = [
         *("-c", str(matrix / "pytest.ini"), "--rootdir", str(matrix)),
         *("-o", f"cache_dir={out.absolute() / '.pytest_cache'}", "--tscompat-out", str(out.absolute())),

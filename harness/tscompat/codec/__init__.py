@@ -3,7 +3,7 @@
 Pure Python over numpy, without torch and without .NET. May import values.
 """
 
-from .errors import Clause, FormatError
+from .errors import Clause, FormatError, Problems
 from .optimizer import OptimizerRecord, decode_optimizer, encode_optimizer, read_optimizer
 from .reader import IndexEntry, decode_state_dict, decode_tensor, index_state_dict, read_state_dict, read_tensor
 from .writer import encode_state_dict, encode_tensor
@@ -13,6 +13,7 @@ __all__ = [
     "FormatError",
     "IndexEntry",
     "OptimizerRecord",
+    "Problems",
     "decode_optimizer",
     "decode_state_dict",
     "decode_tensor",

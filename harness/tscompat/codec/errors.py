@@ -1,7 +1,11 @@
-"""The error of the codec: it states which rule of the format the bytes break, and where. Imports nothing of ours."""
+"""The error of the codec, which states which rule the bytes break, and the errors that a lenient reader meets.
+
+Imports nothing of ours.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
@@ -45,9 +49,31 @@ class FormatError(ValueError):
 
 
 Report: TypeAlias = Callable[[FormatError], None]
-"""What a reader calls with an error after which it can go on: a report raises the error, or keeps it and returns."""
+"""What a reader calls with an error after which it can go on: a report raises the error, or notes it and returns."""
 
 
 def refuse(error: FormatError) -> None:
     """The strict report: raise."""
     raise error
+
+
+class Problems:
+    """The errors that a lenient reader meets: all are counted, and the first of each clause are kept.
+
+    Two bytes are enough to break a rule. If all errors were kept, they would take 300 times the file's size in memory.
+    """
+
+    KEPT = 100
+    """Errors that are kept of each clause."""
+
+    def __init__(self) -> None:
+        self.kept: list[FormatError] = []
+        """In the order in which the reader met them. If it stopped at an error, that is the last; none has a path."""
+        self.counts: Counter[Clause] = Counter()
+        """How many errors there are of each clause, with those that are not kept."""
+
+    def add(self, error: FormatError) -> None:
+        """The lenient report: count the error, and keep it if it is one of the first of its clause."""
+        self.counts[error.clause] += 1
+        if self.counts[error.clause] <= self.KEPT:
+            self.kept.append(error)

@@ -34,6 +34,8 @@ def decode(data: memoryview, start: int, what: str, report: Report = refuse) -> 
     Raises FormatError if the data ends within the number or the number takes more than nine bytes. A number that is
     longer than necessary goes to ``report``, and is read if ``report`` returns.
     """
+    if start < len(data) and data[start] < 0x80:  # as most numbers are
+        return data[start], start + 1
     value = 0
     for place, byte in enumerate(data[start : start + _MAX_BYTES]):
         value |= (byte & 0x7F) << 7 * place

@@ -6,7 +6,6 @@ The layout is that of upstream's Module.save_state_dict (src/TorchSharp/NN/Modul
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
@@ -14,7 +13,7 @@ import numpy as np
 from typing_extensions import Buffer
 
 from tscompat.values.dtypes import DType
-from tscompat.values.tensors import Entry, Tensor, tensor_of
+from tscompat.values.tensors import Entry, Tensor, count_elements, tensor_of
 
 from . import leb128
 
@@ -67,7 +66,8 @@ def encode_tensor(tensor: Tensor) -> Iterator[Buffer]:
 @lru_cache  # a model has thousands of tensors and few shapes
 def _header(dtype: DType, shape: tuple[int, ...]) -> tuple[bytes, int]:
     """What comes before the elements, and how many bytes the elements take."""
-    return b"".join(map(leb128.encode, (dtype.code, len(shape), *shape))), dtype.itemsize * math.prod(shape)
+    header = b"".join(map(leb128.encode, (dtype.code, len(shape), *shape)))
+    return header, dtype.itemsize * count_elements(shape)
 
 
 def _flat(data: Buffer) -> memoryview:

@@ -1,12 +1,10 @@
-"""Builds the .NET project once, outside the source tree, into a cache folder that all peers share.
+"""Builds the .NET project once, outside the source tree, into the cache folder (``dotnet_side.cache``).
 
-The folder's name is a hash of what it is built from, so nothing is rebuilt in place: changed sources get a new folder.
-May import resources.
+The key of a build is a hash of what it is built from, so changed sources get a new folder. May import resources.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -14,19 +12,16 @@ import platform
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import filelock
-import platformdirs
-
 from tscompat.resources.folders import data_folder
 
-from . import glibcxx
+from . import cache, glibcxx
+from .cache import RECORD, Publish
 from .errors import BuildError
 
 OLDEST_SDK = 8
@@ -34,10 +29,7 @@ NEEDED_BYTES = 2_500_000_000
 """Free space that a first build may take: NuGet's packages (0.8 GB), the publish (0.5 GB, unless it has hard links to
 those packages) and intermediate files."""
 
-_KEPT = 2
-_IN_USE_SECONDS = 3 * 3600
 _RIDS = {("Linux", "x86_64"): "linux-x64", ("Windows", "AMD64"): "win-x64", ("Darwin", "arm64"): "osx-arm64"}
-_RECORD = "publish.json"
 _PUBLISH = (
     *("publish", "Peer.csproj", "--configuration", "Release", "--nologo", "-maxCpuCount:1", "--disable-build-servers"),
     # MSBuild files in the folders around a clone (a monorepo's props) are not meant for this project.
@@ -65,20 +57,6 @@ DEFAULT = Versions()
 
 
 @dataclass(frozen=True)
-class Publish:
-    """A published .NET project: the folder that a peer loads, and what is in it."""
-
-    folder: Path
-    torchsharp: str
-    libtorch: str
-    pybridge: str
-    rid: str
-    patched: glibcxx.Patch | None
-    """The change that makes TorchSharp load on this host; None if it loads unchanged."""
-    key: str
-
-
-@dataclass(frozen=True)
 class Plan:
     """What to build, and the key: a hash of everything that decides what the publish holds."""
 
@@ -87,11 +65,6 @@ class Plan:
     rid: str
     sdk: str
     key: str
-
-
-def cache_folder() -> Path:
-    """The folder that holds the publishes, each in a folder of its own."""
-    return Path(platformdirs.user_cache_dir("tscompat", appauthor=False)) / "peer"
 
 
 def dotnet_command() -> str:
@@ -122,7 +95,7 @@ def sdk_version(folder: Path) -> str:
 
 def find_built(versions: Versions = DEFAULT) -> Publish | None:
     """The publish of these sources and versions, or None if it is not built. Raises BuildError as ``plan`` does."""
-    return _find(plan(versions).key)
+    return cache.find(plan(versions).key)
 
 
 def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None]) -> Publish:
@@ -132,24 +105,7 @@ def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None
     the project cannot be built.
     """
     todo = plan(versions)
-    found = _find(todo.key)
-    if found:
-        return found
-    root = cache_folder()
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BuildError(f"the cache folder cannot be made ({error}): allow this user to make {root}") from error
-    lock = filelock.FileLock(root / "build.lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        progress("waiting for another process that builds the .NET project")
-        lock.acquire()
-    try:
-        return _find(todo.key) or _build(todo, progress)
-    finally:
-        lock.release()
+    return cache.ensure(todo.key, lambda partial: _build(todo, partial, progress), progress)
 
 
 def plan(versions: Versions = DEFAULT) -> Plan:
@@ -174,25 +130,9 @@ def plan(versions: Versions = DEFAULT) -> Plan:
     return Plan(source, versions, rid, sdk, digest.hexdigest()[:16])
 
 
-def _find(key: str) -> Publish | None:
-    """The publish with this key; None if there is no folder with a readable record."""
-    folder = cache_folder() / key
-    try:
-        publish = _read(folder)
-        os.utime(folder / _RECORD)  # _prune reads the time of the last use
-    except (OSError, ValueError, TypeError):
-        return None
-    return publish
-
-
-def _read(folder: Path) -> Publish:
-    return Publish(folder=folder, key=folder.name, **json.loads((folder / _RECORD).read_text(encoding="utf-8")))
-
-
-def _build(plan: Plan, progress: Callable[[str], None]) -> Publish:
-    root = cache_folder()
-    for leftover in root.glob("*.partial"):
-        shutil.rmtree(leftover, ignore_errors=True)
+def _build(plan: Plan, partial: Path, progress: Callable[[str], None]) -> Path:
+    """Publish the project into a folder below ``partial``, with its record, and return that folder."""
+    root = partial.parent
     free = shutil.disk_usage(root).free
     if free < NEEDED_BYTES:
         raise BuildError(
@@ -200,23 +140,12 @@ def _build(plan: Plan, progress: Callable[[str], None]) -> Publish:
         )
     progress(f"building the .NET project with SDK {plan.sdk} (the first time downloads 180 MB)")
     started = time.monotonic()
-    partial = Path(tempfile.mkdtemp(suffix=".partial", dir=root))
     folder = partial / "publish"
-    try:
-        _publish(plan, partial / "artifacts", folder, root / "build.log")
-        record = {
-            **_packages(folder, plan.rid),
-            "rid": plan.rid,
-            "patched": glibcxx.make_loadable(folder),
-        }
-        (folder / _RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
-        shutil.rmtree(root / plan.key, ignore_errors=True)  # a folder without a readable record
-        folder.rename(root / plan.key)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    _prune(root)
+    _publish(plan, partial / "artifacts", folder, root / "build.log")
+    record = {**_packages(folder, plan.rid), "rid": plan.rid, "patched": glibcxx.make_loadable(folder)}
+    (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
     progress(f"built the .NET project in {time.monotonic() - started:.0f} s")
-    return _read(root / plan.key)
+    return folder
 
 
 def _packages(folder: Path, rid: str) -> dict[str, str]:
@@ -257,13 +186,3 @@ def _publish(plan: Plan, artifacts: Path, folder: Path, log: Path) -> None:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "DOTNET_CLI_UI_LANGUAGE": "en", "DOTNET_NOLOGO": "1"}
-
-
-def _prune(root: Path) -> None:
-    """Remove old publishes, but neither the newest nor any used so recently that a process may still use it."""
-    records = sorted(root.glob(f"*/{_RECORD}"), key=lambda record: record.stat().st_mtime, reverse=True)
-    for record in records[_KEPT:]:
-        if time.time() - record.stat().st_mtime > _IN_USE_SECONDS:
-            trash = record.parent.with_suffix(".partial")
-            with contextlib.suppress(PermissionError):  # on Windows, while a process uses a library in it
-                shutil.rmtree(record.parent.rename(trash))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from .errors import Death
 from .messages import Call, Thrown
 
 CALL_SECONDS = 60.0
@@ -30,6 +31,8 @@ class Client(Protocol):
 
     dotnet_seconds: float
     """Seconds spent inside .NET so far, as the peers measured them."""
+    deaths: list[Death]
+    """The deaths of peers that no call has reported, because they came after an answer."""
 
     def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> Answer | Thrown | NotAsked:
         """The answer to a call, what .NET threw, or NotAsked. Waits at most ``seconds``.
@@ -39,8 +42,10 @@ class Client(Protocol):
         """
         ...
 
-    def start(self) -> object:
-        """Start a peer, if none is alive. Raises PeerBroken when no peer can be had."""
+    def start(self, purpose: str = "") -> object:
+        """Start a peer, if none is alive. The calls from here on have this purpose, to which a death after an answer is
+        attributed. Raises PeerBroken when no peer can be had.
+        """
         ...
 
     def renew(self, most: int) -> None:
@@ -57,10 +62,13 @@ class WithoutDotnet:
 
     dotnet_seconds = 0.0
 
+    def __init__(self) -> None:
+        self.deaths: list[Death] = []
+
     def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> NotAsked:
         return NotAsked(WITHOUT_DOTNET)
 
-    def start(self) -> None:
+    def start(self, purpose: str = "") -> None:
         """Does nothing: this client has no peer."""
 
     def renew(self, most: int) -> None:

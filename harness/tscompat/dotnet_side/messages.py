@@ -182,6 +182,8 @@ class Save(Call[Done], frozen=True, tag="save"):
     module: Module | None
     """None for an overload that saves one tensor, and for a script, which .NET first loads from the artifact."""
     placement: Placement
+    flip: int | None
+    """If given, the lowest bit of this byte of the first tensor differs from the expected file in .NET's memory."""
 
 
 class Load(Call[Loaded], frozen=True, tag="load"):
@@ -207,6 +209,11 @@ class Schema(Call[SchemaFound], frozen=True, tag="schema"):
 
 class Forward(Call[Done], frozen=True, tag="forward"):
     """.NET builds the module, gives it the bits of the expected file, and runs its forward."""
+
+    load: bool
+    """Whether the module gets the bits by ``Module.load``; if not, they are written into its memory."""
+    dtype: str
+    """The short name of the dtype in which it computes: the module is converted to it once it has its bits."""
 
     expected: str
     module: NativeModule
@@ -300,6 +307,10 @@ def answers(call: Call[Any], answer: AnyAnswer) -> bool:
     (base,) = vars(type(call))["__orig_bases__"]
     return isinstance(answer, get_args(base)[0])
 
+
+TAKEN = b"\n"
+"""The line with which a peer confirms that it has read a call, before it begins to answer. A peer that ends without it
+has died before the call."""
 
 encode = msgspec.json.Encoder().encode
 """A message as one line of JSON, without the line end."""

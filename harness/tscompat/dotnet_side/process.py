@@ -24,7 +24,8 @@ import psutil
 from tscompat.values.verdict import Kind
 
 from .client import CALL_SECONDS
-from .messages import Call, Fault, Ready, Refusal, Reply, Thrown, answers, decode_reply, encode
+from .errors import Death, PeerBroken, PeerDied
+from .messages import TAKEN, Call, Fault, Ready, Refusal, Reply, Thrown, answers, decode_reply, encode
 
 Answer = TypeVar("Answer")
 
@@ -32,23 +33,6 @@ START_SECONDS = 120.0
 LOG_LINES = 20
 MAX_STARTS_IN_VAIN = 3
 MAX_DEATHS_IN_A_ROW = 20
-
-
-class PeerDied(Exception):
-    """The peer died in a call; ``kind`` is crash, timeout or memory.
-
-    ``detail`` is short and does not vary between runs; ``log`` is the end of what the peer logged in this call.
-    """
-
-    def __init__(self, kind: Kind, detail: str, log: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
-        self.detail = detail
-        self.log = log
-
-
-class PeerBroken(Exception):
-    """No peer starts, the peer breaks the protocol, or our own code in it fails: the run cannot go on."""
 
 
 def inside(publish: Path) -> list[str]:
@@ -70,6 +54,10 @@ class Peer:
         self._deadline: float | None = None
         self._fate: tuple[Kind, str] | None = None
         self._family: list[psutil.Process] = []
+        self._accounted_for = False
+        """Whether a call has reported its end, or this process has ended it."""
+        self._call_began = log.stat().st_size if log.exists() else 0
+        """The size of the log when the peer started, or before the last call that it took."""
         with log.open("ab") as stderr:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
         self._closed = threading.Event()
@@ -96,8 +84,9 @@ class Peer:
     def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> tuple[Answer | Thrown, float]:
         """Send a call, and wait for its answer at most ``seconds``. Returns it, and the seconds spent inside .NET.
 
-        Raises BrokenPipeError if the peer was dead before it took the call; PeerDied if it died or was killed in this
-        call; PeerBroken if it refuses the call, reports a fault of our own code in it, or answers with another type.
+        Raises BrokenPipeError if the peer died before it took the call (``close`` returns that death); PeerDied if it
+        died or was killed in this call; PeerBroken if it refuses the call, reports a fault of our own code in it, or
+        answers with another type.
         """
         reply = self._reply(encode(call) + b"\n", seconds)
         match reply.answer:
@@ -115,20 +104,28 @@ class Peer:
         """Resident bytes of the process and its children."""
         return sum(map(_memory, self._family))
 
-    def close(self) -> None:
-        """Close the pipe, which ends the peer; kill it if it does not end within 5 seconds."""
+    def close(self) -> PeerDied | None:
+        """Close the pipe, which ends the peer; kill it if it does not end within 5 seconds.
+
+        Returns its death, unless a call has reported it: the peer was dead before, or its exit code is not 0.
+        """
+        lived = self.alive
         self._closed.set()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with suppress(OSError):  # gone with the peer
                     pipe.close()
         try:
-            self._process.wait(5)
+            code = self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._end()
+            return None
+        if self._accounted_for or (lived and code == 0):
+            return None
+        self._accounted_for = True
+        return PeerDied(Kind.CRASH, f"the peer died with {_cause(code)}", self._logged())
 
     def _reply(self, request: bytes, seconds: float) -> Reply:
-        begin = self._log.stat().st_size
         with ExitStack() as interrupted:
             interrupted.callback(self._end)  # else, after Ctrl-C, the next call would get this call's answer
             self._deadline = time.monotonic() + seconds
@@ -144,28 +141,42 @@ class Peer:
         code = self._process.wait()
         if line is None and not self._fate:
             raise BrokenPipeError("the peer died before it took the call")
+        self._accounted_for = True
         kind, detail = self._fate or (Kind.CRASH, f"the peer died with {_cause(code)}")
-        raise PeerDied(kind, detail, self._logged_since(begin))
+        raise PeerDied(kind, detail, self._logged())
 
     def _round_trip(self, request: bytes) -> bytes | None:
-        """The line that the peer answers; empty if it died instead, None if it did not take the request."""
+        """The line that the peer answers; empty if it died instead, None if it did not take the request.
+
+        Without a request, the line is the peer's first. Raises PeerBroken for an answer before TAKEN.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        begin = self._log.stat().st_size
         try:
             self._process.stdin.write(request)
             self._process.stdin.flush()
         except OSError:
             self._process.wait()  # a peer can close its pipe and hang; the monitor ends this wait
             return None
+        if request:
+            taken = self._process.stdout.readline()
+            if taken.endswith(b"\n") and taken != TAKEN:
+                raise PeerBroken(f"the peer answered before it confirmed that it took the call: {taken[:200]!r}")
+            if not taken:
+                self._process.wait()
+                return None
+            self._call_began = begin
         line = self._process.stdout.readline()
         if line.endswith(b"\n"):
             return line
         self._process.wait()
         return b""
 
-    def _logged_since(self, begin: int) -> str:
+    def _logged(self) -> str:
+        """The end of what the peer has logged since it started, or since the last call that it took began."""
         with self._log.open("rb") as log:
-            log.seek(begin)
+            log.seek(self._call_began)
             return b"".join(deque(log, LOG_LINES)).decode(errors="replace").strip()
 
     def _monitor(self) -> None:
@@ -187,6 +198,7 @@ class Peer:
                 process.kill()
 
     def _end(self) -> None:
+        self._accounted_for = True
         self._kill()
         self._process.wait()
 
@@ -200,37 +212,36 @@ class PeerKeeper:
     def __init__(self, start_peer: Callable[[], Peer]) -> None:
         self._start_peer = start_peer
         self._peer: Peer | None = None
-        self._deaths = 0
+        self._purpose = ""
+        self._answered: str | None = None
+        """The purpose of the last call that the present peer has answered; None if it has answered none."""
+        self._deaths_in_a_row = 0
         self._given_up: PeerBroken | None = None
+        self.deaths: list[Death] = []
+        """The deaths after an answer that show only once the next purpose or the end has come."""
         self.dotnet_seconds = 0.0
         """Seconds spent inside .NET by all peers so far."""
 
-    def start(self) -> Peer:
-        """The live peer, started now if there is none.
+    def start(self, purpose: str = "") -> Peer:
+        """The live peer, started now if there is none. ``purpose`` is that of the calls from here on.
 
-        Raises PeerBroken if none starts or too many died in a row, and then at every later call, too.
+        Raises PeerBroken if none starts, if one died before its first call, or if too many died in a row, and then at
+        every later call, too.
         """
-        if self._given_up:
-            raise self._given_up
-        if self._peer and not self._peer.alive:
-            self.close()
-            self._deaths += 1
-        try:
-            if self._deaths >= MAX_DEATHS_IN_A_ROW:
-                raise PeerBroken(f"the peer died {self._deaths} times in a row, so no single case is the cause")
-            self._peer = self._peer or self._started()
-        except PeerBroken as broken:
-            self._given_up = broken
-            raise
-        return self._peer
+        self._purpose = purpose
+        return self._live()
 
     def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> Answer | Thrown:
-        """As ``Peer.ask``, but if the peer died between two calls, a new peer gets the second."""
+        """As ``Peer.ask``, but if the peer died after its last answer, a new peer gets the call.
+
+        That death goes into ``deaths``, or is raised as PeerDied if both calls have the same purpose.
+        """
         try:
-            answer, spent = self.start().ask(call, seconds)
+            answer, spent = self._live().ask(call, seconds)
         except BrokenPipeError:
             return self.ask(call, seconds)  # with a new peer; raises PeerBroken after too many deaths
-        self._deaths = 0
+        self._answered = self._purpose
+        self._deaths_in_a_row = 0
         self.dotnet_seconds += spent
         return answer
 
@@ -240,10 +251,39 @@ class PeerKeeper:
             self.close()
 
     def close(self) -> None:
-        """Close the peer, if there is one."""
-        if self._peer:
-            self._peer.close()
-            self._peer = None
+        """Close the peer, if there is one. A death at its exit goes into ``deaths``, if it has answered a call."""
+        died = self._peer and self._peer.close()
+        if died and self._answered is not None:
+            self.deaths.append(Death(self._answered, died))
+        self._peer = None
+        self._answered = None
+
+    def _live(self) -> Peer:
+        if self._given_up:
+            raise self._given_up
+        try:
+            if self._peer and not self._peer.alive:
+                self._deaths_in_a_row += 1
+                self._bury(self._peer)
+            if self._deaths_in_a_row >= MAX_DEATHS_IN_A_ROW:
+                count = self._deaths_in_a_row
+                raise PeerBroken(f"the peer died {count} times in a row, so no single case is the cause")
+            self._peer = self._peer or self._started()
+        except PeerBroken as broken:
+            self._given_up = broken
+            raise
+        return self._peer
+
+    def _bury(self, peer: Peer) -> None:
+        """Note the death of the peer, unless a call has reported it."""
+        died = peer.close()
+        answered, self._answered, self._peer = self._answered, None, None
+        if died and answered is None:
+            raise PeerBroken(f"the peer died before its first call: {died.detail}\n{died.log}")
+        if died and answered is not None:
+            if answered == self._purpose:
+                raise died
+            self.deaths.append(Death(answered, died))
 
     def _started(self) -> Peer:
         for _ in range(MAX_STARTS_IN_VAIN - 1):

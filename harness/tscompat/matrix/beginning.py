@@ -20,9 +20,11 @@ import pytest
 from filelock import BaseFileLock
 
 from tscompat.catalogue import CatalogueError
-from tscompat.dotnet_side.build import Publish, Versions, ensure_built
+from tscompat.dotnet_side.build import Versions, ensure_built
+from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.errors import BuildError
 from tscompat.dotnet_side.process import Peer, PeerBroken, inside
+from tscompat.dotnet_side.replacement import with_dll
 from tscompat.python_side.scripts import ScriptUnusable
 from tscompat.resources.folders import fast_folder
 from tscompat.results.lock import FolderInUse, lock
@@ -70,21 +72,29 @@ def could_not_run() -> Generator[None, None, None]:
 BEGINNING = pytest.StashKey[Beginning]()
 
 
-def begin(out: Path, versions: Versions | None, run: str) -> Beginning:
+def begin(out: Path, versions: Versions | None, run: str, dll: Path | None = None) -> Beginning:
     """Build, make the run folder, start the first peer. Without ``versions`` there is no .NET.
 
+    ``dll`` is used in the place of the package's TorchSharp.dll.
+
     The run folder of a default run is in ``fast_folder`` (shared memory, if there is room), of the others on disk.
-    Raises BuildError where nothing can be built, OSError where the folder cannot be made.
+    Raises BuildError where nothing can be built or the dll cannot be used, OSError where the folder cannot be made.
     """
     started = time.monotonic()
     output_lock = lock(out)
-    publish = ensure_built(versions, progress=lambda text: print(text, flush=True)) if versions else None
+    publish = ensure_built(versions, progress=_tell) if versions else None
+    if publish and dll:
+        publish = with_dll(publish, dll, progress=_tell)
     folder = make_run_folder(fast_folder() if run == "default" else Path(tempfile.gettempdir()))
     peer = None
     if publish:
         limit = int(psutil.virtual_memory().total * MEMORY)
         peer = ThreadPoolExecutor(1).submit(Peer, inside(publish.folder), folder / "peer.log", limit)
     return Beginning(started, publish, output_lock, folder, peer)
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)
 
 
 def make_run_folder(base: Path) -> Path:

@@ -25,6 +25,7 @@ from _pytest.junitxml import xml_key
 
 from tscompat.catalogue import load_catalogue
 from tscompat.dotnet_side.build import Versions
+from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.python_side import scripts
 from tscompat.python_side.scripts import Script
 from tscompat.resources.folders import data_folder
@@ -43,7 +44,15 @@ from .setting import Setting
 RECORD = "tscompat-record"
 DOTNET_SECONDS = "tscompat-dotnet-seconds"
 BROKEN = "tscompat-broken"
-"""Names of a report's user properties, by which a worker sends the controller what it found."""
+DEATHS = "tscompat-deaths"
+"""Names of a report's user properties, by which a worker sends the controller what it found. Under DEATHS a worker also
+sends, at its end, the deaths that show only then."""
+DEATH = "tscompat-death"
+"""The name of the user property that marks the controller's own report of such a death."""
+
+NONE = "[]"
+NAME = "tscompat-controller"
+"""The controller's name among pytest's plugins."""
 
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
@@ -68,11 +77,14 @@ class Controller:
         self._dotnet_seconds = 0.0
         self._reports = 0
         self._failed = False
+        self._died = False
         self._answered = False
         self._broken = ""
         self._interrupted = False
         publish = beginning.publish
         found = environment(publish, beginning.peer.result().versions if beginning.peer else {}, loaded)
+        if workers and beginning.peer and (died := beginning.peer.result().close()):
+            raise PeerBroken(f"{died.detail} at its exit, without a call\n{died.log}")
         self.setting = Setting(
             run_folder=str(beginning.run_folder),
             out=str(out),
@@ -94,8 +106,6 @@ class Controller:
             verdict = Verdict(Kind.NOT_RUN, reason)
             self._results.add(self._record(verdict_id, verdict, Judgement(Outcome.NOT_RUN)))
         self._not_run = selection.not_run
-        if workers and beginning.peer:
-            beginning.peer.result().close()
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Keep the session, to be able to stop it. Add the verdicts without an item to pytest's JUnit file."""
@@ -118,6 +128,7 @@ class Controller:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add the report's verdict to the results, or stop the run if the worker cannot go on."""
         found: dict[str, Any] = dict(report.user_properties)
+        self.peers_died(found.get(DEATHS, NONE))
         if BROKEN in found:
             self._stop(found[BROKEN])
         elif RECORD in found:
@@ -128,8 +139,30 @@ class Controller:
             self._answered |= record.outcome is not Outcome.NOT_RUN
             self._seconds += record.seconds
             self._dotnet_seconds += found.get(DOTNET_SECONDS, 0.0)
-        elif report.failed:
+        elif report.failed and DEATH not in found:
             self._broken = self._broken or f"the harness itself failed at {report.nodeid}: see the report above"
+
+    def peers_died(self, deaths: str) -> None:
+        """Add the records of deaths after an answer, as JSON: each replaces its verdict, and is an error for pytest."""
+        for record in msgspec.json.decode(deaths, type=list[Record]):
+            self._results.add(record)
+            self._failed = self._died = True
+            name = item_name(record.id)
+            report = pytest.TestReport(
+                nodeid=f"{MODULE}::{name}",
+                location=(MODULE, None, name),
+                keywords={},
+                outcome="failed",
+                longrepr=f"{record.verdict}: {record.detail}\nagain: {record.rerun}",
+                when="teardown",
+                user_properties=[(DEATH, record.id)],
+            )
+            self._session.config.hook.pytest_runtest_logreport(report=report)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take the deaths that a worker has sent at its end; one that died itself has sent none."""
+        self.peers_died(getattr(node, "workeroutput", {}).get(DEATHS, NONE))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
@@ -163,7 +196,7 @@ class Controller:
         """Write results.json for the last time and set the exit code."""
         problems = self._stale.result()
         stopped = exitstatus == pytest.ExitCode.INTERRUPTED and self._failed  # -x, --maxfail
-        if stopped or (problems and exitstatus == pytest.ExitCode.OK):
+        if stopped or ((problems or self._died) and exitstatus == pytest.ExitCode.OK):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if not self._answered:
             problems.append("no verdict was decided: nothing that was selected could be run")
@@ -200,22 +233,22 @@ def start(config: pytest.Config, selection: Selection) -> Controller:
         again(
             None if option.tscompat_no_dotnet else Versions(option.tscompat_torchsharp, option.tscompat_libtorch),
             option.tscompat_run,
-            paths,
+            {**({"torchsharp-dll": dll} if (dll := option.tscompat_torchsharp_dll) else {}), **paths},
         ),
     )
 
 
-def again(versions: Versions | None, run: str, scripts: Mapping[str, str]) -> str:
-    """The command that starts a run of this kind with these versions and scripts: by nox, if this one runs in nox."""
+def again(versions: Versions | None, run: str, paths: Mapping[str, str]) -> str:
+    """The command that starts a run of this kind with these versions, and paths by option: by nox, if this one does."""
     nox = Path(sys.prefix).parent.name == ".nox"
     quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
-    paths = {name: quoted([path]) for name, path in scripts.items()}
+    files = {name: quoted([path]) for name, path in paths.items()}
     packages = asdict(versions) if versions else {}
     return " ".join(
         [
             "nox --" if nox else "tscompat run",
             *([] if run == "default" else [f"--{run}"]),
             *([] if versions else ["--no-dotnet"]),
-            *(f"--{key} {value}" for key, value in {**packages, **paths}.items() if value),
+            *(f"--{key} {value}" for key, value in {**packages, **files}.items() if value),
         ]
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from tscompat.dotnet_side.build import Publish
+from tscompat.dotnet_side.cache import Publish
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import programs
 from tscompat.python_side.scripts import Script
@@ -52,6 +52,7 @@ def environment(
             libtorch_reported=peer_versions["libtorch_reported"],
             pybridge=publish.pybridge,
             rid=publish.rid,
+            torchsharp_dll=publish.torchsharp_dll,
             patched=msgspec.convert(publish.patched, Patch | None),
         )
     return Environment(

@@ -11,15 +11,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
 from .beginning import could_not_run
-from .controller import start
+from .controller import DEATHS, NAME, Controller, start
 from .scheduling import CaseScheduling
 from .selection import Selection, select
 from .setting import IDS, SETTING, Setting
-from .test_matrix import Matrix
+from .test_matrix import DECIDING, Matrix
 
 WORKER = {"default": 4 << 30, "full": 11 << 30, "large": sys.maxsize}
 """Bytes of memory for each worker, with its peer and its files in shared memory. Two workers took 7 GiB in a default
@@ -54,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         with could_not_run():
             controller = start(config, config.stash[SELECTION])
         config.stash[SETTING] = controller.setting
-        config.pluginmanager.register(controller)
+        config.pluginmanager.register(controller, NAME)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -73,6 +74,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config) -> CaseScheduling:
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> Matrix:
     """Collect ``Matrix`` in place of test_matrix.py, the one module."""
     return Matrix.from_parent(parent, path=module_path)  # pyright: ignore[reportUnknownMemberType]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """End this process's peer, and send the controller the deaths that show only now."""
+    config = session.config
+    deaths = msgspec.json.encode(config.stash[DECIDING].close() if DECIDING in config.stash else ()).decode("utf-8")
+    output: dict[str, Any] | None = getattr(config, "workeroutput", None)
+    controller: Controller | None = config.pluginmanager.get_plugin(NAME)
+    if output is not None:
+        output[DEATHS] = deaths
+    elif controller:
+        controller.peers_died(deaths)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--tscompat-run", choices=RUNS, default="default", help="which cases")
     group.addoption("--tscompat-torchsharp", default=None, help="another version of the package TorchSharp")
     group.addoption("--tscompat-libtorch", default=None, help="the version of libtorch that goes with it")
+    group.addoption("--tscompat-torchsharp-dll", default="", help="the path of another TorchSharp.dll")
     group.addoption("--tscompat-no-dotnet", action="store_true", help="without .NET")
     group.addoption("--tscompat-device", action="append", default=[], help="only this device (may be given again)")
     for name in scripts.FUNCTIONS:
@@ -44,10 +45,12 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     with could_not_run():
         if first and not option.collectonly:
             versions = Versions(option.tscompat_torchsharp, option.tscompat_libtorch)
-            if option.tscompat_no_dotnet and versions != DEFAULT:
-                raise pytest.UsageError("--no-dotnet goes without --torchsharp and --libtorch: leave one of them out")
+            dll = Path(option.tscompat_torchsharp_dll) if option.tscompat_torchsharp_dll else None
+            if option.tscompat_no_dotnet and (dll or versions != DEFAULT):
+                others = "--torchsharp, --libtorch and --torchsharp-dll"
+                raise pytest.UsageError(f"--no-dotnet goes without {others}: leave one of them out")
             config.stash[BEGINNING] = begin(
-                Path(option.tscompat_out), None if option.tscompat_no_dotnet else versions, option.tscompat_run
+                Path(option.tscompat_out), None if option.tscompat_no_dotnet else versions, option.tscompat_run, dll
             )
             config.add_cleanup(config.stash[BEGINNING].end)
         hooks = import_module(".hooks", __package__)

@@ -24,10 +24,13 @@ from tscompat.values.verdict import VerdictId
 from tscompat.verdicts.divergences import Divergences, Outcome
 
 from .beginning import BEGINNING
-from .controller import BROKEN, DOTNET_SECONDS, RECORD
+from .controller import BROKEN, DEATHS, DOTNET_SECONDS, RECORD
 from .keyword import item_name
 from .setting import IDS, SETTING, Setting
 from .worker import Worker
+
+DECIDING = pytest.StashKey[Worker]()
+"""What decides the verdicts of this process, which ``hooks`` closes at the end."""
 
 
 class Matrix(pytest.Module):
@@ -56,7 +59,7 @@ class Matrix(pytest.Module):
             divergences,
             scripts.load_all(setting.scripts),
         )
-        self.config.add_cleanup(worker.close)
+        self.config.stash[DECIDING] = worker
         return worker
 
     def _client(self, setting: Setting, folder: Path) -> Client:
@@ -86,12 +89,14 @@ class VerdictItem(pytest.Item):
     def runtest(self) -> None:
         """Transfer, compare, judge."""
         try:
-            record, dotnet_seconds = self.parent.worker.decide(VerdictId.parse(self.verdict_id))
+            record, dotnet_seconds, deaths = self.parent.worker.decide(VerdictId.parse(self.verdict_id))
         except PeerBroken as broken:
             self.user_properties.append((BROKEN, str(broken)))
             pytest.fail(str(broken), pytrace=False)
         written = msgspec.json.encode(record).decode("utf-8")
         self.user_properties += [(RECORD, written), (DOTNET_SECONDS, dotnet_seconds)]
+        if deaths:
+            self.user_properties.append((DEATHS, msgspec.json.encode(deaths).decode("utf-8")))
         found = f"{record.verdict}: {record.detail}"
         match record.outcome:
             case Outcome.PASSED:

@@ -28,10 +28,11 @@ from tscompat.python_side.scripts import Script
 from tscompat.resources.whole import write_whole
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
+from tscompat.routes.proof import why_unproven
 from tscompat.routes.route import DOTNET_TO_PYTHON, MUCH_GARBAGE, PYTHON_TO_DOTNET
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict, VerdictId
-from tscompat.verdicts.divergences import Divergences, Outcome
+from tscompat.verdicts.divergences import Divergences, Judgement, Outcome
 
 from .setting import Setting
 
@@ -100,6 +101,8 @@ class Finding(NamedTuple):
 
     record: Record
     dotnet_seconds: float = 0.0
+    deaths: tuple[Record, ...] = ()
+    """Peers that died after the answer for an earlier verdict, which showed only now: records of those verdicts."""
 
 
 class Worker:
@@ -124,12 +127,18 @@ class Worker:
         self._divergences = divergences
         self._scripts = scripts
         self._current: CurrentCase | None = None
+        self._proofs: dict[tuple[str, str], str | None] = {}
+        """By route and direction: why it is not proven to read or write; None if it is."""
 
     def decide(self, verdict_id: VerdictId) -> Finding:
         """Decide one verdict. A transfer's time is charged to the first check that asks for it.
 
         Raises PeerBroken when no peer can be had, our own code in it fails, or the run folder is full.
         """
+        finding = self._decided(verdict_id)
+        return finding._replace(deaths=self._deaths())
+
+    def _decided(self, verdict_id: VerdictId) -> Finding:
         case = self._cases[verdict_id.case]
         reason = why_not(verdict_id, case, self._scripts, self._dotnet)
         if reason:
@@ -139,34 +148,59 @@ class Worker:
             reason = too_large(current.specs, self._folder)
             if reason:
                 return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
-        self._peer.start()
+        self._peer.start(str(verdict_id))
         if ROUTES[verdict_id.route].needs_bits and not current.expected_file.exists():
             current.make()
         key = verdict_id[:3]
         if key in current.transfers:
             known = current.transfers[key]
             return Finding(self._record(verdict_id, case, known.verdicts[verdict_id.check], known))
+        unproven = self._unproven(verdict_id)
         current.clear()
+        checks = ROUTES[verdict_id.route].checks_of(case, verdict_id.direction)
         start, before = time.perf_counter(), self._peer.dotnet_seconds
         artifact = current.folder / f"{'.'.join(key)}.dat"
         try:
             done = self._transfer(current, verdict_id, artifact)
         except PeerDied as died:
             verdict = Verdict(died.kind, died.detail)
-            checks = ROUTES[verdict_id.route].checks_of(case, verdict_id.direction)
             done = Transferred(dict.fromkeys(checks, verdict), time.perf_counter() - start, 0.0, artifact, died.log)
             if died.kind is Kind.CRASH:  # the cause is unknown: the next check transfers the case again
                 return Finding(self._record(verdict_id, case, verdict, done, done.seconds))
+        if unproven and all(done.verdicts[check].kind is Kind.PASS for check in checks):
+            raise PeerBroken(
+                f"{verdict_id.route}/{verdict_id.direction} passes {case.id}, but the overload "
+                f"{ROUTES[verdict_id.route].overload} is not proven: one element of a proof differs, and {unproven}"
+            )
         current.transfers[key] = done
         seconds = done.seconds + current.making
         current.making = 0.0
         record = self._record(verdict_id, case, done.verdicts[verdict_id.check], done, seconds)
         return Finding(record, self._peer.dotnet_seconds - before)
 
-    def close(self) -> None:
-        """End the peer, and remove the current case's files."""
+    def close(self) -> tuple[Record, ...]:
+        """End the peer, and remove the current case's files. Returns the records of deaths that show only now."""
         self._peer.close()
         self._close_current()
+        return self._deaths()
+
+    def _deaths(self) -> tuple[Record, ...]:
+        """A record for each death that no call has reported; it replaces that of the verdict before the death."""
+        deaths = self._peer.deaths[:]
+        self._peer.deaths.clear()
+        return tuple(self._death(VerdictId.parse(purpose), died) for purpose, died in deaths)
+
+    def _death(self, verdict_id: VerdictId, died: PeerDied) -> Record:
+        again = f"{self._again} -k {verdict_id}"
+        return Record.of(
+            self._environment,
+            verdict_id,
+            self._cases[verdict_id.case].dtype,
+            Verdict(died.kind, f"{died.detail} after its answer"),
+            Judgement(Outcome.FAILED, reason="unexpected: crash after the verdict"),
+            files=self._keep_log(self._unexpected(verdict_id), died.log, again),
+            rerun=again,
+        )
 
     def _open(self, case: Case) -> CurrentCase:
         """Make ``case`` the current one and return it. If another is current, its bits and files are removed first."""
@@ -184,6 +218,15 @@ class Worker:
             shutil.rmtree(self._current.folder, ignore_errors=True)
             self._current = None
             self._peer.renew(MOST_LEFT)
+
+    def _unproven(self, verdict_id: VerdictId) -> str | None:
+        """Why the verdict's route is not proven to read or write in .NET, found out before its first transfer."""
+        key = verdict_id.route, verdict_id.direction
+        if key not in self._proofs and self._dotnet:
+            route = ROUTES[verdict_id.route]
+            script = self._scripts.get(route.script)
+            self._proofs[key] = why_unproven(route, verdict_id.direction, self._peer, self._folder / "proof", script)
+        return self._proofs.get(key)
 
     def _transfer(self, current: CurrentCase, verdict_id: VerdictId, artifact: Path) -> Transferred:
         route = ROUTES[verdict_id.route]
@@ -232,8 +275,7 @@ class Worker:
     def _keep(self, verdict_id: VerdictId, transfer: Transferred, again: str) -> tuple[str, ...]:
         """Keep an unexpected verdict's files: the expected and the actual one, the command, a dead peer's log."""
         assert self._current is not None
-        folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
-        (self._out / folder).mkdir(parents=True, exist_ok=True)
+        folder = self._unexpected(verdict_id)
         lines, kept = [again], list[str]()
         for name, file in _files(expected=self._current.expected_file, actual=transfer.artifact):
             if file.stat().st_size > MOST_KEPT:
@@ -242,11 +284,21 @@ class Worker:
                 (self._out / folder / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(file, self._out / folder / name)
                 kept.append((folder / name).as_posix())
+        return (*kept, *self._keep_log(folder, transfer.log, *lines))
+
+    def _unexpected(self, verdict_id: VerdictId) -> Path:
+        """The folder for an unexpected verdict's files, relative to the output folder; made if it is not there."""
+        folder = Path(UNEXPECTED, *str(verdict_id).split("/"))
+        (self._out / folder).mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _keep_log(self, folder: Path, log: str, *lines: str) -> tuple[str, ...]:
+        """Write the command that runs a verdict again, and the end of a dead peer's log, if there is one."""
         (self._out / folder / "again.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if transfer.log:
-            (self._out / folder / "peer.log").write_text(transfer.log, encoding="utf-8")
-            kept.append((folder / "peer.log").as_posix())
-        return tuple(kept)
+        if not log:
+            return ()
+        (self._out / folder / "peer.log").write_text(log, encoding="utf-8")
+        return ((folder / "peer.log").as_posix(),)
 
 
 def _files(**paths: Path) -> Iterator[tuple[str, Path]]:

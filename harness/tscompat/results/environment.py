@@ -54,6 +54,9 @@ class Dotnet(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pybridge: str
     rid: str
     """.NET's name for the platform: linux-x64."""
+    torchsharp_dll: str | None
+    """The name of the file that ``--torchsharp-dll`` gave; ``torchsharp`` has its hash. Null for the package's
+    TorchSharp.dll."""
     patched: Patch | None
     """Null where TorchSharp loads unchanged."""
 

@@ -30,7 +30,7 @@ LOOKS: dict[Outcome, tuple[str, str, str]] = {
 
 def show(results: Results, console: Console) -> None:
     """Print the counts (of all verdicts, the architectures, the layers), the failures, the known divergences, what was
-    not run, upstream's scripts, the times, the run's problems, and the sums.
+    not run, another TorchSharp.dll, upstream's scripts, the times, the run's problems, and the sums.
     """
     by_outcome: dict[Outcome, list[Record]] = {outcome: [] for outcome in LOOKS}
     for record in results.verdicts:
@@ -45,6 +45,10 @@ def show(results: Results, console: Console) -> None:
     divergences = [f"{r.divergence}: {first_sentence(r.reason)}" for r in by_outcome[Outcome.DIVERGENCE]]
     _show_groups("Known divergences", divergences, console)
     _show_groups("Not run", [r.detail for r in by_outcome[Outcome.NOT_RUN]], console)
+    for environment in results.environments.values():
+        if environment.torchsharp and environment.dotnet and environment.dotnet.torchsharp_dll:
+            found = f"{environment.dotnet.torchsharp_dll} (--torchsharp-dll), {environment.torchsharp.sha256}"
+            console.print(f"TorchSharp.dll is {found}", highlight=False, soft_wrap=True)
     scripts = [script for environment in results.environments.values() for script in environment.scripts.items()]
     for name, digest in scripts:
         console.print(f"Script {name}.py: {digest}", highlight=False)

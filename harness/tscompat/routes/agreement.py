@@ -1,17 +1,22 @@
-"""Compares, within bounds, what both sides compute: it need not be equal bit for bit. May import values, catalogue.
+"""Compares, within bounds, what both sides compute: it need not be equal bit for bit.
 
-The bounds are in cases/dtypes.toml, in ULP (values/ulps.py).
+May import values, catalogue, python_side. docs/bounds.md derives the bounds; their numbers are in cases/dtypes.toml.
 """
 
 from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tscompat.catalogue import load_bounds
+from tscompat.python_side.rounding import Reference
 from tscompat.values.compare import VALUES, compare, difference, first
-from tscompat.values.tensors import Entry, StateDict, Tensor
-from tscompat.values.ulps import furthest, ulp
+from tscompat.values.tensors import Entry, StateDict, as_float64
+from tscompat.values.ulps import furthest
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 
@@ -21,37 +26,70 @@ def in_the_order_of(ours: StateDict, theirs: StateDict) -> StateDict:
     return [Entry(name, found[name]) for name, _ in ours]
 
 
-def within_reference(ours: StateDict, theirs: StateDict, exact: StateDict, bound: float) -> Verdict:
-    """Whether ``ours`` and ``theirs`` are within ``bound`` ULP of ``exact``, the reference in float64.
+def within_rounding(ours: StateDict, theirs: StateDict, references: Mapping[str, Reference], what: str) -> Verdict:
+    """Whether ``ours`` and ``theirs`` are as close to their references as rounding explains (docs/bounds.md).
 
-    The ULP of a tensor is the one of its dtype at the reference's largest finite element. Where that is zero, both
-    sides must be zero. Infinities and NaN, and tensors that are neither float nor complex, must be equal on both sides.
-    The state dicts have the same names in the same order, dtypes (``exact`` but for float64) and shapes.
+    Each element must be, and so must the root mean square of each tensor. Elements that rounding does not move must be
+    exact. Infinities and NaN, and tensors without a reference (integers), must be equal on both sides. The state dicts
+    have the same names in the same order, dtypes and shapes; ``what`` names their entries in a verdict.
     """
-    apart = python = dotnet = 0.0
-    for (name, our), (_, their), (_, reference) in zip(ours, theirs, exact, strict=True):
-        if our.dtype.mantissa_bits is None:
+    furthest = {"Python": 0.0, ".NET": 0.0}
+    for (name, our), (_, their) in zip(ours, theirs, strict=True):
+        if name not in references:
             different = difference(our, their, name)
             if different:
                 return first([different])
             continue
-        a, b, wanted = (values(tensor) for tensor in (our, their, reference))
-        finite = np.isfinite(a) & np.isfinite(b) & np.isfinite(wanted)
-        if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
-            return Verdict(Kind.BITS, f"output {name}: the two sides differ where one of them or float64 is not finite")
-        largest = float(np.max(np.abs(wanted), initial=0.0, where=finite))
-        if not largest:
-            if np.any(a[finite]) or np.any(b[finite]):
-                return Verdict(Kind.BITS, f"output {name}: in float64 all of it is zero, but not on both sides")
-            continue
-        unit = ulp(our.dtype, largest)
-        distances = (
-            float(np.max(np.abs(x - y), initial=0.0, where=finite)) / unit
-            for x, y in ((a, b), (a, wanted), (b, wanted))
-        )
-        apart, python, dotnet = map(max, zip((apart, python, dotnet), distances, strict=True))
-    sentence = f"{apart:.1f} ULP apart; from float64 Python {python:.1f}, .NET {dotnet:.1f}, at most {bound:g}"
-    return Verdict(Kind.PASS if max(python, dotnet) <= bound else Kind.BITS, sentence)
+        reference = references[name]
+        mine, other = as_float64(our), as_float64(their)
+        finite = np.isfinite(mine) & np.isfinite(other) & np.isfinite(reference.deviation)
+        if not np.array_equal(mine[~finite], other[~finite], equal_nan=True):
+            return Verdict(
+                Kind.BITS, f"{what} {name!r}: the two sides differ where one of them or float64 is not finite"
+            )
+        for side, found in (("Python", mine), (".NET", other)):
+            part, at = _off(found, reference, finite)
+            furthest[side] = max(furthest[side], part)
+            if part > 1:
+                index = [int(each) for each in np.unravel_index(at // our.dtype.parts, our.shape)]
+                sentence = (
+                    f"{what} {name!r} ({our.dtype.name}) at {index}: {side} has {found[at]:.9g}, float64 "
+                    f"{reference.exact[at]:.9g}; {part:.3g} times what rounding explains"
+                )
+                place = FirstDifference(
+                    name,
+                    "element",
+                    at // our.dtype.parts * our.dtype.itemsize,
+                    f"{reference.exact[at]:.9g}",
+                    f"{found[at]:.9g}",
+                )
+                return Verdict(Kind.BITS, sentence, place)
+    parts = ", ".join(f"{side} {part:.2f}" for side, part in furthest.items())
+    return Verdict(Kind.PASS, f"off float64, as a part of what rounding explains: {parts}")
+
+
+def _off(found: NDArray[np.float64], reference: Reference, finite: NDArray[np.bool_]) -> tuple[float, int]:
+    """How far a tensor is from its reference, as a part of what rounding explains, and its furthest element."""
+    errors = np.abs(np.subtract(found, reference.exact, where=finite, out=np.zeros_like(found)))
+    deviations = np.where(finite & (reference.deviation > 0), reference.deviation, 1.0)
+    unmoved = finite & (reference.deviation == 0) & (errors > 0)
+    if unmoved.any():
+        return math.inf, int(unmoved.argmax())
+    relative = errors / deviations
+    at = int(relative.argmax()) if relative.size else 0
+    moved = max(1, int((reference.deviation > 0).sum()))
+    whole = math.sqrt(float(np.square(relative).sum()) / moved) / _explained(reference.independent)
+    return max(float(relative.max(initial=0.0)) / _explained(1), whole), at
+
+
+@functools.cache
+def _explained(independent: float) -> float:
+    """The root mean square of so many independent errors, in standard deviations, that chance seldom exceeds.
+
+    By the bound of Laurent and Massart (2000, lemma 1) for a sum of squares of normal numbers.
+    """
+    rarity = -math.log(load_bounds("rounding")["chance"])
+    return math.sqrt(1 + 2 * math.sqrt(rarity / independent) + 2 * rarity / independent)
 
 
 def within_step(ours: StateDict, theirs: StateDict) -> Verdict:
@@ -69,9 +107,3 @@ def within_step(ours: StateDict, theirs: StateDict) -> Verdict:
             place = FirstDifference(name, "element", offset, f"at most {bound} ULP", f"{apart.ulps} ULP")
             return Verdict(Kind.BITS, sentence, place)
     return PASS
-
-
-def values(tensor: Tensor) -> NDArray[np.float64]:
-    """The elements as a flat array of float64, which holds every float type exactly; a complex one is two numbers."""
-    flat = np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar)
-    return flat.astype(np.float64)

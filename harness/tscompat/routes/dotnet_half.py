@@ -25,6 +25,7 @@ def save(job: Job[Any], what: Module | None, *, layout: str = "contiguous") -> m
         artifact=str(job.artifact),
         module=what,
         placement=placement(job, job.writer_device, layout),
+        flip=None,
     )
     return job.ask(call)
 

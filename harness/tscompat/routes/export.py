@@ -46,7 +46,7 @@ def exported(save: Save, job: Job[Tensors | Model]) -> Transfer:
     computed, state = programs.outputs_and_state(job.specs, read_state_dict(job.outputs))
     verdicts = {"bits": judging.held(state, job)}
     if isinstance(subject, Model):
-        verdicts["forward"] = agrees(subject, job.entries, given, computed)
+        verdicts["forward"] = agrees(subject, job.entries, given, computed, subject.dtype)
     return Transfer(verdicts, artifact)
 
 

@@ -2,14 +2,16 @@
 
 May import every room above it in ARCHITECTURE.md's table. ``schema`` compares names, shapes, dtypes, buffers and order,
 with a verdict for each. ``forward`` gives both sides the same bits and inputs; their outputs must be bitwise equal, or
-within a bound (``forward-ulp`` in cases/dtypes.toml) of what Python computes in float64.
+as close to what Python computes in float64 as rounding explains (docs/bounds.md).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
-from tscompat.catalogue import Case, Model, load_bounds, make_inputs
+from tscompat.catalogue import Case, Model, make_inputs
 from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.digest import digest
@@ -17,13 +19,16 @@ from tscompat.python_side.models import native
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import VALUES, compare, first
 from tscompat.values.dtypes import BY_CODE, BY_NAME, DType
-from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.tensors import Entry, StateDict, Tensor, as_float64
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 from . import dotnet_half, judging
-from .agreement import in_the_order_of, values, within_reference
+from .agreement import in_the_order_of, within_rounding
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
+WIDE = BY_NAME["f32"]
+NARROW = {"f16", "bf16"}
+"""The dtypes whose rounding hides small faults: ``widened`` has none of it."""
 SCHEMA_CHECKS = {
     "names": Kind.NAMES,
     "order": Kind.ORDER,
@@ -61,46 +66,81 @@ def _buffers(job: Job[Model], is_buffer: dict[str, bool]) -> Verdict:
 
 
 def forward(job: Job[Model]) -> Transfer:
-    """Compare what the two modules compute in eval mode; with ``statistics``, their buffers after a pass in train mode
-    as well.
+    """Compare what the two modules compute in eval mode.
+
+    ``loaded``: what .NET's computes after ``Module.load`` must be bitwise what it computes if its memory is filled.
+    ``widened``: in f16 and bf16, both sides convert the loaded module to f32 and compute with it. ``statistics``: the
+    buffers after a pass in train mode.
     """
     given = make_inputs(job.case.id, job.subject)
-    write_whole(job.inputs, encode_state_dict(given))
-    verdicts = {"forward": _compute(job, given, train=False)}
+    checks = _forward_checks(job.case, job.subject, PYTHON_TO_DOTNET)
+    verdicts = {"forward": _compute(job, given)}
     if "predictions" in job.case.checks:
         verdicts["predictions"] = predictions(job, given, verdicts["forward"])
-    if "statistics" in job.case.checks:
+    if "loaded" in checks:
+        verdicts["loaded"] = _loaded(job, given, verdicts["forward"])
+    if "widened" in checks:
+        verdicts["widened"] = _compute(job, given, load=True, dtype=WIDE)
+    if "statistics" in checks:
         verdicts["statistics"] = _compute(job, given, train=True)
     return Transfer(verdicts, job.outputs)
 
 
-def _compute(job: Job[Model], given: StateDict, *, train: bool) -> Verdict:
-    answer = job.ask(
+def _ask(
+    job: Job[Model], given: StateDict, outputs: Path, dtype: DType, *, load: bool, train: bool
+) -> messages.Done | judging.Failed:
+    write_whole(job.inputs, encode_state_dict(native.inputs(given, dtype)))
+    return job.ask(
         messages.Forward(
+            load=load,
+            dtype=dtype.name,
             expected=str(job.expected_file),
             module=dotnet_half.native(job.subject),
             inputs=str(job.inputs),
-            outputs=str(job.outputs),
+            outputs=str(outputs),
             train=train,
             device=job.reader_device,
         )
     )
+
+
+def _compute(
+    job: Job[Model], given: StateDict, *, load: bool = False, dtype: DType | None = None, train: bool = False
+) -> Verdict:
+    dtype = dtype or job.subject.dtype
+    answer = _ask(job, given, job.outputs, dtype, load=load, train=train)
     if judging.failed(answer):
         return judging.failure(answer, job)
-    return agrees(job.subject, job.entries, given, read_state_dict(job.outputs), train=train)
+    return agrees(job.subject, job.entries, given, read_state_dict(job.outputs), dtype, train=train)
 
 
-def agrees(model: Model, entries: StateDict, given: StateDict, theirs: StateDict, *, train: bool = False) -> Verdict:
-    """Whether ``theirs``, .NET's outputs (with ``train``, buffers), are those of Python's module for the inputs
-    ``given``: bitwise, or within the bound.
+def _loaded(job: Job[Model], given: StateDict, computed: Verdict) -> Verdict:
+    """Whether .NET's module computes the same after a load.
+
+    ``computed`` is the ``forward`` verdict; ``job.outputs`` has what .NET computed for it.
     """
-    ours = _python(model, entries, given, model.dtype, train=train)
+    if computed.kind is Kind.REFUSED:
+        return Verdict(Kind.NOT_RUN, "the module does not compute, loaded or not: see forward")
+    outputs = job.outputs.with_suffix(".loaded")
+    answer = _ask(job, given, outputs, job.subject.dtype, load=True, train=False)
+    if judging.failed(answer):
+        return judging.failure(answer, job)
+    return first(compare(read_state_dict(job.outputs), read_state_dict(outputs)), {*VALUES, Kind.ORDER})
+
+
+def agrees(
+    model: Model, entries: StateDict, given: StateDict, theirs: StateDict, dtype: DType, *, train: bool = False
+) -> Verdict:
+    """Whether ``theirs``, .NET's outputs (with ``train``, buffers), are those of Python's module for the inputs
+    ``given``, computed in ``dtype``: bitwise, or as close as rounding explains.
+    """
+    ours = _python(model, entries, given, dtype, train=train)
     differences = compare(ours, theirs)
     unlike = first(differences, VALUES - {Kind.BITS})
     if unlike is not PASS or first(differences) is PASS:
         return unlike
-    exact = _python(model, entries, given, BY_NAME["f64"], train=train)
-    return within_reference(ours, in_the_order_of(ours, theirs), exact, load_bounds()[model.dtype.name])
+    references = native.reference(model, entries, given, dtype, train=train)
+    return within_rounding(ours, in_the_order_of(ours, theirs), references, "buffer" if train else "output")
 
 
 def _python(model: Model, entries: StateDict, given: StateDict, dtype: DType, *, train: bool) -> StateDict:
@@ -116,7 +156,7 @@ def predictions(job: Job[Model], given: StateDict, computed: Verdict) -> Verdict
         return computed
     ours = _python(job.subject, job.entries, given, job.subject.dtype, train=False)
     mine, other = (
-        values(side[0].tensor).reshape(side[0].tensor.shape).argmax(axis=-1)
+        as_float64(side[0].tensor).reshape(side[0].tensor.shape).argmax(axis=-1)
         for side in (ours, read_state_dict(job.outputs))
     )
     different = int((mine != other).sum())
@@ -129,8 +169,15 @@ def _schema_checks(case: Case, model: Model, direction: str) -> tuple[str, ...]:
 
 
 def _forward_checks(case: Case, model: Model, direction: str) -> tuple[str, ...]:
-    extra = tuple(check for check in ("predictions", "statistics") if check in case.checks)
-    return ("forward", *extra) if model.inputs else ()
+    if not model.inputs:
+        return ()
+    return (
+        "forward",
+        *(("predictions",) if "predictions" in case.checks else ()),
+        *(("loaded",) if model.kind == "layer" else ()),
+        *(("widened",) if model.dtype.name in NARROW else ()),
+        *(("statistics",) if "statistics" in case.checks else ()),
+    )
 
 
 ROUTES = (

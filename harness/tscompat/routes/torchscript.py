@@ -49,7 +49,7 @@ def _forward(job: Job[Tensors | Model], model: Model, given: StateDict) -> Verdi
     )
     if judging.failed(answer):
         return judging.failure(answer, job)
-    return agrees(model, job.entries, given, read_state_dict(job.outputs))
+    return agrees(model, job.entries, given, read_state_dict(job.outputs), model.dtype)
 
 
 def dotnet_to_python(job: Job[Tensors | Model]) -> Transfer:
@@ -68,7 +68,7 @@ def dotnet_to_python(job: Job[Tensors | Model]) -> Transfer:
     verdicts = {"bits": judging.held(torch_tensors.export(state), job)}
     if isinstance(subject, Model):
         outputs = native.forward(script, subject, given, subject.dtype)
-        verdicts["forward"] = agrees(subject, job.entries, given, outputs)
+        verdicts["forward"] = agrees(subject, job.entries, given, outputs, subject.dtype)
     return Transfer(verdicts, job.artifact)
 
 

@@ -5,12 +5,33 @@ Codec, catalogue and comparison use only these. Imports its neighbours.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 from .dtypes import DType
+
+_MOST = 2**63 - 1
+"""libtorch counts elements in an int64."""
+
+
+def count_elements(shape: Sequence[int]) -> int:
+    """Number of elements of a tensor of this shape; 1 for ``()``. Above 2^63-1 a lower bound.
+
+    Linear in the rank. The exact product of a hostile shape would have as many digits as the rank, and take quadratic
+    time.
+    """
+    if 0 in shape:
+        return 0
+    count = 1
+    for dim in shape:
+        count *= dim
+        if count > _MOST:
+            break
+    return count
 
 
 class Tensor(NamedTuple):
@@ -24,12 +45,12 @@ class Tensor(NamedTuple):
     @property
     def numel(self) -> int:
         """Number of elements; 1 for a 0-d tensor."""
-        return math.prod(self.shape)
+        return count_elements(self.shape)
 
     @property
     def nbytes(self) -> int:
         """Bytes of the elements, computed from dtype and shape."""
-        return self.dtype.itemsize * math.prod(self.shape)
+        return self.dtype.itemsize * count_elements(self.shape)
 
 
 class Entry(NamedTuple):
@@ -63,3 +84,16 @@ def tensor_of(dtype: DType, shape: tuple[int, ...], data: Buffer) -> Tensor:
             f"a {dtype.name} tensor of shape {list(shape)} needs {tensor.nbytes} bytes; the data has {size}"
         )
     return tensor
+
+
+def as_float64(tensor: Tensor) -> NDArray[np.float64]:
+    """The elements as a flat array of float64, which holds every float type exactly; a complex one is two numbers."""
+    return np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar).astype(np.float64)
+
+
+def flipped(entries: StateDict, at: int) -> StateDict:
+    """The entries, but for the lowest bit of one byte of the first tensor's elements. Raises IndexError beyond them."""
+    (name, tensor), *others = entries
+    data = bytearray(tensor.data)
+    data[at] ^= 1
+    return [Entry(name, tensor._replace(data=bytes(data))), *others]

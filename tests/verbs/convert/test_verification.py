@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from samples import random_entry, to_torch
-from tscompat.dotnet_side.build import Publish
+from tscompat.dotnet_side.cache import Publish
 from tscompat.values.dtypes import DTYPES
 from tscompat.values.verdict import Kind, Verdict
 from tscompat.verbs.convert import Conversion, OptimizerConversion, prepare, prepare_optimizer

@@ -7,6 +7,7 @@ ends when that process ends. Imports its neighbours.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ from typing import BinaryIO
 import msgspec
 import psutil
 
-from tscompat.dotnet_side.messages import Fault, Ready, Refusal, Reply, decode_call, encode, text
+from tscompat.dotnet_side.messages import TAKEN, Fault, Ready, Refusal, Reply, decode_call, encode, text
 
 from . import clr
 from .calls import reply
@@ -29,12 +30,15 @@ FAULT_LINES = 10
 
 def main() -> None:
     """Take the pipe, load .NET, and answer calls until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole family, and the worker closes the pipe
     publish, worker = sys.argv[1:]
     calls, replies = _take_pipe()
     threading.Thread(target=_leave_with, args=[int(worker)], daemon=True).start()
     dotnet = clr.load(Path(publish))
     _send(replies, Reply(Ready(dotnet.versions), 0.0))
     for line in calls:
+        replies.write(TAKEN)
+        replies.flush()
         _send(replies, _reply(dotnet, line))
     os._exit(0)  # nothing is left to write, and to shut down .NET and libtorch takes a second
 

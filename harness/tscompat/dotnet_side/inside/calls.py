@@ -16,7 +16,8 @@ from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Reply, Thrown
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
-from tscompat.values.tensors import Entry
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, flipped
 
 from .clr import Dotnet, DotnetError
 from .optimizers import use_optimizer
@@ -38,6 +39,8 @@ def save(dotnet: Dotnet, watch: Stopwatch, call: messages.Save) -> Done:
     with watch.running():
         held = overload.make(work, call.artifact, False)
         try:
+            if call.flip is not None:
+                work.overwrite(held, flipped(work.entries, call.flip))
             with dotnet.errors():
                 overload.save(work, held, call.artifact)
         finally:
@@ -88,7 +91,12 @@ def forward(dotnet: Dotnet, watch: Stopwatch, call: messages.Forward) -> Done:
     work = Work(dotnet, watch, placement, call.module, read_state_dict(call.expected))
     inputs = read_state_dict(call.inputs)
     with watch.running():
-        module = work.module(poison=False)
+        module = work.module(poison=call.load)
+        with dotnet.errors():
+            if call.load:
+                module.load(call.expected)
+            if call.dtype != call.module.dtype:
+                module = dotnet.Modules.ToType(module, BY_NAME[call.dtype].code)
         module.train(call.train)
         tensors = [work.tensor(tensor, poison=False) for _, tensor in inputs]
         with dotnet.errors():

@@ -68,6 +68,7 @@ class Dotnet:
 
     versions: dict[str, str]
     Memory: Any
+    Origin: Any
     Layouts: Any
     Bag: Any
     Snapshot: Any
@@ -102,19 +103,29 @@ class Dotnet:
 
     @contextmanager
     def errors(self) -> Generator[None]:
-        """Raises DotnetError in the place of an exception of .NET."""
+        """Raises DotnetError in the place of an exception of TorchSharp or a package beside it.
+
+        Any other exception of .NET is a fault of ours and passes as it is.
+        """
         try:
             yield
         except self.Exception as error:
+            if self.Origin.IsOurs(error):
+                raise
             raise DotnetError(text(str(error.GetType().FullName)), text(str(error.Message))) from None
+
+
+def start(publish: Path) -> Any:
+    """Start the .NET runtime in this process, and return pythonnet's module ``clr``."""
+    pythonnet: Any = import_module("pythonnet")
+    pythonnet.load("coreclr", runtime_config=str(publish / "Peer.runtimeconfig.json"))
+    return import_module("clr")
 
 
 def load(publish: Path) -> Dotnet:
     """Start the .NET runtime in this process and load the published Peer with its TorchSharp."""
-    pythonnet: Any = import_module("pythonnet")
-    pythonnet.load("coreclr", runtime_config=str(publish / "Peer.runtimeconfig.json"))
+    bridge = start(publish)
     sys.path.append(str(publish))
-    bridge: Any = import_module("clr")
     bridge.AddReference("Peer")
     bridge.AddReference("TorchSharp")
     bridge.AddReference("TorchSharp.PyBridge")
@@ -127,6 +138,7 @@ def load(publish: Path) -> Dotnet:
     return Dotnet(
         versions={"dotnet": str(system.Environment.Version), "libtorch_reported": str(torchsharp.torch.__version__)},
         Memory=ours.Memory,
+        Origin=ours.Origin,
         Layouts=ours.Layouts,
         Bag=ours.Bag,
         Snapshot=ours.Snapshot,

@@ -10,6 +10,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -111,6 +112,19 @@ class Work:
             else:
                 made.Add(name, self.tensor(tensor, poison=poison), number in kind.buffers, kind.nested)
         return made
+
+    def overwrite(self, held: Any, entries: StateDict) -> None:
+        """Write these bits into the memory of a tensor, or of the module with these names. All lie on the CPU.
+
+        Raises Refused for a name that the module lacks.
+        """
+        if isinstance(held, self.dotnet.Tensor):
+            self.dotnet.Memory.Write(held, address(entries[0].tensor), False)
+            return
+        slots = self.dotnet.Slots(held)
+        for name, tensor in entries:
+            if not slots.Write(name, tensor.dtype.code, address(tensor), tensor.nbytes, False):
+                raise Refused(f"the module has no tensor {name!r} of this dtype and size")
 
     def _filled(self, module: DotnetModule, *, poison: bool) -> DotnetModule:
         slots = self.dotnet.Slots(module)

@@ -6,13 +6,15 @@ May import values, catalogue, python_side.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import cast
 
 import torch
 
-from tscompat.catalogue import Case, Model, Tensors, TensorSpec, make
-from tscompat.python_side import torch_tensors
-from tscompat.values.dtypes import BY_TORCH, DType
+from tscompat.catalogue import Case, Model, Tensors, TensorSpec, load_bounds, make
+from tscompat.python_side import rounding, torch_tensors
+from tscompat.python_side.rounding import Reference
+from tscompat.values.dtypes import BY_NAME, BY_TORCH, DType
 from tscompat.values.tensors import StateDict
 
 from . import ARCHITECTURES, layers, training
@@ -90,10 +92,18 @@ def fill(module: torch.nn.Module, entries: StateDict, *, strict: bool = True) ->
     module.load_state_dict({name: torch_tensors.to_torch(tensor) for name, tensor in entries}, strict=strict)
 
 
+def inputs(given: StateDict, dtype: DType) -> StateDict:
+    """The inputs, with floating-point ones converted to ``dtype``."""
+    tensors = {name: torch_tensors.to_torch(tensor) for name, tensor in given}
+    wanted = torch_dtype(dtype)
+    return torch_tensors.export(
+        {name: each.to(wanted) if each.is_floating_point() else each for name, each in tensors.items()}
+    )
+
+
 def arguments(model: Model, given: StateDict, dtype: DType) -> list[torch.Tensor | tuple[torch.Tensor, torch.Tensor]]:
     """The module's inputs, with floating-point ones converted to ``dtype``; an LSTM's two states are one pair."""
-    tensors = (torch_tensors.to_torch(tensor) for _, tensor in given)
-    converted = (each.to(torch_dtype(dtype)) if each.is_floating_point() else each for each in tensors)
+    converted = (torch_tensors.to_torch(tensor) for _, tensor in inputs(given, dtype))
     return [(next(converted), next(converted)) if isinstance(item, tuple) else next(converted) for item in model.inputs]
 
 
@@ -103,6 +113,23 @@ def forward(module: torch.nn.Module, model: Model, given: StateDict, dtype: DTyp
         warnings.simplefilter("ignore")
         outputs = layers.forward(module, arguments(model, given, dtype))
     return torch_tensors.export({str(number): output for number, output in enumerate(outputs)})
+
+
+def reference(
+    model: Model, entries: StateDict, given: StateDict, dtype: DType, *, train: bool = False
+) -> Mapping[str, Reference]:
+    """The references of the module's outputs for these inputs, in ``dtype`` (with ``train``, of its buffers after the
+    pass).
+    """
+    wide = BY_NAME["f64"]
+    module = filled(model, entries).to(torch_dtype(wide)).train(train)
+
+    def compute() -> StateDict:
+        fill(module, entries)  # a pass changes the buffers in train mode, and an embedding with max_norm its weights
+        outputs = forward(module, model, given, wide)
+        return buffers(module) if train else outputs
+
+    return rounding.reference(compute, dtype, int(load_bounds("rounding")[f"{model.kind}-samples"]))
 
 
 def buffers(module: torch.nn.Module) -> StateDict:

@@ -1,0 +1,236 @@
+"""How far rounding moves what torch computes: the computation in float64, repeated with random rounding errors.
+
+May import values. The errors are drawn operation by operation, so they go through the computation as real ones do. An
+operation (of aten) that rounds gives each number of its result an error of up to one unit roundoff, u. One that adds n
+products gives each of its first operand's numbers an error of √n·u as well, because it rounds each partial sum. A
+kernel for 16-bit numbers adds in float32: only its result has the u of the narrow type. docs/bounds.md has the reasons,
+and what is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tscompat.values.dtypes import BY_NAME, DType
+from tscompat.values.tensors import StateDict, as_float64
+
+DEVIATION = 0.72
+"""A rounding error of at most u has a standard deviation of 0.42 u, relative to numbers that are evenly spread over a
+binade; so has an even distribution from -0.72 u to 0.72 u."""
+MANY = 50
+"""With more errors chance explains less and less, but the model of rounding is not exact: so no more are counted."""
+aten: Any = torch.ops.aten
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a tensor would be without rounding, and how far rounding moves it.
+
+    The arrays are flat; a complex number is two elements.
+    """
+
+    exact: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    """The standard deviation of the rounding errors of each element."""
+    independent: float
+    """As many independent errors scatter as much as those of the tensor: few, if many elements share an error. At most
+    ``MANY``."""
+
+
+def reference(compute: Callable[[], StateDict], dtype: DType, samples: int) -> Mapping[str, Reference]:
+    """The references of the float and complex tensors that ``compute`` returns, by name.
+
+    ``compute`` computes in float64, each time from the same numbers. ``dtype`` is the one whose rounding is wanted;
+    ``samples`` is how often errors are drawn. The draws are the same each time and on each machine.
+    """
+    rounded: list[Mapping[str, NDArray[np.float64]]] = []
+    with _unfused():
+        exact = _numbers(compute())
+        for seed in range(samples):
+            with _Rounding(dtype, seed):
+                rounded.append(_numbers(compute()))
+    scale = _unit(dtype) / _drawn(dtype)
+    pattern = (1).to_bytes(dtype.scalar.itemsize, "little")
+    least = float(np.frombuffer(pattern, dtype.scalar)[0])  # the smallest number of the dtype has the bits of 1
+    return {
+        name: _reference(wanted, [scale * (each[name] - wanted) for each in rounded], least)
+        for name, wanted in exact.items()
+    }
+
+
+@contextmanager
+def _unfused() -> Generator[None]:
+    """Without the fused operations of attention, inside which no errors could be drawn."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _reference(exact: NDArray[np.float64], errors: Sequence[NDArray[np.float64]], least: float) -> Reference:
+    """The reference of a tensor with these errors. ``least`` is the distance between the smallest numbers of the dtype.
+
+    Few samples may all be small by chance, so no element's deviation is taken to be below a part of the whole tensor's.
+    """
+    squares: NDArray[np.float64] = np.square(np.stack(errors))
+    with np.errstate(invalid="ignore"):
+        variance: NDArray[np.float64] = squares.mean(axis=0)
+    finite = np.isfinite(variance)
+    if not finite.any():
+        return Reference(exact, variance, 1.0)
+    floor = float(np.mean(variance[finite])) / len(errors)
+    variance = np.where(finite, np.maximum(variance, floor), variance)
+    moved: NDArray[np.bool_] = finite & (variance > 0)
+    variance[moved] += least**2
+    scatter = float(np.var((squares[:, moved] / variance[moved]).mean(axis=1))) if moved.any() else 0.0
+    independent = min(float(moved.sum()), MANY, 2 / scatter if scatter else MANY)
+    return Reference(exact, np.sqrt(variance), max(1.0, independent))
+
+
+def _numbers(state: StateDict) -> Mapping[str, NDArray[np.float64]]:
+    return {name: as_float64(tensor) for name, tensor in state if tensor.dtype.mantissa_bits is not None}
+
+
+def _unit(dtype: DType) -> float:
+    """The unit roundoff: half the distance from 1 to the next number."""
+    assert dtype.mantissa_bits is not None
+    return 2.0 ** -(dtype.mantissa_bits + 1)
+
+
+def _drawn(dtype: DType) -> float:
+    """The unit roundoff of the errors that are drawn. float64's own would be lost in float64: float32's is taken, and
+    the errors, which grow in proportion, are scaled afterwards."""
+    return max(_unit(dtype), _unit(BY_NAME["f32"]))
+
+
+def _kernel(arguments: Sequence[Any]) -> int:
+    """The products that a convolution adds for one element."""
+    weight, transposed = arguments[1], arguments[6]
+    return weight.numel() // weight.shape[1 if transposed else 0]
+
+
+def _batch(arguments: Sequence[Any]) -> int:
+    """The elements over which a batch norm averages in train mode."""
+    return arguments[0].numel() // arguments[0].shape[1] if arguments[5] else 1
+
+
+def _summed(arguments: Sequence[Any]) -> int:
+    """The elements that a sum or mean adds for one element."""
+    tensor, *dims = arguments
+    return math.prod(tensor.shape[dim] for dim in dims[0]) if dims and dims[0] else tensor.numel()
+
+
+ADDED: Mapping[Any, Callable[[Sequence[Any]], int]] = {
+    aten.mm.default: lambda arguments: arguments[0].shape[-1],
+    aten.bmm.default: lambda arguments: arguments[0].shape[-1],
+    aten.addmm.default: lambda arguments: arguments[1].shape[-1],
+    aten.baddbmm.default: lambda arguments: arguments[1].shape[-1],
+    aten._trilinear.default: lambda arguments: arguments[2].numel() // arguments[2].shape[0],
+    aten.convolution.default: _kernel,
+    aten.native_batch_norm.default: _batch,
+    aten.native_layer_norm.default: lambda arguments: math.prod(arguments[1]),
+    aten.native_group_norm.default: lambda arguments: arguments[0][0].numel() // arguments[6],
+    aten._softmax.default: lambda arguments: arguments[0].shape[arguments[1]],
+    aten._log_softmax.default: lambda arguments: arguments[0].shape[arguments[1]],
+    aten._embedding_bag.default: lambda arguments: -(-arguments[1].numel() // arguments[2].numel()),
+    aten.nll_loss_forward.default: lambda arguments: len(arguments[0]),
+    **dict.fromkeys((aten.sum.default, aten.sum.dim_IntList, aten.mean.default, aten.mean.dim), _summed),
+}
+"""The operations that add, and how many terms for one element."""
+SECOND = {aten.addmm.default, aten.baddbmm.default}
+"""The operations of ``ADDED`` whose products are those of the second operand; else it is the first."""
+NORMS = {aten.native_batch_norm.default, aten.native_layer_norm.default, aten.native_group_norm.default}
+"""They subtract what they have rounded: a mean, or a product with it."""
+
+
+def _gelu(x: torch.Tensor, approximate: str = "none") -> torch.Tensor:
+    if approximate == "tanh":
+        return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    return 0.5 * x * (1 + torch.erf(x * math.sqrt(0.5)))
+
+
+APART: Mapping[Any, Callable[..., Any]] = {aten.gelu.default: _gelu}
+"""Operations that round large numbers to make a small one: each as the operations of which it consists."""
+RESULTS: Mapping[Any, float] = {aten.embedding_renorm_.default: 3.0}
+"""The unit roundoffs in a result that an operation rounds several times: here a norm, a quotient and a product."""
+EXACT = {
+    *(aten.detach.default, aten.clone.default, aten.copy_.default, aten._to_copy.default, aten._unsafe_view.default),
+    *(aten.cat.default, aten.stack.default, aten.embedding.default, aten.index.Tensor, aten.index_select.default),
+    *(aten.relu.default, aten.relu_.default, aten.neg.default, aten.abs.default, aten.where.self),
+    *(aten.max_pool2d_with_indices.default, aten.gather.default, aten.masked_fill.Scalar, aten.masked_fill_.Scalar),
+    *(aten.zeros_like.default, aten.ones_like.default, aten.fill_.Scalar, aten.zero_.default),
+}
+"""Operations that move, select or negate numbers, and round none. Views are exact too."""
+
+
+class _Rounding(TorchDispatchMode):
+    """Gives all that torch computes in this context random rounding errors of a dtype."""
+
+    def __init__(self, dtype: DType, seed: int) -> None:
+        super().__init__()  # pyright: ignore[reportUnknownMemberType]
+        self._narrow = _drawn(dtype)
+        self._wide = min(self._narrow, _drawn(BY_NAME["f32"]))
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in APART:
+            with self:
+                return APART[func](*args, **(kwargs or {}))
+        result = func(*self._operands(func, list(args)), **(kwargs or {}))
+        if func.is_view or func in EXACT:
+            return result
+        if func is aten.native_batch_norm.default and args[5]:
+            for running in args[3:5]:  # it writes into them, and its schema does not say so
+                self._round(running)
+        elif func._schema.is_mutable:
+            for argument, described in zip(args, func._schema.arguments, strict=False):
+                if described.alias_info and described.alias_info.is_write:
+                    self._round(argument, RESULTS.get(func, 1.0))
+            return result
+        self._round(result)
+        return result
+
+    def _operands(self, func: Any, arguments: list[Any]) -> list[Any]:
+        if func not in ADDED:
+            return arguments
+        place = 1 if func in SECOND else 0
+        size = self._wide * math.sqrt(ADDED[func](arguments))
+        if func is aten.convolution.default and arguments[6]:  # transposed: adds what overlaps, in the narrow type
+            size = math.hypot(size, self._narrow * math.sqrt(math.prod(arguments[1].shape[2:])))
+        if func in NORMS:
+            size = 2 * (math.hypot(size, self._narrow) if func is aten.native_batch_norm.default else size)
+        arguments[place] = self._rounded(arguments[place], size)
+        if func is aten.native_batch_norm.default and not arguments[5]:
+            arguments[1:5] = [self._rounded(each, 2 * self._narrow) for each in arguments[1:5]]
+        return arguments
+
+    def _round(self, result: Any, times: float = 1.0) -> None:
+        """Give the numbers of a tensor, or of each tensor in a list or tuple, an error of ``times`` u, in place."""
+        if isinstance(result, list | tuple):
+            for part in cast("Sequence[Any]", result):
+                self._round(part, times)
+        elif isinstance(result, torch.Tensor) and (result.is_floating_point() or result.is_complex()):
+            result.copy_(self._rounded(result, times * math.hypot(self._narrow, self._wide)))
+
+    def _rounded(self, tensor: Any, size: float) -> Any:
+        if tensor is None:
+            return None
+        parts = torch.view_as_real(tensor) if tensor.is_complex() else tensor
+        error = torch.rand(parts.shape, generator=self._generator, dtype=torch.float64)
+        moved = parts * error.mul_(2 * DEVIATION * size).add_(1 - DEVIATION * size)
+        return torch.view_as_complex(moved) if tensor.is_complex() else moved
