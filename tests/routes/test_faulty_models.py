@@ -12,7 +12,6 @@ from tscompat.catalogue import make_inputs
 from tscompat.codec import read_state_dict
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Forward
 from tscompat.python_side.models import native
-from tscompat.python_side.models.faulty import FAULTS
 from tscompat.routes.route import PYTHON_TO_DOTNET, Job
 from tscompat.values.tensors import StateDict, Tensor
 
@@ -63,9 +62,7 @@ def computed(make_job: MakeJob, case: str) -> tuple[Job[Any], StateDict]:
 
 def outputs(job: Job[Any], fault: str = "") -> StateDict:
     """What Python's module computes, with or without the fault."""
-    module = native.filled(job.subject, job.entries)
-    if fault:
-        FAULTS[fault](job.subject, module)
+    module = native.computing(job.subject, job.entries, job.subject.dtype, [fault] if fault else [])
     return native.forward(module, job.subject, make_inputs(job.case.id, job.subject), job.subject.dtype)
 
 
