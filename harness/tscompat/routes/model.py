@@ -7,6 +7,7 @@ as close to what Python computes in float64 as rounding explains (docs/bounds.md
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -132,20 +133,38 @@ def agrees(
     model: Model, entries: StateDict, given: StateDict, theirs: StateDict, dtype: DType, *, train: bool = False
 ) -> Verdict:
     """Whether ``theirs``, .NET's outputs (with ``train``, buffers), are those of Python's module for the inputs
-    ``given``, computed in ``dtype``: bitwise, or as close as rounding explains.
+    ``given``, computed in ``dtype``: bitwise, or as close as rounding explains. Faults predict ``theirs`` if the same is
+    true of Python's module with these faults.
     """
-    ours = _python(model, entries, given, dtype, train=train)
+
+    def with_faults(faults: Sequence[str]) -> Verdict:
+        return _agrees(model, entries, given, theirs, dtype, train, faults)
+
+    return with_faults(()).comparing(lambda faults: bool(faults) and with_faults(faults).kind is Kind.PASS)
+
+
+def _agrees(
+    model: Model,
+    entries: StateDict,
+    given: StateDict,
+    theirs: StateDict,
+    dtype: DType,
+    train: bool,
+    faults: Sequence[str],
+) -> Verdict:
+    ours = _python(model, entries, given, dtype, train=train, faults=faults)
     differences = compare(ours, theirs)
     unlike = first(differences, VALUES - {Kind.BITS})
     if unlike is not PASS or first(differences) is PASS:
         return unlike
-    references = native.reference(model, entries, given, dtype, train=train)
+    references = native.reference(model, entries, given, dtype, train=train, faults=faults)
     return within_rounding(ours, in_the_order_of(ours, theirs), references, "buffer" if train else "output")
 
 
-def _python(model: Model, entries: StateDict, given: StateDict, dtype: DType, *, train: bool) -> StateDict:
-    module = native.filled(model, entries)
-    module.to(native.torch_dtype(dtype)).train(train)
+def _python(
+    model: Model, entries: StateDict, given: StateDict, dtype: DType, *, train: bool, faults: Sequence[str] = ()
+) -> StateDict:
+    module = native.computing(model, entries, dtype, faults).train(train)
     outputs = native.forward(module, model, given, dtype)
     return native.buffers(module) if train else outputs
 

@@ -6,7 +6,7 @@ May import values, catalogue, python_side.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -18,6 +18,7 @@ from tscompat.values.dtypes import BY_NAME, BY_TORCH, DType
 from tscompat.values.tensors import StateDict
 
 from . import ARCHITECTURES, layers, training
+from .faulty import FAULTS
 
 torch.set_num_threads(1)  # one worker for each core; and sums always add in the same order
 
@@ -80,6 +81,17 @@ def filled(model: Model, entries: StateDict) -> torch.nn.Module:
     return module.eval()
 
 
+def computing(model: Model, entries: StateDict, dtype: DType, faults: Sequence[str] = ()) -> torch.nn.Module:
+    """The module with these bits, converted to ``dtype``, in eval mode, with these faults of TorchSharp's (faulty.py).
+
+    Raises KeyError for an unknown fault.
+    """
+    module = filled(model, entries).to(torch_dtype(dtype))
+    for fault in faults:
+        FAULTS[fault](model, module)
+    return module
+
+
 def state(subject: Tensors | Model, entries: StateDict) -> dict[str, torch.Tensor]:
     """The state dict that Python saves: the filled module's, or a bag's tensors in the case's source layout."""
     if isinstance(subject, Model):
@@ -116,16 +128,24 @@ def forward(module: torch.nn.Module, model: Model, given: StateDict, dtype: DTyp
 
 
 def reference(
-    model: Model, entries: StateDict, given: StateDict, dtype: DType, *, train: bool = False
+    model: Model,
+    entries: StateDict,
+    given: StateDict,
+    dtype: DType,
+    *,
+    train: bool = False,
+    faults: Sequence[str] = (),
 ) -> Mapping[str, Reference]:
     """The references of the module's outputs for these inputs, in ``dtype`` (with ``train``, of its buffers after the
-    pass).
+    pass), with these faults of TorchSharp's.
     """
     wide = BY_NAME["f64"]
-    module = filled(model, entries).to(torch_dtype(wide)).train(train)
+    module = computing(model, entries, wide, faults).to(torch_dtype(wide)).train(train)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
 
     def compute() -> StateDict:
-        fill(module, entries)  # a pass changes the buffers in train mode, and an embedding with max_norm its weights
+        # A pass changes the buffers in train mode, and an embedding with max_norm its weights.
+        module.load_state_dict(before)
         outputs = forward(module, model, given, wide)
         return buffers(module) if train else outputs
 
