@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -244,7 +245,7 @@ class _Rounding(TorchDispatchMode):
         if func in APART:
             narrow, self._narrow = self._narrow, self._wide
             with self:
-                result = APART[func](lambda stored: self._rounded(stored, narrow), *args, **(kwargs or {}))
+                result = APART[func](partial(self._rounded, size=narrow), *args, **(kwargs or {}))
             self._narrow = narrow
         else:
             result = func(*self._operands(func, list(args)), **(kwargs or {}))
