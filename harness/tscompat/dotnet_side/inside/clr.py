@@ -76,6 +76,7 @@ class Dotnet:
     Layers: Any
     Loading: Any
     Fields: Any
+    Surface: Any
     Tensor: Any
     """``TorchSharp.torch.Tensor`` with its static ``Load`` overloads."""
     Extensions: Any
@@ -135,6 +136,7 @@ def load(publish: Path) -> Dotnet:
         Layers=ours.Layers,
         Loading=ours.Loading,
         Fields=ours.Fields,
+        Surface=ours.Surface,
         Tensor=torchsharp.torch.Tensor,
         Extensions=torchsharp.TensorExtensionMethods,
         PyBridge=import_module("TorchSharp.PyBridge").PyBridgeModuleExtensions,
