@@ -77,6 +77,7 @@ class Dotnet:
     Loading: Any
     Fields: Any
     Surface: Any
+    Bridging: Any
     Tensor: Any
     """``TorchSharp.torch.Tensor`` with its static ``Load`` overloads."""
     Extensions: Any
@@ -137,6 +138,7 @@ def load(publish: Path) -> Dotnet:
         Loading=ours.Loading,
         Fields=ours.Fields,
         Surface=ours.Surface,
+        Bridging=ours.Bridging,
         Tensor=torchsharp.torch.Tensor,
         Extensions=torchsharp.TensorExtensionMethods,
         PyBridge=import_module("TorchSharp.PyBridge").PyBridgeModuleExtensions,

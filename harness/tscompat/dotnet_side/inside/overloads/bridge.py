@@ -25,6 +25,15 @@ def load_checkpoint(dotnet: Dotnet, held: DotnetModule, folder: str) -> None:
     dotnet.PyBridge.load_checkpoint(held, folder, name, True, skip, report, False)
 
 
+def _ours(save: str, load: str) -> Overload:
+    """An overload of two functions of dotnet/Peer/Bridging.cs, which get the module and the file's path."""
+    return Overload(
+        module,
+        lambda work, held, path: getattr(work.dotnet.Bridging, save)(held, path),
+        into(lambda work, held, path: getattr(work.dotnet.Bridging, load)(held, path)),
+    )
+
+
 def _cannot_save(work: Work, held: DotnetModule, path: str) -> None:
     raise Refused("PyBridge cannot write shards")
 
@@ -34,4 +43,8 @@ OVERLOADS = {
     "pybridge-pickle": Overload(module, _call("save_py"), into(_call("load_py"))),
     "pybridge-safetensors": Overload(module, _call("save_safetensors"), into(_call("load_safetensors"))),
     "pybridge-shards": _SHARDS,
+    "pybridge-pickle-stream": _ours("SavePickle", "LoadPickle"),
+    "pybridge-pickler": _ours("Pickle", "Unpickle"),
+    "pybridge-safetensors-stream": _ours("SaveSafetensors", "LoadSafetensors"),
+    "pybridge-safetensors-dict": _ours("SaveDict", "LoadDict"),
 }
