@@ -43,6 +43,34 @@ public static class Bridging
 
     public static void LoadDict(nn.Module module, string path) => module.load_state_dict(Safetensors.LoadStateDict(path));
 
+    /// <summary>Saves a pickle, or safetensors, without the entries to skip: their names, one per line.</summary>
+    public static void SaveSkipping(nn.Module module, string path, string skip, bool pickle)
+    {
+        var names = skip.Split('\n');
+        _ = pickle ? module.save_py(path, names) : module.save_safetensors(path, names);
+    }
+
+    /// <summary>The entries of a safetensors file whose names are in <paramref name="keys"/>, one per line.</summary>
+    public static Dictionary<string, Tensor> Keep(string path, string keys) =>
+        Safetensors.LoadStateDict(path, [.. keys.Split('\n')]);
+
+    /// <summary>
+    /// load_checkpoint without strict, with an empty skip list. Returns the report and the list afterwards, as
+    /// "name: loaded, ...; skip: ...".
+    /// </summary>
+    public static string LoadSome(nn.Module module, string folder, string? name)
+    {
+        List<string> skip = [];
+        Dictionary<string, bool> report = [];
+        module.load_checkpoint(folder, name, strict: false, skip, report, useTqdm: false);
+        var loaded = report.OrderBy(each => each.Key).Select(each => $"{each.Key}: {each.Value}");
+        return $"{string.Join(", ", loaded)}; skip: {string.Join(", ", skip)}";
+    }
+
+    /// <summary>The same with an array as the skip list, which cannot grow.</summary>
+    public static void LoadSkippingArray(nn.Module module, string folder, string skip) =>
+        module.load_checkpoint(folder, null, strict: false, skip.Split('\n'), null, useTqdm: false);
+
     private static void LeftOpen(FileStream stream, Action<Stream> use)
     {
         using (stream)

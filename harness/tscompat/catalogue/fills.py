@@ -83,7 +83,7 @@ def moderate(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
 
 
 def steps(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
-    """Numbers in steps of a quarter from 0 to 31.75, in turn: another dtype rounds them; both parts of a complex number."""
+    """Numbers in steps of a quarter from 0 to 31.75, in turn; both parts of a complex number."""
     count = math.prod(spec.shape) * spec.dtype.parts
     return (np.arange(count, dtype=np.float64) % 128 / 4).astype(spec.dtype.scalar).view(np.uint8)
 

@@ -212,8 +212,8 @@ def _counts(record: OptimizerRecord) -> StateDict:
 def checks(names: tuple[str, ...], case: Case, optimizer: OptimizerCase, direction: str) -> tuple[str, ...]:
     """The checks of ``names`` for this case and direction.
 
-    Scoped, restored and handed targets have none from .NET to Python; ``count``, the last, needs an optimizer that counts its
-    steps.
+    Scoped, restored and handed targets have none from .NET to Python; ``count``, the last, needs an optimizer that
+    counts its steps.
     """
     if optimizer.target in ("scoped", "restored", "handed") and direction == DOTNET_TO_PYTHON:
         return ()  # all three are about what TorchSharp does after it has loaded

@@ -78,6 +78,9 @@ class Dotnet:
     Fields: Any
     Surface: Any
     Bridging: Any
+    Renamed: Any
+    Buffers: Any
+    StateDicts: Any
     Tensor: Any
     """``TorchSharp.torch.Tensor`` with its static ``Load`` overloads."""
     Extensions: Any
@@ -139,6 +142,9 @@ def load(publish: Path) -> Dotnet:
         Fields=ours.Fields,
         Surface=ours.Surface,
         Bridging=ours.Bridging,
+        Renamed=ours.Renamed,
+        Buffers=ours.Buffers,
+        StateDicts=ours.StateDicts,
         Tensor=torchsharp.torch.Tensor,
         Extensions=torchsharp.TensorExtensionMethods,
         PyBridge=import_module("TorchSharp.PyBridge").PyBridgeModuleExtensions,
