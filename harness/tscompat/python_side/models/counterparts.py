@@ -203,8 +203,8 @@ def _described(made: torch.Tensor, expected: torch.Tensor) -> str:
 
 
 def storage_to_array(module: torch.nn.Module, folder: Path) -> str:
-    storage: Any = torch.arange(6, dtype=torch.int32)[3:].storage()
-    return ", ".join(map(str, storage.tolist()))
+    storage = torch.arange(6, dtype=torch.int32)[3:].untyped_storage()
+    return ", ".join(map(str, torch.tensor([], dtype=torch.int32).set_(storage).tolist()))
 
 
 COUNTERPARTS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
