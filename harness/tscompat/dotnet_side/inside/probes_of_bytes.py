@@ -9,15 +9,14 @@ from typing import Any
 from tscompat.codec import read_state_dict
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.messages import Probe
-from tscompat.values.compare import compare
+from tscompat.values.compare import compare, first
 from tscompat.values.dtypes import BY_NAME
-from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.tensors import Entry, Tensor
 
-from .clr import DotnetError, DotnetModule
+from .clr import DotnetError
+from .probes import Read
 from .snapshots import snapshot
 from .work import Work
-
-Read = Callable[[DotnetModule], StateDict]
 
 
 def bytes_in_pieces(work: Work, call: Probe, read: Read) -> str:
@@ -105,8 +104,8 @@ def casts_round_as_pytorch(work: Work, call: Probe, read: Read) -> str:
         if target:
             cast = work.dotnet.Buffers.Cast(work.tensor(entries[source], poison=False), BY_NAME[target].code)
             with snapshot(work.dotnet, work.watch, cast) as (_, ((_, found),)):
-                differences = compare([Entry(name, expected)], [Entry(name, found)])
-                wrong += [f"{name}: {each.sentence}" for each in differences[:1]]
+                verdict = first(compare([Entry(name, expected)], [Entry(name, found)]))
+                wrong += [verdict.detail] if verdict.detail else []
     return "; ".join(wrong) or "the same bits"
 
 

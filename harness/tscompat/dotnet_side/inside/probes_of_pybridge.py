@@ -7,13 +7,12 @@ from pathlib import Path
 
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.messages import Probe
-from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.tensors import Entry, Tensor
 
-from .clr import DotnetError, DotnetModule
+from .clr import DotnetError
+from .probes import Read
 from .snapshots import snapshot
 from .work import Work
-
-Read = Callable[[DotnetModule], StateDict]
 
 
 def pybridge_skip_on_save(work: Work, call: Probe, read: Read) -> str:

@@ -16,11 +16,9 @@ from tscompat.dotnet_side.messages import Probe
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
-from .clr import DotnetError, DotnetModule
+from .clr import DotnetError
+from .probes import Read
 from .work import Work, address
-
-Read = Callable[[DotnetModule], StateDict]
-"""Reads a module's state from its memory; the views live as long as the module."""
 
 
 def skip_on_save(work: Work, call: Probe, read: Read) -> str:

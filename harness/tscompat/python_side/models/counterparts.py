@@ -204,7 +204,7 @@ def _described(made: torch.Tensor, expected: torch.Tensor) -> str:
 
 def storage_to_array(module: torch.nn.Module, folder: Path) -> str:
     storage = torch.arange(6, dtype=torch.int32)[3:].untyped_storage()
-    return ", ".join(map(str, torch.tensor([], dtype=torch.int32).set_(storage).tolist()))
+    return ", ".join(str(int(number)) for number in torch.tensor([], dtype=torch.int32).set_(storage))
 
 
 COUNTERPARTS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {

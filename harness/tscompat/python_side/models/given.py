@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 State = dict[str, torch.Tensor]
@@ -17,7 +16,7 @@ def casts() -> State:
 
     Of a 16-bit dtype all. Of f32 and f64 all of these, the middles between neighbours, and what is next to those.
     """
-    every = torch.from_numpy(np.arange(1 << 16, dtype=np.uint16).view(np.int16))
+    every = torch.arange(-(1 << 15), 1 << 15, dtype=torch.int16)
     f16, bf16 = every.view(torch.float16), every.view(torch.bfloat16)
     widened = ((f16.float(), 1 << 12), (bf16.float(), 1 << 15))  # and half of a step, in bits of f32
     edges = [numbers.view(torch.int32) + step for numbers, half in widened for step in (0, half - 1, half, half + 1)]
