@@ -7,28 +7,28 @@ using static TorchSharp.torch;
 namespace TorchSharpCompat;
 
 /// <summary>
-/// PyBridge's overloads that take a stream or a state dict. Extension methods and optional parameters are C#'s; a stream
-/// must stay open where that is asked for, else this throws InvalidOperationException.
+/// PyBridge's overloads that take a stream or a state dict, and options: extension methods, optional parameters and
+/// dictionaries, which pythonnet does badly.
 /// </summary>
 public static class Bridging
 {
     public static void SavePickle(nn.Module module, string path) =>
-        LeftOpen(File.Create(path), stream => module.save_py(stream, leaveOpen: true));
+        With(File.Create(path), stream => module.save_py(stream, leaveOpen: true));
 
     public static void LoadPickle(nn.Module module, string path) =>
-        LeftOpen(File.OpenRead(path), stream => module.load_py(stream, leaveOpen: true));
+        With(File.OpenRead(path), stream => module.load_py(stream, leaveOpen: true));
 
     public static void SaveSafetensors(nn.Module module, string path) =>
-        LeftOpen(File.Create(path), stream => module.save_safetensors(stream, leaveOpen: true));
+        With(File.Create(path), stream => module.save_safetensors(stream, leaveOpen: true));
 
     public static void LoadSafetensors(nn.Module module, string path) =>
-        LeftOpen(File.OpenRead(path), stream => module.load_safetensors(stream, leaveOpen: true));
+        With(File.OpenRead(path), stream => module.load_safetensors(stream, leaveOpen: true));
 
     public static void SaveOptimizer(OptimizerHelper optimizer, string path) =>
-        LeftOpen(File.Create(path), stream => optimizer.save_py(stream, leaveOpen: true));
+        With(File.Create(path), stream => optimizer.save_py(stream, leaveOpen: true));
 
     public static void LoadOptimizer(OptimizerHelper optimizer, string path) =>
-        LeftOpen(File.OpenRead(path), stream => optimizer.load_py(stream, leaveOpen: true));
+        With(File.OpenRead(path), stream => optimizer.load_py(stream, leaveOpen: true));
 
     public static void Pickle(nn.Module module, string path) => PyTorchPickler.PickleStateDict(path, module.state_dict());
 
@@ -71,12 +71,38 @@ public static class Bridging
     public static void LoadSkippingArray(nn.Module module, string folder, string skip) =>
         module.load_checkpoint(folder, null, strict: false, skip.Split('\n'), null, useTqdm: false);
 
-    private static void LeftOpen(FileStream stream, Action<Stream> use)
+    /// <summary>The calls that leave their stream open if they are asked to, and those that do so unasked.</summary>
+    public static string LeaveOpen(nn.Module module)
     {
-        using (stream)
+        var optimizer = optim.Adam(module.parameters());
+        (string Name, Action<Stream, bool> Save, Action<Stream, bool> Load)[] pairs =
+        [
+            ("py", (to, open) => module.save_py(to, leaveOpen: open), (from, open) => module.load_py(from, leaveOpen: open)),
+            (
+                "safetensors",
+                (to, open) => module.save_safetensors(to, leaveOpen: open),
+                (from, open) => module.load_safetensors(from, leaveOpen: open)
+            ),
+            ("optimizer", (to, open) => optimizer.save_py(to, open), (from, open) => optimizer.load_py(from, open)),
+        ];
+        List<string> asked = [], unasked = [];
+        foreach (var (name, save, load) in pairs)
         {
-            use(stream);
-            if (!stream.CanRead && !stream.CanWrite) throw new InvalidOperationException("the stream is closed afterwards");
+            foreach (var (wanted, seen) in new[] { (true, asked), (false, unasked) })
+            {
+                using var to = new MemoryStream();
+                save(to, wanted);
+                if (to.CanWrite) seen.Add($"save {name}");
+                using var from = new MemoryStream(to.ToArray());
+                load(from, wanted);
+                if (from.CanRead) seen.Add($"load {name}");
+            }
         }
+        return $"asked: {string.Join(", ", asked)}; unasked: {string.Join(", ", unasked)}";
+    }
+
+    private static void With(FileStream stream, Action<Stream> use)
+    {
+        using (stream) use(stream);
     }
 }

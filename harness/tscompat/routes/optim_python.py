@@ -65,7 +65,7 @@ ROUTES = (
         )
         for name, why in (
             ("pybridge-optimizer", "torch.save of optimizer.state_dict() and load_py; save_py and torch.load"),
-            ("pybridge-optimizer-stream", "the same with load_py(Stream) and save_py(Stream), which stay open"),
+            ("pybridge-optimizer-stream", "the same with load_py(Stream) and save_py(Stream)"),
         )
     ),
     Route(

@@ -104,7 +104,7 @@ ROUTES = tuple(
             "pybridge-pickle-stream",
             "pybridge-pickle-stream",
             PICKLE,
-            "torch.save and load_py(Stream); save_py(Stream) and torch.load; the streams stay open",
+            "torch.save and load_py(Stream); save_py(Stream) and torch.load",
         ),
         (
             "pybridge-pickler",
@@ -116,7 +116,7 @@ ROUTES = tuple(
             "pybridge-safetensors-stream",
             "pybridge-safetensors-stream",
             SAFETENSORS,
-            "safetensors and load_safetensors(Stream); save_safetensors(Stream) and safetensors; the streams stay open",
+            "safetensors and load_safetensors(Stream); save_safetensors(Stream) and safetensors",
         ),
         (
             "pybridge-safetensors-dict",

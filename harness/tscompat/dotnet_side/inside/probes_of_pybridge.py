@@ -74,6 +74,10 @@ def pybridge_checkpoint_skips_an_array(work: Work, call: Probe, read: Read) -> s
     return "accepted"
 
 
+def pybridge_streams(work: Work, call: Probe, read: Read) -> str:
+    return str(work.dotnet.Bridging.LeaveOpen(work.module(poison=False)))
+
+
 def _same(found: Tensor, expected: Tensor) -> bool:
     return digest([Entry("", found)]) == digest([Entry("", expected)])
 
@@ -83,5 +87,6 @@ PROBES: dict[str, Callable[[Work, Probe, Read], str]] = {
     for probe in (
         *(pybridge_skip_on_save, pybridge_pickler_over_a_longer_file, pybridge_safetensors_keys_to_keep),
         *(pybridge_checkpoint_by_name, pybridge_checkpoint_not_strict, pybridge_checkpoint_skips_an_array),
+        pybridge_streams,
     )
 }
