@@ -15,14 +15,14 @@ public static class Bridging
     public static void SavePickle(nn.Module module, string path) =>
         With(File.Create(path), stream => module.save_py(stream, leaveOpen: true));
 
-    public static void LoadPickle(nn.Module module, string path) =>
-        With(File.OpenRead(path), stream => module.load_py(stream, leaveOpen: true));
+    public static void LoadPickle(nn.Module module, string path, bool strict = true) =>
+        With(File.OpenRead(path), stream => module.load_py(stream, strict, leaveOpen: true));
 
     public static void SaveSafetensors(nn.Module module, string path) =>
         With(File.Create(path), stream => module.save_safetensors(stream, leaveOpen: true));
 
-    public static void LoadSafetensors(nn.Module module, string path) =>
-        With(File.OpenRead(path), stream => module.load_safetensors(stream, leaveOpen: true));
+    public static void LoadSafetensors(nn.Module module, string path, bool strict = true) =>
+        With(File.OpenRead(path), stream => module.load_safetensors(stream, strict, leaveOpen: true));
 
     public static void SaveOptimizer(OptimizerHelper optimizer, string path) =>
         With(File.Create(path), stream => optimizer.save_py(stream, leaveOpen: true));
@@ -33,15 +33,16 @@ public static class Bridging
     public static void Pickle(nn.Module module, string path) => PyTorchPickler.PickleStateDict(path, module.state_dict());
 
     /// <summary>Unpickles, and copies the tensors into the module.</summary>
-    public static void Unpickle(nn.Module module, string path)
+    public static void Unpickle(nn.Module module, string path, bool strict = true)
     {
         var state = PyTorchUnpickler.UnpickleStateDict(path).Cast<DictionaryEntry>();
-        module.load_state_dict(state.ToDictionary(each => (string)each.Key, each => (Tensor)each.Value!));
+        module.load_state_dict(state.ToDictionary(each => (string)each.Key, each => (Tensor)each.Value!), strict);
     }
 
     public static void SaveDict(nn.Module module, string path) => Safetensors.SaveStateDict(path, module.state_dict());
 
-    public static void LoadDict(nn.Module module, string path) => module.load_state_dict(Safetensors.LoadStateDict(path));
+    public static void LoadDict(nn.Module module, string path, bool strict = true) =>
+        module.load_state_dict(Safetensors.LoadStateDict(path), strict);
 
     /// <summary>Saves a pickle, or safetensors, without the entries to skip: their names, one per line.</summary>
     public static void SaveSkipping(nn.Module module, string path, string skip, bool pickle)
