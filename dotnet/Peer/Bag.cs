@@ -106,6 +106,8 @@ public sealed unsafe class Snapshot : IDisposable
 
     public static Snapshot Of(nn.Module module) => new(module.state_dict());
 
+    public static Snapshot Of(Dictionary<string, Tensor> state) => new(state);
+
     public static Snapshot Of(Tensor tensor) => new([new("", tensor)]);
 
     public static Snapshot Of(Tensor[] tensors) => new(tensors.Select((tensor, i) => KeyValuePair.Create($"{i}", tensor)));

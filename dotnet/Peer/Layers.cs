@@ -52,6 +52,10 @@ public static partial class Layers
         {
             if (Bind(factory.GetParameters(), description) is not { } values) continue;
             var module = (nn.Module)Invoke(factory, null, values);
+            foreach (var option in Options(description).Where(item => IsNone(item.Value)))
+            {
+                module.GetType().GetProperty(option.Name)!.SetValue(module, null); // no factory takes null
+            }
             return description.GetProperty("child").GetBoolean() ? new Parent(module) : module;
         }
         throw new ArgumentException($"torch.nn has no factory that takes {description}");
@@ -66,7 +70,7 @@ public static partial class Layers
     private static object?[]? Bind(ParameterInfo[] parameters, JsonElement description)
     {
         JsonElement[] arguments = [.. description.GetProperty("arguments").EnumerateArray()];
-        var options = description.GetProperty("options").EnumerateObject().ToDictionary(item => item.Name, item => item.Value);
+        var options = Options(description).Where(item => !IsNone(item.Value)).ToDictionary(item => item.Name, item => item.Value);
         var values = new object?[parameters.Length];
         for (var i = 0; i < parameters.Length; i++)
         {
@@ -95,6 +99,13 @@ public static partial class Layers
         }
         return arguments.Length <= parameters.Length && options.Count == 0 ? values : null;
     }
+
+    private static JsonElement.ObjectEnumerator Options(JsonElement description) =>
+        description.GetProperty("options").EnumerateObject();
+
+    /// <summary>Whether it stands for Python's None, here null.</summary>
+    private static bool IsNone(JsonElement json) =>
+        json.ValueKind == JsonValueKind.Object && json.TryGetProperty("none", out _);
 
     /// <summary>Whether the names differ only in case and underscores: Python's batch_first is batchFirst here.</summary>
     private static bool SameName(string python, string dotnet) =>

@@ -9,7 +9,8 @@ import pytest
 
 from subjects import tensors
 from tscompat.catalogue.bits import RandomBits
-from tscompat.catalogue.fills import special_values
+from tscompat.catalogue.case import TensorSpec
+from tscompat.catalogue.fills import make, special_values
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Tensor
 
@@ -69,3 +70,14 @@ def test_a_bool_is_zero_or_one() -> None:
 def test_rows_alike_are_alike() -> None:
     ((_, tensor),) = tensors("layout/source/expanded/f64")
     assert len(set(map(bytes, np.frombuffer(data(tensor), np.uint8).reshape(tensor.shape[0], -1)))) == 1
+
+
+def test_any_bytes_are_every_byte_in_turn_also_in_a_bool() -> None:
+    spec = TensorSpec("a", BY_NAME["bool"], (257,), "bytes", False)
+    assert data(make("key", [spec])[0].tensor) == bytes([*range(256), 0])
+
+
+def test_steps_are_quarters_and_an_integer_has_them_rounded_down() -> None:
+    floats, integers = (TensorSpec("a", BY_NAME[name], (6,), "steps", False) for name in ("f32", "i8"))
+    assert np.frombuffer(data(make("key", [floats])[0].tensor), np.float32).tolist() == [0, 0.25, 0.5, 0.75, 1, 1.25]
+    assert data(make("key", [integers])[0].tensor) == bytes([0, 0, 0, 0, 1, 1])

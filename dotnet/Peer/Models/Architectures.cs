@@ -40,6 +40,14 @@ public static class Architectures
         ["vgg19-bn"] = () => models.vgg19_bn(),
         ["wide-resnet50-2"] = () => models.wide_resnet50_2(),
         ["wide-resnet101-2"] = () => models.wide_resnet101_2(),
+        ["alexnet-7-classes"] = () => models.alexnet(num_classes: 7, dropout: 0.25f),
+        ["googlenet-transforms"] = () =>
+            models.googlenet(num_classes: 7, transform_input: true, dropout: 0.25f, dropout_aux: 0.5f),
+        ["inception-v3-transforms"] = () => models.inception_v3(num_classes: 7, dropout: 0.25f, transform_input: true),
+        ["resnet18-7-classes"] = () => models.resnet18(num_classes: 7, zero_init_residual: true),
+        ["resnet50-dilated"] = () =>
+            models.resnet50(num_classes: 7, groups: 2, width_per_group: 32, replace_stride_with_dilation: (false, true, true)),
+        ["vgg11-7-classes"] = () => models.vgg11(num_classes: 7, dropout: 0.25f),
     };
 
     public static string[] Names => [.. Table.Keys];

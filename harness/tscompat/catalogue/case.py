@@ -146,10 +146,11 @@ class OptimizerCase:
     groups: tuple[Group, ...]
     steps: int
     """The number of steps before saving."""
-    target: Literal["fresh", "used", "scoped", "restored"]
+    target: Literal["fresh", "used", "scoped", "restored", "handed"]
     """The optimizer that loads the file: a new one (fresh), or one that has made a step (used). Scoped: a new one that
     loads in a dispose scope, which ends before the next step. Restored: a new one that loads, saves, makes a step and
-    loads what it saved. Scoped and restored are only for loads in TorchSharp."""
+    loads what it saved. Handed: a new one loads, and hands its state dict to another new one, which goes on. Scoped,
+    restored and handed are only for loads in TorchSharp."""
     layout: str
     """The memory layout of parameters and gradients, on both sides."""
 

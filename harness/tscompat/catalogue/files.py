@@ -21,7 +21,7 @@ from .optimizers import optimizer_case
 from .table import Row, Table
 from .tensors import guarantee, tensors
 
-NOT_A_FAMILY = "dtypes.toml"
+NOT_FAMILIES = ("dtypes.toml", "surface.toml")
 MIXED = "mixed"
 
 
@@ -64,7 +64,7 @@ def _load(folder: Path) -> dict[str, Case]:
     groups = read_document(folder / "dtypes.toml", CatalogueError)["groups"]
     cases: dict[str, Case] = {}
     for file in sorted(folder.glob("*.toml")):
-        if file.name != NOT_A_FAMILY:
+        if file.name not in NOT_FAMILIES:
             kind = FAMILIES.get(file.stem, TENSORS)
             document = read_document(file, CatalogueError, folder / f"{kind.schema}.schema.json")
             cases.update((case.id, case) for case in _expand(file, kind, document, groups))

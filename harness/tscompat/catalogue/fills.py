@@ -32,6 +32,11 @@ def every(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     return np.arange(1 << spec.dtype.bits, dtype=f"<u{spec.dtype.itemsize}").view(np.uint8)
 
 
+def any_bytes(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
+    """Every byte in turn, whatever it means: a bool other than 0 and 1 too."""
+    return np.arange(math.prod(spec.shape) * spec.dtype.itemsize).astype(np.uint8)
+
+
 def special(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     """The special values of the type (for a complex type every pair of them), then random bits."""
     size = math.prod(spec.shape) * spec.dtype.itemsize
@@ -80,15 +85,23 @@ def moderate(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     return ((np.abs(drawn + 0.5) + 127.5) / 256 * np.sign(drawn + 0.5)).astype(spec.dtype.scalar).view(np.uint8)
 
 
+def steps(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
+    """Numbers in steps of a quarter from 0 to 31.75, in turn; both parts of a complex number."""
+    count = math.prod(spec.shape) * spec.dtype.parts
+    return (np.arange(count, dtype=np.float64) % 128 / 4).astype(spec.dtype.scalar).view(np.uint8)
+
+
 FILLS: dict[str, Callable[[TensorSpec, int, RandomBits], Bytes]] = {
     "random": random,
     "every": every,
+    "bytes": any_bytes,
     "special": special,
     "identity": own,
     "rows-alike": rows_alike,
     "weights": weights,
     "strong-weights": partial(weights, gain=1.5),
     "moderate": moderate,
+    "steps": steps,
 }
 
 

@@ -27,6 +27,5 @@ def load(table: Table) -> Load:
 
 
 def _spec(row: Row, dtype: str) -> TensorSpec:
-    return TensorSpec(
-        row["name"], BY_NAME[row.get("dtype", dtype)], tuple(row["shape"]), "weights", False, row.get("tied_to", "")
-    )
+    element, fill = BY_NAME[row.get("dtype", dtype)], row.get("fill", "weights")
+    return TensorSpec(row["name"], element, tuple(row["shape"]), fill, False, row.get("tied_to", ""))

@@ -265,7 +265,7 @@ class UseOptimizer(Call[OptimizerUsed], frozen=True, tag="use-optimizer"):
     """The steps to begin with: the set of gradients of each."""
     load: str | None
     """The file to load after those steps, or None. Just before, the parameters get their values of ``inputs`` again."""
-    target: Literal["fresh", "used", "scoped", "restored"]
+    target: Literal["fresh", "used", "scoped", "restored", "handed"]
     """The state of the optimizer that loads, and what happens after (``catalogue.OptimizerCase.target``)."""
     save: str
     """Where TorchSharp then saves the optimizer."""

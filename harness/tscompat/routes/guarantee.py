@@ -15,12 +15,12 @@ from tscompat.catalogue import Case, Guarantee
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.messages import Unable
 from tscompat.python_side import torch_tensors
-from tscompat.python_side.models import counterparts
+from tscompat.python_side.models import counterparts, given, programs
 from tscompat.resources.whole import write_whole
 from tscompat.values.verdict import PASS, Kind, Verdict
 
 from . import dotnet_half, judging
-from .formats import State, write_pickle, write_safetensors
+from .formats import State, write_pickle, write_safetensors, write_shards
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 Save = Callable[[Path, State], None]
@@ -36,10 +36,30 @@ def _write_into_folder(write: Save, name: str, folder: Path, state: State) -> No
     write(folder / name, state)
 
 
+def _write_first(path: Path, state: State) -> None:
+    """Write the elements of the first tensor, and nothing else."""
+    path.write_bytes(bytes(torch_tensors.from_torch(next(iter(state.values()))).data))
+
+
+def _instead(make: Callable[[], State], path: Path, state: State) -> None:
+    """Write another state dict than the case's."""
+    _write_dat(path, make())
+
+
+_SHARDS = partial(write_shards, write_safetensors, "model.safetensors")
+
 GIVEN: Mapping[str, Save] = {
     "python-state-dict-from-the-cpu": _write_dat,
     "pybridge-keeps-training-and-gradients": write_pickle,
     "pybridge-checkpoint-of-one-pickle": partial(_write_into_folder, write_pickle, "pytorch_model.bin"),
+    **dict.fromkeys(("jit-load-overloads", "script-as-a-dat"), programs.save_bag),
+    **dict.fromkeys(("frombuffer-reads-bytes", "frombuffer-skips-bytes"), _write_first),
+    **dict.fromkeys(("from-file", "tensors-of-byte-arrays"), _write_first),
+    "casts-round-as-pytorch": partial(_instead, given.casts),
+    "generator-state": partial(_instead, given.generator),
+    "pybridge-safetensors-keys-to-keep": write_safetensors,
+    "pybridge-checkpoint-by-name": partial(_write_into_folder, write_safetensors, "other.safetensors"),
+    **dict.fromkeys(("pybridge-checkpoint-not-strict", "pybridge-checkpoint-skips-an-array"), _SHARDS),
     "pybridge-checkpoint-of-one-safetensors": partial(_write_into_folder, write_safetensors, "model.safetensors"),
 }
 """By probe: how Python saves a model to the artifact before the probe. The other probes get no artifact."""

@@ -224,11 +224,11 @@ def _counts(record: OptimizerRecord) -> StateDict:
 def checks(names: tuple[str, ...], case: Case, optimizer: OptimizerCase, direction: str) -> tuple[str, ...]:
     """The checks of ``names`` for this case and direction.
 
-    Scoped and restored targets have none from .NET to Python; ``count``, the last, needs an optimizer that counts its
-    steps.
+    Scoped, restored and handed targets have none from .NET to Python; ``count``, the last, needs an optimizer that
+    counts its steps.
     """
-    if optimizer.target in ("scoped", "restored") and direction == DOTNET_TO_PYTHON:
-        return ()  # both are about what TorchSharp does after it has loaded
+    if optimizer.target in ("scoped", "restored", "handed") and direction == DOTNET_TO_PYTHON:
+        return ()  # all three are about what TorchSharp does after it has loaded
     counts = "step" in LAYOUTS[name_in_dotnet(optimizer.optimizer)].state
     return names if counts else names[:-1]
 

@@ -51,16 +51,22 @@ def no_reference(optimizer: OptimizerJob, record: OptimizerRecord) -> Mapping[st
 
 
 ROUTES = (
-    Route(
-        name="pybridge-optimizer",
-        why="torch.save of optimizer.state_dict() and load_py; save_py and torch.load",
-        subjects=(OptimizerCase,),
-        overload="pybridge-optimizer",
-        directions={
-            PYTHON_TO_DOTNET: partial(python_to_dotnet, write_pickle, no_reference),
-            DOTNET_TO_PYTHON: partial(dotnet_to_python, read_pickle, no_reference),
-        },
-        checks=partial(checks, CHECKS[1:]),
+    *(
+        Route(
+            name=name,
+            why=why,
+            subjects=(OptimizerCase,),
+            overload=name,
+            directions={
+                PYTHON_TO_DOTNET: partial(python_to_dotnet, write_pickle, no_reference),
+                DOTNET_TO_PYTHON: partial(dotnet_to_python, read_pickle, no_reference),
+            },
+            checks=partial(checks, CHECKS[1:]),
+        )
+        for name, why in (
+            ("pybridge-optimizer", "torch.save of optimizer.state_dict() and load_py; save_py and torch.load"),
+            ("pybridge-optimizer-stream", "the same with load_py(Stream) and save_py(Stream)"),
+        )
     ),
     Route(
         name="exportsd-optimizer",

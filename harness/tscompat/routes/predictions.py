@@ -128,6 +128,14 @@ def loaded(job: Job[Any], entries: StateDict, *patterns: str) -> StateDict:
     ]
 
 
+def broadcast(job: Job[Any], entries: StateDict, *patterns: str) -> StateDict:
+    """The entries that match a pattern hold the file's elements, repeated to fill their shape."""
+    return [
+        Entry(name, _filled(tensor, _in_the_file(job, name)) if _matches(name, patterns) else tensor)
+        for name, tensor in entries
+    ]
+
+
 def loaded_as(job: Job[Any], entries: StateDict, source: str, *patterns: str) -> StateDict:
     """The entries that match a pattern hold the bits that the file has under the name ``source``."""
     data = _in_the_file(job, source).data
@@ -155,6 +163,7 @@ FAULTS: Mapping[str, Fault] = {
     "unknown-type": unknown_type,
     "kept": kept,
     "loaded": loaded,
+    "broadcast": broadcast,
     "loaded-as": loaded_as,
     "loaded-in-part": loaded_in_part,
 }
@@ -193,6 +202,11 @@ def faulty_file(job: Job[Any], encode: Encode, predicts: Sequence[str]) -> Itera
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _filled(tensor: Tensor, given: Tensor) -> Tensor:
+    elements = np.frombuffer(given.data, f"V{given.dtype.itemsize}").reshape(given.shape)
+    return tensor._replace(data=np.broadcast_to(elements, tensor.shape).tobytes())
 
 
 def _other_sign(tensor: Tensor) -> NDArray[np.uint8]:

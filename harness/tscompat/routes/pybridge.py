@@ -101,6 +101,30 @@ ROUTES = tuple(
             "safetensors and load_safetensors; save_safetensors and safetensors",
         ),
         (
+            "pybridge-pickle-stream",
+            "pybridge-pickle-stream",
+            PICKLE,
+            "torch.save and load_py(Stream); save_py(Stream) and torch.load",
+        ),
+        (
+            "pybridge-pickler",
+            "pybridge-pickler",
+            PICKLE,
+            "torch.save and UnpickleStateDict; PickleStateDict and torch.load",
+        ),
+        (
+            "pybridge-safetensors-stream",
+            "pybridge-safetensors-stream",
+            SAFETENSORS,
+            "safetensors and load_safetensors(Stream); save_safetensors(Stream) and safetensors",
+        ),
+        (
+            "pybridge-safetensors-dict",
+            "pybridge-safetensors-dict",
+            SAFETENSORS,
+            "safetensors and Safetensors.LoadStateDict; SaveStateDict and safetensors",
+        ),
+        (
             "pybridge-pickle-shards",
             "pybridge-shards",
             PICKLE_SHARDS,

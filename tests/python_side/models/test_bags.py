@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from subjects import loaded_into, subject, subjects
-from tscompat.catalogue import Guarantee, Load, make
+from tscompat.catalogue import Guarantee, Load, Tensors, make
 from tscompat.python_side.models.counterparts import COUNTERPARTS, observe
 from tscompat.python_side.models.loading import bag
 
@@ -33,3 +34,12 @@ def test_a_transient_buffer_is_not_in_the_state_dict() -> None:
 def test_pytorch_does_what_is_guaranteed(case_id: str, tmp_path: Path) -> None:
     case = GUARANTEES[case_id]
     assert observe(case, make(case_id, case.specs), tmp_path / "torch") == case.observed
+
+
+@pytest.mark.parametrize("name", ["weight_norm", "spectral_norm", "orthogonal"])
+def test_the_names_of_a_parametrization_are_those_of_its_case(name: str) -> None:
+    linear = getattr(torch.nn.utils.parametrizations, name)(torch.nn.Linear(2, 3))
+    specs = subject(f"name/parametrizations/{name.replace('_', '-')}/f32", Tensors).specs
+    assert {spec.name: spec.shape for spec in specs} == {
+        each: tuple(tensor.shape) for each, tensor in linear.state_dict().items()
+    }

@@ -16,7 +16,7 @@ from tscompat.resources.folders import data_folder
 
 ARCHITECTURES_CS = data_folder("dotnet") / "Peer" / "Models" / "Architectures.cs"
 Import = Callable[[Exception | None], list[str]]
-IN_DOTNET = re.findall(r'\["([\w-]+)"\] = \(\) => models\.', ARCHITECTURES_CS.read_text(encoding="utf-8"))
+IN_DOTNET = re.findall(r'\["([\w-]+)"\] = \(\) =>\s+models\.', ARCHITECTURES_CS.read_text(encoding="utf-8"))
 
 
 def test_both_sides_have_the_same() -> None:

@@ -19,13 +19,15 @@ from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, flipped
 
+from . import probes, probes_of_bytes, probes_of_pybridge, probes_of_states
 from .clr import Dotnet, DotnetError
 from .optimizers import use_optimizer
 from .overloads import OVERLOADS
-from .probes import PROBES, CannotTry
+from .probes import CannotTry
 from .snapshots import snapshot
 from .work import Refused, Stopwatch, Work, build
 
+PROBES = probes.PROBES | probes_of_states.PROBES | probes_of_bytes.PROBES | probes_of_pybridge.PROBES
 LARGE = 64 << 20
 """If the expected file has more bytes, .NET collects its garbage after the call: its GC does not see the native memory
 that its objects hold."""

@@ -77,6 +77,11 @@ class Dotnet:
     Layers: Any
     Loading: Any
     Fields: Any
+    Surface: Any
+    Bridging: Any
+    Renamed: Any
+    Buffers: Any
+    StateDicts: Any
     Tensor: Any
     """``TorchSharp.torch.Tensor`` with its static ``Load`` overloads."""
     Extensions: Any
@@ -152,6 +157,11 @@ def load(publish: Path) -> Dotnet:
         Layers=ours.Layers,
         Loading=ours.Loading,
         Fields=ours.Fields,
+        Surface=ours.Surface,
+        Bridging=ours.Bridging,
+        Renamed=ours.Renamed,
+        Buffers=ours.Buffers,
+        StateDicts=ours.StateDicts,
         Tensor=torchsharp.torch.Tensor,
         Extensions=torchsharp.TensorExtensionMethods,
         PyBridge=import_module("TorchSharp.PyBridge").PyBridgeModuleExtensions,

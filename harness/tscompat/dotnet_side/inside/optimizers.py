@@ -46,6 +46,10 @@ _BY_PATH: tuple[Action, Action] = (
 OVERLOADS: Mapping[str, tuple[Action, Action]] = {
     "optimizer-path": _BY_PATH,
     "optimizer-writer": (_save_with_writer, _load_with_reader),
+    "pybridge-optimizer-stream": (
+        lambda dotnet, optimizer, path: dotnet.Bridging.SaveOptimizer(optimizer, path),
+        lambda dotnet, optimizer, path: dotnet.Bridging.LoadOptimizer(optimizer, path),
+    ),
     "pybridge-optimizer": (
         lambda dotnet, optimizer, path: dotnet.PyBridgeOptimizers.save_py(optimizer, path),
         lambda dotnet, optimizer, path: dotnet.PyBridgeOptimizers.load_py(optimizer, path),
@@ -106,6 +110,8 @@ class _OptimizerRun:
                     scope.Dispose()
             if call.target == "restored":
                 self._go_back()
+            elif call.target == "handed":
+                self._hand_over()
         self._write_down(0)
 
     def save(self) -> None:
@@ -157,6 +163,13 @@ class _OptimizerRun:
         self._restore_parameters()
         with self._dotnet.errors():
             load(self._dotnet, self._optimizer, self._call.save)
+
+    def _hand_over(self) -> None:
+        """Another optimizer over the same parameters gets the state dict of this one, and goes on in its place."""
+        first, self._optimizer = self._optimizer, self._build()
+        with self._dotnet.errors():
+            self._optimizer.load_state_dict(first.state_dict())
+        first.Dispose()
 
     def _restore_parameters(self) -> None:
         guard = self._dotnet.Torch.no_grad()

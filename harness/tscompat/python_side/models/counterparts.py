@@ -20,6 +20,8 @@ from tscompat.values.tensors import StateDict
 
 from .loading import bag
 
+ANY: Any = torch
+"""torch without types."""
 LIBRARY: Any = safetensors_torch
 """safetensors' functions for torch, whose types are not complete."""
 
@@ -116,11 +118,102 @@ def safetensors_aligned(module: torch.nn.Module, folder: Path) -> str:
     return "; ".join(sorted(seen))
 
 
+def _other(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """The module's state dict with other numbers, and another name for the last entry."""
+    *kept, (_, tensor) = ((name, tensor + 1) for name, tensor in module.state_dict().items())
+    return {**dict(kept), "extra": tensor}
+
+
+def load_state_dict_lists(module: torch.nn.Module, folder: Path) -> str:
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    keys: Any = module.load_state_dict(_other(module), strict=False)
+    lists = f"missing {', '.join(keys.missing_keys)}; unexpected {', '.join(keys.unexpected_keys)}"
+    return f"{lists}; {_changed(module, before)} loaded"
+
+
+def load_state_dict_names_what_is_wrong(module: torch.nn.Module, folder: Path) -> str:
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    try:
+        module.load_state_dict(_other(module))
+    except RuntimeError as error:
+        named = [name for name in (list(before)[-1], "extra") if f'"{name}"' in str(error)]
+        return f"refused; {', '.join(named)} named; {_changed(module, before)} loaded"
+    return "accepted"
+
+
+def load_state_dict_compares_shapes(module: torch.nn.Module, folder: Path) -> str:
+    (first, tensor), *others = module.state_dict().items()
+    try:
+        module.load_state_dict({first: tensor.new_zeros(1), **dict(others)})
+    except RuntimeError as error:
+        return "refused" if "size mismatch" in str(error) else str(error)
+    return "accepted"
+
+
+def _changed(module: torch.nn.Module, before: dict[str, torch.Tensor]) -> str:
+    return ", ".join(name for name, tensor in module.state_dict().items() if not torch.equal(tensor, before[name]))
+
+
+def state_dict_under_a_prefix(module: torch.nn.Module, folder: Path) -> str:
+    destination = {"before": torch.zeros(1)}
+    module.state_dict(destination=destination, prefix="part.")
+    return ", ".join(destination)
+
+
+def _first(module: torch.nn.Module) -> torch.Tensor:
+    return next(module.parameters()).detach()
+
+
+def frombuffer_reads_bytes(module: torch.nn.Module, folder: Path) -> str:
+    first = _first(module)
+    made = torch.frombuffer(bytearray(first.numpy().tobytes()), dtype=first.dtype)
+    return _described(made, first.flatten())
+
+
+def frombuffer_skips_bytes(module: torch.nn.Module, folder: Path) -> str:
+    first = _first(module)
+    made = torch.frombuffer(bytearray(first.numpy().tobytes()), dtype=first.dtype, offset=8)
+    return _described(made, first.flatten()[2:])
+
+
+def frombuffer_shares_memory(module: torch.nn.Module, folder: Path) -> str:
+    array = torch.zeros(2).numpy()
+    made = torch.frombuffer(array, dtype=torch.float32)
+    array[0] = 7
+    made[1] = 8
+    return "shared" if made[0] == 7 and array[1] == 8 else "not shared"
+
+
+def from_file(module: torch.nn.Module, folder: Path) -> str:
+    first, file = _first(module), folder / "elements"
+    file.write_bytes(first.numpy().tobytes())
+    seen: list[str] = []
+    for shared in (False, True):
+        made: torch.Tensor = ANY.from_file(str(file), shared=shared, size=first.numel(), dtype=first.dtype)
+        described = _described(made, first.flatten())
+        made.zero_()
+        same = file.read_bytes() == first.numpy().tobytes()
+        seen.append(f"{described}, the file is {'as it was' if same else 'changed'}")
+    return "; ".join(seen)
+
+
+def _described(made: torch.Tensor, expected: torch.Tensor) -> str:
+    same = made.shape == expected.shape and torch.equal(made.view(torch.uint8), expected.view(torch.uint8))
+    return "the same bits" if same else f"{made.numel()} other elements"
+
+
+def storage_to_array(module: torch.nn.Module, folder: Path) -> str:
+    storage = torch.arange(6, dtype=torch.int32)[3:].untyped_storage()
+    return ", ".join(str(int(number)) for number in torch.tensor([], dtype=torch.int32).set_(storage))
+
+
 COUNTERPARTS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
     counterpart.__name__.replace("_", "-"): counterpart
     for counterpart in (
         *(usable_after_save, save_leaves_a_stream_open, load_keeps_training_and_gradients, exactly_the_same_name),
-        *(names_not_places, save_into_a_missing_folder, read_only_folder),
+        *(names_not_places, save_into_a_missing_folder, read_only_folder, load_state_dict_lists),
+        *(load_state_dict_names_what_is_wrong, load_state_dict_compares_shapes, state_dict_under_a_prefix),
+        *(frombuffer_reads_bytes, frombuffer_skips_bytes, frombuffer_shares_memory, from_file, storage_to_array),
     )
 } | {
     "save-over-a-longer-file": partial(over_a_longer_file, torch.save),

@@ -11,7 +11,7 @@ import torch
 
 Value: TypeAlias = "bool | float | str | list[Value] | dict[str, Value]"
 """An argument. A table is a Description (``{module = ...}``), a parameter or tensor of ones (``{parameter = shape}``,
-``{tensor = shape}``), or an ordered mapping of names to values."""
+``{tensor = shape}``), ``{none = true}`` for None, or an ordered mapping of names to values."""
 
 
 class Description(TypedDict):
@@ -61,6 +61,8 @@ def _value(item: Value) -> Any:
         return [_value(part) for part in item]
     if not isinstance(item, dict):
         return item
+    if "none" in item:
+        return None
     if "module" in item:
         return build(cast("Description", item))
     if "parameter" in item:

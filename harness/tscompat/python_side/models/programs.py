@@ -7,7 +7,7 @@ trace; a model is traced with its inputs, because tracing takes any Python code,
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -68,6 +68,12 @@ def save_script(path: Path, subject: Program, entries: StateDict, given: StateDi
         else:
             script = _torch.jit.script(_bag(subject, torch_tensors.on(device, torch_tensors.source(subject, entries))))
         _torch.jit.save(script, str(path))
+
+
+def save_bag(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Write a state dict as a script."""
+    with _quiet():
+        _torch.jit.save(_torch.jit.script(Bag(dict(state), set())), str(path))
 
 
 def load_script(path: Path) -> torch.nn.Module:

@@ -24,17 +24,38 @@ NAMES = (
 OPTIONS = {name: {"init_weights": False} for name in ("googlenet", "inception_v3")}
 """Arguments other than the defaults. Without these, both models warn that their initial weights will change."""
 
+OTHERWISE: dict[str, tuple[str, dict[str, Any]]] = {
+    "alexnet-7-classes": ("alexnet", {"num_classes": 7, "dropout": 0.25}),
+    "googlenet-transforms": (
+        "googlenet",
+        {"num_classes": 7, "transform_input": True, "dropout": 0.25, "dropout_aux": 0.5},
+    ),
+    "inception-v3-transforms": ("inception_v3", {"num_classes": 7, "transform_input": True, "dropout": 0.25}),
+    "resnet18-7-classes": ("resnet18", {"num_classes": 7, "zero_init_residual": True}),
+    "resnet50-dilated": (
+        "resnet50",
+        {
+            "num_classes": 7,
+            "groups": 2,
+            "width_per_group": 32,
+            "replace_stride_with_dilation": [False, True, True],
+        },
+    ),
+    "vgg11-7-classes": ("vgg11", {"num_classes": 7, "dropout": 0.25}),
+}
+"""Architectures with arguments of their own: the function and these. Architectures.cs has the same in .NET."""
+
 MISSING = "operator torchvision::nms does not exist"
 
 
-def build(name: str) -> nn.Module:
+def build(name: str, **arguments: Any) -> nn.Module:
     """A new model on torch's default device. Its parameters and buffers are not initialised: a case fills all of them.
 
     To initialise them would take up to 1.7 s (wide_resnet101_2).
     """
     make = getattr(import_models(), name)
     with torch.device("meta"):
-        module: nn.Module = make(**OPTIONS.get(name, {}))
+        module: nn.Module = make(**OPTIONS.get(name, {}), **arguments)
     return module.to_empty(device=torch.empty(0).device)
 
 
@@ -56,4 +77,7 @@ def import_models() -> Any:
     return import_module("torchvision.models")
 
 
-ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {name.replace("_", "-"): partial(build, name) for name in NAMES}
+ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
+    **{name.replace("_", "-"): partial(build, name) for name in NAMES},
+    **{name: partial(build, function, **arguments) for name, (function, arguments) in OTHERWISE.items()},
+}

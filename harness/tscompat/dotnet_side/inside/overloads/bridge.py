@@ -30,6 +30,15 @@ def load_checkpoint(dotnet: Dotnet, held: DotnetModule, folder: str, *, strict: 
     dotnet.PyBridge.load_checkpoint(held, folder, name, strict, skip, report, False)
 
 
+def _ours(save: str, load: str) -> Overload:
+    """An overload of two functions of dotnet/Peer/Bridging.cs, which get the module and the file's path."""
+    return Overload(
+        module,
+        lambda work, held, path: getattr(work.dotnet.Bridging, save)(held, path),
+        into(lambda work, held, path: getattr(work.dotnet.Bridging, load)(held, path, *work.how)),
+    )
+
+
 def _cannot_save(work: Work, held: DotnetModule, path: str) -> None:
     raise Refused("PyBridge cannot write shards")
 
@@ -42,4 +51,8 @@ OVERLOADS = {
     "pybridge-pickle": Overload(module, _save("save_py"), _load("load_py")),
     "pybridge-safetensors": Overload(module, _save("save_safetensors"), _load("load_safetensors")),
     "pybridge-shards": Overload(module, _cannot_save, into(_load_shards)),
+    "pybridge-pickle-stream": _ours("SavePickle", "LoadPickle"),
+    "pybridge-pickler": _ours("Pickle", "Unpickle"),
+    "pybridge-safetensors-stream": _ours("SaveSafetensors", "LoadSafetensors"),
+    "pybridge-safetensors-dict": _ours("SaveDict", "LoadDict"),
 }
