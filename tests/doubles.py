@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from tscompat.dotnet_side.client import CALL_SECONDS, Client
+from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.errors import Death
-from tscompat.dotnet_side.messages import AnyAnswer, AnyCall
+from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Loaded
 from tscompat.python_side.scripts import Script
 from tscompat.routes import ROUTES, Job, Transfer
+from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind
 
 
@@ -30,6 +32,12 @@ class FakePeer:
     def start(self, purpose: str = "") -> None: ...
     def renew(self, most: int) -> None: ...
     def close(self) -> None: ...
+
+
+def loaded(entries: StateDict) -> Loaded:
+    """The answer of a load after which memory holds these entries and differs in nothing from the expected file."""
+    nothing: dict[str, Any] = dict.fromkeys(Loaded.__struct_fields__, ())
+    return Loaded(**{**nothing, "digest": digest(entries), "quantizer": None})
 
 
 class MakeJob(Protocol):

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tscompat.dotnet_side import build, cache
+from tscompat.dotnet_side import build, cache, integrity
 from tscompat.dotnet_side.build import Versions
 from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.errors import BuildError
@@ -58,6 +58,17 @@ def test_native_libraries_lie_beside_the_managed_ones(publish: Publish) -> None:
     """TorchSharp looks for them there (TryLoadNativeLibraryByName in Torch.cs); otherwise it copies 500 MB."""
     names = {file.stem.removeprefix("lib") for file in publish.folder.iterdir()}
     assert names >= {"Peer", "TorchSharp", "LibTorchSharp", "torch_cpu", "c10"}
+
+
+def test_what_was_built_is_as_it_was_recorded(publish: Publish) -> None:
+    publish.verify()
+
+
+def test_no_file_is_one_of_nuget_s(publish: Publish) -> None:
+    """Else who writes into the publish writes into NuGet's folder."""
+    originals = integrity.originals(publish.folder)
+    assert {"TorchSharp.dll", "TorchVision.dll"} <= originals.keys()
+    assert [name for name, file in originals.items() if file.samefile(publish.folder / name)] == []
 
 
 def test_second_call_builds_nothing(publish: Publish) -> None:
@@ -152,7 +163,7 @@ def test_source_tree_stays_as_it_is(odd: Odd) -> None:
 
 def test_old_publishes_go_and_those_in_use_stay(odd: Odd) -> None:
     folders = {file.name for file in odd.cache.iterdir() if file.is_dir()}
-    assert folders == {odd.publishes[0].key, "used", "used-too"}
+    assert folders - {"files"} == {odd.publishes[0].key, "used", "used-too"}
 
 
 Change = Callable[[Path], None]

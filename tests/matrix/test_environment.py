@@ -1,14 +1,12 @@
-"""The hashes of torch and of libraries in results.json."""
+"""The hash of torch in results.json."""
 
-import hashlib
-import os
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
 
 from tscompat.matrix import environment
-from tscompat.matrix.environment import kept_digest, torch_digest
+from tscompat.matrix.environment import torch_digest
 
 OWN = "torch/__init__.py,sha256=aaa,10\ntorch/version.py,sha256=bbb,20\n"
 
@@ -33,31 +31,3 @@ def test_the_hash_of_torch_does_not_depend_on_where_it_is_installed(
 def test_another_file_of_torch_is_another_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = OWN.replace("bbb", "ccc")
     assert digest_of(OWN, tmp_path, monkeypatch) != digest_of(changed, tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Path:
-    file = tmp_path / "libtorch_cpu.so"
-    file.write_bytes(b"one")
-    return file
-
-
-def sha256(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
-def test_a_kept_hash_is_the_hash(library: Path) -> None:
-    assert kept_digest(library) == sha256(b"one")
-
-
-def test_a_kept_hash_is_not_computed_again(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept_digest(library)
-    monkeypatch.setattr(environment, "file_digest", None)
-    assert kept_digest(library) == sha256(b"one")
-
-
-def test_a_changed_file_has_another_hash(library: Path) -> None:
-    kept_digest(library)
-    library.write_bytes(b"two")
-    os.utime(library, ns=(0, 0))
-    assert kept_digest(library) == sha256(b"two")

@@ -10,11 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from doubles import loaded
 from tscompat.codec import read_state_dict
 from tscompat.dotnet_side.client import CALL_SECONDS
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.errors import PeerDied
-from tscompat.dotnet_side.messages import Done, Load, Loaded, LoadedInto, LoadInto, Save, UseOptimizer
+from tscompat.dotnet_side.messages import Done, Load, LoadedInto, LoadInto, Save, UseOptimizer
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.routes import ROUTES
 from tscompat.routes.proof import why_unproven
@@ -67,7 +68,7 @@ def from_the_expected_file(call: Any) -> Any:
     """Answers a load from the expected file."""
     match call:
         case Load():
-            return Loaded(differences=(), digest=digest(read_state_dict(call.expected)), quantizer=None)
+            return loaded(read_state_dict(call.expected))
         case LoadInto():
             state = {name: digest([Entry("", tensor)]) for name, tensor in read_state_dict(call.expected)}
             return LoadedInto(refused=None, still_open=True, state=state, report={})

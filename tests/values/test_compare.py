@@ -210,7 +210,7 @@ def test_the_order_of_the_entries_that_both_have_is_compared(expected: str, actu
 
 
 def test_a_difference_of_names_counts_the_entries_that_both_have() -> None:
-    assert [found.others for found in compare(scalars(*"aabc"), scalars(*"abbx"))] == [2]
+    assert [found.others for found in compare(scalars(*"aabc"), scalars(*"aabbx"))] == [3]
 
 
 def test_a_long_name_is_shortened() -> None:

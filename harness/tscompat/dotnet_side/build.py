@@ -21,15 +21,17 @@ from typing import Any
 from tscompat.resources.folders import data_folder
 
 from . import cache, glibcxx
-from .cache import RECORD, Publish
+from .cache import Publish
 from .errors import BuildError
 
 OLDEST_SDK = 8
 NEEDED_BYTES = 2_500_000_000
-"""Free space that a first build may take: NuGet's packages (0.8 GB), the publish (0.5 GB, unless it has hard links to
-those packages) and intermediate files."""
+"""Free space that a first build may take: NuGet's packages (0.8 GB), our copies of their files (0.5 GB) and
+intermediate files."""
 
 _RIDS = {("Linux", "x86_64"): "linux-x64", ("Windows", "AMD64"): "win-x64", ("Darwin", "arm64"): "osx-arm64"}
+_FORMAT = 2
+"""The form of a publish and its record: another one takes another key."""
 _PUBLISH = (
     *("publish", "Peer.csproj", "--configuration", "Release", "--nologo", "-maxCpuCount:1", "--disable-build-servers"),
     # MSBuild files in the folders around a clone (a monorepo's props) are not meant for this project.
@@ -119,7 +121,7 @@ def plan(versions: Versions = DEFAULT) -> Plan:
         raise BuildError(f"there is no libtorch package for {' '.join(host)}: use one of {', '.join(_RIDS.values())}")
     source = data_folder("dotnet") / "Peer"
     sdk = sdk_version(source)
-    settings = json.dumps([_PUBLISH, asdict(versions), rid, sdk, glibcxx.host_versions()])
+    settings = json.dumps([_FORMAT, _PUBLISH, asdict(versions), rid, sdk, glibcxx.host_versions()])
     code = sorted([*source.glob("*.cs"), *source.glob("Models/*.cs")])
     files = [*code, source / "Peer.csproj", source / f"packages.{rid}.lock.json"]
     digest = hashlib.sha256(settings.encode())
@@ -130,8 +132,8 @@ def plan(versions: Versions = DEFAULT) -> Plan:
     return Plan(source, versions, rid, sdk, digest.hexdigest()[:16])
 
 
-def _build(plan: Plan, partial: Path, progress: Callable[[str], None]) -> Path:
-    """Publish the project into a folder below ``partial``, with its record, and return that folder."""
+def _build(plan: Plan, partial: Path, progress: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
+    """Publish the project into a folder below ``partial``. Returns that folder, and what the record says of it."""
     root = partial.parent
     free = shutil.disk_usage(root).free
     if free < NEEDED_BYTES:
@@ -143,9 +145,8 @@ def _build(plan: Plan, partial: Path, progress: Callable[[str], None]) -> Path:
     folder = partial / "publish"
     _publish(plan, partial / "artifacts", folder, root / "build.log")
     record = {**_packages(folder, plan.rid), "rid": plan.rid, "patched": glibcxx.make_loadable(folder)}
-    (folder / RECORD).write_text(json.dumps(record, indent=2), encoding="utf-8")
     progress(f"built the .NET project in {time.monotonic() - started:.0f} s")
-    return folder
+    return folder, record
 
 
 def _packages(folder: Path, rid: str) -> dict[str, str]:

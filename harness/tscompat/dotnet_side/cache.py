@@ -11,19 +11,34 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
 
 import filelock
 import platformdirs
 
 from .errors import BuildError
 from .glibcxx import Patch
+from .integrity import RECORD, Recorded, own, verify
 
-RECORD = "publish.json"
 _KEPT = 2
+_STORE = "files"
+"""The folder of the files that several publishes share (``integrity.own``)."""
 _IN_USE_SECONDS = 3 * 3600
+
+
+Make: TypeAlias = Callable[[Path], tuple[Path, dict[str, Any]]]
+"""Makes a publish in a folder below an empty one, and returns that folder and what the record says of it."""
+
+
+class Dll(NamedTuple):
+    """A file that lies in a publish as TorchSharp.dll (``dotnet_side.replacement``)."""
+
+    name: str
+    """Its name where it was found."""
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -38,9 +53,14 @@ class Publish:
     patched: Patch | None
     """The change that makes TorchSharp load on this host; None if it loads unchanged."""
     key: str
-    torchsharp_dll: str | None = None
-    """The name of the file that lies there as TorchSharp.dll (``dotnet_side.replacement``); None if it is the
-    package's."""
+    files: Mapping[str, Recorded]
+    """All files but the record, by name, as they were when the publish was made."""
+    torchsharp_dll: Dll | None = None
+    """What lies there as TorchSharp.dll; None if it is the package's."""
+
+    def verify(self) -> None:
+        """Raises BuildError where the folder is not as it was made, or others can change it (``integrity.verify``)."""
+        verify(self.folder, self.files, self.torchsharp_dll and self.torchsharp_dll.sha256, self.patched)
 
 
 def cache_folder() -> Path:
@@ -54,15 +74,14 @@ def find(key: str) -> Publish | None:
     try:
         publish = read(folder)
         os.utime(folder / RECORD)  # _prune reads the time of the last use
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     return publish
 
 
-def ensure(key: str, make: Callable[[Path], Path], progress: Callable[[str], None]) -> Publish:
+def ensure(key: str, make: Make, progress: Callable[[str], None]) -> Publish:
     """The publish with this key, made now if it is not there; callers in parallel make it once.
 
-    ``make`` gets an empty folder, makes the publish with its record in a folder below it, and returns that one.
     ``progress`` gets a sentence before a wait for another process. Raises BuildError if the cache folder cannot be
     made, and what ``make`` raises.
     """
@@ -87,16 +106,22 @@ def ensure(key: str, make: Callable[[Path], Path], progress: Callable[[str], Non
 
 
 def read(folder: Path) -> Publish:
-    """The publish in this folder. Raises OSError, ValueError or TypeError if its record cannot be read."""
-    return Publish(folder=folder, key=folder.name, **json.loads((folder / RECORD).read_text(encoding="utf-8")))
+    """The publish in this folder. Raises OSError, ValueError, KeyError or TypeError if its record cannot be read."""
+    record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    files = {name: Recorded(*row) for name, row in record.pop("files").items()}
+    return Publish(folder=folder, key=folder.name, files=files, **record)
 
 
-def _add(root: Path, key: str, make: Callable[[Path], Path]) -> Publish:
+def _add(root: Path, key: str, make: Make) -> Publish:
+    if os.name == "posix":
+        root.chmod(root.stat().st_mode & ~0o022)  # what others can write to is not verified
     for leftover in root.glob("*.partial"):
         shutil.rmtree(leftover, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(suffix=".partial", dir=root))
     try:
-        made = make(partial)
+        made, record = make(partial)
+        record["files"] = own(made, root / _STORE)
+        (made / RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
         shutil.rmtree(root / key, ignore_errors=True)  # a folder without a readable record
         made.rename(root / key)
     finally:
@@ -106,10 +131,16 @@ def _add(root: Path, key: str, make: Callable[[Path], Path]) -> Publish:
 
 
 def _prune(root: Path) -> None:
-    """Remove old publishes, but neither the newest nor any used so recently that a process may still use it."""
+    """Remove old publishes, but neither the newest nor any used so recently that a process may still use it.
+
+    Of the files that publishes share, those go that no publish has.
+    """
     records = sorted(root.glob(f"*/{RECORD}"), key=lambda record: record.stat().st_mtime, reverse=True)
     for record in records[_KEPT:]:
         if time.time() - record.stat().st_mtime > _IN_USE_SECONDS:
             trash = record.parent.with_suffix(".partial")
             with contextlib.suppress(PermissionError):  # on Windows, while a process uses a library in it
                 shutil.rmtree(record.parent.rename(trash))
+    for file in (root / _STORE).iterdir():
+        if file.stat().st_nlink == 1:
+            file.unlink()

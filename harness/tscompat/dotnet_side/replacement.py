@@ -7,20 +7,17 @@ the publish, its TorchSharp.dll is a new file: neither the publish nor NuGet's f
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import cache
-from .cache import Publish
+from .cache import Dll, Publish
 from .errors import BuildError
-
-NAME = "TorchSharp.dll"
+from .integrity import RECORD, TORCHSHARP, link
 
 
 class Identity(NamedTuple):
@@ -57,39 +54,31 @@ def with_dll(publish: Publish, dll: Path, *, progress: Callable[[str], None]) ->
     try:
         data = dll.read_bytes()
     except OSError as error:
-        raise BuildError(f"--torchsharp-dll {dll}: {error.strerror}: give the path of a {NAME}") from error
+        raise BuildError(f"--torchsharp-dll {dll}: {error.strerror}: give the path of a {TORCHSHARP}") from error
     digest = hashlib.sha256(data).hexdigest()
 
-    def make(partial: Path) -> Path:
+    def make(partial: Path) -> tuple[Path, dict[str, Any]]:
         folder = partial / "publish"
         folder.mkdir()
         for file in publish.folder.iterdir():
-            if file.name not in (NAME, cache.RECORD):
-                _link(file, folder / file.name)
-        shutil.copy2(publish.folder / cache.RECORD, folder)
-        (folder / NAME).write_bytes(data)
-        _refuse_another_assembly(publish, folder / NAME, dll)
-        return folder
+            if file.name not in (TORCHSHARP, RECORD):
+                link(file, folder / file.name)
+        (folder / TORCHSHARP).write_bytes(data)
+        _refuse_another_assembly(publish, folder / TORCHSHARP, dll)
+        record = {name: getattr(publish, name) for name in ("torchsharp", "libtorch", "pybridge", "rid", "patched")}
+        return folder, record
 
     key = hashlib.sha256(f"{publish.key} {digest}".encode()).hexdigest()[:16]
     made = cache.ensure(key, make, progress)
-    progress(f"{NAME} is {dll.name} (--torchsharp-dll), sha256:{digest}")
-    return replace(made, torchsharp_dll=dll.name)
-
-
-def _link(file: Path, link: Path) -> None:
-    """A hard link, or a copy where the file system has none."""
-    try:
-        os.link(file, link)
-    except OSError:
-        shutil.copy2(file, link)
+    progress(f"{TORCHSHARP} is {dll.name} (--torchsharp-dll), sha256:{digest}")
+    return replace(made, torchsharp_dll=Dll(dll.name, digest))
 
 
 def _refuse_another_assembly(publish: Publish, file: Path, dll: Path) -> None:
     """Raises BuildError unless ``file``, a copy of ``dll``, is a TorchSharp that the publish can use."""
-    (wanted, error), (found, why) = (_identity(publish, each) for each in (publish.folder / NAME, file))
+    (wanted, error), (found, why) = (_identity(publish, each) for each in (publish.folder / TORCHSHARP, file))
     if wanted is None:
-        raise BuildError(f"the identity of {publish.folder / NAME} cannot be read: {error}")
+        raise BuildError(f"the identity of {publish.folder / TORCHSHARP} cannot be read: {error}")
     if found is None:
         raise BuildError(f"--torchsharp-dll {dll}: found no .NET assembly ({why}); expected {wanted}")
     if not found.serves(wanted):

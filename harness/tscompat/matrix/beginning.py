@@ -78,13 +78,16 @@ def begin(out: Path, versions: Versions | None, run: str, dll: Path | None = Non
     ``dll`` is used in the place of the package's TorchSharp.dll.
 
     The run folder of a default run is in ``fast_folder`` (shared memory, if there is room), of the others on disk.
-    Raises BuildError where nothing can be built or the dll cannot be used, OSError where the folder cannot be made.
+    Raises BuildError where nothing can be built, the dll cannot be used or what was built has changed, OSError where
+    the folder cannot be made.
     """
     started = time.monotonic()
     output_lock = lock(out)
     publish = ensure_built(versions, progress=_tell) if versions else None
     if publish and dll:
         publish = with_dll(publish, dll, progress=_tell)
+    if publish:
+        publish.verify()
     folder = make_run_folder(fast_folder() if run == "default" else Path(tempfile.gettempdir()))
     peer = None
     if publish:

@@ -82,7 +82,8 @@ class Controller:
         self._broken = ""
         self._interrupted = False
         publish = beginning.publish
-        found = environment(publish, beginning.peer.result().versions if beginning.peer else {}, loaded)
+        versions = beginning.peer.result().versions if beginning.peer else {}
+        found = environment(publish, versions, loaded)
         if workers and beginning.peer and (died := beginning.peer.result().close()):
             raise PeerBroken(f"{died.detail} at its exit, without a call\n{died.log}")
         self.setting = Setting(
@@ -90,7 +91,7 @@ class Controller:
             out=str(out),
             publish=str(publish.folder) if publish else None,
             environment=found.key,
-            running=running(publish, loaded),
+            running=running(publish, versions, loaded),
             memory_limit=int(psutil.virtual_memory().total * MEMORY / self._cores),
             scripts={name: str(script.path) for name, script in loaded.items()},
             again=again,

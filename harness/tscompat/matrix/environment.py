@@ -8,12 +8,12 @@ import platform
 import sys
 from collections.abc import Mapping
 from importlib.metadata import distribution, version
-from pathlib import Path
 
 import msgspec
 import psutil
 
 from tscompat.dotnet_side.cache import Publish
+from tscompat.dotnet_side.integrity import TORCHSHARP
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import programs
 from tscompat.python_side.scripts import Script
@@ -23,7 +23,7 @@ LIBTORCH = {"linux": "libtorch_cpu.so", "darwin": "libtorch_cpu.dylib", "win32":
 """The largest library of libtorch, by ``sys.platform``."""
 
 
-def running(publish: Publish | None, scripts: Mapping[str, Script]) -> list[str]:
+def running(publish: Publish | None, peer_versions: Mapping[str, str], scripts: Mapping[str, Script]) -> list[str]:
     """The packages and scripts of a run with their versions, as divergences name them. No publish: none of .NET's."""
     versions = {
         **{name: script.digest for name, script in scripts.items()},
@@ -31,8 +31,8 @@ def running(publish: Publish | None, scripts: Mapping[str, Script]) -> list[str]
     }
     if publish:
         versions |= {
-            "TorchSharp.PyBridge": publish.pybridge,
-            "TorchSharp": publish.torchsharp,
+            "TorchSharp.PyBridge": peer_versions["pybridge"],
+            "TorchSharp": peer_versions["torchsharp"],
             "libtorch": publish.libtorch,
         }
     return [f"{name} {version}" for name, version in versions.items()]
@@ -44,15 +44,14 @@ def environment(
     """What a run runs on. ``peer_versions`` is what a peer reports when it is ready; it is empty without .NET."""
     torchsharp = libtorch = dotnet = None
     if publish:
-        folder = publish.folder
-        torchsharp = Library(version=publish.torchsharp, sha256=file_digest(folder / "TorchSharp.dll"))
-        libtorch = Library(version=publish.libtorch, sha256=kept_digest(folder / LIBTORCH[sys.platform]))
+        torchsharp = Library(version=peer_versions["torchsharp"], sha256=_recorded(publish, TORCHSHARP))
+        libtorch = Library(version=publish.libtorch, sha256=_recorded(publish, LIBTORCH[sys.platform]))
         dotnet = Dotnet(
             version=peer_versions["dotnet"],
             libtorch_reported=peer_versions["libtorch_reported"],
-            pybridge=publish.pybridge,
+            pybridge=peer_versions["pybridge"],
             rid=publish.rid,
-            torchsharp_dll=publish.torchsharp_dll,
+            torchsharp_dll=publish.torchsharp_dll and publish.torchsharp_dll.name,
             patched=msgspec.convert(publish.patched, Patch | None),
         )
     return Environment(
@@ -86,18 +85,6 @@ def torch_digest() -> str:
     return f"sha256:{hashlib.sha256(chr(10).join(own).encode()).hexdigest()}"
 
 
-def file_digest(file: Path) -> str:
-    """The hash of a file's bytes."""
-    with file.open("rb") as stream:
-        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
-
-
-def kept_digest(file: Path) -> str:
-    """As ``file_digest``, cached beside the file until its size or time changes: hashing libtorch takes seconds."""
-    stat = file.stat()
-    kept = file.with_name(f"{file.name}.{stat.st_size}-{stat.st_mtime_ns}.sha256")
-    if not kept.exists():
-        part = kept.with_suffix(f".{os.getpid()}.part")
-        part.write_text(file_digest(file), encoding="ascii")
-        part.replace(kept)
-    return kept.read_text(encoding="ascii")
+def _recorded(publish: Publish, name: str) -> str:
+    """The hash of a file of the publish, which has been verified at the beginning of the run."""
+    return f"sha256:{publish.files[name].sha256}"

@@ -13,7 +13,8 @@ import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import partial
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -60,6 +61,8 @@ def reference(compute: Callable[[], StateDict], dtype: DType, samples: int) -> M
             with _Rounding(dtype, seed):
                 rounded.append(_numbers(compute()))
     scale = _unit(dtype) / _drawn(dtype)
+    if scale < 1:
+        scale *= math.sqrt(2)  # the reference has errors of the same size
     pattern = (1).to_bytes(dtype.scalar.itemsize, "little")
     least = float(np.frombuffer(pattern, dtype.scalar)[0])  # the smallest number of the dtype has the bits of 1
     return {
@@ -91,7 +94,7 @@ def _reference(exact: NDArray[np.float64], errors: Sequence[NDArray[np.float64]]
     finite = np.isfinite(variance)
     if not finite.any():
         return Reference(exact, variance, 1.0)
-    floor = float(np.mean(variance[finite])) / len(errors)
+    floor = float(np.mean(variance[finite])) / math.sqrt(len(errors))
     variance = np.where(finite, np.maximum(variance, floor), variance)
     moved: NDArray[np.bool_] = finite & (variance > 0)
     variance[moved] += least**2
@@ -122,11 +125,6 @@ def _kernel(arguments: Sequence[Any]) -> int:
     return weight.numel() // weight.shape[1 if transposed else 0]
 
 
-def _batch(arguments: Sequence[Any]) -> int:
-    """The elements over which a batch norm averages in train mode."""
-    return arguments[0].numel() // arguments[0].shape[1] if arguments[5] else 1
-
-
 def _summed(arguments: Sequence[Any]) -> int:
     """The elements that a sum or mean adds for one element."""
     tensor, *dims = arguments
@@ -140,9 +138,6 @@ ADDED: Mapping[Any, Callable[[Sequence[Any]], int]] = {
     aten.baddbmm.default: lambda arguments: arguments[1].shape[-1],
     aten._trilinear.default: lambda arguments: arguments[2].numel() // arguments[2].shape[0],
     aten.convolution.default: _kernel,
-    aten.native_batch_norm.default: _batch,
-    aten.native_layer_norm.default: lambda arguments: math.prod(arguments[1]),
-    aten.native_group_norm.default: lambda arguments: arguments[0][0].numel() // arguments[6],
     aten._softmax.default: lambda arguments: arguments[0].shape[arguments[1]],
     aten._log_softmax.default: lambda arguments: arguments[0].shape[arguments[1]],
     aten._embedding_bag.default: lambda arguments: -(-arguments[1].numel() // arguments[2].numel()),
@@ -152,20 +147,79 @@ ADDED: Mapping[Any, Callable[[Sequence[Any]], int]] = {
 """The operations that add, and how many terms for one element."""
 SECOND = {aten.addmm.default, aten.baddbmm.default}
 """The operations of ``ADDED`` whose products are those of the second operand; else it is the first."""
-NORMS = {aten.native_batch_norm.default, aten.native_layer_norm.default, aten.native_group_norm.default}
-"""They subtract what they have rounded: a mean, or a product with it."""
 
 
-def _gelu(x: torch.Tensor, approximate: str = "none") -> torch.Tensor:
+Store: TypeAlias = Callable[[Any], Any]
+
+
+def _gelu(store: Store, x: torch.Tensor, approximate: str = "none") -> torch.Tensor:
     if approximate == "tanh":
         return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     return 0.5 * x * (1 + torch.erf(x * math.sqrt(0.5)))
 
 
-APART: Mapping[Any, Callable[..., Any]] = {aten.gelu.default: _gelu}
-"""Operations that round large numbers to make a small one: each as the operations of which it consists."""
-RESULTS: Mapping[Any, float] = {aten.embedding_renorm_.default: 3.0}
-"""The unit roundoffs in a result that an operation rounds several times: here a norm, a quotient and a product."""
+def _layer_norm(store: Store, x: Any, shape: Sequence[int], weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    mean, scale = _moments(x, [-1 - dim for dim in range(len(shape))], eps)
+    y = x * scale - mean * scale
+    y = y if weight is None else y * weight
+    return (y if bias is None else y + bias), mean, scale
+
+
+def _group_norm(
+    store: Store, x: Any, weight: Any, bias: Any, n: int, channels: int, size: int, groups: int, eps: float
+) -> tuple[Any, Any, Any]:
+    parts = x.reshape(n, groups, channels // groups, size)
+    mean, rstd = _moments(parts, [2, 3], eps)
+    scale = rstd if weight is None else rstd * weight.view(1, groups, -1, 1)
+    shift = -mean * scale if bias is None else bias.view(1, groups, -1, 1) - mean * scale
+    return (parts * scale + shift).view(x.shape), mean.view(n, groups), rstd.view(n, groups)
+
+
+def _batch_norm(
+    store: Store,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Any, Any, Any]:
+    by_channel = [1, -1, *([1] * (x.dim() - 2))]
+    mean, rstd = running_mean, None
+    if training:
+        dims = [dim for dim in range(x.dim()) if dim != 1]
+        mean, rstd = (store(each.flatten()) for each in _moments(x, dims, eps))
+        if running_mean is not None:
+            count = x.numel() // x.shape[1]
+            var = (x - x.mean(dims, keepdim=True)).square().sum(dims) / (count - 1)
+            for running, new in ((running_mean, mean), (running_var, var)):
+                running.copy_(store(store(momentum * new) + store((1 - momentum) * running)))
+    else:
+        rstd = (running_var + eps).rsqrt()
+    scale = rstd if weight is None else rstd * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    return x * scale.view(by_channel) + shift.view(by_channel), mean, rstd
+
+
+def _moments(x: Any, dims: Sequence[int], eps: float) -> tuple[Any, Any]:
+    """The mean, and the reciprocal of the standard deviation."""
+    mean = x.mean(dims, keepdim=True)
+    return mean, ((x - mean).square().mean(dims, keepdim=True) + eps).rsqrt()
+
+
+APART: Mapping[Any, Callable[..., Any]] = {
+    aten.native_batch_norm.default: _batch_norm,
+    aten.gelu.default: _gelu,
+    aten.native_layer_norm.default: _layer_norm,
+    aten.native_group_norm.default: _group_norm,
+}
+"""Operations that subtract what they have rounded: each as the operations of which kernels consist, done in the wide
+type. ``Store`` rounds what a kernel keeps in the narrow one."""
+RESULTS: Mapping[Any, float] = {aten.embedding_renorm_.default: 3.0, aten.erf.default: 6.0}
+"""How many times u a result is off, where it is not once. A renormalization rounds a norm, a quotient and a product;
+erf is a polynomial with an error of 1.5e-7 (Abramowitz and Stegun, 7.1.26)."""
 EXACT = {
     *(aten.detach.default, aten.clone.default, aten.copy_.default, aten._to_copy.default, aten._unsafe_view.default),
     *(aten.cat.default, aten.stack.default, aten.embedding.default, aten.index.Tensor, aten.index_select.default),
@@ -189,20 +243,20 @@ class _Rounding(TorchDispatchMode):
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func in APART:
+            narrow, self._narrow = self._narrow, self._wide
             with self:
-                return APART[func](*args, **(kwargs or {}))
-        result = func(*self._operands(func, list(args)), **(kwargs or {}))
+                result = APART[func](partial(self._rounded, size=narrow), *args, **(kwargs or {}))
+            self._narrow = narrow
+        else:
+            result = func(*self._operands(func, list(args)), **(kwargs or {}))
         if func.is_view or func in EXACT:
             return result
-        if func is aten.native_batch_norm.default and args[5]:
-            for running in args[3:5]:  # it writes into them, and its schema does not say so
-                self._round(running)
-        elif func._schema.is_mutable:
+        if func._schema.is_mutable:
             for argument, described in zip(args, func._schema.arguments, strict=False):
                 if described.alias_info and described.alias_info.is_write:
                     self._round(argument, RESULTS.get(func, 1.0))
             return result
-        self._round(result)
+        self._round(result, RESULTS.get(func, 1.0))
         return result
 
     def _operands(self, func: Any, arguments: list[Any]) -> list[Any]:
@@ -210,13 +264,11 @@ class _Rounding(TorchDispatchMode):
             return arguments
         place = 1 if func in SECOND else 0
         size = self._wide * math.sqrt(ADDED[func](arguments))
+        if func is aten._trilinear.default:  # its terms are products of three, made in the narrow type
+            size = math.hypot(size, 2 * self._narrow)
         if func is aten.convolution.default and arguments[6]:  # transposed: adds what overlaps, in the narrow type
             size = math.hypot(size, self._narrow * math.sqrt(math.prod(arguments[1].shape[2:])))
-        if func in NORMS:
-            size = 2 * (math.hypot(size, self._narrow) if func is aten.native_batch_norm.default else size)
         arguments[place] = self._rounded(arguments[place], size)
-        if func is aten.native_batch_norm.default and not arguments[5]:
-            arguments[1:5] = [self._rounded(each, 2 * self._narrow) for each in arguments[1:5]]
         return arguments
 
     def _round(self, result: Any, times: float = 1.0) -> None:

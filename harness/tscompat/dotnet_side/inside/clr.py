@@ -136,7 +136,12 @@ def load(publish: Path) -> Dotnet:
     torchsharp.torch.InitializeDeviceType(torchsharp.DeviceType.CPU)
     torchsharp.torch.set_num_threads(1)  # one worker for each core; and sums always add in the same order
     return Dotnet(
-        versions={"dotnet": str(system.Environment.Version), "libtorch_reported": str(torchsharp.torch.__version__)},
+        versions={
+            "dotnet": str(system.Environment.Version),
+            "libtorch_reported": str(torchsharp.torch.__version__),
+            "torchsharp": _version(bridge.GetClrType(torchsharp.torch), publish),
+            "pybridge": _version(bridge.GetClrType(import_module("TorchSharp.PyBridge").Safetensors), publish),
+        },
         Memory=ours.Memory,
         Origin=ours.Origin,
         Layouts=ours.Layouts,
@@ -160,3 +165,12 @@ def load(publish: Path) -> Dotnet:
         Programs=ours.Programs,
         GC=system.GC,
     )
+
+
+def _version(kind: Any, publish: Path) -> str:
+    """The version of the loaded assembly that has this type. Raises RuntimeError for one that is not the publish's."""
+    place = Path(str(kind.Assembly.Location))
+    if not place.parent.samefile(publish):
+        raise RuntimeError(f"found {place.name} loaded from {place.parent}; expected it from {publish}")
+    version = import_module("System.Diagnostics").FileVersionInfo.GetVersionInfo(str(place)).ProductVersion
+    return str(version).partition("+")[0]  # behind it comes the commit

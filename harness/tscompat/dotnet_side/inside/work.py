@@ -113,6 +113,15 @@ class Work:
                 made.Add(name, self.tensor(tensor, poison=poison), number in kind.buffers, kind.nested)
         return made
 
+    def state_dict_to_load(self) -> DotnetBag:
+        """A module of its own that holds the complement of the expected file's bits, under the file's names: it takes a
+        file whatever names the call's module has.
+        """
+        made = self.dotnet.Bag()
+        for name, tensor in self.entries:
+            made.Add(name, self.tensor(tensor, poison=True), True, False)
+        return made
+
     def overwrite(self, held: Any, entries: StateDict) -> None:
         """Write these bits into the memory of a tensor, or of the module with these names. All lie on the CPU.
 

@@ -149,7 +149,8 @@ def reference(
         outputs = forward(module, model, given, wide)
         return buffers(module) if train else outputs
 
-    return rounding.reference(compute, dtype, int(load_bounds("rounding")[f"{model.kind}-samples"]))
+    large = model.kind == "arch" and not train
+    return rounding.reference(compute, dtype, int(load_bounds("rounding")["arch-samples" if large else "samples"]))
 
 
 def buffers(module: torch.nn.Module) -> StateDict:

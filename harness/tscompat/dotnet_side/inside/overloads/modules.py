@@ -34,9 +34,9 @@ def _save_state_dict(work: Work, held: DotnetModule, path: str) -> None:
 
 
 def _load_state_dict(work: Work, held: DotnetModule, path: str) -> None:
-    source = work.module(poison=True)
+    source = work.state_dict_to_load()
     try:
-        source.load(path, *work.how)
+        source.load(path)
         held.load_state_dict(source.state_dict(), *work.how)
     finally:
         source.Dispose()
