@@ -133,8 +133,8 @@ def agrees(
     model: Model, entries: StateDict, given: StateDict, theirs: StateDict, dtype: DType, *, train: bool = False
 ) -> Verdict:
     """Whether ``theirs``, .NET's outputs (with ``train``, buffers), are those of Python's module for the inputs
-    ``given``, computed in ``dtype``: bitwise, or as close as rounding explains. Faults predict ``theirs`` if the same is
-    true of Python's module with these faults.
+    ``given``, computed in ``dtype``: bitwise, or as close as rounding explains. Faults predict ``theirs`` if the same
+    is true of Python's module with these faults.
     """
 
     def with_faults(faults: Sequence[str]) -> Verdict:
