@@ -12,7 +12,7 @@ from tscompat.codec import read_optimizer, read_state_dict
 from tscompat.codec.optimizer import flat_states
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, UseOptimizer
 from tscompat.python_side.faulty_optimizers import FAULTY
-from tscompat.python_side.torch_optimizers import OptimizerRun
+from tscompat.python_side.optimizer_run import OptimizerRun
 from tscompat.routes.route import DOTNET_TO_PYTHON
 from tscompat.values.compare import compare
 from tscompat.values.tensors import StateDict

@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tscompat.values.dtypes import BY_NAME, DType
-from tscompat.values.tensors import StateDict, as_float64
+from tscompat.values.tensors import StateDict, Tensor, as_float64
 
 DEVIATION = 0.72
 """A rounding error of at most u has a standard deviation of 0.42 u, relative to numbers that are evenly spread over a
@@ -59,13 +59,29 @@ def reference(compute: Callable[[], StateDict], dtype: DType, samples: int) -> M
         for seed in range(samples):
             with _Rounding(dtype, seed):
                 rounded.append(_numbers(compute()))
-    scale = _unit(dtype) / _drawn(dtype)
-    pattern = (1).to_bytes(dtype.scalar.itemsize, "little")
-    least = float(np.frombuffer(pattern, dtype.scalar)[0])  # the smallest number of the dtype has the bits of 1
     return {
-        name: _reference(wanted, [scale * (each[name] - wanted) for each in rounded], least)
+        name: _reference(wanted, np.stack([each[name] - wanted for each in rounded]), dtype)
         for name, wanted in exact.items()
     }
+
+
+def reference_of_all(compute: Callable[[], StateDict], dtype: DType, samples: int) -> Mapping[str, Reference]:
+    """As ``reference``, for what is computed for each number alone: ``compute`` computes the same for all samples, which
+    lie one behind the other in each tensor that it returns. So all errors are drawn at once.
+    """
+    exact = _numbers(compute())
+    with _Rounding(dtype, 0):
+        rounded = _numbers(compute())
+    return {
+        name: _reference(wanted.reshape(samples, -1)[0], (rounded[name] - wanted).reshape(samples, -1), dtype)
+        for name, wanted in exact.items()
+    }
+
+
+def rounded_once(tensor: Tensor, dtype: DType) -> Reference:
+    """The reference of numbers that are computed exactly and then rounded to a dtype."""
+    exact = as_float64(tensor)
+    return Reference(exact, DEVIATION / math.sqrt(3) * _unit(dtype) * np.abs(exact), 1.0)
 
 
 @contextmanager
@@ -80,12 +96,14 @@ def _unfused() -> Generator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def _reference(exact: NDArray[np.float64], errors: Sequence[NDArray[np.float64]], least: float) -> Reference:
-    """The reference of a tensor with these errors. ``least`` is the distance between the smallest numbers of the dtype.
+def _reference(exact: NDArray[np.float64], errors: NDArray[np.float64], dtype: DType) -> Reference:
+    """The reference of a tensor with these errors, a row for each sample.
 
     Few samples may all be small by chance, so no element's deviation is taken to be below a part of the whole tensor's.
     """
-    squares: NDArray[np.float64] = np.square(np.stack(errors))
+    pattern = (1).to_bytes(dtype.scalar.itemsize, "little")
+    least = float(np.frombuffer(pattern, dtype.scalar)[0])  # the smallest number of the dtype has the bits of 1
+    squares: NDArray[np.float64] = np.square(_unit(dtype) / _drawn(dtype) * errors)
     with np.errstate(invalid="ignore"):
         variance: NDArray[np.float64] = squares.mean(axis=0)
     finite = np.isfinite(variance)
@@ -166,12 +184,15 @@ APART: Mapping[Any, Callable[..., Any]] = {aten.gelu.default: _gelu}
 """Operations that round large numbers to make a small one: each as the operations of which it consists."""
 RESULTS: Mapping[Any, float] = {aten.embedding_renorm_.default: 3.0}
 """The unit roundoffs in a result that an operation rounds several times: here a norm, a quotient and a product."""
+TWICE = {aten.lerp_.Scalar}
+"""Operations in place that a kernel may make of two, a product and a sum: the first rounds the tensor too."""
 EXACT = {
     *(aten.detach.default, aten.clone.default, aten.copy_.default, aten._to_copy.default, aten._unsafe_view.default),
     *(aten.cat.default, aten.stack.default, aten.embedding.default, aten.index.Tensor, aten.index_select.default),
     *(aten.relu.default, aten.relu_.default, aten.neg.default, aten.abs.default, aten.where.self),
     *(aten.max_pool2d_with_indices.default, aten.gather.default, aten.masked_fill.Scalar, aten.masked_fill_.Scalar),
-    *(aten.zeros_like.default, aten.ones_like.default, aten.fill_.Scalar, aten.zero_.default),
+    *(aten.zeros_like.default, aten.ones_like.default, aten.fill_.Scalar, aten.zero_.default, aten.full_like.default),
+    *(aten.sign.default, aten.clamp_.default, aten.maximum.out, aten.index_put_.default),
 }
 """Operations that move, select or negate numbers, and round none. Views are exact too."""
 
@@ -188,6 +209,8 @@ class _Rounding(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if func in TWICE:
+            self._round(args[0])
         if func in APART:
             with self:
                 return APART[func](*args, **(kwargs or {}))
@@ -220,11 +243,14 @@ class _Rounding(TorchDispatchMode):
         return arguments
 
     def _round(self, result: Any, times: float = 1.0) -> None:
-        """Give the numbers of a tensor, or of each tensor in a list or tuple, an error of ``times`` u, in place."""
+        """Give the numbers of a tensor, or of each tensor in a list or tuple, an error of ``times`` u, in place.
+
+        A tensor of another type than float64 is what it is in every dtype: an optimizer's count of steps, say.
+        """
         if isinstance(result, list | tuple):
             for part in cast("Sequence[Any]", result):
                 self._round(part, times)
-        elif isinstance(result, torch.Tensor) and (result.is_floating_point() or result.is_complex()):
+        elif isinstance(result, torch.Tensor) and result.dtype in (torch.float64, torch.complex128):
             result.copy_(self._rounded(result, times * math.hypot(self._narrow, self._wide)))
 
     def _rounded(self, tensor: Any, size: float) -> Any:
