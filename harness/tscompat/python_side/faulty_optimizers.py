@@ -1,4 +1,4 @@
-"""Optimizers of torch that repeat the faults of TorchSharp 0.107.0: what a known divergence predicts of a step.
+"""Optimizers of torch that do what TorchSharp 0.107.0 does otherwise: what a known divergence predicts of a step.
 
 Imports torch alone. Each has the name, options and state of the one of ``torch.optim`` that it replaces, and loads and
 saves as that one does. The facts are those of ``step`` in TorchSharp's Optimizers/*.cs: the operations and their order,

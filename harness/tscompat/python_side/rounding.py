@@ -66,11 +66,11 @@ def reference(compute: Callable[[], StateDict], dtype: DType, samples: int) -> M
 
 
 def reference_of_all(compute: Callable[[], StateDict], dtype: DType, samples: int) -> Mapping[str, Reference]:
-    """As ``reference``, for what is computed for each number alone: ``compute`` computes the same for all samples, which
-    lie one behind the other in each tensor that it returns. So all errors are drawn at once.
+    """As ``reference``, for what is computed for each number alone: ``compute`` computes the same for all samples, and
+    each tensor that it returns has them in its first dimension. So all errors are drawn at once.
     """
     exact = _numbers(compute())
-    with _Rounding(dtype, 0):
+    with _Rounding(dtype, 0, samples):
         rounded = _numbers(compute())
     return {
         name: _reference(wanted.reshape(samples, -1)[0], (rounded[name] - wanted).reshape(samples, -1), dtype)
@@ -185,7 +185,10 @@ APART: Mapping[Any, Callable[..., Any]] = {aten.gelu.default: _gelu}
 RESULTS: Mapping[Any, float] = {aten.embedding_renorm_.default: 3.0}
 """The unit roundoffs in a result that an operation rounds several times: here a norm, a quotient and a product."""
 TWICE = {aten.lerp_.Scalar}
-"""Operations in place that a kernel may make of two, a product and a sum: the first rounds the tensor too."""
+"""Operations in place that an optimizer may make of two, a product and a sum: the first rounds the tensor too."""
+PRODUCTS = {*TWICE, aten.mul.Tensor, aten.mul_.Tensor}
+"""Operations that may multiply a tensor by a number. TorchSharp calls aten::mul.Scalar, which rounds the number to the
+tensor's dtype before; Python's keeps it."""
 EXACT = {
     *(aten.detach.default, aten.clone.default, aten.copy_.default, aten._to_copy.default, aten._unsafe_view.default),
     *(aten.cat.default, aten.stack.default, aten.embedding.default, aten.index.Tensor, aten.index_select.default),
@@ -200,15 +203,19 @@ EXACT = {
 class _Rounding(TorchDispatchMode):
     """Gives all that torch computes in this context random rounding errors of a dtype."""
 
-    def __init__(self, dtype: DType, seed: int) -> None:
+    def __init__(self, dtype: DType, seed: int, samples: int = 0) -> None:
+        """``samples``: how many the first dimension of each tensor has, if it has all."""
         super().__init__()  # pyright: ignore[reportUnknownMemberType]
         self._narrow = _drawn(dtype)
         self._wide = min(self._narrow, _drawn(BY_NAME["f32"]))
+        self._samples = samples
         self._generator = torch.Generator().manual_seed(seed)
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if self._samples and func in PRODUCTS and args[0].dtype == torch.float64 and _is_number(args[-1]):
+            args = (self._scaled(args[0], in_place=func._schema.is_mutable), *args[1:])
         if func in TWICE:
             self._round(args[0])
         if func in APART:
@@ -253,10 +260,22 @@ class _Rounding(TorchDispatchMode):
         elif isinstance(result, torch.Tensor) and result.dtype in (torch.float64, torch.complex128):
             result.copy_(self._rounded(result, times * math.hypot(self._narrow, self._wide)))
 
+    def _scaled(self, tensor: torch.Tensor, *, in_place: bool) -> torch.Tensor:
+        """The tensor times a number for each sample, which has the error of a rounding."""
+        number = self._rounded(torch.ones(self._samples, *[1] * (tensor.dim() - 1), dtype=torch.float64), self._narrow)
+        return tensor.mul_(number) if in_place else tensor * number
+
     def _rounded(self, tensor: Any, size: float) -> Any:
         if tensor is None:
             return None
-        parts = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-        error = torch.rand(parts.shape, generator=self._generator, dtype=torch.float64)
-        moved = parts * error.mul_(2 * DEVIATION * size).add_(1 - DEVIATION * size)
-        return torch.view_as_complex(moved) if tensor.is_complex() else moved
+        if tensor.is_complex():  # each part of a product can be small by cancellation: the error is one of the modulus
+            moduli = tensor.abs()
+            errors = [self._rounded(moduli, size) - moduli for _ in range(2)]
+            return tensor + torch.complex(*errors)
+        error = torch.rand(tensor.shape, generator=self._generator, dtype=torch.float64)
+        return tensor * error.mul_(2 * DEVIATION * size).add_(1 - DEVIATION * size)
+
+
+def _is_number(argument: Any) -> bool:
+    """Whether an operand is a number. Torch makes a tensor of one element of some."""
+    return not isinstance(argument, torch.Tensor) or argument.dim() == 0

@@ -37,7 +37,8 @@ STEPPED = ("step", "state", "count")
 CHECKS = ("bytes", "options", "bits", *STEPPED)
 """``bytes``: the file, against the oracle's. ``options`` and ``bits``: the options and the states that were loaded."""
 FIRST = "first-steps"
-"""Parameters, states and counts after TorchSharp's own steps before it saves, compared with torch."""
+"""Parameters, states and counts after TorchSharp's own steps before it saves, compared with torch. Those steps are the
+same whatever overload saves then, so one route has this check."""
 
 
 class OptimizerJob:
@@ -181,13 +182,6 @@ def written(optimizer: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Ve
     return {"bytes": judging.as_recorded(record, optimizer.job, optimizer.job.artifact)}
 
 
-def written_after_steps(optimizer: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
-    """As ``written``, and the ``first-steps`` verdict. The overload that saves makes no difference to those steps, so
-    one route checks them.
-    """
-    return {**written(optimizer, record), FIRST: optimizer.first_steps()}
-
-
 def python_to_dotnet(write: PythonHalf, check: BytesCheck, job: Job[OptimizerCase]) -> Transfer:
     """torch makes some steps, and ``write`` saves its optimizer; TorchSharp loads the file and saves the optimizer
     again. Then both make the last steps.
@@ -214,16 +208,19 @@ def python_to_dotnet(write: PythonHalf, check: BytesCheck, job: Job[OptimizerCas
     return Transfer({**checked, **loaded, **optimizer.last_steps(run)}, job.artifact)
 
 
-def dotnet_to_python(read: PythonHalf, check: BytesCheck, job: Job[OptimizerCase]) -> Transfer:
+def dotnet_to_python(
+    read: PythonHalf, check: BytesCheck, job: Job[OptimizerCase], *, first_steps: bool = False
+) -> Transfer:
     """TorchSharp makes some steps and saves its optimizer; ``read`` loads the file into torch. Then both make the last
-    steps.
+    steps. With ``first_steps``, the ``first-steps`` verdict is made too.
     """
     optimizer = OptimizerJob(job)
     start = optimizer.run(job.entries).record()
     optimizer.use(job.writer_device, start, job.entries, before=optimizer.first, load=None, save=job.artifact)
+    first = {FIRST: optimizer.failed() or optimizer.first_steps()} if first_steps else {}
     failed = optimizer.failed("save")
     if failed:
-        return Transfer(dict.fromkeys(CHECKS, failed), job.artifact)
+        return Transfer({**dict.fromkeys(CHECKS, failed), **first}, job.artifact)
     memory = read_optimizer(optimizer.files.memory[0])
     given = [*read_state_dict(optimizer.files.parameters[0]), *optimizer.gradients]
     run = optimizer.run(given, job.reader_device)
@@ -231,15 +228,16 @@ def dotnet_to_python(read: PythonHalf, check: BytesCheck, job: Job[OptimizerCase
         run.step(0)
     unread = read(job, run)
     if unread:
-        return Transfer(dict.fromkeys(CHECKS, unread), job.artifact)
+        return Transfer({**dict.fromkeys(CHECKS, unread), **first}, job.artifact)
     try:
         loaded = run.record()
     except UNREADABLE as error:
-        return Transfer(dict.fromkeys(CHECKS, judging.unreadable(error, job)), job.artifact)
+        return Transfer({**dict.fromkeys(CHECKS, judging.unreadable(error, job)), **first}, job.artifact)
     verdicts = {
         **check(optimizer, memory),
         **_loaded(job, memory._replace(groups=start.groups), loaded),
         **optimizer.last_steps(run),
+        **first,
     }
     return Transfer(verdicts, job.artifact)
 
@@ -275,21 +273,16 @@ ROUTES = tuple(
         overload=overload,
         directions={
             PYTHON_TO_DOTNET: partial(python_to_dotnet, write_dat, saved_again),
-            DOTNET_TO_PYTHON: partial(dotnet_to_python, read_dat, check),
+            DOTNET_TO_PYTHON: partial(dotnet_to_python, read_dat, written, first_steps=first_steps),
         },
-        checks=partial(checks, CHECKS, first_steps=check is written_after_steps),
+        checks=partial(checks, CHECKS, first_steps=first_steps),
     )
-    for name, overload, check, why in (
-        (
-            "optimizer",
-            "optimizer-path",
-            written_after_steps,
-            "Optimizer.save_state_dict(path), load_state_dict(path)",
-        ),
+    for name, overload, first_steps, why in (
+        ("optimizer", "optimizer-path", True, "Optimizer.save_state_dict(path), load_state_dict(path)"),
         (
             "optimizer-writer",
             "optimizer-writer",
-            written,
+            False,
             "Optimizer.save_state_dict(BinaryWriter), load_state_dict(BinaryReader)",
         ),
     )

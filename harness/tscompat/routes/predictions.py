@@ -23,7 +23,6 @@ from tscompat.codec import OptimizerRecord, encode_state_dict, leb128
 from tscompat.codec.optimizer import flat_options, flat_states
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
-from tscompat.python_side.optimizer_run import OptimizerRun
 from tscompat.values.dtypes import BY_NAME, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor, as_float64
 
@@ -129,12 +128,6 @@ def rounded_to_float32(job: Job[Any], entries: StateDict, *patterns: str) -> Sta
     ]
 
 
-def rate_in_float64(job: Job[Any], entries: StateDict, *patterns: str) -> StateDict:
-    """The numbers that match a pattern are the learning rate of the first group."""
-    options = dict(flat_options(OptimizerRun(job.subject, job.entries).record()))
-    return [Entry(name, options["group.0.lr"] if _matches(name, patterns) else tensor) for name, tensor in entries]
-
-
 # What a module holds after a load; expected is what it holds in PyTorch.
 
 
@@ -181,7 +174,6 @@ FAULTS: Mapping[str, Fault] = {
     "unknown-type": unknown_type,
     "present-rate-as-initial": present_rate_as_initial,
     "rounded-to-float32": rounded_to_float32,
-    "rate-in-float64": rate_in_float64,
     "kept": kept,
     "loaded": loaded,
     "loaded-as": loaded_as,
