@@ -36,8 +36,7 @@ class FakePeer:
 
 def loaded(entries: StateDict) -> Loaded:
     """The answer of a load after which memory holds these entries and differs in nothing from the expected file."""
-    nothing: dict[str, Any] = dict.fromkeys(Loaded.__struct_fields__, ())
-    return Loaded(**{**nothing, "digest": digest(entries), "quantizer": None})
+    return Loaded(differences=(), missing=(), unexpected=(), digest=digest(entries), quantizer=None)
 
 
 class MakeJob(Protocol):

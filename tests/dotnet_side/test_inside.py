@@ -14,10 +14,11 @@ from tscompat.catalogue import Tensors, load_catalogue, make
 from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.inside.optimizers import OVERLOADS as OPTIMIZER_OVERLOADS
 from tscompat.dotnet_side.inside.overloads import OVERLOADS
 from tscompat.dotnet_side.messages import Bag, Load, Loaded, Placement, Thrown
-from tscompat.dotnet_side.process import PeerBroken, PeerKeeper, inside
+from tscompat.dotnet_side.process import PeerKeeper, inside
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES
 from tscompat.values.tensors import Entry, StateDict

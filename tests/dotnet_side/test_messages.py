@@ -44,8 +44,8 @@ CALLS: list[AnyCall] = [
     messages.LoadInto("o", "e", "a", BAG, "path", strict=True, skip=("x",), report=False),
     messages.Probe("p", "e", "a", BAG, PLACEMENT),
     messages.UseOptimizer(
-        *("o", "Adam", (ParameterGroup({"lr": 0.5, "amsgrad": True}, 2),), "i", (0, 1), None, "fresh", "s", 2),
-        *(("m0", "m1"), ("p0", "p1"), PLACEMENT),
+        *("o", "Adam", (ParameterGroup({"lr": 0.5, "amsgrad": True}, 2),), "i", (0, 1), None, "fresh", "s", (2, 3)),
+        *(("m0", "m1"), ("p0", "p1", "p2"), PLACEMENT),
     ),
     messages.RunProgram("o", "a", "i", "out", PLACEMENT),
 ]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from tscompat.codec import encode_state_dict
+from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import (
     Bag,
     Forward,
@@ -20,7 +21,7 @@ from tscompat.dotnet_side.messages import (
     Schema,
     Thrown,
 )
-from tscompat.dotnet_side.process import PeerBroken, PeerKeeper
+from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.resources.whole import write_whole
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, tensor_of
@@ -79,7 +80,8 @@ def test_our_own_fault_in_building_a_module_is_no_refusal(keeper: PeerKeeper, ki
 
 
 def test_our_own_fault_in_a_forward_is_no_refusal(keeper: PeerKeeper, file: str, tmp_path: Path) -> None:
-    call = Forward(file, MLP, inputs=file, outputs=str(tmp_path / "outputs"), train=False, device="cpu")
+    outputs = str(tmp_path / "outputs")
+    call = Forward(False, MLP.dtype, file, MLP, inputs=file, outputs=outputs, train=False, device="cpu")
     with pytest.raises(PeerBroken, match=r"(?s)our own code in the peer failed: .*1 inputs too many"):
         keeper.ask(call)
 
@@ -115,5 +117,5 @@ def test_what_torchsharp_throws_behind_our_own_function_is_a_refusal(
     spoiled = tmp_path / "spoiled"
     spoiled.write_bytes(b"\x2a")  # a dtype that there is not; no script, no package
     for _ in range(60):
-        answer = keeper.ask(Load(overload, load.expected, str(spoiled), None, CPU, identity=False))
+        answer = keeper.ask(Load(overload, load.expected, str(spoiled), None, CPU, identity=False, strict=True))
         assert isinstance(answer, Thrown)

@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tscompat.dotnet_side.errors import PeerBroken, PeerDied
 from tscompat.dotnet_side.messages import NativeModule, Schema, SchemaFound
-from tscompat.dotnet_side.process import Peer, PeerBroken, PeerDied, PeerKeeper
+from tscompat.dotnet_side.process import Peer, PeerKeeper
 from tscompat.values.verdict import Kind
 
 GIB = 1 << 30

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tscompat.catalogue import load_catalogue
-from tscompat.dotnet_side.build import Publish
+from tscompat.dotnet_side.cache import Publish
 from tscompat.resources.documents import read_document
 from tscompat.resources.folders import data_folder
 from tscompat.routes import ROUTES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -57,7 +58,7 @@ def test_the_state_is_that_of_torchsharp(
     name: str, steps: int, options: dict[str, Any], field: str, expected: Any
 ) -> None:
     _, state = stepped(name, steps, **options)
-    assert state[field].tolist() == pytest.approx(expected, rel=1e-15)
+    assert np.asarray(state[field]).tolist() == pytest.approx(expected, rel=1e-15)
 
 
 @pytest.mark.parametrize(

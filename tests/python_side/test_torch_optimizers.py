@@ -11,7 +11,8 @@ from subjects import subjects
 from tscompat.catalogue import OptimizerCase, make
 from tscompat.codec import OptimizerRecord
 from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
-from tscompat.python_side.torch_optimizers import OptimizerRun, name_in_torch, record_of, saved_of
+from tscompat.python_side.optimizer_run import OptimizerRun
+from tscompat.python_side.torch_optimizers import name_in_torch, record_of, saved_of
 from tscompat.values.compare import compare
 from tscompat.values.tensors import StateDict, Tensor
 

@@ -12,8 +12,8 @@ import pytest
 from doubles import MakeJob, kinds, transfer, with_peer
 from tscompat.codec import encode_state_dict, encode_tensor
 from tscompat.dotnet_side.client import WithoutDotnet
+from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import AnyCall, Done, Loaded, Save, Thrown
-from tscompat.dotnet_side.process import PeerBroken
 from tscompat.python_side.torch_tensors import poison
 from tscompat.resources.whole import write_whole
 from tscompat.routes import Job

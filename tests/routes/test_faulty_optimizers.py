@@ -11,8 +11,7 @@ from doubles import FakePeer, MakeJob, transfer
 from tscompat.codec import read_optimizer, read_state_dict
 from tscompat.codec.optimizer import flat_states
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, UseOptimizer
-from tscompat.python_side.faulty_optimizers import FAULTY
-from tscompat.python_side.torch_optimizers import OptimizerRun
+from tscompat.python_side.optimizer_run import OptimizerRun
 from tscompat.routes.route import DOTNET_TO_PYTHON
 from tscompat.values.compare import compare
 from tscompat.values.tensors import StateDict
@@ -40,11 +39,9 @@ def test_torchsharp_does_what_its_counterpart_does(make_job: MakeJob, case: str)
 
     job = make_job(f"optim/{case}", "optimizer", FakePeer(answer))
     transfer(job, "optimizer", DOTNET_TO_PYTHON)
-    run = OptimizerRun(job.subject, job.entries)
-    run.optimizer.__class__ = FAULTY[job.subject.optimizer]
-    for number in range(job.subject.steps + 1):
-        run.step(number)
-    close(run.parameters(), read_state_dict(calls[0].parameters[1]))
+    run = OptimizerRun(job.subject, job.entries, faulty=True)
+    run.steps(range(job.subject.steps + job.subject.after))
+    close(run.parameters(), read_state_dict(calls[0].parameters[-1]))
     close(flat_states(run.record()), flat_states(read_optimizer(calls[0].memory[1])))
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from doubles import MakeJob
 from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import Loaded, Thrown
-from tscompat.dotnet_side.process import PeerBroken
 from tscompat.python_side.torch_tensors import poison
 from tscompat.routes import Job, judging
 from tscompat.routes.dotnet_half import RefusedLoad

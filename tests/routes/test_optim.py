@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from doubles import FakePeer, MakeJob, transfer, with_peer
@@ -16,15 +17,12 @@ from tscompat.catalogue import load_catalogue
 from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer
 from tscompat.codec.optimizer import LAYOUTS, Value
 from tscompat.dotnet_side import messages
+from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, OptimizerUsed, Thrown, UseOptimizer
-from tscompat.dotnet_side.process import PeerBroken
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
-from tscompat.routes.agreement import within_step
-from tscompat.routes.optim import CHECKS
+from tscompat.routes.optim import CHECKS, FIRST, STEPPED
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
-from tscompat.values.dtypes import BY_NAME
-from tscompat.values.tensors import Entry, Tensor
 from tscompat.values.verdict import Kind, Verdict
 
 CASES = load_catalogue()
@@ -52,7 +50,7 @@ def changing(job: Job[Any], change: Callable[[UseOptimizer], object]) -> Job[Any
 def differing(job: Job[Any], direction: str, route: str = "optimizer") -> dict[str, Kind]:
     """The checks that did not pass."""
     verdicts = transfer(job, route, direction).verdicts
-    return {check: verdicts[check].kind for check in CHECKS if verdicts[check].kind is not Kind.PASS}
+    return {check: verdict.kind for check, verdict in verdicts.items() if verdict.kind is not Kind.PASS}
 
 
 @BOTH
@@ -72,7 +70,7 @@ def test_a_peer_that_does_nothing_is_found_out(job: Job[Any], direction: str) ->
 )
 def test_an_exception_refuses_what_comes_after_it(job: Job[Any], stage: str, direction: str) -> None:
     throwing = with_peer(job, lambda call: OptimizerUsed({stage: Thrown("System.Exception", "no")}))
-    assert differing(throwing, direction) == dict.fromkeys(CHECKS, Kind.REFUSED)
+    assert {**differing(throwing, direction), FIRST: Kind.REFUSED} == dict.fromkeys((*CHECKS, FIRST), Kind.REFUSED)
 
 
 def test_a_file_saved_otherwise_than_memory_is_a_difference_of_bytes(job: Job[Any]) -> None:
@@ -118,7 +116,8 @@ def test_a_state_that_dotnet_leaves_out_of_the_file_is_a_difference_of_names(job
     assert verdicts["bits"].kind is Kind.NAMES
     assert re.fullmatch(r"missing 'state\.\d\.max_exp_avg_sq'.*; the other \d+ are equal", verdicts["bits"].detail)
     refused = Verdict(Kind.REFUSED, "PyTorch: KeyError: 'max_exp_avg_sq'")
-    assert (verdicts["step"], verdicts["count"], verdicts["bytes"].kind) == (refused, refused, Kind.BYTES)
+    assert [verdicts[check] for check in STEPPED] == [refused] * 3
+    assert verdicts["bytes"].kind is Kind.BYTES
 
 
 def test_a_state_that_dotnet_adds_to_the_file_is_a_difference_of_names(job: Job[Any]) -> None:
@@ -170,33 +169,57 @@ def test_an_option_that_dotnet_does_not_keep_is_a_difference_of_options(job: Job
 
 
 @BOTH
-def test_parameters_that_did_not_move_are_a_difference_of_the_step(job: Job[Any], direction: str) -> None:
-    still = changing(job, lambda call: shutil.copyfile(*call.parameters))
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_parameters_that_a_step_did_not_move_are_a_difference_of_the_step(
+    job: Job[Any], direction: str, step: int
+) -> None:
+    still = changing(job, lambda call: shutil.copyfile(call.parameters[step - 1], call.parameters[step]))
     assert differing(still, direction) == {"step": Kind.BITS}
 
 
 @BOTH
-def test_a_step_that_was_not_counted_is_a_difference_of_the_count(job: Job[Any], direction: str) -> None:
-    uncounted = changing(job, lambda call: shutil.copyfile(*call.memory))
-    assert differing(uncounted, direction) == {"count": Kind.BITS}
+def test_a_state_that_went_wrong_in_the_steps_is_a_difference_of_the_state(job: Job[Any], direction: str) -> None:
+    def change(call: UseOptimizer) -> None:
+        record = read_optimizer(call.memory[1])
+        states = [{**state, "exp_avg": state["exp_avg_sq"]} for state in record.states]
+        write_whole(call.memory[1], encode_optimizer(record._replace(states=states)))
+
+    assert differing(changing(job, change), direction) == {"state": Kind.BITS}
 
 
-def parameter(bits: int, number: int = 0) -> list[Entry]:
-    return [Entry(f"parameter.{number}", Tensor(BY_NAME["bf16"], (1,), bits.to_bytes(2, "little")))]
+@BOTH
+def test_steps_that_were_not_counted_are_a_difference_of_the_count(job: Job[Any], direction: str) -> None:
+    def change(call: UseOptimizer) -> None:
+        record = read_optimizer(call.memory[1])
+        states = [{**state, "step": 3} for state in record.states]
+        write_whole(call.memory[1], encode_optimizer(record._replace(states=states)))
+
+    assert differing(changing(job, change), direction) == {"count": Kind.BITS}
 
 
-@pytest.mark.parametrize(("bits", "kind"), [(0x3F82, Kind.PASS), (0x3F83, Kind.BITS)], ids=["within", "beyond"])
-def test_two_ulp_are_allowed_in_bfloat16(bits: int, kind: Kind) -> None:
-    assert within_step(parameter(0x3F80), parameter(bits)).kind is kind
+def test_first_steps_of_other_gradients_are_found_though_dotnet_goes_on_from_there(make_job: MakeJob) -> None:
+    real = make_job(CASE, "optimizer")
+
+    def answer(call: AnyCall) -> AnyAnswer:
+        assert isinstance(call, UseOptimizer)
+        found: Any = real.peer.ask(msgspec.structs.replace(call, before=(2, 1, 0)))
+        return found
+
+    assert differing(make_job(CASE, "optimizer", FakePeer(answer)), DOTNET_TO_PYTHON) == {FIRST: Kind.BITS}
 
 
-def test_parameters_in_another_order_are_compared_by_name() -> None:
-    first, second = parameter(0x3F80), parameter(0x4000, number=1)
-    assert within_step([*first, *second], [*second, *first]).kind is Kind.PASS
+def test_first_steps_that_were_not_counted_are_a_difference(make_job: MakeJob) -> None:
+    """TorchSharp's Adadelta is known for it."""
+    verdict = transfer(make_job("optim/adadelta/f32", "optimizer"), "optimizer", DOTNET_TO_PYTHON).verdicts[FIRST]
+    assert verdict.kind is Kind.BITS
+    assert "state.0.step" in verdict.detail
 
 
-def test_a_parameter_that_is_missing_is_a_difference_of_names() -> None:
-    assert within_step(parameter(0), []).kind is Kind.NAMES
+def test_one_route_checks_the_first_steps() -> None:
+    case = CASES["optim/adam-into-used/f32"]
+    with_them = [name for name in case.routes if FIRST in ROUTES[name].checks_of(case, DOTNET_TO_PYTHON)]
+    assert with_them == ["optimizer"]
+    assert FIRST not in ROUTES["optimizer"].checks_of(case, PYTHON_TO_DOTNET)
 
 
 def test_sgd_counts_no_steps() -> None:
@@ -217,7 +240,7 @@ def test_an_optimizer_that_the_peer_does_not_know_is_refused(job: Job[Any]) -> N
         load=None,
         target="fresh",
         save="",
-        after=0,
+        after=(0,),
         memory=("", ""),
         parameters=("", ""),
         placement=messages.Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0),

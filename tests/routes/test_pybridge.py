@@ -13,8 +13,8 @@ import torch
 
 from doubles import MakeJob, kinds, transfer, with_peer
 from tscompat.catalogue import Tensors, load_catalogue, make
+from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import AnyCall, Done, Loaded, Save
-from tscompat.dotnet_side.process import PeerBroken
 from tscompat.python_side import torch_tensors
 from tscompat.resources.documents import read_document
 from tscompat.resources.folders import data_folder

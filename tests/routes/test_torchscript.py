@@ -12,8 +12,8 @@ from doubles import MakeJob, kinds, transfer, with_peer
 from tscompat.catalogue import Model, load_catalogue
 from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Loaded, RunProgram, Save, Thrown
-from tscompat.dotnet_side.process import PeerBroken
 from tscompat.python_side.models import programs
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, dotnet_half

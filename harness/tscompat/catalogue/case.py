@@ -137,7 +137,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OptimizerCase:
-    """An optimizer that makes some steps, is saved and loaded, and then makes one more step."""
+    """An optimizer that makes some steps, is saved and loaded, and then makes more."""
 
     specs: tuple[TensorSpec, ...]
     """The tensors ``parameter.N`` and ``gradient.STEP.N``; steps count from 0."""
@@ -146,6 +146,8 @@ class OptimizerCase:
     groups: tuple[Group, ...]
     steps: int
     """The number of steps before saving."""
+    after: int
+    """The number of steps after loading."""
     target: Literal["fresh", "used", "scoped", "restored", "handed"]
     """The optimizer that loads the file: a new one (fresh), or one that has made a step (used). Scoped: a new one that
     loads in a dispose scope, which ends before the next step. Restored: a new one that loads, saves, makes a step and

@@ -39,7 +39,7 @@ class Family(NamedTuple):
 FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(("arch", "generated", "layer", "program"), Family("module", (), model)),
     "load": Family("load", ("tensors", "file"), load),
-    "optim": Family("optimizer", ("parameters", "steps"), optimizer_case),
+    "optim": Family("optimizer", ("parameters", "steps", "after"), optimizer_case),
     "guarantee": Family("guarantee", ("tensors", "observed"), guarantee),
 }
 TENSORS = Family("family", ("tensors",), tensors)
@@ -72,8 +72,8 @@ def _load(folder: Path) -> dict[str, Case]:
 
 
 @functools.cache
-def load_bounds(table: str = "forward-ulp") -> dict[str, float]:
-    """A table of cases/dtypes.toml: how many ULP a result may be off, by dtype. A comment there defines the reference.
+def load_bounds(table: str) -> dict[str, float]:
+    """A table of numbers in cases/dtypes.toml. A comment there explains them.
 
     Raises CatalogueError and OSError as ``load_catalogue`` does, and KeyError for an unknown table.
     """

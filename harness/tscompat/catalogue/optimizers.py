@@ -29,6 +29,7 @@ def optimizer_case(table: Table) -> OptimizerCase:
             Group(_paired({**options, **group.get("options", {})}, pair), group["parameters"]) for group in groups
         ),
         steps=row["steps"],
+        after=row["after"],
         target=row.get("target", "fresh"),
         layout=row.get("layout", "contiguous"),
     )
@@ -40,14 +41,14 @@ def _paired(options: Mapping[str, bool | float | list[float]], pair: type[list[f
 
 
 def _specs(row: Row, dtype: str) -> Iterator[TensorSpec]:
-    """The parameters, and their gradients for each step and for the one after loading."""
+    """The parameters, and their gradients for each step, before saving and after loading."""
     numbered = [
         (number, BY_NAME[parameter.get("dtype", dtype)], tuple(parameter["shape"]), parameter.get("gradient", True))
         for number, parameter in enumerate(row["parameters"])
     ]
     for number, element, shape, _ in numbered:
         yield TensorSpec(f"parameter.{number}", element, shape, FILL, buffer=False)
-    for step in range(row["steps"] + 1):
+    for step in range(row["steps"] + row["after"]):
         for number, element, shape, has_gradient in numbered:
             if has_gradient:
                 yield TensorSpec(f"gradient.{step}.{number}", element, shape, FILL, buffer=False)

@@ -253,7 +253,7 @@ class Probe(Call[Observed | Unable], frozen=True, tag="probe"):
 
 
 class UseOptimizer(Call[OptimizerUsed], frozen=True, tag="use-optimizer"):
-    """An optimizer makes steps, is loaded and saved, and makes one step more."""
+    """An optimizer makes steps, is loaded and saved, and makes more steps."""
 
     overload: str
     optimizer: str
@@ -269,12 +269,12 @@ class UseOptimizer(Call[OptimizerUsed], frozen=True, tag="use-optimizer"):
     """The state of the optimizer that loads, and what happens after (``catalogue.OptimizerCase.target``)."""
     save: str
     """Where TorchSharp then saves the optimizer."""
-    after: int
-    """The set of gradients of the last step."""
+    after: tuple[int, ...]
+    """The steps to end with, at least one: the set of gradients of each."""
     memory: tuple[str, str]
-    """Where to write the optimizer's memory, as optimizer files of the oracle, before and after the last step."""
-    parameters: tuple[str, str]
-    """Where to write the parameters, as state dicts, before and after the last step."""
+    """Where to write the optimizer's memory, as optimizer files of the oracle, before and after these steps."""
+    parameters: tuple[str, ...]
+    """Where to write the parameters, as state dicts, before these steps and after each."""
     placement: Placement
 
 

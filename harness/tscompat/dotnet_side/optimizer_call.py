@@ -20,18 +20,18 @@ class OptimizerFiles:
     again: Path
     """The optimizer file that TorchSharp saves after it has loaded the artifact."""
     memory: tuple[Path, Path]
-    """The options and state in .NET's memory before and after the last step, as optimizer files of the oracle."""
-    parameters: tuple[Path, Path]
-    """The parameters before and after the last step, as state dicts."""
+    """The options and state in .NET's memory before and after the last steps, as optimizer files of the oracle."""
+    parameters: tuple[Path, ...]
+    """The parameters before the last steps and after each, as state dicts."""
 
     @classmethod
-    def beside(cls, artifact: Path) -> OptimizerFiles:
-        """Files with the artifact's name, and suffixes of their own."""
+    def beside(cls, artifact: Path, steps: int) -> OptimizerFiles:
+        """Files with the artifact's name, and suffixes of their own, for so many last steps."""
         return cls(
             artifact.with_suffix(".inputs"),
             artifact.with_suffix(".again"),
             (artifact.with_suffix(".memory-before"), artifact.with_suffix(".memory-after")),
-            (artifact.with_suffix(".parameters-before"), artifact.with_suffix(".parameters-after")),
+            tuple(artifact.with_suffix(f".parameters-{step}") for step in range(steps + 1)),
         )
 
 

@@ -22,8 +22,8 @@ from filelock import BaseFileLock
 from tscompat.catalogue import CatalogueError
 from tscompat.dotnet_side.build import Versions, ensure_built
 from tscompat.dotnet_side.cache import Publish
-from tscompat.dotnet_side.errors import BuildError
-from tscompat.dotnet_side.process import Peer, PeerBroken, inside
+from tscompat.dotnet_side.errors import BuildError, PeerBroken
+from tscompat.dotnet_side.process import Peer, inside
 from tscompat.dotnet_side.replacement import with_dll
 from tscompat.python_side.scripts import ScriptUnusable
 from tscompat.resources.folders import fast_folder

@@ -17,7 +17,8 @@ import pytest
 
 from tscompat.catalogue import load_catalogue
 from tscompat.dotnet_side.client import Client, WithoutDotnet
-from tscompat.dotnet_side.process import Peer, PeerBroken, PeerKeeper, inside
+from tscompat.dotnet_side.errors import PeerBroken
+from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
 from tscompat.python_side import scripts
 from tscompat.resources.folders import data_folder
 from tscompat.values.verdict import VerdictId

@@ -21,7 +21,7 @@ import psutil
 from tscompat.catalogue import Case, Model, TensorSpec
 from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.client import WITHOUT_DOTNET, Client
-from tscompat.dotnet_side.process import PeerBroken, PeerDied
+from tscompat.dotnet_side.errors import PeerBroken, PeerDied
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.python_side.scripts import Script

@@ -1,4 +1,4 @@
-"""Optimizers of torch that repeat the faults of TorchSharp 0.107.0: what a known divergence predicts of a step.
+"""Optimizers of torch that do what TorchSharp 0.107.0 does otherwise: what a known divergence predicts of a step.
 
 Imports torch alone. Each has the name, options and state of the one of ``torch.optim`` that it replaces, and loads and
 saves as that one does. The facts are those of ``step`` in TorchSharp's Optimizers/*.cs: the operations and their order,
@@ -16,7 +16,6 @@ from torch import Tensor
 
 Group: TypeAlias = Mapping[str, Any]
 State: TypeAlias = dict[str, Any]
-DOUBLE = torch.float64
 
 
 class _Steps(torch.optim.Optimizer):
@@ -26,6 +25,10 @@ class _Steps(torch.optim.Optimizer):
     """The fields of a state that are numbers with a first value other than 0: ``1``, or the name of an option."""
     tensors: tuple[str, ...] = ()
     """The fields of a state that are tensors of the parameter's shape."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """As the base class does: those of torch's optimizers round numbers to float32."""
+        torch.optim.Optimizer.__setstate__(self, state)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -42,12 +45,11 @@ class _Steps(torch.optim.Optimizer):
     def _started(self, group: Group, parameter: Tensor) -> State:
         """The parameter's state, with torch's first values if it has none yet."""
         state: State = self.state[parameter]
+        if not state:
+            state.update({field: torch.zeros_like(parameter) for field in self.tensors})
         state.setdefault("step", torch.zeros(()))
-        for field in self.tensors:
-            state.setdefault(field, torch.zeros_like(parameter))
         for field, first in self.numbers.items():
-            number = state.get(field, 1.0 if first == "1" else group[first])
-            state[field] = torch.as_tensor(number, dtype=DOUBLE)
+            state[field] = float(state.get(field, 1.0 if first == "1" else group[first]))
         return state
 
 
@@ -106,9 +108,9 @@ class RAdam(_Steps, torch.optim.RAdam):
 
 
 class RMSprop(_Steps, torch.optim.RMSprop):
-    """Squares complex gradients."""
+    """Makes both buffers, whatever the options need. Squares complex gradients."""
 
-    tensors = ("square_avg",)
+    tensors = ("square_avg", "momentum_buffer", "grad_avg")
 
     def update(self, group: Group, parameter: Tensor, state: State, gradient: Tensor) -> None:
         _counted(state)
@@ -116,13 +118,11 @@ class RMSprop(_Steps, torch.optim.RMSprop):
         gradient = _decayed(group, parameter, gradient)
         square = state["square_avg"].mul_(alpha).addcmul_(gradient, gradient, value=1 - alpha)
         if group["centered"]:
-            average = state.setdefault("grad_avg", torch.zeros_like(parameter))
-            average.mul_(alpha).add_(gradient, alpha=1 - alpha)
+            average = state["grad_avg"].mul_(alpha).add_(gradient, alpha=1 - alpha)
             square = square.addcmul(average, average, value=-1)
         divisor = square.sqrt().add_(group["eps"])
         if group["momentum"] > 0:
-            buffer = state.setdefault("momentum_buffer", torch.zeros_like(parameter))
-            buffer.mul_(group["momentum"]).addcdiv_(gradient, divisor)
+            buffer = state["momentum_buffer"].mul_(group["momentum"]).addcdiv_(gradient, divisor)
             parameter.add_(buffer, alpha=-rate)
         else:
             parameter.addcdiv_(gradient, divisor, value=-rate)
@@ -172,7 +172,7 @@ class NAdam(_Steps, torch.optim.NAdam):
         step, (beta1, beta2), rate = _counted(state), group["betas"], group["lr"]
         gradient = _decayed(group, parameter, gradient)
         mu, next_mu = (beta1 * (1 - 0.5 * 0.96 ** (each * group["momentum_decay"])) for each in (step, step + 1))
-        product = float(state["mu_product"].mul_(mu))
+        product = state["mu_product"] = state["mu_product"] * mu
         average = state["exp_avg"].mul_(beta1).add_(gradient, alpha=1 - beta1)
         square = state["exp_avg_sq"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
         divisor = square.div(1 - beta2**step).sqrt_().add_(group["eps"])
@@ -188,15 +188,15 @@ class ASGD(_Steps, torch.optim.ASGD):
 
     def update(self, group: Group, parameter: Tensor, state: State, gradient: Tensor) -> None:
         step, rate, lambd = _counted(state), group["lr"], group["lambd"]
-        eta, mu, average = float(state["eta"]), float(state["mu"]), state["ax"]
+        eta, mu, average = state["eta"], state["mu"], state["ax"]
         gradient = _decayed(group, parameter, gradient)
         parameter.mul_(1 - lambd * eta).add_(gradient, alpha=-eta)
         if mu == 1:
             average.copy_(parameter)
         else:
             average.add_(parameter.sub(average).mul_(mu))
-        state["eta"].fill_(rate / (1 + lambd * rate * step) ** group["alpha"])
-        state["mu"].fill_(1 / max(1, step - group["t0"]))
+        state["eta"] = rate / (1 + lambd * rate * step) ** group["alpha"]
+        state["mu"] = 1 / max(1, step - group["t0"])
 
 
 class Adadelta(_Steps, torch.optim.Adadelta):
@@ -214,7 +214,19 @@ class Adadelta(_Steps, torch.optim.Adadelta):
         changes.mul_(rho).addcmul_(change, change, value=1 - rho)
 
 
+class Adagrad(torch.optim.Adagrad):
+    """Starts with the initial value that each group has, which is no fault: torch's starts with that of the constructor
+    in all groups.
+    """
+
+    def __init__(self, params: Any) -> None:
+        super().__init__(params)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.state[parameter]["sum"].fill_(group["initial_accumulator_value"])
+
+
 FAULTY: Mapping[str, type[torch.optim.Optimizer]] = {
-    kind.__name__: kind for kind in (SGD, RAdam, RMSprop, Adam, AdamW, NAdam, ASGD, Adadelta)
+    kind.__name__: kind for kind in (SGD, RAdam, RMSprop, Adam, AdamW, NAdam, ASGD, Adadelta, Adagrad)
 }
 """The optimizers whose step differs from torch's for some options or dtypes, by the name of the class in torch."""

@@ -23,7 +23,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tscompat.values.dtypes import BY_NAME, DType
-from tscompat.values.tensors import StateDict, as_float64
+from tscompat.values.tensors import StateDict, Tensor, as_float64
 
 DEVIATION = 0.72
 """A rounding error of at most u has a standard deviation of 0.42 u, relative to numbers that are evenly spread over a
@@ -60,15 +60,29 @@ def reference(compute: Callable[[], StateDict], dtype: DType, samples: int) -> M
         for seed in range(samples):
             with _Rounding(dtype, seed):
                 rounded.append(_numbers(compute()))
-    scale = _unit(dtype) / _drawn(dtype)
-    if scale < 1:
-        scale *= math.sqrt(2)  # the reference has errors of the same size
-    pattern = (1).to_bytes(dtype.scalar.itemsize, "little")
-    least = float(np.frombuffer(pattern, dtype.scalar)[0])  # the smallest number of the dtype has the bits of 1
     return {
-        name: _reference(wanted, [scale * (each[name] - wanted) for each in rounded], least)
+        name: _reference(wanted, np.stack([each[name] - wanted for each in rounded]), dtype)
         for name, wanted in exact.items()
     }
+
+
+def reference_of_all(compute: Callable[[], StateDict], dtype: DType, samples: int) -> Mapping[str, Reference]:
+    """As ``reference``, for what is computed for each number alone: ``compute`` computes the same for all samples, and
+    each tensor that it returns has them in its first dimension. So all errors are drawn at once.
+    """
+    exact = _numbers(compute())
+    with _Rounding(dtype, 0, samples):
+        rounded = _numbers(compute())
+    return {
+        name: _reference(wanted.reshape(samples, -1)[0], (rounded[name] - wanted).reshape(samples, -1), dtype)
+        for name, wanted in exact.items()
+    }
+
+
+def rounded_once(tensor: Tensor, dtype: DType) -> Reference:
+    """The reference of numbers that are computed exactly and then rounded to a dtype."""
+    exact = as_float64(tensor)
+    return Reference(exact, DEVIATION / math.sqrt(3) * _unit(dtype) * np.abs(exact), 1.0)
 
 
 @contextmanager
@@ -83,18 +97,23 @@ def _unfused() -> Generator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def _reference(exact: NDArray[np.float64], errors: Sequence[NDArray[np.float64]], least: float) -> Reference:
-    """The reference of a tensor with these errors. ``least`` is the distance between the smallest numbers of the dtype.
+def _reference(exact: NDArray[np.float64], errors: NDArray[np.float64], dtype: DType) -> Reference:
+    """The reference of a tensor with these errors, a row for each sample.
 
     Few samples may all be small by chance, so no element's deviation is taken to be below a part of the whole tensor's.
     """
-    squares: NDArray[np.float64] = np.square(np.stack(errors))
+    pattern = (1).to_bytes(dtype.scalar.itemsize, "little")
+    least = float(np.frombuffer(pattern, dtype.scalar)[0])  # the smallest number of the dtype has the bits of 1
+    scale = _unit(dtype) / _drawn(dtype)
+    if scale < 1:
+        scale *= math.sqrt(2)  # the reference has errors of the same size
+    squares: NDArray[np.float64] = np.square(scale * errors)
     with np.errstate(invalid="ignore"):
         variance: NDArray[np.float64] = squares.mean(axis=0)
     finite = np.isfinite(variance)
     if not finite.any():
         return Reference(exact, variance, 1.0)
-    floor = float(np.mean(variance[finite])) / math.sqrt(len(errors))
+    floor = 4 * float(np.mean(variance[finite])) / len(errors)
     variance = np.where(finite, np.maximum(variance, floor), variance)
     moved: NDArray[np.bool_] = finite & (variance > 0)
     variance[moved] += least**2
@@ -220,12 +239,18 @@ type. ``Store`` rounds what a kernel keeps in the narrow one."""
 RESULTS: Mapping[Any, float] = {aten.embedding_renorm_.default: 3.0, aten.erf.default: 6.0}
 """How many times u a result is off, where it is not once. A renormalization rounds a norm, a quotient and a product;
 erf is a polynomial with an error of 1.5e-7 (Abramowitz and Stegun, 7.1.26)."""
+TWICE = {aten.lerp_.Scalar}
+"""Operations in place that an optimizer may make of two, a product and a sum: the first rounds the tensor too."""
+PRODUCTS = {*TWICE, aten.mul.Tensor, aten.mul_.Tensor}
+"""Operations that may multiply a tensor by a number. TorchSharp calls aten::mul.Scalar, which rounds the number to the
+tensor's dtype before; Python's keeps it."""
 EXACT = {
     *(aten.detach.default, aten.clone.default, aten.copy_.default, aten._to_copy.default, aten._unsafe_view.default),
     *(aten.cat.default, aten.stack.default, aten.embedding.default, aten.index.Tensor, aten.index_select.default),
     *(aten.relu.default, aten.relu_.default, aten.neg.default, aten.abs.default, aten.where.self),
     *(aten.max_pool2d_with_indices.default, aten.gather.default, aten.masked_fill.Scalar, aten.masked_fill_.Scalar),
-    *(aten.zeros_like.default, aten.ones_like.default, aten.fill_.Scalar, aten.zero_.default),
+    *(aten.zeros_like.default, aten.ones_like.default, aten.fill_.Scalar, aten.zero_.default, aten.full_like.default),
+    *(aten.sign.default, aten.clamp_.default, aten.maximum.out, aten.index_put_.default),
 }
 """Operations that move, select or negate numbers, and round none. Views are exact too."""
 
@@ -233,15 +258,21 @@ EXACT = {
 class _Rounding(TorchDispatchMode):
     """Gives all that torch computes in this context random rounding errors of a dtype."""
 
-    def __init__(self, dtype: DType, seed: int) -> None:
+    def __init__(self, dtype: DType, seed: int, samples: int = 0) -> None:
+        """``samples``: how many the first dimension of each tensor has, if it has all."""
         super().__init__()  # pyright: ignore[reportUnknownMemberType]
         self._narrow = _drawn(dtype)
         self._wide = min(self._narrow, _drawn(BY_NAME["f32"]))
+        self._samples = samples
         self._generator = torch.Generator().manual_seed(seed)
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if self._samples and func in PRODUCTS and args[0].dtype == torch.float64 and _is_number(args[-1]):
+            args = (self._scaled(args[0], in_place=func._schema.is_mutable), *args[1:])
+        if func in TWICE:
+            self._round(args[0])
         if func in APART:
             narrow, self._narrow = self._narrow, self._wide
             with self:
@@ -272,17 +303,32 @@ class _Rounding(TorchDispatchMode):
         return arguments
 
     def _round(self, result: Any, times: float = 1.0) -> None:
-        """Give the numbers of a tensor, or of each tensor in a list or tuple, an error of ``times`` u, in place."""
+        """Give the numbers of a tensor, or of each tensor in a list or tuple, an error of ``times`` u, in place.
+
+        A tensor of another type than float64 is what it is in every dtype: an optimizer's count of steps, say.
+        """
         if isinstance(result, list | tuple):
             for part in cast("Sequence[Any]", result):
                 self._round(part, times)
-        elif isinstance(result, torch.Tensor) and (result.is_floating_point() or result.is_complex()):
+        elif isinstance(result, torch.Tensor) and result.dtype in (torch.float64, torch.complex128):
             result.copy_(self._rounded(result, times * math.hypot(self._narrow, self._wide)))
+
+    def _scaled(self, tensor: torch.Tensor, *, in_place: bool) -> torch.Tensor:
+        """The tensor times a number for each sample, which has the error of a rounding."""
+        number = self._rounded(torch.ones(self._samples, *[1] * (tensor.dim() - 1), dtype=torch.float64), self._narrow)
+        return tensor.mul_(number) if in_place else tensor * number
 
     def _rounded(self, tensor: Any, size: float) -> Any:
         if tensor is None:
             return None
-        parts = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-        error = torch.rand(parts.shape, generator=self._generator, dtype=torch.float64)
-        moved = parts * error.mul_(2 * DEVIATION * size).add_(1 - DEVIATION * size)
-        return torch.view_as_complex(moved) if tensor.is_complex() else moved
+        if tensor.is_complex():  # each part of a product can be small by cancellation: the error is one of the modulus
+            moduli = tensor.abs()
+            errors = [self._rounded(moduli, size) - moduli for _ in range(2)]
+            return tensor + torch.complex(*errors)
+        error = torch.rand(tensor.shape, generator=self._generator, dtype=torch.float64)
+        return tensor * error.mul_(2 * DEVIATION * size).add_(1 - DEVIATION * size)
+
+
+def _is_number(argument: Any) -> bool:
+    """Whether an operand is a number. Torch makes a tensor of one element of some."""
+    return not isinstance(argument, torch.Tensor) or argument.dim() == 0

@@ -1,6 +1,6 @@
-"""Torch's optimizers: runs those of cases, and converts what torch saves to optimizer records and back.
+"""Torch's optimizers: converts what torch saves to optimizer records and back.
 
-May import values, codec, catalogue. Never imported in a peer: two libtorch in one process crash.
+May import values, codec. Never imported in a peer: two libtorch in one process crash.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from tscompat.catalogue import OptimizerCase
 from tscompat.codec import OptimizerRecord
 from tscompat.codec.optimizer import LAYOUTS as FIELDS
 from tscompat.codec.optimizer import Kind, Value
-from tscompat.values.tensors import StateDict, Tensor
+from tscompat.values.tensors import Tensor
 
-from .torch_tensors import LAYOUTS, export, from_torch, to_torch
+from .torch_tensors import from_torch, to_torch
 
 Saved = dict[str, Any]
 """What ``torch.optim.Optimizer.state_dict`` returns: ``state``, by number of parameter, and ``param_groups``."""
@@ -128,52 +127,6 @@ def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
             for options, start, size in zip(record.groups, starts, sizes, strict=True)
         ],
     }
-
-
-class OptimizerRun:
-    """The optimizer of a case in torch, with its parameters."""
-
-    def __init__(self, case: OptimizerCase, given: StateDict, device: str = "cpu") -> None:
-        """``given`` has parameters and gradients under the case's names. The parameters may have later values."""
-        self._given = dict(given)
-        self._layout = LAYOUTS[case.layout]
-        self._device = device
-        self._name = case.optimizer
-        self.sizes = [group.parameters for group in case.groups]
-        """How many parameters each group has."""
-        self._parameters = {
-            name: self._tensor(name).requires_grad_() for name in map("parameter.{}".format, range(sum(self.sizes)))
-        }
-        waiting = iter(self._parameters.values())
-        groups = [
-            {**group.options, "params": [next(waiting) for _ in range(group.parameters)]} for group in case.groups
-        ]
-        self.optimizer: torch.optim.Optimizer = getattr(torch.optim, self._name)(groups)
-
-    def step(self, number: int) -> None:
-        """Make a step with the gradients of step ``number``. A parameter without a gradient stays as it is."""
-        for name, parameter in self._parameters.items():
-            gradient = name.replace("parameter", f"gradient.{number}")
-            parameter.grad = self._tensor(gradient) if gradient in self._given else None
-        self.optimizer.step()
-
-    def parameters(self) -> StateDict:
-        """Copies of the parameters' present values."""
-        return export({name: parameter.detach().clone() for name, parameter in self._parameters.items()})
-
-    def record(self) -> OptimizerRecord:
-        """The optimizer's options and state, as ``record_as_found`` makes a record of them. Raises what it raises."""
-        return record_as_found(self._name, self.optimizer.state_dict(), list(self._parameters.values()))
-
-    def load(self, saved: Saved) -> None:
-        """Load another optimizer's options and state, and reset the parameters to the given values."""
-        with torch.no_grad():
-            for name, parameter in self._parameters.items():
-                parameter.copy_(self._tensor(name))
-        self.optimizer.load_state_dict(saved)
-
-    def _tensor(self, name: str) -> torch.Tensor:
-        return self._layout(to_torch(self._given[name])).to(self._device)
 
 
 def _options(name: str, kinds: Mapping[str, Kind], group: Mapping[str, Any]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from tscompat.catalogue import load_bounds
 from tscompat.python_side.rounding import Reference
 from tscompat.values.compare import VALUES, compare, difference, first
 from tscompat.values.tensors import Entry, StateDict, as_float64
-from tscompat.values.ulps import furthest
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 
@@ -24,6 +23,15 @@ def in_the_order_of(ours: StateDict, theirs: StateDict) -> StateDict:
     """The entries of ``theirs`` in the order of ``ours``. Both have the same names, each once."""
     found = dict(theirs)
     return [Entry(name, found[name]) for name, _ in ours]
+
+
+def agree(ours: StateDict, theirs: StateDict, references: Callable[[], Mapping[str, Reference]], what: str) -> Verdict:
+    """Whether both sides are bitwise equal, or as ``within_rounding`` wants them; ``references`` are made if needed."""
+    differences = compare(ours, theirs)
+    unlike = first(differences, VALUES - {Kind.BITS})
+    if unlike is not PASS or first(differences) is PASS:
+        return unlike
+    return within_rounding(ours, in_the_order_of(ours, theirs), references(), what)
 
 
 def within_rounding(ours: StateDict, theirs: StateDict, references: Mapping[str, Reference], what: str) -> Verdict:
@@ -90,20 +98,3 @@ def _explained(independent: float) -> float:
     """
     rarity = -math.log(load_bounds("rounding")["chance"])
     return math.sqrt(1 + 2 * math.sqrt(rarity / independent) + 2 * rarity / independent)
-
-
-def within_step(ours: StateDict, theirs: StateDict) -> Verdict:
-    """Whether both sides have the same parameters after an optimizer's step, each element within ``step-ulp`` ULP."""
-    unlike = first(compare(ours, theirs), VALUES - {Kind.BITS})
-    if unlike is not PASS:
-        return unlike
-    bounds = load_bounds("step-ulp")
-    for (name, our), (_, their) in zip(ours, in_the_order_of(ours, theirs), strict=True):
-        apart, bound = furthest(our, their), bounds[our.dtype.name]
-        if apart.ulps > bound:
-            where = f"{name} ({our.dtype.name}) at {list(apart.at)}"
-            sentence = f"{where} is {apart.ulps} ULP off, at most {bound} are allowed"
-            offset = int(np.ravel_multi_index(apart.at, our.shape)) * our.dtype.itemsize if apart.at else 0
-            place = FirstDifference(name, "element", offset, f"at most {bound} ULP", f"{apart.ulps} ULP")
-            return Verdict(Kind.BITS, sentence, place)
-    return PASS

@@ -15,17 +15,18 @@ import xxhash
 from typing_extensions import Buffer, TypeIs
 
 from tscompat.catalogue import Tensors
+from tscompat.codec import OptimizerRecord, encode_optimizer
 from tscompat.codec.reader import map_file
 from tscompat.dotnet_side.client import NotAsked
 from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import Loaded, Thrown
-from tscompat.dotnet_side.process import PeerBroken
 from tscompat.values.compare import VALUES, compare, first, same_stream
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 from .dotnet_half import RefusedLoad
-from .predictions import Encode, faulty, faulty_file
+from .predictions import Encode, faulty, faulty_file, faulty_record
 from .route import Job, is_identity
 
 Failed: TypeAlias = Thrown | NotAsked
@@ -166,6 +167,19 @@ def as_encoded(encode: Encode, job: Job[Any], file: Path) -> Verdict:
         return verdict
     found = _digest_of_file([map_file(file)])
     return verdict.comparing(lambda predicts: _digest_of_file(faulty_file(job, encode, predicts)) == found)
+
+
+def as_recorded(record: OptimizerRecord, job: Job[Any], file: Path) -> Verdict:
+    """The ``bytes`` verdict: whether an optimizer's file holds exactly this record."""
+    verdict = same_file(encode_optimizer(record), file)
+    if verdict is PASS:
+        return verdict
+    found = _digest_of_file([map_file(file)])
+
+    def as_predicted(predicts: Sequence[str]) -> bool:
+        return _digest_of_file(encode_optimizer(faulty_record(job, record, predicts))) == found
+
+    return verdict.comparing(as_predicted)
 
 
 def _digest_of_file(chunks: Iterable[Buffer]) -> str:

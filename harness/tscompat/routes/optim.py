@@ -1,4 +1,4 @@
-"""The routes of TorchSharp's optimizer files, by both overloads, with one more step after loading.
+"""The routes of TorchSharp's optimizer files, by both overloads, with more steps after loading.
 
 May import every room above it in ARCHITECTURE.md's table. Upstream: ``save_state_dict`` and ``load_state_dict`` of
 OptimizerHelper in Optimizers/Optimizer.cs.
@@ -7,6 +7,7 @@ OptimizerHelper in Optimizers/Optimizer.cs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,22 +17,28 @@ from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer, re
 from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.client import NotAsked
+from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.messages import Thrown
 from tscompat.dotnet_side.optimizer_call import OptimizerFiles, groups_of, poisoned
-from tscompat.python_side.torch_optimizers import OptimizerRun, name_in_dotnet, saved_of
+from tscompat.python_side.optimizer_run import OptimizerRun, Start, after_step, counts, states
+from tscompat.python_side.torch_optimizers import name_in_dotnet, saved_of
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare, first
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict
 
 from . import dotnet_half, judging
-from .agreement import within_step
 from .formats import UNREADABLE
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
+from .steps import Steps
 
-CHECKS = ("bytes", "options", "bits", "step", "count")
-"""``bytes``: the file, against the oracle's. ``options`` and ``bits``: the options and the states that were loaded.
-``step`` and ``count``: the parameters and the counts of steps, after one more step."""
+STEPPED = ("step", "state", "count")
+"""After more steps, compared with torch: the parameters after each, the states after the last, the counts of steps."""
+CHECKS = ("bytes", "options", "bits", *STEPPED)
+"""``bytes``: the file, against the oracle's. ``options`` and ``bits``: the options and the states that were loaded."""
+FIRST = "first-steps"
+"""Parameters, states and counts after TorchSharp's own steps before it saves, compared with torch. Those steps are the
+same whatever overload saves then, so one route has this check."""
 
 
 class OptimizerJob:
@@ -40,7 +47,11 @@ class OptimizerJob:
     def __init__(self, job: Job[OptimizerCase]) -> None:
         self.job = job
         self.case = job.subject
-        self.files = OptimizerFiles.beside(job.artifact)
+        self.files = OptimizerFiles.beside(job.artifact, job.subject.after)
+        self.first = range(self.case.steps)
+        """The steps before saving, and"""
+        self.last = range(self.case.steps, self.case.steps + self.case.after)
+        """those after loading."""
         self.gradients = [entry for entry in job.entries if entry.name.startswith("gradient.")]
         self._answer: messages.OptimizerUsed | Thrown | NotAsked | None = None
 
@@ -51,8 +62,7 @@ class OptimizerJob:
     def stepped(self, device: str) -> OptimizerRun:
         """The case's optimizer in torch, after the case's steps."""
         run = self.run(self.job.entries, device)
-        for number in range(self.case.steps):
-            run.step(number)
+        run.steps(self.first)
         return run
 
     def use(
@@ -68,7 +78,7 @@ class OptimizerJob:
         """Have the peer use an optimizer with the record's options, over the parameters and gradients ``given``.
 
         The optimizer makes a step with each set of gradients in ``before``, loads the file ``load`` unless it is None,
-        saves to ``save``, and makes one more step.
+        saves to ``save``, and makes the last steps.
         """
         write_whole(self.files.inputs, codec.encode_state_dict(given))
         self._answer = self.job.ask(
@@ -81,9 +91,9 @@ class OptimizerJob:
                 load=None if load is None else str(load),
                 target=self.case.target,
                 save=str(save),
-                after=self.case.steps,
+                after=tuple(self.last),
                 memory=(str(self.files.memory[0]), str(self.files.memory[1])),
-                parameters=(str(self.files.parameters[0]), str(self.files.parameters[1])),
+                parameters=tuple(map(str, self.files.parameters)),
                 placement=dotnet_half.placement(self.job, device, self.case.layout),
             )
         )
@@ -102,22 +112,39 @@ class OptimizerJob:
             case failed:
                 return judging.failure(failed, self.job)
 
-    def step(self, run: OptimizerRun) -> Mapping[str, Verdict]:
-        """Make the last step in torch too: the verdicts of a comparison with .NET's parameters and counts of steps."""
+    def last_steps(self, run: OptimizerRun) -> Mapping[str, Verdict]:
+        """Make the last steps in torch too: the verdicts of ``STEPPED``."""
         failed = self.failed("step")
         if failed:
-            return {"step": failed, "count": failed}
+            return dict.fromkeys(STEPPED, failed)
+        start = Start(self.case, [*run.parameters(), *self.gradients], run.record())
         try:
-            run.step(self.case.steps)
+            stepped = run.steps(self.last)
         except UNREADABLE as error:  # what torch has loaded may lack an option or a state
-            return dict.fromkeys(
-                ("step", "count"), Verdict(Kind.REFUSED, f"PyTorch: {judging.raised(error, self.job)}")
-            )
-        ours, theirs = (_counts(record) for record in (run.record(), read_optimizer(self.files.memory[1])))
+            return dict.fromkeys(STEPPED, Verdict(Kind.REFUSED, f"PyTorch: {judging.raised(error, self.job)}"))
+        ours, theirs = run.record(), read_optimizer(self.files.memory[1])
+        found = [
+            entry
+            for number, file in zip(self.last, self.files.parameters[1:], strict=True)
+            for entry in after_step(number, read_state_dict(file))
+        ]
+        held = [*read_state_dict(self.files.parameters[0]), *self.gradients]
+        faulty = Start(self.case, held, read_optimizer(self.files.memory[0]), faulty=True)
+        steps = Steps(start, faulty, self.last)
         return {
-            "step": within_step(run.parameters(), read_state_dict(self.files.parameters[1])),
-            "count": first(compare(ours, theirs)),
+            "step": steps.judge(stepped, found),
+            "state": steps.judge(states(ours), states(theirs)),
+            "count": steps.judge(counts(ours), counts(theirs)),
         }
+
+    def first_steps(self) -> Verdict:
+        """Make TorchSharp's own first steps in torch too, from the same start: the verdict of ``FIRST``."""
+        run = self.stepped("cpu")
+        ours = [*run.parameters(), *flat_states(run.record())]
+        memory = read_optimizer(self.files.memory[0])
+        theirs = [*read_state_dict(self.files.parameters[0]), *flat_states(memory)]
+        start = Start(self.case, self.job.entries)
+        return Steps(start, replace(start, faulty=True), self.first).judge(ours, theirs)
 
 
 PythonHalf = Callable[[Job[OptimizerCase], OptimizerRun], Verdict | None]
@@ -147,17 +174,17 @@ def read_dat(job: Job[OptimizerCase], run: OptimizerRun) -> Verdict | None:
 def saved_again(optimizer: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
     """The ``bytes`` verdict: compares the file that TorchSharp saves after loading with the oracle's bytes."""
     failed = optimizer.failed("save")
-    return {"bytes": failed or judging.same_file(codec.encode_optimizer(record), optimizer.files.again)}
+    return {"bytes": failed or judging.as_recorded(record, optimizer.job, optimizer.files.again)}
 
 
 def written(optimizer: OptimizerJob, record: OptimizerRecord) -> Mapping[str, Verdict]:
     """The ``bytes`` verdict: compares the artifact, as the writer left it, with the oracle's bytes."""
-    return {"bytes": judging.same_file(codec.encode_optimizer(record), optimizer.job.artifact)}
+    return {"bytes": judging.as_recorded(record, optimizer.job, optimizer.job.artifact)}
 
 
 def python_to_dotnet(write: PythonHalf, check: BytesCheck, job: Job[OptimizerCase]) -> Transfer:
     """torch makes some steps, and ``write`` saves its optimizer; TorchSharp loads the file and saves the optimizer
-    again. Then both make one more step.
+    again. Then both make the last steps.
     """
     optimizer = OptimizerJob(job)
     run = optimizer.stepped(job.writer_device)
@@ -173,25 +200,27 @@ def python_to_dotnet(write: PythonHalf, check: BytesCheck, job: Job[OptimizerCas
         load=job.artifact,
         save=optimizer.files.again,
     )
-    checked = check(optimizer, record)  # before the last step, which changes the record's tensors in place
+    checked = check(optimizer, record)
     failed = optimizer.failed()
     if failed:
         return Transfer({**dict.fromkeys(CHECKS, failed), **checked}, job.artifact)
-    loaded = _loaded(record, read_optimizer(optimizer.files.memory[0]))
-    return Transfer({**checked, **loaded, **optimizer.step(run)}, job.artifact)
+    loaded = _loaded(job, record, read_optimizer(optimizer.files.memory[0]))
+    return Transfer({**checked, **loaded, **optimizer.last_steps(run)}, job.artifact)
 
 
-def dotnet_to_python(read: PythonHalf, check: BytesCheck, job: Job[OptimizerCase]) -> Transfer:
-    """TorchSharp makes some steps and saves its optimizer; ``read`` loads the file into torch. Then both make one more
-    step.
+def dotnet_to_python(
+    read: PythonHalf, check: BytesCheck, job: Job[OptimizerCase], *, first_steps: bool = False
+) -> Transfer:
+    """TorchSharp makes some steps and saves its optimizer; ``read`` loads the file into torch. Then both make the last
+    steps. With ``first_steps``, the ``first-steps`` verdict is made too.
     """
     optimizer = OptimizerJob(job)
     start = optimizer.run(job.entries).record()
-    steps = range(optimizer.case.steps)
-    optimizer.use(job.writer_device, start, job.entries, before=steps, load=None, save=job.artifact)
+    optimizer.use(job.writer_device, start, job.entries, before=optimizer.first, load=None, save=job.artifact)
+    first = {FIRST: optimizer.failed() or optimizer.first_steps()} if first_steps else {}
     failed = optimizer.failed("save")
     if failed:
-        return Transfer(dict.fromkeys(CHECKS, failed), job.artifact)
+        return Transfer({**dict.fromkeys(CHECKS, failed), **first}, job.artifact)
     memory = read_optimizer(optimizer.files.memory[0])
     given = [*read_state_dict(optimizer.files.parameters[0]), *optimizer.gradients]
     run = optimizer.run(given, job.reader_device)
@@ -199,38 +228,42 @@ def dotnet_to_python(read: PythonHalf, check: BytesCheck, job: Job[OptimizerCase
         run.step(0)
     unread = read(job, run)
     if unread:
-        return Transfer(dict.fromkeys(CHECKS, unread), job.artifact)
+        return Transfer({**dict.fromkeys(CHECKS, unread), **first}, job.artifact)
     try:
         loaded = run.record()
     except UNREADABLE as error:
-        return Transfer(dict.fromkeys(CHECKS, judging.unreadable(error, job)), job.artifact)
+        return Transfer({**dict.fromkeys(CHECKS, judging.unreadable(error, job)), **first}, job.artifact)
     verdicts = {
         **check(optimizer, memory),
-        **_loaded(memory._replace(groups=start.groups), loaded),
-        **optimizer.step(run),
+        **_loaded(job, memory._replace(groups=start.groups), loaded),
+        **optimizer.last_steps(run),
+        **first,
     }
     return Transfer(verdicts, job.artifact)
 
 
-def _loaded(expected: OptimizerRecord, found: OptimizerRecord) -> Mapping[str, Verdict]:
-    parts = {"options": flat_options, "bits": flat_states}
-    return {check: first(compare(flat(expected), flat(found))) for check, flat in parts.items()}
+def _loaded(job: Job[OptimizerCase], expected: OptimizerRecord, found: OptimizerRecord) -> Mapping[str, Verdict]:
+    verdicts: dict[str, Verdict] = {}
+    for check, flat in (("options", flat_options), ("bits", flat_states)):
+        verdict = first(compare(flat(expected), flat(found)))
+        verdicts[check] = judging.with_predictions(verdict, job, digest(flat(found)), flat(expected))
+    return verdicts
 
 
-def _counts(record: OptimizerRecord) -> StateDict:
-    return [entry for entry in flat_states(record) if entry.name.endswith(".step")]
+def checks(
+    names: tuple[str, ...], case: Case, optimizer: OptimizerCase, direction: str, *, first_steps: bool = False
+) -> tuple[str, ...]:
+    """The checks of ``names`` for this case and direction, and ``first-steps`` from .NET to Python if they are asked.
 
-
-def checks(names: tuple[str, ...], case: Case, optimizer: OptimizerCase, direction: str) -> tuple[str, ...]:
-    """The checks of ``names`` for this case and direction.
-
-    Scoped, restored and handed targets have none from .NET to Python; ``count``, the last, needs an optimizer that
-    counts its steps.
+    Scoped, restored and handed targets have none from .NET to Python; ``count`` needs an optimizer that counts its
+    steps.
     """
-    if optimizer.target in ("scoped", "restored", "handed") and direction == DOTNET_TO_PYTHON:
-        return ()  # all three are about what TorchSharp does after it has loaded
+    if direction == DOTNET_TO_PYTHON:
+        if optimizer.target in ("scoped", "restored", "handed"):
+            return ()  # all three are about what TorchSharp does after it has loaded
+        names = (*names, FIRST) if first_steps else names
     counts = "step" in LAYOUTS[name_in_dotnet(optimizer.optimizer)].state
-    return names if counts else names[:-1]
+    return names if counts else tuple(name for name in names if name != "count")
 
 
 ROUTES = tuple(
@@ -241,15 +274,16 @@ ROUTES = tuple(
         overload=overload,
         directions={
             PYTHON_TO_DOTNET: partial(python_to_dotnet, write_dat, saved_again),
-            DOTNET_TO_PYTHON: partial(dotnet_to_python, read_dat, written),
+            DOTNET_TO_PYTHON: partial(dotnet_to_python, read_dat, written, first_steps=first_steps),
         },
-        checks=partial(checks, CHECKS),
+        checks=partial(checks, CHECKS, first_steps=first_steps),
     )
-    for name, overload, why in (
-        ("optimizer", "optimizer-path", "Optimizer.save_state_dict(path), load_state_dict(path)"),
+    for name, overload, first_steps, why in (
+        ("optimizer", "optimizer-path", True, "Optimizer.save_state_dict(path), load_state_dict(path)"),
         (
             "optimizer-writer",
             "optimizer-writer",
+            False,
             "Optimizer.save_state_dict(BinaryWriter), load_state_dict(BinaryReader)",
         ),
     )

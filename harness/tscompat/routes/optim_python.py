@@ -12,8 +12,8 @@ import torch
 
 from tscompat.catalogue import OptimizerCase
 from tscompat.codec import OptimizerRecord
+from tscompat.python_side.optimizer_run import OptimizerRun
 from tscompat.python_side.scripts import ScriptRaised
-from tscompat.python_side.torch_optimizers import OptimizerRun
 from tscompat.values.verdict import Verdict
 
 from . import judging

@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 from tscompat.catalogue import make
-from tscompat.codec import encode_state_dict, leb128
+from tscompat.codec import OptimizerRecord, encode_state_dict, leb128
+from tscompat.codec.optimizer import flat_options, flat_states
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.values.dtypes import BY_NAME, DType
-from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.tensors import Entry, StateDict, Tensor, as_float64
 
 from .route import Job
 
@@ -109,6 +110,24 @@ def unknown_type(job: Job[Any], entries: StateDict, code: str) -> StateDict:
     return [Entry(name, tensor._replace(dtype=replace(tensor.dtype, code=int(code)))) for name, tensor in entries]
 
 
+# An optimizer's options and states.
+
+
+def present_rate_as_initial(job: Job[Any], entries: StateDict) -> StateDict:
+    """The initial learning rate of each group is the present one."""
+    there = dict(entries)
+    return [Entry(name, there.get(name.replace(".initial_lr", ".lr"), tensor)) for name, tensor in entries]
+
+
+def rounded_to_float32(job: Job[Any], entries: StateDict, *patterns: str) -> StateDict:
+    """The numbers that match a pattern rounded to float32; they are float64 still."""
+    narrow = [_converted(_converted(tensor, BY_NAME["f32"]), tensor.dtype) for _, tensor in entries]
+    return [
+        Entry(name, rounded if _matches(name, patterns) else tensor)
+        for (name, tensor), rounded in zip(entries, narrow, strict=True)
+    ]
+
+
 # What a module holds after a load; expected is what it holds in PyTorch.
 
 
@@ -161,6 +180,8 @@ FAULTS: Mapping[str, Fault] = {
     "made-by-the-constructor": made_by_the_constructor,
     "converted": converted,
     "unknown-type": unknown_type,
+    "present-rate-as-initial": present_rate_as_initial,
+    "rounded-to-float32": rounded_to_float32,
     "kept": kept,
     "loaded": loaded,
     "broadcast": broadcast,
@@ -169,6 +190,9 @@ FAULTS: Mapping[str, Fault] = {
 }
 
 
+STEPS = "steps-of-torchsharp"
+"""The fault of what an optimizer computes, which is judged within bounds: the parameters, states and counts are those
+of its counterpart with TorchSharp's faults (python_side/faulty_optimizers.py)."""
 Encode: TypeAlias = Callable[[StateDict], Iterator[Buffer]]
 
 
@@ -198,6 +222,25 @@ def faulty_file(job: Job[Any], encode: Encode, predicts: Sequence[str]) -> Itera
         *predicts, encoding = predicts
         encode = ENCODINGS[encoding]
     return encode(faulty(job, job.entries, predicts))
+
+
+def faulty_record(job: Job[Any], record: OptimizerRecord, predicts: Sequence[str]) -> OptimizerRecord:
+    """The record with what the faults make of its options and states. Raises KeyError for an unknown fault."""
+    made = dict(faulty(job, [*flat_options(record), *flat_states(record)], predicts))
+    return record._replace(
+        groups=[_made_of(made, f"group.{number}", options) for number, options in enumerate(record.groups)],
+        states=[_made_of(made, f"state.{number}", state) for number, state in enumerate(record.states)],
+    )
+
+
+def _made_of(made: Mapping[str, Tensor], part: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields with the values that ``made`` has of them: a tensor, or a number of the same type as before."""
+    values = dict(fields)
+    for field, value in fields.items():
+        if value is not None:
+            tensor = made[f"{part}.{field}"]
+            values[field] = tensor if isinstance(value, Tensor) else type(value)(as_float64(tensor)[0])
+    return values
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

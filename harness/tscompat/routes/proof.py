@@ -128,7 +128,8 @@ def _optimizer(job: Job[Any], witness: _Witness, direction: str, transfer: _Tran
     found = transfer(replace(job, entries=entries)).verdicts["bits"]
     if found is not PASS:
         return _unlike(PASS, found)
-    momentum = read_optimizer(OptimizerFiles.beside(job.artifact).memory[0]).states[0]["momentum_buffer"]
+    files = OptimizerFiles.beside(job.artifact, job.subject.after)
+    momentum = read_optimizer(files.memory[0]).states[0]["momentum_buffer"]
     held: StateDict = [Entry(plain[0].name, momentum)] if isinstance(momentum, Tensor) else []
     return _unlike(first(compare(plain, changed)), first(compare(plain, held)))
 
@@ -169,6 +170,7 @@ PROOFS: Mapping[type[_Subject], tuple[_Subject, _Prove]] = {
             optimizer="SGD",
             groups=(Group({"lr": 0.5, "momentum": 0.5}, 1),),
             steps=1,
+            after=1,
             target="fresh",
             layout="contiguous",
         ),

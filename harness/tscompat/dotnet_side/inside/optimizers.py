@@ -60,7 +60,8 @@ shaltielshmid/TorchSharp.PyBridge."""
 
 
 def use_optimizer(dotnet: Dotnet, watch: Stopwatch, call: UseOptimizer) -> OptimizerUsed:
-    """Run the stages ``begin`` (steps and a load), ``save`` and ``step``. If ``begin`` fails, the others do not run.
+    """Run the stages ``begin`` (steps and a load), ``save`` and ``step`` (more steps). If ``begin`` fails, the others
+    do not run.
 
     Raises Refused for an unknown optimizer or overload.
     """
@@ -112,15 +113,18 @@ class _OptimizerRun:
                 self._go_back()
             elif call.target == "handed":
                 self._hand_over()
-        self._write_down(0)
+        self._write_parameters(self._call.parameters[0])
+        self._write_memory(self._call.memory[0])
 
     def save(self) -> None:
         with self._dotnet.errors():
             self._save(self._dotnet, self._optimizer, self._call.save)
 
     def step(self) -> None:
-        self._step(self._call.after)
-        self._write_down(1)
+        for number, file in zip(self._call.after, self._call.parameters[1:], strict=True):
+            self._step(number)
+            self._write_parameters(file)
+        self._write_memory(self._call.memory[1])
 
     def close(self) -> None:
         self._optimizer.Dispose()
@@ -159,7 +163,7 @@ class _OptimizerRun:
         save, load = _BY_PATH
         with self._dotnet.errors():
             save(self._dotnet, self._optimizer, self._call.save)
-        self._step(self._call.after)
+        self._step(self._call.after[0])
         self._restore_parameters()
         with self._dotnet.errors():
             load(self._dotnet, self._optimizer, self._call.save)
@@ -179,11 +183,12 @@ class _OptimizerRun:
         finally:
             guard.Dispose()
 
-    def _write_down(self, time: int) -> None:
-        """Write the parameters and the optimizer's memory into the files for before (0) or after (1) the last step."""
+    def _write_parameters(self, file: str) -> None:
         with self._seen(self._parameters) as entries:
             named = [Entry(name, tensor) for name, (_, tensor) in zip(self._names, entries, strict=True)]
-            write_whole(self._call.parameters[time], encode_state_dict(named))
+            write_whole(file, encode_state_dict(named))
+
+    def _write_memory(self, file: str) -> None:
         layout = LAYOUTS[self._call.optimizer]
         held = self._optimizer.state_dict()
         options = [{name: getattr(row, _FIELDS.get(name, name)) for name in layout.options} for row in held.Options]
@@ -198,7 +203,7 @@ class _OptimizerRun:
             for (state, name), (_, tensor) in zip(places, entries, strict=True):
                 state[name] = tensor
             record = OptimizerRecord(self._call.optimizer, options, states)
-            write_whole(self._call.memory[time], encode_optimizer(record))
+            write_whole(file, encode_optimizer(record))
 
     @contextmanager
     def _seen(self, tensors: list[DotnetTensor]) -> Generator[StateDict]:
