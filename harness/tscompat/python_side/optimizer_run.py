@@ -65,10 +65,18 @@ class OptimizerRun:
 
     @classmethod
     def begun(cls, start: Start) -> OptimizerRun:
-        """The optimizer at its start. Raises KeyError for a record that lacks an option."""
+        """The optimizer at its start. What the record has beside the fields and parameters of the case has no effect.
+
+        Raises KeyError for a record that lacks an option.
+        """
         run = cls(start.case, start.given, faulty=start.faulty)
         if start.record is not None:
-            run.load(saved_of(start.record, run.sizes))
+            fields = FIELDS[start.record.name].state
+            states = [
+                {field: value for field, value in state.items() if field in fields}
+                for state in start.record.states[: sum(run.sizes)]
+            ]
+            run.load(saved_of(start.record._replace(states=states), run.sizes))
         return run
 
     def step(self, number: int) -> None:

@@ -63,7 +63,7 @@ def verify_optimizer(file: Path, record: OptimizerRecord, sizes: Sequence[int], 
     """As ``verify``, for an optimizer's file; ``sizes`` has the number of parameters of each group."""
 
     def ask(peer: PeerKeeper, folder: Path) -> Verdict:
-        files = OptimizerFiles.beside(folder / "again.dat")
+        files = OptimizerFiles.beside(folder / "again.dat", steps=0)
         parameters = [Entry(f"parameter.{number}", _like(state)) for number, state in enumerate(record.states)]
         write_whole(files.inputs, encode_state_dict(parameters))
         call = messages.UseOptimizer(
@@ -75,9 +75,9 @@ def verify_optimizer(file: Path, record: OptimizerRecord, sizes: Sequence[int], 
             load=str(file),
             target="fresh",
             save=str(files.again),
-            after=0,
+            after=(),
             memory=(str(files.memory[0]), str(files.memory[1])),
-            parameters=(str(files.parameters[0]), str(files.parameters[1])),
+            parameters=tuple(map(str, files.parameters)),
             placement=_ON_THE_CPU,
         )
         return _optimizer_loaded(peer.ask(call, _seconds(file)), record, files)
