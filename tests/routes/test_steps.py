@@ -59,6 +59,15 @@ def test_what_the_counterpart_has_and_dotnet_lacks_is_not_predicted(missing: str
     assert judged("optim/rmsprop/f32", found) == (Kind.NAMES, False)
 
 
+def test_a_dotnet_without_any_state_is_not_predicted() -> None:
+    case_id = "optim/sgd-maximize-momentum/f32"
+    start = at(case_id)
+    states = [entry for entry in made(case_id) if entry.name.startswith("state.")]
+    verdict = Steps(start, replace(start, faulty=True), range(3)).judge(states, [])
+    assert verdict.as_predicted is not None
+    assert not verdict.as_predicted([STEPS])
+
+
 def test_what_the_counterpart_lacks_is_not_predicted() -> None:
     found = made("optim/rmsprop/f32", faulty=True)
     assert judged("optim/rmsprop/f32", [*found, Entry("state.9.ema", found[0].tensor)]) == (Kind.NAMES, False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -60,8 +61,8 @@ class OptimizerRun:
         groups = [
             {**group.options, "params": [next(waiting) for _ in range(group.parameters)]} for group in case.groups
         ]
-        kind: type[torch.optim.Optimizer] = getattr(torch.optim, self._name)
-        self.optimizer = (FAULTY.get(self._name, kind) if faulty else kind)(groups)
+        kind: Any = getattr(torch.optim, self._name)
+        self.optimizer: torch.optim.Optimizer = (FAULTY.get(self._name, kind) if faulty else kind)(groups)
 
     @classmethod
     def begun(cls, start: Start) -> OptimizerRun:
