@@ -61,8 +61,8 @@ class OptimizerRun:
         groups = [
             {**group.options, "params": [next(waiting) for _ in range(group.parameters)]} for group in case.groups
         ]
-        kind: Any = getattr(torch.optim, self._name)
-        self.optimizer: torch.optim.Optimizer = (FAULTY.get(self._name, kind) if faulty else kind)(groups)
+        kind: Any = (FAULTY.get(self._name) if faulty else None) or getattr(torch.optim, self._name)
+        self.optimizer: torch.optim.Optimizer = kind(groups)
 
     @classmethod
     def begun(cls, start: Start) -> OptimizerRun:
