@@ -166,7 +166,7 @@ def test_an_interpolation_rounds_its_tensor_too() -> None:
     def interpolated(x: torch.Tensor) -> torch.Tensor:
         return x.clone().lerp_(-x, 0.5)  # the result is 0, and so has no error of its own
 
-    assert at_once("f32", interpolated, drawn(8)).deviation.all()
+    assert references("f32", interpolated, drawn(8)).deviation.all()
 
 
 def test_numbers_of_float32_are_the_same_in_every_dtype() -> None:

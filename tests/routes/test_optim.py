@@ -212,6 +212,13 @@ def test_first_steps_of_other_gradients_are_found_though_dotnet_goes_on_from_the
     assert differing(make_job(CASE, "optimizer", FakePeer(answer)), DOTNET_TO_PYTHON) == {FIRST: Kind.BITS}
 
 
+def test_parameters_that_are_wrong_after_the_first_steps_are_a_difference(job: Job[Any]) -> None:
+    def change(call: UseOptimizer) -> None:
+        shutil.copyfile(call.parameters[1], call.parameters[0])
+
+    assert differing(changing(job, change), DOTNET_TO_PYTHON)[FIRST] is Kind.BITS
+
+
 def test_first_steps_that_were_not_counted_are_a_difference(make_job: MakeJob) -> None:
     """TorchSharp's Adadelta is known for it."""
     verdict = transfer(make_job("optim/adadelta/f32", "optimizer"), "optimizer", DOTNET_TO_PYTHON).verdicts[FIRST]

@@ -174,7 +174,7 @@ def test_numbers_that_match_are_rounded_to_float32_and_stay_float64(norm: Job[An
 
 def test_faults_of_a_record_change_its_options_and_states_and_no_types(norm: Job[Any]) -> None:
     tensor = Tensor(BY_NAME["f32"], (1,), np.array([0.25], "<f4"))
-    group = {"initial_lr": 0.5, "lr": 0.1, "maximize": True}
+    group = {"initial_lr": 0.0, "lr": 0.1, "maximize": True}
     record = OptimizerRecord("ASGD", [group], [{"step": 3, "eta": 0.1, "mu": 0.0, "ax": tensor}])
     made = faulty_record(norm, record, ["present-rate-as-initial", "rounded-to-float32 *.eta", "unknown-type 4711"])
     assert made.groups == [{**group, "initial_lr": 0.1}]
