@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
-from tscompat.python_side.rounding import Reference, reference
+from tscompat.python_side.rounding import Reference, reference, reference_of_all, rounded_once
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import as_float64
 
@@ -124,3 +124,67 @@ def test_a_number_near_zero_is_allowed_the_smallest_step_of_its_type() -> None:
         return x / 3
 
     assert references("f16", third, torch.full((4,), 3 * 2.0**-24)).deviation.min() >= 2.0**-24
+
+
+# Many samples at once.
+
+
+def at_once(dtype: str, compute: Callable[[torch.Tensor], torch.Tensor], values: torch.Tensor) -> Reference:
+    many = values.double().expand(SAMPLES, *values.shape).contiguous()
+    return reference_of_all(lambda: torch_tensors.export({"0": compute(many)}), BY_NAME[dtype], SAMPLES)["0"]
+
+
+def sums(x: torch.Tensor) -> torch.Tensor:
+    return x.sqrt().add_(0.5).div_(x + 1)
+
+
+@pytest.mark.parametrize("dtype", ["f64", "f32", "bf16"])
+def test_samples_at_once_scatter_as_one_after_the_other(dtype: str) -> None:
+    values = drawn(200).abs()
+    one, other = references(dtype, sums, values), at_once(dtype, sums, values)
+    assert np.array_equal(one.exact, other.exact)
+    assert np.median(other.deviation / one.deviation) == pytest.approx(1, abs=0.15)
+
+
+def test_a_number_has_one_error_for_all_elements_of_a_sample() -> None:
+    def product(x: torch.Tensor) -> torch.Tensor:
+        return x.clone().mul_(0.3)
+
+    values = drawn(200)
+    one, other = references("bf16", product, values), at_once("bf16", product, values)
+    assert np.median(other.deviation / one.deviation) == pytest.approx(2**0.5, abs=0.2)
+    assert other.independent < 20 < one.independent
+
+
+def test_a_product_of_two_tensors_has_no_number() -> None:
+    values = drawn(200)
+    found = at_once("bf16", lambda x: x * x, values)
+    assert found.independent > 20
+
+
+def test_an_interpolation_rounds_its_tensor_too() -> None:
+    def interpolated(x: torch.Tensor) -> torch.Tensor:
+        return x.clone().lerp_(-x, 0.5)  # the result is 0, and so has no error of its own
+
+    assert references("f32", interpolated, drawn(8)).deviation.all()
+
+
+def test_numbers_of_float32_are_the_same_in_every_dtype() -> None:
+    def counted(x: torch.Tensor) -> torch.Tensor:
+        return x + torch.ones(x.shape, dtype=torch.float32).add_(2).sub_(3).double()
+
+    found = at_once("bf16", lambda x: counted(x * 0), drawn(8))
+    assert not found.deviation.any()
+
+
+def test_the_parts_of_a_complex_product_have_errors_of_its_modulus() -> None:
+    values = torch.full((50,), 1 + 1j, dtype=torch.complex128)  # the real part of its square is 0
+    many = values.expand(SAMPLES, 50).contiguous()
+    found = reference_of_all(lambda: torch_tensors.export({"0": many * many}), BY_NAME["c64"], SAMPLES)["0"]
+    real, imaginary = found.deviation[::2], found.deviation[1::2]
+    assert np.median(real) == pytest.approx(np.median(imaginary), rel=0.2)
+
+
+def test_a_number_that_is_rounded_once_is_off_by_its_own_rounding() -> None:
+    found = rounded_once(torch_tensors.from_torch(torch.tensor([2.0, 0.0], dtype=torch.float64)), BY_NAME["f32"])
+    assert found.deviation.tolist() == [pytest.approx(0.416 * 2.0**-23, rel=0.01), 0.0]

@@ -19,7 +19,7 @@ from tscompat.dotnet_side.messages import AnyAnswer, AnyCall
 from tscompat.python_side.scripts import FUNCTIONS, Script
 from tscompat.python_side.torch_optimizers import record_of
 from tscompat.routes import ROUTES, Job
-from tscompat.routes.optim import CHECKS
+from tscompat.routes.optim import CHECKS, STEPPED
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.verdict import Kind, Verdict
 
@@ -87,7 +87,7 @@ class Patch:
     """A regular expression for the detail of ``check``."""
 
 
-REFUSED = {"step": Kind.REFUSED, "count": Kind.REFUSED}
+REFUSED = dict.fromkeys(STEPPED, Kind.REFUSED)
 PATCHES = {
     "state-missing": Patch(
         lambda saved: saved["state"][0].pop("exp_avg"),
@@ -97,7 +97,7 @@ PATCHES = {
     ),
     "state-added": Patch(
         lambda saved: saved["state"][0].update(ema=torch.ones(2)),
-        {"bits": Kind.NAMES},
+        {"bits": Kind.NAMES, "state": Kind.NAMES},
         "bits",
         "unexpected 'state.0.ema'; the other 10 are equal",
     ),

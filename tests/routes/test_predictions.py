@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from doubles import FakePeer, MakeJob
-from tscompat.codec import encode_state_dict
+from tscompat.codec import OptimizerRecord, encode_state_dict
 from tscompat.dotnet_side.messages import Thrown
 from tscompat.routes import Job
-from tscompat.routes.predictions import faulty, faulty_file
+from tscompat.routes.predictions import faulty, faulty_file, faulty_record
 from tscompat.values.dtypes import BY_NAME
-from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.tensors import Entry, StateDict, Tensor, as_float64
 
 NOBODY = FakePeer(lambda call: Thrown("System.Exception", "not asked"))
 U8 = BY_NAME["u8"]
@@ -146,3 +146,46 @@ def test_of_a_name_that_comes_twice_the_last_one_is_loaded(load: Job[Any]) -> No
     twice = make(load, one, "loaded b")
     assert elements(twice)[0] == elements(one)[0]
     assert elements(twice)[1] != elements(one)[1]
+
+
+# An optimizer.
+
+
+F64 = BY_NAME["f64"]
+OPTIONS = [
+    Entry(name, Tensor(F64, (), np.array(value)))
+    for name, value in (("group.0.initial_lr", 0.5), ("group.0.lr", 0.1), ("state.0.eta", 0.1))
+]
+
+
+def numbers(entries: StateDict) -> list[float]:
+    return [float(as_float64(tensor)[0]) for _, tensor in entries]
+
+
+def test_the_present_rate_takes_the_place_of_the_initial_one(norm: Job[Any]) -> None:
+    assert numbers(make(norm, OPTIONS, "present-rate-as-initial")) == [0.1, 0.1, 0.1]
+
+
+def test_numbers_that_match_are_rounded_to_float32_and_stay_float64(norm: Job[Any]) -> None:
+    made = make(norm, OPTIONS, "rounded-to-float32 *.eta")
+    assert numbers(made) == [0.5, 0.1, float(np.float32(0.1))]
+    assert {tensor.dtype for _, tensor in made} == {F64}
+
+
+def test_faults_of_a_record_change_its_options_and_states_and_no_types(norm: Job[Any]) -> None:
+    tensor = Tensor(BY_NAME["f32"], (1,), np.array([0.25], "<f4"))
+    group = {"initial_lr": 0.0, "lr": 0.1, "maximize": True}
+    record = OptimizerRecord("ASGD", [group], [{"step": 3, "eta": 0.1, "mu": 0.0, "ax": tensor}])
+    made = faulty_record(norm, record, ["present-rate-as-initial", "rounded-to-float32 *.eta", "unknown-type 4711"])
+    assert made.groups == [{**group, "initial_lr": 0.1}]
+    [state] = made.states
+    ax = state["ax"]
+    assert isinstance(ax, Tensor)
+    assert ax.dtype.code == 4711
+    assert {**state, "ax": None} == {"step": 3, "eta": float(np.float32(0.1)), "mu": 0.0, "ax": None}
+    assert [type(value) for value in (made.groups[0]["maximize"], state["step"], state["mu"])] == [bool, int, float]
+
+
+def test_a_record_without_faults_stays_as_it_is(norm: Job[Any]) -> None:
+    record = OptimizerRecord("SGD", [{"lr": 0.0}], [{"momentum_buffer": None}])
+    assert faulty_record(norm, record, []) == record

@@ -270,7 +270,7 @@ class UseOptimizer(Call[OptimizerUsed], frozen=True, tag="use-optimizer"):
     save: str
     """Where TorchSharp then saves the optimizer."""
     after: tuple[int, ...]
-    """The steps to end with, at least one: the set of gradients of each."""
+    """The steps to end with: the set of gradients of each. A restored optimizer makes the first of them twice."""
     memory: tuple[str, str]
     """Where to write the optimizer's memory, as optimizer files of the oracle, before and after these steps."""
     parameters: tuple[str, ...]

@@ -7,7 +7,7 @@ parameter after the step with the gradients ``gradient.3.0``, ``state.0.exp_avg`
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,15 +61,23 @@ class OptimizerRun:
         groups = [
             {**group.options, "params": [next(waiting) for _ in range(group.parameters)]} for group in case.groups
         ]
-        kind: Callable[[Any], torch.optim.Optimizer] = getattr(torch.optim, self._name)
-        self.optimizer = (FAULTY.get(self._name, kind) if faulty else kind)(groups)
+        kind: Any = (FAULTY.get(self._name) if faulty else None) or getattr(torch.optim, self._name)
+        self.optimizer: torch.optim.Optimizer = kind(groups)
 
     @classmethod
     def begun(cls, start: Start) -> OptimizerRun:
-        """The optimizer at its start. Raises KeyError for a record that lacks an option."""
+        """The optimizer at its start. What the record has beside the fields and parameters of the case has no effect.
+
+        Raises KeyError for a record that lacks an option.
+        """
         run = cls(start.case, start.given, faulty=start.faulty)
         if start.record is not None:
-            run.load(saved_of(start.record, run.sizes))
+            fields = FIELDS[start.record.name].state
+            states = [
+                {field: value for field, value in state.items() if field in fields}
+                for state in start.record.states[: sum(run.sizes)]
+            ]
+            run.load(saved_of(start.record._replace(states=states), run.sizes))
         return run
 
     def step(self, number: int) -> None:

@@ -226,7 +226,12 @@ def faulty_file(job: Job[Any], encode: Encode, predicts: Sequence[str]) -> Itera
 
 def faulty_record(job: Job[Any], record: OptimizerRecord, predicts: Sequence[str]) -> OptimizerRecord:
     """The record with what the faults make of its options and states. Raises KeyError for an unknown fault."""
-    made = dict(faulty(job, [*flat_options(record), *flat_states(record)], predicts))
+    return remade(record, faulty(job, [*flat_options(record), *flat_states(record)], predicts))
+
+
+def remade(record: OptimizerRecord, entries: StateDict) -> OptimizerRecord:
+    """The record with the values that the entries have of its options and states."""
+    made = dict(entries)
     return record._replace(
         groups=[_made_of(made, f"group.{number}", options) for number, options in enumerate(record.groups)],
         states=[_made_of(made, f"state.{number}", state) for number, state in enumerate(record.states)],

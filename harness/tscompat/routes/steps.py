@@ -26,10 +26,10 @@ class Steps:
     def judge(self, ours: StateDict, theirs: StateDict) -> Verdict:
         """Whether both agree within rounding; and if not, whether theirs are the results of TorchSharp's faults."""
         verdict = agree(ours, theirs, self._references, "after steps,")
-        return verdict.comparing(lambda predicts: [*predicts] == [STEPS] and self._predicted(theirs))
+        return verdict.comparing(lambda predicts: [*predicts] == [STEPS] and self._predicted(ours, theirs))
 
-    def _predicted(self, theirs: StateDict) -> bool:
-        compared = {_check_of(name) for name, _ in theirs}
+    def _predicted(self, ours: StateDict, theirs: StateDict) -> bool:
+        compared = {_check_of(name) for name, _ in (*ours, *theirs)}
         made = [entry for entry in self._faulty() if _check_of(entry.name) in compared]
         return agree(made, theirs, self._faulty_references, "").kind is Kind.PASS
 
