@@ -181,7 +181,7 @@ def judged_load(verdict_id: VerdictId, job: Job[Any], found: StateDict) -> Verdi
 def others(made: StateDict, expected: StateDict, *, ordered: bool) -> Iterator[tuple[str, StateDict]]:
     """Other faults of every kind: state dicts that differ from ``made`` in one thing."""
     names = {entry.name for entry in expected}
-    yield "one entry more", [*made, Entry("invented", Tensor(BY_NAME["u8"], (1,), b"!"))]
+    yield "one name more", [*made, Entry("invented", Tensor(BY_NAME["u8"], (1,), b"!"))]
     if made:
         yield "another missing name", made[1:]
         yield "another name", [Entry("invented", made[0].tensor), *made[1:]]

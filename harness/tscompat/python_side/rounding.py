@@ -28,7 +28,7 @@ from tscompat.values.tensors import StateDict, Tensor, as_float64
 DEVIATION = 0.72
 """A rounding error of at most u has a standard deviation of 0.42 u, relative to numbers that are evenly spread over a
 binade; so has an even distribution from -0.72 u to 0.72 u."""
-MANY = 50
+MANY = 25
 """With more errors chance explains less and less, but the model of rounding is not exact: so no more are counted."""
 aten: Any = torch.ops.aten
 
