@@ -6,7 +6,7 @@ writes a string, LEB128 counts of groups and of states, all options, all states.
 parameters a group has is not in the file.
 
 Reading is linear in the file's size, as in ``reader``. A state takes some 200 bytes of memory and a tensor 300, so the
-worst file, of SGD's states without a tensor, which are one byte each, takes 200 times its size. May import values.
+largest ratio, of SGD's states without a tensor, which are one byte each, takes 200 times its size. May import values.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ that are left, and only so many headers and errors are remembered, so time and m
 
 Elements are never copied. In memory a result takes some 400 bytes an entry (180 in an index), 8 to 44 bytes a dim, and
 1 to 4 bytes a byte of a name; while it is made, some 100 more an entry, 9 more a dim and 2 more a byte of a name. So
-the worst file, of entries of four bytes without elements, takes 100 times its size. The rank has no limit, because
+the largest ratio, of entries of four bytes without elements, takes 100 times its size. The rank has no limit, because
 TorchSharp loads a tensor of a million dims. May import values.
 """
 

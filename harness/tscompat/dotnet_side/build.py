@@ -133,7 +133,7 @@ def plan(versions: Versions = DEFAULT) -> Plan:
 
 
 def _build(plan: Plan, partial: Path, progress: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
-    """Publish the project into a folder below ``partial``. Returns that folder, and what the record says of it."""
+    """Publish the project into a folder below ``partial``. Returns that folder, and what the record states of it."""
     root = partial.parent
     free = shutil.disk_usage(root).free
     if free < NEEDED_BYTES:

@@ -30,7 +30,7 @@ _IN_USE_SECONDS = 3 * 3600
 
 
 Make: TypeAlias = Callable[[Path], tuple[Path, dict[str, Any]]]
-"""Makes a publish in a folder below an empty one, and returns that folder and what the record says of it."""
+"""Makes a publish in a folder below an empty one, and returns that folder and what the record states of it."""
 
 
 class Dll(NamedTuple):
