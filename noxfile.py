@@ -103,6 +103,13 @@ def reproductions(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", *options, "tests/reproductions", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def sabotage(session: nox.Session) -> None:
+    """Faults put in on purpose, all of which must be seen; takes 20 minutes (arguments: names of faults)"""
+    python = environment(session, PROJECT, "tests", "matrix")
+    session.run(python, "-m", "sabotage", *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})
+
+
 def environment(session: nox.Session, *needs: str) -> str:
     """Install what is needed into the shared environment, unless it is there, and return its Python.
 

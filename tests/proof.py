@@ -18,8 +18,6 @@ def write_section(title: str, text: str, file: Path = PROOF) -> None:
     section = f"{begin}\n## {title}\n\n{text.strip()}\n{end}"
     whole = file.read_text(encoding="utf-8") if file.exists() else _HEAD
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    if pattern.search(whole):
-        whole = pattern.sub(lambda _: section, whole)
-    else:
-        whole = f"{whole.rstrip()}\n\n{section}\n"
+    there = pattern.search(whole)
+    whole = pattern.sub(lambda _: section, whole) if there else f"{whole.rstrip()}\n\n{section}\n"
     file.write_text(whole, encoding="utf-8")

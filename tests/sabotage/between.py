@@ -10,7 +10,7 @@ from tscompat.dotnet_side.messages import Load, LoadInto, RunProgram, Save, UseO
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict
 
-from .answers import option_of, state_of
+from .computed import option_of, state_of
 from .fault import Change, Fault, byte, element, entries, given, numbers, record, with_numbers, wrote
 
 BAG = "role/both/f32"

@@ -35,11 +35,16 @@ class Seen(NamedTuple):
         """What is wrong with it; empty if all checks that must see the fault do."""
         assert self.fault
         blind = [check for check in self.fault.checks if check not in self.checks]
-        code = 2 if THE_RUN in self.fault.checks else 1
-        if not blind and self.code == code:
+        if not self.checks:
+            what = "survives"
+        elif blind:
+            what = f"is not seen by {', '.join(blind)}"
+        elif self.code != (2 if THE_RUN in self.fault.checks else 1):
+            what = "is not seen as it must be"
+        else:
             return ""
-        what = f"is not seen by {', '.join(blind)}" if self.checks else "survives"
-        return f"{self.fault.name} {what} (exit code {self.code}; seen by {', '.join(self.checks) or 'none'}): {self.words}"
+        by = ", ".join(self.checks) or "none"
+        return f"{self.fault.name} {what} (exit code {self.code}; seen by {by}): {self.words}"
 
 
 def unneeded(seen: Sequence[Seen]) -> Iterator[str]:
@@ -60,12 +65,12 @@ def kinds() -> list[str]:
 def page(seen: Sequence[Seen], environment: Environment, minutes: float) -> str:
     """The section, in Markdown."""
     lines = [
-        f"`nox -s sabotage` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes: {len(seen)} faults, each in a run of its own.",
+        f"`nox -s sabotage` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes, {len(seen)} faults.",
         _versions(environment),
-        "A fault changes one thing in one place: an *answer* of the peer (or a file that the answer stands for), *TorchSharp*",
-        "(its real assembly, patched), or the *bytes* between a writer and a reader. All of them are asleep in a first run,",
-        "which passes. *Seen by* lists every kind of check that failed in the part of the matrix that was run, which holds the",
-        "whole case.",
+        "Each fault changes one thing in one place: an *answer* of the peer (or a file that the answer stands for),",
+        "*TorchSharp* (its real assembly, patched), or the *bytes* between writer and reader. Each is awake in a run",
+        "of its own, of a part of the matrix that passes without it. *Seen by* lists every kind of check that failed",
+        "there. The first table shows that each kind of check is needed.",
         "",
         "| check | faults it sees | seen by no other kind |",
         "|---|---|---|",

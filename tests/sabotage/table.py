@@ -5,6 +5,7 @@ from __future__ import annotations
 from .answers import ANSWERS
 from .assembly import ASSEMBLY
 from .between import BETWEEN
+from .computed import COMPUTED
 from .fault import Fault
 
-FAULTS: tuple[Fault, ...] = (*ANSWERS, *ASSEMBLY, *BETWEEN)
+FAULTS: tuple[Fault, ...] = (*ANSWERS, *COMPUTED, *ASSEMBLY, *BETWEEN)

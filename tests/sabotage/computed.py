@@ -1,0 +1,311 @@
+"""Faults of what .NET computes: the files of outputs, parameters and states that an answer stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tscompat.codec.optimizer import OptimizerRecord
+from tscompat.dotnet_side.messages import Forward, OptimizerUsed, Thrown, UseOptimizer
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, StateDict, Tensor
+
+from .answers import LINEAR, NARROW, NORM, replaced
+from .fault import Fault, answered, element, entries, numbers, record, with_numbers, wrote
+
+TRAINED = "arch/mnist-trained/bf16"
+SGD = "optimizer/ and not pybridge and optim/sgd-momentum/f32"
+ADAM = "optimizer/ and not pybridge and optim/adam/f32"
+
+
+# What modules compute
+
+
+def _plain(call: Any) -> bool:
+    """Whether a module computes in its own dtype, in eval mode."""
+    return isinstance(call, Forward) and call.dtype == call.module.dtype and not call.train
+
+
+def _after_a_load(call: Any) -> bool:
+    return _plain(call) and call.load
+
+
+def _wide(call: Any) -> bool:
+    return isinstance(call, Forward) and call.dtype != call.module.dtype
+
+
+def _training(call: Any) -> bool:
+    return isinstance(call, Forward) and call.train
+
+
+def _of_name(end: str, change: Callable[[Any], Any]) -> Callable[[StateDict], StateDict]:
+    """Change the first element of the entries whose names end so."""
+    return lambda given: [
+        Entry(name, with_numbers(tensor, element(0, change)) if name.endswith(end) else tensor)
+        for name, tensor in given
+    ]
+
+
+def _closest_exchanged(given: StateDict) -> StateDict:
+    """Exchange the two largest outputs of the row in which they are closest."""
+
+    def exchange(flat: Any) -> Any:
+        rows = flat.reshape(given[0].tensor.shape)
+        order = np.argsort(rows.astype(np.float64), axis=-1)
+        largest = np.take_along_axis(rows.astype(np.float64), order[:, -2:], axis=-1)
+        row = int(np.diff(largest).argmin())
+        second, top = order[row, -2:]
+        rows[row, [second, top]] = rows[row, [top, second]]
+        return flat
+
+    return numbers(exchange)(given)
+
+
+def _rows_exchanged(given: StateDict) -> StateDict:
+    """Exchange the outputs of the first two inputs."""
+    columns = given[0].tensor.shape[-1]
+    return numbers(lambda flat: np.concatenate([flat[columns : 2 * columns], flat[:columns], flat[2 * columns :]]))(
+        given
+    )
+
+
+def _as_float64(given: StateDict) -> StateDict:
+    (name, tensor), *others = given
+    wide = np.frombuffer(tensor.data, np.uint8).view(tensor.dtype.scalar).astype(np.float64)
+    return [Entry(name, Tensor(BY_NAME["f64"], tensor.shape, wide.view(np.uint8))), *others]
+
+
+def _last_bit(value: Any) -> Any:
+    return np.nextafter(value, np.float32(np.inf))
+
+
+_FORWARDS = (
+    (
+        "forward-one-output",
+        "one output is 1.001 of itself",
+        "forward",
+        LINEAR,
+        _plain,
+        numbers(element(0, lambda x: x * 1.001)),
+    ),
+    ("forward-nan", "the last output is not a number", "forward", NORM, _plain, numbers(element(-1, lambda x: np.nan))),
+    ("forward-dtype", "the output is float64", "forward", LINEAR, _plain, _as_float64),
+    (
+        "loaded-last-bit",
+        "after a load one output is one ULP off",
+        "loaded",
+        LINEAR,
+        _after_a_load,
+        numbers(element(0, _last_bit)),
+    ),
+    (
+        "loaded-sign",
+        "after a load one output is negative",
+        "loaded",
+        NORM,
+        _after_a_load,
+        numbers(element(0, lambda x: -x)),
+    ),
+    ("loaded-dtype", "after a load the output is float64", "loaded", LINEAR, _after_a_load, _as_float64),
+    (
+        "widened-one-output",
+        "in float32 one output is 1.001 of itself",
+        "widened",
+        NARROW,
+        _wide,
+        numbers(element(0, lambda x: x * 1.001)),
+    ),
+    ("widened-sign", "in float32 one output is negative", "widened", NARROW, _wide, numbers(element(-1, lambda x: -x))),
+    (
+        "widened-rounded",
+        "in float32 one output is rounded to bfloat16",
+        "widened",
+        NARROW,
+        _wide,
+        numbers(element(0, lambda x: np.float32(x).astype(BY_NAME["bf16"].scalar))),
+    ),
+    (
+        "statistics-count",
+        "a pass in train mode is not counted",
+        "statistics",
+        NORM,
+        _training,
+        _of_name("num_batches_tracked", lambda x: x - 1),
+    ),
+    (
+        "statistics-mean",
+        "one running mean is 1.001 of itself",
+        "statistics",
+        NORM,
+        _training,
+        _of_name("running_mean", lambda x: x * 1.001),
+    ),
+    (
+        "statistics-variance",
+        "one running variance is 0.9 of itself",
+        "statistics",
+        NORM,
+        _training,
+        _of_name("running_var", lambda x: x * 0.9),
+    ),
+    (
+        "predictions-of-two-rows",
+        "the outputs of two inputs are exchanged",
+        "predictions",
+        TRAINED,
+        _plain,
+        _rows_exchanged,
+    ),
+    (
+        "predictions-of-one-class",
+        "the fourth output of the first input is 100 more",
+        "predictions",
+        TRAINED,
+        _plain,
+        numbers(element(3, lambda x: x + 100)),
+    ),
+    (
+        "predictions-one-row",
+        "the two largest outputs of one row are exchanged",
+        "predictions",
+        TRAINED,
+        _plain,
+        _closest_exchanged,
+    ),
+)
+
+
+# Optimizers
+
+
+def _thrown(stage: str) -> Callable[[OptimizerUsed], OptimizerUsed]:
+    return replaced(thrown={stage: Thrown("System.InvalidOperationException", "sabotage")})
+
+
+def _field(rows: Any, name: str, change: Callable[[Any], Any]) -> list[dict[str, Any]]:
+    """Change a field of the first row, if it has a value there: not every optimizer has every field."""
+    first, *others = map(dict, rows)
+    return [{**first, name: change(first[name])} if first.get(name) is not None else first, *others]
+
+
+def option_of(name: str, change: Callable[[Any], Any]) -> Callable[[OptimizerRecord], OptimizerRecord]:
+    """Change an option of the first group."""
+    return lambda held: held._replace(groups=_field(held.groups, name, change))
+
+
+def state_of(name: str, change: Callable[[Any], Any]) -> Callable[[OptimizerRecord], OptimizerRecord]:
+    """Change a state of the first parameter."""
+    return lambda held: held._replace(states=_field(held.states, name, change))
+
+
+def _first(change: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]:
+    return lambda tensor: with_numbers(tensor, element(0, change))
+
+
+_FILES = (
+    ("option-rate", "a loaded learning rate is doubled", "options", SGD, 0, option_of("lr", lambda x: 2 * x)),
+    ("option-eps", "a loaded eps is 1e-7", "options", ADAM, 0, option_of("eps", lambda x: 1e-7)),
+    ("option-maximize", "a loaded maximize is the opposite", "options", SGD, 0, option_of("maximize", lambda x: not x)),
+    (
+        "state-loaded",
+        "one element of a loaded state differs",
+        "bits",
+        SGD,
+        0,
+        state_of("momentum_buffer", _first(_last_bit)),
+    ),
+    ("count-loaded", "a loaded count of steps is one more", "bits", ADAM, 0, state_of("step", lambda x: x + 1)),
+    (
+        "state-after",
+        "a state after the last step is 1.001 of itself",
+        "state",
+        SGD,
+        1,
+        state_of("momentum_buffer", _first(lambda x: x * 1.001)),
+    ),
+    (
+        "state-after-sign",
+        "a state after the last step is negative",
+        "state",
+        ADAM,
+        1,
+        state_of("exp_avg", _first(lambda x: -x)),
+    ),
+    (
+        "state-after-other",
+        "a squared average after the last step is 1.01 of itself",
+        "state",
+        ADAM,
+        1,
+        state_of("exp_avg_sq", _first(lambda x: x * 1.01)),
+    ),
+    ("count-kept", "the last step is not counted", "count", ADAM, 1, state_of("step", lambda x: x - 1)),
+    ("count-twice", "the last step is counted twice", "count", ADAM, 1, state_of("step", lambda x: x + 1)),
+    (
+        "count-zero",
+        "the count of steps is zero",
+        "count",
+        "optimizer/ and not pybridge and optim/adagrad/f32",
+        1,
+        state_of("step", lambda x: 0),
+    ),
+)
+_PARAMETERS: tuple[tuple[str, str, str, str, int, Callable[[Any], Any]], ...] = (
+    ("step-one-element", "one parameter is 1.001 of itself after the last step", "step", SGD, -1, lambda x: x * 1.001),
+    ("step-sign", "one parameter is negative after the first step", "step", ADAM, 1, lambda x: -x),
+    ("step-nan", "one parameter is not a number after a step", "step", SGD, 1, lambda x: np.nan),
+)
+
+
+def _memory(which: int) -> Callable[[UseOptimizer], str]:
+    return lambda call: call.memory[which]
+
+
+def _parameters(which: int) -> Callable[[UseOptimizer], str]:
+    return lambda call: call.parameters[which]
+
+
+def _loading(call: UseOptimizer) -> bool:
+    return call.load is not None
+
+
+COMPUTED: tuple[Fault, ...] = (
+    *(
+        Fault(name, "answer", what, (check,), select, wrote(Forward, lambda call: call.outputs, entries(change), when))
+        for name, what, check, select, when, change in _FORWARDS
+    ),
+    *(
+        Fault(name, "answer", what, (check,), select, wrote(UseOptimizer, _memory(which), record(change), _loading))
+        for name, what, check, select, which, change in _FILES
+    ),
+    *(
+        Fault(
+            name,
+            "answer",
+            what,
+            (check,),
+            select,
+            wrote(UseOptimizer, _parameters(which), entries(numbers(element(0, change))), _loading),
+        )
+        for name, what, check, select, which, change in _PARAMETERS
+    ),
+    Fault(
+        "save-thrown",
+        "answer",
+        "an optimizer cannot be saved",
+        ("bytes",),
+        SGD,
+        answered(OptimizerUsed, _thrown("save"), _loading),
+    ),
+    Fault(
+        "step-thrown",
+        "answer",
+        "an optimizer cannot make a step",
+        ("step",),
+        SGD,
+        answered(OptimizerUsed, _thrown("step"), _loading),
+    ),
+)
+"""Of each row: name, what it does, the checks that must see it, the part of the matrix, and what it changes."""
