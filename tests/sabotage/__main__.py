@@ -42,12 +42,12 @@ def main(names: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="sabotage-") as temporary:
         folder = Path(temporary)
         dll = patched(folder / "TorchSharp.dll")
-        asleep = run(folder / "asleep", "", union(faults), "--torchsharp-dll", str(dll))
+        asleep = run(folder, dll, Fault("asleep", "TorchSharp", "no fault is awake", (), union(faults)))
         if asleep.code != 0:
             print(f"without a fault awake the run fails: {asleep.words}")
             return 2
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            seen = list(pool.map(partial(wake, folder, dll), faults))
+            seen = list(pool.map(partial(run, folder, dll), faults))
         environments = load_results(folder / "asleep" / "results.json").environments
     minutes = (time.monotonic() - began) / 60
     problems = [*(each.problem for each in seen if each.problem), *(unneeded(seen) if not names else ())]
@@ -75,33 +75,32 @@ def union(faults: Iterable[Fault]) -> str:
     return " or ".join(f"({each})" for each in dict.fromkeys(fault.select for fault in faults))
 
 
-def wake(folder: Path, dll: Path, fault: Fault) -> Seen:
+def run(folder: Path, dll: Path, fault: Fault) -> Seen:
     """Run the part of the matrix that a fault names, with the fault awake."""
+    out = folder / fault.name
     how = ["-p", "sabotage.plugin"] if fault.wrong else ["--torchsharp-dll", str(dll)]
-    seen = run(folder / fault.name, fault.name, fault.select, *how)
-    print(f"{fault.name}: exit code {seen.code}; {', '.join(seen.checks)}; {seen.words}", flush=True)
-    return seen._replace(fault=fault)
-
-
-def run(out: Path, awake: str, select: str, *how: str) -> Seen:
-    """One run. ``awake`` is the name of the fault; empty for none."""
-    command = [sys.executable, "-m", "tscompat", "run", "-n", "0", "--out", str(out), "-k", select, *how]
+    command = [sys.executable, "-m", "tscompat", "run", "-n", "0", "--out", str(out), "-k", fault.select, *how]
     paths = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, AWAKE: awake, "PYTHONPATH": paths}
+    environment = {**os.environ, AWAKE: fault.name, "PYTHONPATH": paths}
     ended = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS
     )
-    if not (out / "results.json").exists():
-        return Seen(None, ended.returncode, (), ended.stdout.strip()[-500:])
-    results = load_results(out / "results.json")
-    failed = [record for record in results.verdicts if record.outcome is Outcome.FAILED]
-    checks = tuple(dict.fromkeys(record.check for record in failed))
-    if ended.returncode == 2:
-        return Seen(
-            None, 2, (THE_RUN,), results.problems[-1].splitlines()[0] if results.problems else ended.stdout[-500:]
+    seen = _seen(fault, ended, out / "results.json")
+    print(f"{fault.name}: exit code {seen.code}; {', '.join(seen.checks)}; {seen.words}", flush=True)
+    return seen
+
+
+def _seen(fault: Fault, ended: subprocess.CompletedProcess[str], file: Path) -> Seen:
+    """What a run has shown. One that ends before it has results has shown the end of its output."""
+    results = load_results(file) if file.exists() else None
+    if results is None or ended.returncode not in (0, 1):
+        problem = (
+            results.problems[-1].partition("\n")[0] if results and results.problems else ended.stdout[-500:].strip()
         )
-    words = f"{failed[0].id}: {failed[0].verdict}: {failed[0].detail}" if failed else ""
-    return Seen(None, ended.returncode, checks, words)
+        return Seen(fault, ended.returncode, (THE_RUN,), problem)
+    failed = [record for record in results.verdicts if record.outcome is Outcome.FAILED]
+    words = f"{failed[0].id}: {failed[0].verdict}: {failed[0].detail}" if failed else "; ".join(results.problems)
+    return Seen(fault, ended.returncode, tuple(dict.fromkeys(record.check for record in failed)), words)
 
 
 if __name__ == "__main__":

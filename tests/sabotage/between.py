@@ -61,7 +61,7 @@ _LOADED: tuple[tuple[str, str, str, Change], ...] = (
     ("given-column-major", "a matrix is column-major", f"dat/python-to-dotnet and {MATRIX}", entries(_column_major)),
     ("given-dtype", "the dtype code of one entry is int32's", f"dat/python-to-dotnet and {BAG}", entries(_retyped)),
     ("given-name", "one name has other capitals", f"dat/python-to-dotnet and {BAG}", entries(_renamed)),
-    ("given-shape", "the dims of a matrix are exchanged", f"dat/python-to-dotnet and {MATRIX}", entries(_reshaped)),
+    ("given-shape", "the dims of a matrix are swapped", f"dat/python-to-dotnet and {MATRIX}", entries(_reshaped)),
     ("given-less", "the last element is missing", f"dat/python-to-dotnet and {BAG}", lambda whole: whole[:-4]),
     (
         "given-safetensors-bit",
@@ -137,7 +137,7 @@ _SAVED: tuple[tuple[str, str, tuple[str, ...], str, Change], ...] = (
     ),
     (
         "saved-shape",
-        "the dims of a saved matrix are exchanged",
+        "the dims of a saved matrix are swapped",
         ("bytes", "bits"),
         f"dat/dotnet-to-python and {MATRIX}",
         entries(_reshaped),

@@ -13,7 +13,7 @@ from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
 from .answers import LINEAR, NARROW, NORM, replaced
-from .fault import Fault, answered, element, entries, numbers, record, with_numbers, wrote
+from .fault import Fault, Numbers, answered, element, entries, numbers, record, with_numbers, wrote
 
 TRAINED = "arch/mnist-trained/bf16"
 SGD = "optimizer/ and not pybridge and optim/sgd-momentum/f32"
@@ -48,27 +48,29 @@ def _of_name(end: str, change: Callable[[Any], Any]) -> Callable[[StateDict], St
     ]
 
 
-def _closest_exchanged(given: StateDict) -> StateDict:
-    """Exchange the two largest outputs of the row in which they are closest."""
+def _closest_equal(given: StateDict) -> StateDict:
+    """Where the two largest outputs of a row are closest, but not equal, the largest becomes the second."""
 
-    def exchange(flat: Any) -> Any:
+    def lower(flat: Numbers) -> Numbers:
         rows = flat.reshape(given[0].tensor.shape)
-        order = np.argsort(rows.astype(np.float64), axis=-1)
-        largest = np.take_along_axis(rows.astype(np.float64), order[:, -2:], axis=-1)
-        row = int(np.diff(largest).argmin())
-        second, top = order[row, -2:]
-        rows[row, [second, top]] = rows[row, [top, second]]
+        largest = np.sort(rows.astype(np.float64), axis=-1)
+        apart = largest[:, -1] - largest[:, -2]
+        row = int(np.where(apart > 0, apart, np.inf).argmin())
+        rows[row, rows[row].astype(np.float64).argmax()] = largest[row, -2]
         return flat
 
-    return numbers(exchange)(given)
+    return numbers(lower)(given)
 
 
-def _rows_exchanged(given: StateDict) -> StateDict:
-    """Exchange the outputs of the first two inputs."""
-    columns = given[0].tensor.shape[-1]
-    return numbers(lambda flat: np.concatenate([flat[columns : 2 * columns], flat[:columns], flat[2 * columns :]]))(
-        given
-    )
+def _rows_swapped(given: StateDict) -> StateDict:
+    """Swap two rows, of which each side predicts another class."""
+
+    def swap(flat: Numbers) -> Numbers:
+        rows = flat.reshape(given[0].tensor.shape)
+        rows[[2, 4]] = rows[[4, 2]]
+        return flat
+
+    return numbers(swap)(given)
 
 
 def _as_float64(given: StateDict) -> StateDict:
@@ -152,11 +154,11 @@ _FORWARDS = (
     ),
     (
         "predictions-of-two-rows",
-        "the outputs of two inputs are exchanged",
+        "the outputs of two inputs are swapped",
         "predictions",
         TRAINED,
         _plain,
-        _rows_exchanged,
+        _rows_swapped,
     ),
     (
         "predictions-of-one-class",
@@ -168,11 +170,11 @@ _FORWARDS = (
     ),
     (
         "predictions-one-row",
-        "the two largest outputs of one row are exchanged",
+        "one output becomes the next number, and another class's is the largest",
         "predictions",
         TRAINED,
         _plain,
-        _closest_exchanged,
+        _closest_equal,
     ),
 )
 

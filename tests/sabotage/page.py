@@ -21,8 +21,7 @@ IMPLIED: Mapping[str, str] = {}
 class Seen(NamedTuple):
     """What one run has shown."""
 
-    fault: Fault | None
-    """None for a run without a fault."""
+    fault: Fault
     code: int
     """The exit code of ``tscompat run``."""
     checks: tuple[str, ...]
@@ -33,7 +32,6 @@ class Seen(NamedTuple):
     @property
     def problem(self) -> str:
         """What is wrong with it; empty if all checks that must see the fault do."""
-        assert self.fault
         blind = [check for check in self.fault.checks if check not in self.checks]
         if not self.checks:
             what = "survives"
@@ -87,13 +85,12 @@ def page(seen: Sequence[Seen], environment: Environment, minutes: float) -> str:
 
 def _need(check: str, seen: Sequence[Seen]) -> tuple[str, ...]:
     by = [each for each in seen if check in each.checks]
-    alone = [each.fault.name for each in by if each.checks == (check,) and each.fault]
+    alone = [each.fault.name for each in by if each.checks == (check,)]
     others = f", and {len(alone) - 1} more" if len(alone) > 1 else ""
     return f"`{check}`" if check != THE_RUN else check, str(len(by)), f"{alone[0]}{others}" if alone else "none"
 
 
 def _cells(each: Seen) -> tuple[str, ...]:
-    assert each.fault
     fault = each.fault
     return fault.name, fault.place, fault.what, ", ".join(each.checks) or "**none**", str(each.code), each.words[:300]
 
