@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 PROOF = Path(__file__).parents[1] / "docs" / "proof.md"
-_HEAD = "# What a green run is worth\n\nEach section was written by a session of nox, which states when and with what.\n"
+_HEAD = (
+    "# What a green run is worth\n\nEach section was written by a session of nox, which states when and with what.\n"
+)
 
 
 def write_section(title: str, text: str, file: Path = PROOF) -> None:

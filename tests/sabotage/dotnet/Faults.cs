@@ -22,6 +22,7 @@ static class Faults
     const string LoadEntries =
         "nn/Module::load_state_dict(System.Collections.Generic.Dictionary`2<System.String,TorchSharp.torch/Tensor>,"
         + "System.Boolean,System.Collections.Generic.IList`1<System.String>)";
+    const string LoadOptimizer = "OptimizerHelper::load_state_dict(System.IO.BinaryReader)";
     const string Scalar = "Scalar::op_Implicit(System.Double)";
     const string Multiply = "Tensor::mul_(TorchSharp.Scalar)";
     const string SgdStep = "SGD::<step>b__2_0(TorchSharp.Modules.SGD/ParamGroup)";
@@ -61,6 +62,8 @@ static class Faults
         new("skip-ignored", LoadModule, "ICollection`1<System.String>::Contains(!0)", il => [il.Pop, il.Pop, il.Int(0)]),
         new("report-always-loaded", LoadModule, "Dictionary`2<System.String,System.Boolean>::Add(!0,!1)", il =>
             [il.Pop, il.Int(1), il.Right]),
+        new("one-byte-too-far", LoadModule, "ldarg", il =>
+            [il.Argument(0), il.Int(1), il.Call("System.IO.BinaryReader::ReadBytes(System.Int32)"), il.Pop, il.Right], -1),
         new("dtype-not-compared", LoadTensor, "beq", il => [il.Pop, il.Pop, il.Jump]),
         new("shape-not-compared", LoadTensor, "brtrue", il => [il.Pop, il.Jump], 1),
         new("missing-keys-lost", LoadEntries, "List`1<System.String>::Add(!0)", il => [il.Pop, il.Pop], 1),
@@ -76,6 +79,9 @@ static class Faults
         new("batch-counted-twice", BatchNorm, "ldc.i4 1", il => [il.Int(2)]),
         new("eps-of-another-layer", BatchNorm, "NormBase::get_eps()", il => [il.Right, il.Pop, il.Double(1e-3)]),
         // Optimizers
+        new("class-not-compared", LoadOptimizer, "String::op_Inequality(System.String,System.String)", il =>
+            [il.Pop, il.Pop, il.Int(0)]),
+        new("groups-not-compared", LoadOptimizer, "beq", il => [il.Pop, il.Pop, il.Jump]),
         new("dampening-not-saved", "Modules.SGD/Options::SaveStateDict(System.IO.BinaryWriter)",
             "Nullable`1<System.Double>::get_Value()", il => [il.Right, il.Pop, il.Double(0)], 1),
         new("nesterov-not-loaded", "Modules.SGD/Options::LoadStateDict(System.IO.BinaryReader)",

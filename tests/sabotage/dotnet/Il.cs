@@ -33,6 +33,9 @@ sealed class Il(ModuleDefinition module, MethodBody body, Instruction replaced)
 
     public Instruction Text(string value) => Instruction.Create(OpCodes.Ldstr, value);
 
+    /// <summary>An argument of the method, after <c>this</c>.</summary>
+    public Instruction Argument(int number) => Instruction.Create(OpCodes.Ldarg, body.Method.Parameters[number]);
+
     public Instruction Local(int number) => Instruction.Create(OpCodes.Ldloc, body.Variables[number]);
 
     /// <summary>A call of the method whose full name ends so.</summary>

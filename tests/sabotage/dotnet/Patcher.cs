@@ -45,9 +45,10 @@ sealed class Patcher
     {
         var alike = body.Instructions
             .Where(each => each.OpCode.Name == fault.At || each.ToString().EndsWith(fault.At)).ToArray();
-        if (alike.Length <= fault.Nth)
+        var nth = fault.Nth < 0 ? alike.Length + fault.Nth : fault.Nth;
+        if (nth < 0 || nth >= alike.Length)
             throw new InvalidOperationException($"{fault.Name}: found {alike.Length} times: {fault.At}");
-        return alike[fault.Nth];
+        return alike[nth];
     }
 
     void Put(Fault fault, MethodBody body, Instruction at)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
 from .clr import DotnetError
+from .overloads.overload import reader, writer
 from .probes import Read
 from .work import Work, address
 
@@ -83,6 +85,51 @@ def _changed(work: Work, found: StateDict) -> str:
 
 def _same(found: Tensor, expected: Tensor) -> bool:
     return digest([Entry("", found)]) == digest([Entry("", expected)])
+
+
+def two_modules_in_one_file(work: Work, call: Probe, read: Read) -> str:
+    """Save a module twice with one BinaryWriter, and load both with one BinaryReader."""
+    with writer(work.dotnet, call.artifact) as made:
+        for _ in range(2):
+            work.module(poison=False).save(made)
+    same: list[bool] = []
+    with reader(work.dotnet, call.artifact) as made:
+        for _ in range(2):
+            module = work.module(poison=True)
+            module.load(made)
+            same.append(digest(read(module)) == digest(work.entries))
+    return "the same bits" if all(same) else "other bits"
+
+
+def optimizer_file_of_another_class(work: Work, call: Probe, read: Read) -> str:
+    """An SGD is saved, and loaded into an Adam over the same parameters."""
+    return _loaded_into_another(work, call, ("SGD", 1), ("Adam", 1), "optimizer type")
+
+
+def optimizer_file_of_other_groups(work: Work, call: Probe, read: Read) -> str:
+    """An SGD with one group is saved, and loaded into an SGD with two groups of the same parameters."""
+    return _loaded_into_another(work, call, ("SGD", 1), ("SGD", 2), "number of parameter groups")
+
+
+def _loaded_into_another(work: Work, call: Probe, saved: tuple[str, int], into: tuple[str, int], reason: str) -> str:
+    """Save an optimizer of a class with so many groups, and load it into another."""
+    source, target = (_optimizer(work, *each) for each in (saved, into))
+    source.save_state_dict(call.artifact)
+    try:
+        with work.dotnet.errors():
+            target.load_state_dict(call.artifact)
+    except DotnetError as error:
+        return "refused" if reason in error.message else error.message
+    return "accepted"
+
+
+def _optimizer(work: Work, name: str, groups: int) -> Any:
+    """An optimizer of this class, over the case's tensors in so many groups."""
+    dotnet = work.dotnet
+    kind = getattr(dotnet.Optimizers, name)
+    parameters = [dotnet.Optimizers.Parameter(work.tensor(tensor, poison=False), True) for _, tensor in work.entries]
+    parts = [dotnet.Array[dotnet.Optimizers.Parameter](parameters[start::groups]) for start in range(groups)]
+    return kind(dotnet.Array[kind.ParamGroup]([kind.ParamGroup(part) for part in parts]), 0.5)
 
 
 def create_from_a_file(work: Work, call: Probe, read: Read) -> str:
@@ -156,6 +203,7 @@ PROBES: dict[str, Callable[[Work, Probe, Read], str]] = {
     for probe in (
         *(skip_on_save, load_state_dict_lists, load_state_dict_names_what_is_wrong, load_state_dict_compares_shapes),
         *(load_state_dict_skips, create_from_a_file, state_dict_under_a_prefix, component_names),
+        *(two_modules_in_one_file, optimizer_file_of_another_class, optimizer_file_of_other_groups),
         *(jit_load_overloads, script_as_a_dat, weights_file, weights_file_without_the_classifier),
     )
 }

@@ -78,6 +78,16 @@ def names_not_places(module: torch.nn.Module, folder: Path) -> str:
     return "the same bits" if same else "other bits"
 
 
+def optimizer_file_of_other_groups(module: torch.nn.Module, folder: Path) -> str:
+    parameters = list(module.parameters())
+    saved = torch.optim.SGD(parameters, 0.5).state_dict()
+    try:
+        torch.optim.SGD([{"params": parameters[:1]}, {"params": parameters[1:]}], 0.5).load_state_dict(saved)
+    except ValueError as error:
+        return "refused" if "different number of parameter groups" in str(error) else str(error)
+    return "accepted"
+
+
 def save_into_a_missing_folder(module: torch.nn.Module, folder: Path) -> str:
     missing = folder / "missing"
     try:
@@ -213,6 +223,7 @@ COUNTERPARTS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
         *(usable_after_save, save_leaves_a_stream_open, load_keeps_training_and_gradients, exactly_the_same_name),
         *(names_not_places, save_into_a_missing_folder, read_only_folder, load_state_dict_lists),
         *(load_state_dict_names_what_is_wrong, load_state_dict_compares_shapes, state_dict_under_a_prefix),
+        optimizer_file_of_other_groups,
         *(frombuffer_reads_bytes, frombuffer_skips_bytes, frombuffer_shares_memory, from_file, storage_to_array),
     )
 } | {
