@@ -7,10 +7,11 @@ import hashlib
 import numpy as np
 import pytest
 
-from subjects import tensors
+from subjects import subject, tensors
+from tscompat.catalogue import Model
 from tscompat.catalogue.bits import RandomBits
 from tscompat.catalogue.case import TensorSpec
-from tscompat.catalogue.fills import make, special_values
+from tscompat.catalogue.fills import make, make_batches, special_values
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Tensor
 
@@ -81,3 +82,11 @@ def test_steps_are_quarters_and_an_integer_has_them_rounded_down() -> None:
     floats, integers = (TensorSpec("a", BY_NAME[name], (6,), "steps", False) for name in ("f32", "i8"))
     assert np.frombuffer(data(make("key", [floats])[0].tensor), np.float32).tolist() == [0, 0.25, 0.5, 0.75, 1, 1.25]
     assert data(make("key", [integers])[0].tensor) == bytes([0, 0, 0, 0, 1, 1])
+
+
+def test_each_step_of_a_training_has_numbers_of_its_own() -> None:
+    model = subject("training/lstm-classifier/f32", Model)
+    assert model.training is not None
+    batches = make_batches("key", model, model.training)
+    assert [name for name, _ in batches[:3]] == ["input.0.0", "target.0.0", "input.1.0"]
+    assert len({data(tensor) for _, tensor in batches}) == len(batches) == 2 * model.training.steps

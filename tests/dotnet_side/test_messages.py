@@ -48,6 +48,7 @@ CALLS: list[AnyCall] = [
         *(("m0", "m1"), ("p0", "p1", "p2"), PLACEMENT),
     ),
     messages.RunProgram("o", "a", "i", "out", PLACEMENT),
+    messages.Train("e", NATIVE, "b", "Adam", {"lr": 0.5, "amsgrad": True}, "mse_loss", 20, "o", "cpu"),
 ]
 DIFFERENCE = Difference("bits", "element [0]", FirstDifference("w", "element", 4, "0x00 (0)", "0x01 (1)"))
 ANSWERS: list[AnyAnswer] = [

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tscompat.dotnet_side import process
 from tscompat.dotnet_side.errors import PeerBroken, PeerDied
 from tscompat.dotnet_side.messages import NativeModule, Schema, SchemaFound
 from tscompat.dotnet_side.process import Peer, PeerKeeper
@@ -177,6 +178,15 @@ def test_an_answer_to_a_call_that_was_not_taken_is_none(start: Start) -> None:
 def test_an_exit_code_other_than_0_at_exit_is_a_death(start: Start, code: int, cause: str | None) -> None:
     died = start(ECHO + f"sys.exit({code})").close()
     assert (died and died.detail) == (cause and f"the peer died with {cause}")
+
+
+def test_a_peer_that_does_not_end_is_a_death(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    peer = start(ECHO + HANG)
+    monkeypatch.setattr(process, "EXIT_SECONDS", 1.0)
+    died = peer.close()
+    assert died
+    assert (died.kind, died.detail) == (Kind.TIMEOUT, "the peer did not end within 1 seconds")
+    assert not psutil.pid_exists(peer.pid)
 
 
 def test_a_peer_that_we_have_killed_did_not_die(start: Start) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,17 @@ def chained(x: torch.Tensor) -> torch.Tensor:
     return torch.tanh(functional.linear(torch.sigmoid(x) * 3 - 1, x))
 
 
+def weight_gradient(x: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    grad: Any = import_module("torch.nn.grad")
+    return grad.conv2d_weight(x, (8, 4, 3, 3), gradient)
+
+
 OPERATIONS: Mapping[str, tuple[Any, *tuple[torch.Tensor, ...]]] = {
     "linear": (functional.linear, drawn(64, 32), drawn(32, 32)),
     "bmm": (torch.bmm, drawn(16, 5, 8), drawn(16, 8, 6)),
     "conv2d": (functional.conv2d, drawn(2, 4, 12, 12), drawn(8, 4, 3, 3)),
     "conv_transpose2d": (functional.conv_transpose2d, drawn(2, 8, 6, 6), drawn(8, 4, 3, 3)),
+    "conv2d-backward": (weight_gradient, drawn(4, 4, 24, 24), drawn(4, 8, 22, 22)),
     "sum": (torch.sum, drawn(64, 64)),
     "softmax": (probabilities, drawn(64, 8, scale=3)),
     "gelu": (functional.gelu, drawn(64, 32, scale=3)),

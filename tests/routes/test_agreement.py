@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tscompat.python_side.rounding import Reference
-from tscompat.routes.agreement import within_rounding
+from tscompat.routes.agreement import agree, within_rounding
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import Kind
@@ -110,3 +110,16 @@ def test_what_is_equal_passes(odd: float) -> None:
     assert (
         within_rounding(equal, equal, {"output": reference([odd, -odd], [deviation] * 2)}, "output").kind is Kind.PASS
     )
+
+
+def test_names_hide_no_difference_of_the_outputs_that_both_have() -> None:
+    ours = [*output(1.0, name="a"), *output(1.0, name="b")]
+    verdict = agree(ours, output(2.0, name="b"), lambda: {"b": reference([1.0], [0.01])}, "output")
+    assert verdict.kind is Kind.BITS
+
+
+@pytest.mark.parametrize("value", [1.0, 1.001], ids=["equal", "rounded"])
+def test_names_are_the_verdict_where_the_outputs_that_both_have_agree(value: float) -> None:
+    ours = [*output(1.0, name="a"), *output(1.0, name="b")]
+    verdict = agree(ours, output(value, name="b"), lambda: {"b": reference([1.0], [0.01])}, "output")
+    assert verdict.kind is Kind.NAMES

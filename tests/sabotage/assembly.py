@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .fault import Fault
 
+TRAINING = "training/mlp/f32"
 MATRIX = "dat/ and shape/rank-2/f32"
 NAMES = "dat/ and name/upper-lower/f32"
 NORM = "layer/batchnorm1d/default/f32"
@@ -70,6 +71,8 @@ _ROWS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("weight-transposed", "the weight of Linear is made transposed", ("shape",), "layer/linear/default/f32"),
     ("batch-counted-twice", "a batch counts twice", ("statistics",), NORM),
     ("eps-of-another-layer", "batch norm computes with eps 1e-3", ("forward",), NORM),
+    ("gradients-not-zeroed", "zero_grad leaves the gradients", ("losses", "parameters"), TRAINING),
+    ("loss-summed", "mse_loss adds the squares, and takes no mean", ("losses", "parameters"), TRAINING),
     ("dampening-not-saved", "SGD saves no dampening", ("bytes", "options"), SGD),
     ("nesterov-not-loaded", "SGD loads nesterov as false", ("options", "step"), NESTEROV),
     ("step-saved-less-one", "Adam saves one step less", ("bytes", "bits", "count"), ADAM),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tscompat.codec.optimizer import OptimizerRecord
-from tscompat.dotnet_side.messages import Forward, OptimizerUsed, Thrown, UseOptimizer
+from tscompat.dotnet_side.messages import Forward, OptimizerUsed, Thrown, Train, UseOptimizer
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
@@ -16,6 +16,7 @@ from .answers import LINEAR, NARROW, NORM, replaced
 from .fault import Fault, Numbers, answered, element, entries, numbers, record, with_numbers, wrote
 
 TRAINED = "arch/mnist-trained/bf16"
+TRAINING = "training/mlp/f32"
 SGD = "optimizer/ and not pybridge and optim/sgd-momentum/f32"
 ADAM = "optimizer/ and not pybridge and optim/adam/f32"
 
@@ -179,6 +180,44 @@ _FORWARDS = (
 )
 
 
+# Training
+
+
+def _without(name: str) -> Callable[[StateDict], StateDict]:
+    return lambda given: [entry for entry in given if entry.name != name]
+
+
+def _swapped(one: str, other: str) -> Callable[[StateDict], StateDict]:
+    """Each of two entries gets the other's tensor."""
+
+    def swap(given: StateDict) -> StateDict:
+        held = dict(given)
+        held[one], held[other] = held[other], held[one]
+        return [Entry(name, held[name]) for name, _ in given]
+
+    return swap
+
+
+_TRAINED = (
+    ("loss-of-one-step", "one loss is 1.001 of itself", "losses", _of_name("loss.7", lambda x: x * 1.001)),
+    ("loss-lost", "the last loss is missing", "losses", _without("loss.19")),
+    ("loss-dtype", "the first loss is float64", "losses", _as_float64),
+    (
+        "parameter-of-one-step",
+        "one parameter is 1.001 of itself after one step",
+        "parameters",
+        _of_name("step.7.hidden1.weight", lambda x: x * 1.001),
+    ),
+    ("parameter-lost", "the last step has no bias", "parameters", _without("step.19.output.bias")),
+    (
+        "parameters-of-another-step",
+        "one tensor after the last two steps is the other's",
+        "parameters",
+        _swapped("step.18.output.weight", "step.19.output.weight"),
+    ),
+)
+
+
 # Optimizers
 
 
@@ -277,6 +316,10 @@ COMPUTED: tuple[Fault, ...] = (
     *(
         Fault(name, "answer", what, (check,), select, wrote(Forward, lambda call: call.outputs, entries(change), when))
         for name, what, check, select, when, change in _FORWARDS
+    ),
+    *(
+        Fault(name, "answer", what, (check,), TRAINING, wrote(Train, lambda call: call.outputs, entries(change)))
+        for name, what, check, change in _TRAINED
     ),
     *(
         Fault(name, "answer", what, (check,), select, wrote(UseOptimizer, _memory(which), record(change), _loading))

@@ -14,10 +14,11 @@ from .case import (
     Subject,
     Tensors,
     TensorSpec,
+    Training,
 )
 from .digits import draw as draw_digits
 from .files import CatalogueError, load_bounds, load_catalogue
-from .fills import make, make_inputs
+from .fills import make, make_batches, make_inputs
 
 __all__ = [
     "Case",
@@ -31,9 +32,11 @@ __all__ = [
     "Subject",
     "TensorSpec",
     "Tensors",
+    "Training",
     "draw_digits",
     "load_bounds",
     "load_catalogue",
     "make",
+    "make_batches",
     "make_inputs",
 ]

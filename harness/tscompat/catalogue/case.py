@@ -77,6 +77,20 @@ class Tensors:
         return self.layout if self.side == "target" else "contiguous"
 
 
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How both sides train a model, with a batch of its own for each step."""
+
+    optimizer: str
+    """A class of torch.optim, over all parameters."""
+    options: Mapping[str, Any]
+    """Its options, by torch.optim's names."""
+    loss: str
+    """A function of torch.nn.functional, of the model's output and the target."""
+    target: InputSpec
+    steps: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """A module that both sides build natively. Its tensors are those of Python's module (``native.specs_of``)."""
@@ -100,6 +114,8 @@ class Model:
     """How many training steps Python makes; the case's bits are the module's state after them."""
     indifferent: tuple[str, ...] = ()
     """Names of parameters (patterns) that scaled as a whole change no output with these inputs."""
+    training: Training | None = None
+    """How the two sides train it, for the route ``training``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -38,6 +38,7 @@ class Family(NamedTuple):
 
 FAMILIES: Mapping[str, Family] = {
     **dict.fromkeys(("arch", "generated", "layer", "program"), Family("module", (), model)),
+    "training": Family("module", ("inputs", "training"), model),
     "load": Family("load", ("tensors", "file"), load),
     "optim": Family("optimizer", ("parameters", "steps", "after"), optimizer_case),
     "guarantee": Family("guarantee", ("tensors", "observed"), guarantee),

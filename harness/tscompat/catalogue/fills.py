@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
@@ -15,7 +16,7 @@ from tscompat.values.identity import identity
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
 from .bits import Bytes, RandomBits
-from .case import Model, TensorSpec
+from .case import Model, TensorSpec, Training
 from .digits import draw
 
 
@@ -161,3 +162,14 @@ def make_inputs(key: str, model: Model) -> StateDict:
         data = values.astype(dtype.scalar).view(np.uint8)
         entries.append(Entry(str(number), tensor_of(dtype, spec.shape, data)))
     return entries
+
+
+def make_batches(key: str, model: Model, training: Training) -> StateDict:
+    """What each step of a training gets: ``input.STEP.N``, as ``make_inputs`` numbers them, and ``target.STEP.0``."""
+    target = replace(model, inputs=(training.target,))
+    return [
+        Entry(f"{what}.{step}.{name}", tensor)
+        for step in range(training.steps)
+        for what, each in (("input", model), ("target", target))
+        for name, tensor in make_inputs(f"{key}/{what}/{step}", each)
+    ]

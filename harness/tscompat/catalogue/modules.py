@@ -1,4 +1,4 @@
-"""Reads the cases of ``layer.toml``, ``generated.toml``, ``arch.toml`` and ``program.toml``. May import values.
+"""Reads the cases of modules (``files.FAMILIES`` has the names of their files). May import values.
 
 A case names the module that both sides build. The case's tensors are those of Python's module (``native.specs_of``).
 """
@@ -11,20 +11,25 @@ from typing import Any, cast
 
 from tscompat.values.dtypes import BY_NAME
 
-from .case import InputSpec, Model
+from .case import InputSpec, Model, Training
 from .table import Row, Table
 
 
 def model(table: Table) -> Model:
-    """The model of a case. In arch.toml and program.toml the architecture's name is ``architecture``, or the case's."""
+    """The model of a case. An architecture's name is ``architecture``, or the case's."""
     row, dtype = table.row, BY_NAME[table.dtype]
     inputs = tuple(_input(item) for item in row.get("inputs", ()))
     rest = (row.get("only"), row.get("fill", "weights"), row.get("steps", 0), tuple(row.get("indifferent", ())))
-    if table.family in ("arch", "program"):
+    if table.family in ("arch", "program", "training"):
         name = row.get("architecture", table.name)
-        return Model("arch", name, dtype, {}, name, inputs, *rest)
+        training = _training(row["training"]) if "training" in row else None
+        return Model("arch", name, dtype, {}, name, inputs, *rest, training)
     dotnet = json.dumps(_for_dotnet(row, table.rename))
     return Model("layer", row["module"], dtype, row, dotnet, inputs, *rest)
+
+
+def _training(row: Row) -> Training:
+    return Training(row["optimizer"], row["options"], row["loss"], _one_input(row["target"]), row["steps"])
 
 
 def _input(item: Row | list[Row]) -> InputSpec | tuple[InputSpec, ...]:

@@ -226,6 +226,25 @@ class Forward(Call[Done], frozen=True, tag="forward"):
     device: str
 
 
+class Train(Call[Done], frozen=True, tag="train"):
+    """.NET builds the module, loads the expected file into it, and trains it."""
+
+    expected: str
+    module: NativeModule
+    batches: str
+    """A file with a state dict of ``input.STEP.N``, in the order in which forward takes them, and ``target.STEP.0``."""
+    optimizer: str
+    """A class of ``TorchSharp.Modules``, a key of codec.optimizer.LAYOUTS."""
+    options: dict[str, bool | float]
+    """Those of its one group, by the names of codec.optimizer.LAYOUTS."""
+    loss: str
+    """A key of the table in dotnet/Peer/Training.cs."""
+    steps: int
+    outputs: str
+    """Where to write ``loss.STEP``, and each entry of the state dict after the step as ``step.STEP.NAME``."""
+    device: str
+
+
 class LoadInto(Call[LoadedInto], frozen=True, tag="load-into"):
     """.NET loads the artifact, with all options, into a module that has the bits of the expected file."""
 
@@ -288,7 +307,7 @@ class RunProgram(Call[Done], frozen=True, tag="run-program"):
     placement: Placement
 
 
-AnyCall: TypeAlias = Save | Load | Schema | Forward | LoadInto | Probe | UseOptimizer | RunProgram
+AnyCall: TypeAlias = Save | Load | Schema | Forward | Train | LoadInto | Probe | UseOptimizer | RunProgram
 AnyAnswer: TypeAlias = (
     Done | Loaded | SchemaFound | LoadedInto | Observed | Unable | OptimizerUsed | Thrown | Ready | Refusal | Fault
 )

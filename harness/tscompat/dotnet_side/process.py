@@ -30,6 +30,7 @@ from .messages import TAKEN, Call, Fault, Ready, Refusal, Reply, Thrown, answers
 Answer = TypeVar("Answer")
 
 START_SECONDS = 120.0
+EXIT_SECONDS = 30.0
 LOG_LINES = 20
 MAX_STARTS_IN_VAIN = 3
 MAX_DEATHS_IN_A_ROW = 20
@@ -105,9 +106,10 @@ class Peer:
         return sum(map(_memory, self._family))
 
     def close(self) -> PeerDied | None:
-        """Close the pipe, which ends the peer; kill it if it does not end within 5 seconds.
+        """Close the pipe, which ends the peer; kill it if it does not end within ``EXIT_SECONDS``.
 
-        Returns its death, unless a call has reported it: the peer was dead before, or its exit code is not 0.
+        Returns its death, unless a call has reported it: the peer was dead before, it had to be killed, or its exit
+        code is not 0.
         """
         lived = self.alive
         self._closed.set()
@@ -116,10 +118,10 @@ class Peer:
                 with suppress(OSError):  # gone with the peer
                     pipe.close()
         try:
-            code = self._process.wait(5)
+            code = self._process.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             self._end()
-            return None
+            return PeerDied(Kind.TIMEOUT, f"the peer did not end within {EXIT_SECONDS:.0f} seconds", self._logged())
         if self._accounted_for or (lived and code == 0):
             return None
         self._accounted_for = True

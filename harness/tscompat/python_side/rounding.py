@@ -144,6 +144,12 @@ def _kernel(arguments: Sequence[Any]) -> int:
     return weight.numel() // weight.shape[1 if transposed else 0]
 
 
+def _kernel_backward(arguments: Sequence[Any]) -> int:
+    """The products that a convolution's backward adds for one element: of the weight, or if more, of the input."""
+    output, weight = arguments[0], arguments[2]
+    return max(output.numel() // output.shape[1], weight.numel() // weight.shape[1])
+
+
 def _summed(arguments: Sequence[Any]) -> int:
     """The elements that a sum or mean adds for one element."""
     tensor, *dims = arguments
@@ -160,7 +166,10 @@ ADDED: Mapping[Any, Callable[[Sequence[Any]], int]] = {
     aten._softmax.default: lambda arguments: arguments[0].shape[arguments[1]],
     aten._log_softmax.default: lambda arguments: arguments[0].shape[arguments[1]],
     aten._embedding_bag.default: lambda arguments: -(-arguments[1].numel() // arguments[2].numel()),
-    aten.nll_loss_forward.default: lambda arguments: len(arguments[0]),
+    aten.convolution_backward.default: _kernel_backward,
+    aten.embedding_dense_backward.default: lambda arguments: -(-arguments[1].numel() // arguments[2]),
+    aten.nll_loss_forward.default: lambda arguments: arguments[1].numel(),
+    aten.nll_loss2d_forward.default: lambda arguments: arguments[1].numel(),
     **dict.fromkeys((aten.sum.default, aten.sum.dim_IntList, aten.mean.default, aten.mean.dim), _summed),
 }
 """The operations that add, and how many terms for one element."""
@@ -250,6 +259,7 @@ EXACT = {
     *(aten.relu.default, aten.relu_.default, aten.neg.default, aten.abs.default, aten.where.self),
     *(aten.max_pool2d_with_indices.default, aten.gather.default, aten.masked_fill.Scalar, aten.masked_fill_.Scalar),
     *(aten.zeros_like.default, aten.ones_like.default, aten.fill_.Scalar, aten.zero_.default, aten.full_like.default),
+    *(aten.threshold_backward.default, aten.max_pool2d_with_indices_backward.default),
     *(aten.sign.default, aten.clamp_.default, aten.maximum.out, aten.index_put_.default),
 }
 """Operations that move, select or negate numbers, and round none. Views are exact too."""

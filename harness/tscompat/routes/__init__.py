@@ -12,12 +12,12 @@ from typing import Any
 from tscompat.catalogue import Case, CatalogueError
 from tscompat.values.verdict import VerdictId
 
-from . import dat, export, guarantee, load, model, optim, optim_python, pybridge, scripts, torchscript
+from . import dat, export, guarantee, load, model, optim, optim_python, pybridge, scripts, torchscript, training
 from .route import Job, Route, Transfer
 
 ROUTES: Mapping[str, Route[Any]] = {
     route.name: route
-    for module in (dat, model, load, guarantee, optim, optim_python, scripts, pybridge, torchscript, export)
+    for module in (dat, model, training, load, guarantee, optim, optim_python, scripts, pybridge, torchscript, export)
     for route in module.ROUTES
 }
 

@@ -19,19 +19,21 @@ from tscompat.values.tensors import Entry, StateDict, as_float64
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 
-def in_the_order_of(ours: StateDict, theirs: StateDict) -> StateDict:
-    """The entries of ``theirs`` in the order of ``ours``. Both have the same names, each once."""
-    found = dict(theirs)
-    return [Entry(name, found[name]) for name, _ in ours]
-
-
 def agree(ours: StateDict, theirs: StateDict, references: Callable[[], Mapping[str, Reference]], what: str) -> Verdict:
-    """Whether both sides are bitwise equal, or as ``within_rounding`` wants them; ``references`` are made if needed."""
+    """Whether both sides are bitwise equal, or as ``within_rounding`` wants them; ``references`` are made if needed.
+
+    A difference of names comes last, so that it hides no other.
+    """
     differences = compare(ours, theirs)
-    unlike = first(differences, VALUES - {Kind.BITS})
-    if unlike is not PASS or first(differences) is PASS:
+    unlike, names = first(differences, VALUES - {Kind.BITS}), first(differences, {Kind.NAMES})
+    if unlike.kind in (Kind.DTYPE, Kind.SHAPE):
         return unlike
-    return within_rounding(ours, in_the_order_of(ours, theirs), references(), what)
+    if first(differences, {Kind.BITS}) is PASS:
+        return names
+    found = dict(theirs)
+    shared = [entry for entry in ours if entry.name in found]
+    values = within_rounding(shared, [Entry(name, found[name]) for name, _ in shared], references(), what)
+    return values if values.kind is not Kind.PASS or names is PASS else names
 
 
 def within_rounding(ours: StateDict, theirs: StateDict, references: Mapping[str, Reference], what: str) -> Verdict:

@@ -31,6 +31,8 @@ static class Faults
         "NormBase::.ctor(System.Int64,System.Double,System.Nullable`1<System.Double>,System.Boolean,System.Boolean,"
         + "TorchSharp.torch/Device,System.Nullable`1<TorchSharp.torch/ScalarType>,System.String)";
     const string BatchNorm = "Modules.BatchNorm::forward(TorchSharp.torch/Tensor)";
+    const string MeanSquare =
+        "nn/functional::mse_loss(TorchSharp.torch/Tensor,TorchSharp.torch/Tensor,TorchSharp.torch/nn/Reduction)";
     const string Linear =
         "Linear::.ctor(System.Int64,System.Int64,System.Boolean,TorchSharp.torch/Device,"
         + "System.Nullable`1<TorchSharp.torch/ScalarType>)";
@@ -78,6 +80,9 @@ static class Faults
         new("weight-transposed", Linear, "AsParameter(TorchSharp.torch/Tensor)", il => [il.Call("Tensor::t()"), il.Right]),
         new("batch-counted-twice", BatchNorm, "ldc.i4 1", il => [il.Int(2)]),
         new("eps-of-another-layer", BatchNorm, "NormBase::get_eps()", il => [il.Right, il.Pop, il.Double(1e-3)]),
+        // Training
+        new("gradients-not-zeroed", "OptimizerHelper::zero_grad()", "Tensor::zero_()", il => []),
+        new("loss-summed", MeanSquare, "ldarg reduction", il => [il.Int(2)]),
         // Optimizers
         new("class-not-compared", LoadOptimizer, "String::op_Inequality(System.String,System.String)", il =>
             [il.Pop, il.Pop, il.Int(0)]),

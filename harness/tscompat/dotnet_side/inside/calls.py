@@ -25,6 +25,7 @@ from .optimizers import use_optimizer
 from .overloads import OVERLOADS
 from .probes import CannotTry
 from .snapshots import snapshot
+from .training import train
 from .work import Refused, Stopwatch, Work, build
 
 PROBES = probes.PROBES | probes_of_states.PROBES | probes_of_bytes.PROBES | probes_of_pybridge.PROBES
@@ -167,6 +168,7 @@ CALLS: Mapping[type[AnyCall], Callable[[Dotnet, Stopwatch, Any], AnyAnswer]] = {
     messages.Load: load,
     messages.Schema: schema,
     messages.Forward: forward,
+    messages.Train: train,
     messages.LoadInto: load_into,
     messages.Probe: probe,
     messages.UseOptimizer: use_optimizer,

@@ -29,6 +29,7 @@ class DotnetModule(Protocol):
     def load(self, source: str | DotnetStream, *strict: bool) -> Any: ...
     def state_dict(self) -> Any: ...
     def load_state_dict(self, source: Any, *strict: bool) -> Any: ...
+    def parameters(self) -> list[DotnetTensor]: ...
     def train(self, train: bool) -> None: ...
     def Dispose(self) -> None: ...
 
@@ -75,6 +76,7 @@ class Dotnet:
     Modules: Any
     Slots: Any
     Layers: Any
+    Training: Any
     Loading: Any
     Fields: Any
     Surface: Any
@@ -155,6 +157,7 @@ def load(publish: Path) -> Dotnet:
         Modules=ours.Modules,
         Slots=ours.Slots,
         Layers=ours.Layers,
+        Training=ours.Training,
         Loading=ours.Loading,
         Fields=ours.Fields,
         Surface=ours.Surface,

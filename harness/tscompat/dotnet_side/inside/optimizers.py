@@ -6,13 +6,13 @@ and goes into files of the oracle. pythonnet finds classes and fields by the nam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, TypeAlias
 
 from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict, read_state_dict
 from tscompat.codec.optimizer import LAYOUTS
-from tscompat.dotnet_side.messages import OptimizerUsed, Thrown, UseOptimizer
+from tscompat.dotnet_side.messages import OptimizerUsed, ParameterGroup, Thrown, UseOptimizer
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 
@@ -80,6 +80,25 @@ def use_optimizer(dotnet: Dotnet, watch: Stopwatch, call: UseOptimizer) -> Optim
     return OptimizerUsed(thrown)
 
 
+def build_optimizer(
+    dotnet: Dotnet, name: str, groups: Sequence[ParameterGroup], parameters: Iterable[DotnetTensor]
+) -> DotnetOptimizer:
+    """An optimizer of the class ``name`` with these groups, each over the next of the parameters."""
+    kind = getattr(dotnet.Optimizers, name)
+    waiting = iter(parameters)
+    made: list[Any] = []
+    for described in groups:
+        options = kind.Options()
+        for option, value in described.options.items():
+            setattr(options, _FIELDS.get(option, option), value)
+        members = dotnet.Array[dotnet.Optimizers.Parameter]([next(waiting) for _ in range(described.parameters)])
+        made.append(kind.ParamGroup(members, options))
+    optimizer = kind(dotnet.Array[kind.ParamGroup](made), 1.0)  # 1.0 is a default rate, which no group uses
+    for group, described in zip(made, groups, strict=True):
+        group.InitialLearningRate = described.options["initial_lr"]  # the constructor sets it to the group's rate
+    return optimizer
+
+
 class _OptimizerRun:
     """One optimizer of TorchSharp with its parameters, and the stages of a call."""
 
@@ -132,20 +151,7 @@ class _OptimizerRun:
             parameter.Dispose()
 
     def _build(self) -> DotnetOptimizer:
-        dotnet = self._dotnet
-        kind = getattr(dotnet.Optimizers, self._call.optimizer)
-        waiting = iter(self._parameters)
-        groups: list[Any] = []
-        for described in self._call.groups:
-            options = kind.Options()
-            for name, value in described.options.items():
-                setattr(options, _FIELDS.get(name, name), value)
-            members = dotnet.Array[dotnet.Optimizers.Parameter]([next(waiting) for _ in range(described.parameters)])
-            groups.append(kind.ParamGroup(members, options))
-        optimizer = kind(dotnet.Array[kind.ParamGroup](groups), 1.0)  # 1.0 is a default rate, which no group uses
-        for group, described in zip(groups, self._call.groups, strict=True):
-            group.InitialLearningRate = described.options["initial_lr"]  # the constructor sets it to the group's rate
-        return optimizer
+        return build_optimizer(self._dotnet, self._call.optimizer, self._call.groups, self._parameters)
 
     def _tensor(self, name: str) -> DotnetTensor:
         return self._work.tensor(self._given[name], poison=False)
