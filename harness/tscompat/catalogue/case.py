@@ -140,6 +140,8 @@ class Load:
     """How many zero bytes follow the last entry."""
     report: bool
     """Whether TorchSharp is asked which entries it has loaded."""
+    changed: tuple[int, bytes] | None = None
+    """The place of a byte of the file, counted from its end, and the bytes that take its place."""
 
 
 class Group(NamedTuple):

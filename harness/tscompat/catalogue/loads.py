@@ -23,6 +23,7 @@ def load(table: Table) -> Load:
         cut=row.get("cut", 0),
         trailing=row.get("trailing", 0),
         report=row.get("report", False),
+        changed=(row["changed"]["from_end"], bytes(row["changed"]["to"])) if "changed" in row else None,
     )
 
 

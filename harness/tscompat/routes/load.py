@@ -33,7 +33,7 @@ _REASONS = {
     "names": rf"^missing or unexpected: |{dotnet_half.OTHER_NAMES}",
     "shape": r"^Error\(s\) in loading state_dict|Mismatched tensor shape|setStorage: sizes|The size of tensor a",
     "damage": r"^byte \d+: |failed reading zip archive|Error while deserializing header|EndOfStreamException"
-    r"|InvalidDataException|does not contain any JSON tokens",
+    r"|InvalidDataException|does not contain any JSON tokens|Mismatched tensor data types|Unsupported TypeMeta",
 }
 """Why a load is refused, and how PyTorch's and .NET's messages state that."""
 
@@ -108,7 +108,10 @@ def _with_predictions(verdict: Verdict, job: Job[Load], entries: StateDict, thei
 
 
 def damaged(case: Load, whole: bytes) -> bytes:
-    """The file's bytes with the case's damage: some missing at the end, or zero bytes after the end."""
+    """The file's bytes with the case's damage: one changed, some missing at the end, or zero bytes after the end."""
+    if case.changed:
+        from_end, instead = case.changed
+        whole = whole[:-from_end] + instead + whole[len(whole) - from_end + 1 :]
     return whole[: max(0, len(whole) - case.cut)] + bytes(case.trailing)
 
 
