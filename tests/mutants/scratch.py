@@ -23,7 +23,7 @@ _CONFIGURATION = """
 source_paths = ["src"]
 also_copy = ["docs"]
 only_mutate = {files}
-pytest_add_cli_args = ["-p", "mutants.plugin", "-p", "no:xdist", "-p", "no:cacheprovider"]
+pytest_add_cli_args = ["-p", "mutants.plugin", "-p", "pytest_timeout", "-p", "no:cacheprovider"]
 pytest_add_cli_args_test_selection = {tests}
 track_dependencies = false
 use_git_change_detection = false
@@ -47,7 +47,7 @@ def run_mutants(room: str, files: Sequence[str], folder: Path) -> list[Mutant]:
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(os.cpu_count() or 1)]
     # A process that has run threads must not fork, so torch and numpy get one.
     alone = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "1")
-    paths = {"PYTHONPATH": str(folder / "tests"), "TMPDIR": str(temporary)}
+    paths = {"PYTHONPATH": str(folder / "tests"), "TMPDIR": str(temporary), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     subprocess.run(command, cwd=folder, env={**os.environ, **alone, **paths}, check=True)
     return [mutant for file in files for mutant in read_mutants(folder / "mutants" / "src" / "tscompat", file)]
 
