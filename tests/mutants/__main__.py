@@ -8,11 +8,13 @@ reason in survivors.toml.
 from __future__ import annotations
 
 import fnmatch
+import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import tscompat
@@ -53,11 +55,17 @@ def main(patterns: Sequence[str]) -> int:
     if share(counting) < LEAST:
         problems.append(f"{share(counting):.1f} % are seen; expected {LEAST} % or more")
     if not patterns:
-        write_section("Mutants", page(mutants, reasons, minutes))
+        write_section("Mutants", page(mutants, reasons, minutes, versions()))
     print("\n".join(problems))
     seen = sum(mutant.seen for mutant in counting)
     print(f"{seen} of {len(counting)} mutants seen in {minutes:.1f} minutes; {len(problems)} problems")
     return 1 if problems else 0
+
+
+def versions() -> str:
+    """The versions of what ran."""
+    packages = ", ".join(f"{name} {version(name)}" for name in ("mutmut", "pytest", "hypothesis", "numpy"))
+    return f"{packages}, Python {platform.python_version()}"
 
 
 def matching(room: str, patterns: Sequence[str]) -> list[str]:

@@ -76,7 +76,7 @@ def changed(old: list[str], new: list[str]) -> str:
     """The lines that were there, and in brackets what of them is replaced, and by what."""
     lines = list(difflib.ndiff(old, new))
     was, now = (" ".join(line[2:] for line in lines if line[0] == side) for side in "-+")
-    these, those = (re.findall(r"\w+|\s+|.", text) for text in (was, now))
+    these, those = (re.findall(r"\w+|\s+|[<>=!]+|.", text) for text in (was, now))
     begin = _common(these, those)
     end = _common(these[begin:][::-1], those[begin:][::-1])
     replaced, by = ("".join(tokens[begin : len(tokens) - end]) for tokens in (these, those))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from .mutant import FATES, Mutant
 from .rooms import BEHIND_THE_PEER, ROOMS, SLOW
@@ -25,14 +23,14 @@ def share(mutants: Sequence[Mutant]) -> float:
     return 100 * sum(mutant.seen for mutant in mutants) / len(mutants) if mutants else 100.0
 
 
-def page(mutants: Sequence[Mutant], reasons: Mapping[str, str], minutes: float) -> str:
+def page(mutants: Sequence[Mutant], reasons: Mapping[str, str], minutes: float, versions: str) -> str:
     """The section, in Markdown."""
     counting = counted(mutants)
     survivors = [mutant for mutant in counting if not mutant.seen]
     lines = [
         f"`nox -s mutants` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes: {len(counting)} mutants of the code",
         f"that judges, {share(counting):.1f} % seen by the tests of their own room, without .NET.",
-        f"mutmut {version('mutmut')}, pytest {version('pytest')}, Python {platform.python_version()}.",
+        f"{versions}.",
         "",
         "A mutant is a function with one change. It is *killed* by a test that fails; one whose tests do not end",
         "(*timeout*) or whose process ends (*died*) is seen as well. *No test* reaches its function: it survives,",
