@@ -1,8 +1,8 @@
 """A plugin of pytest for the tests of a mutant: ``-p mutants.plugin``.
 
 mutmut forks a process for each mutant, out of one that has run all tests. So what functions have cached there, made by
-the code without a mutant, is forgotten first. And while mutmut learns which test reaches which function, each test begins
-without what another one has cached.
+the code without a mutant, is forgotten first. And while mutmut learns which test reaches which function, each test
+begins without what another one has cached.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
 }
 """Folders of tscompat, and globs of their tests, both in the order of the page."""
 BEHIND_THE_PEER = {"dotnet_side/inside"}
-"""The rooms whose code needs .NET where no test without it reaches a function: there such a function counts for nothing."""
+"""The rooms whose code needs .NET: there a function that no test without it reaches counts for nothing."""
 NET = {"keeper", "publish"}
 """The fixtures of tests/conftest.py that need .NET. A test that takes one is left out."""
 SLOW = {

@@ -325,8 +325,9 @@ NAMES_AND_ORDER = {Kind.NAMES, Kind.ORDER}
 def test_a_verdict_of_names_states_what_of_the_others_was_compared(
     actual: str, kinds: Collection[Kind], detail: str
 ) -> None:
+    missing = FirstDifference(None, "names", None, "c" if actual else "a", None)
     verdict = first(compare(scalars(*"abc"), scalars(*actual)), kinds)
-    assert verdict == Verdict(Kind.NAMES, detail, FirstDifference(None, "names", None, actual and "c" or "a", None))
+    assert verdict == Verdict(Kind.NAMES, detail, missing)
 
 
 @pytest.mark.parametrize(
