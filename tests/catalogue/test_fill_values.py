@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tscompat.catalogue import InputSpec, Model, TensorSpec, make, make_inputs
 from tscompat.catalogue.digits import draw
-from tscompat.catalogue.fills import FILLS, special_values
+from tscompat.catalogue.fills import special_values
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import StateDict
 

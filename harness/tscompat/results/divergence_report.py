@@ -40,9 +40,7 @@ def divergence_report(name: str, entry: Entry, covered: Covered, versions: Mappi
         name=name,
         entry=entry,
         expected=[EXPECTED[kind] for kind in dict.fromkeys(each.kind for each in entry.expect)],
-        pieces=[
-            (language, (BEFORE[language] + code.lstrip("\n")).rstrip()) for language, code in entry.reproduction.pieces
-        ],
+        pieces=[(language, BEFORE[language] + code.strip()) for language, code in entry.reproduction.pieces],
         routes=sorted(routes.items()),
         versions={package: version for package, version in versions.items() if "sha256" not in version},
         system=platform.platform(),

@@ -22,7 +22,7 @@ def lock(folder: Path) -> filelock.BaseFileLock:
     held = filelock.FileLock(folder / ".lock")
     holder = folder / ".lock-holder"  # Windows lets nobody read the locked file itself
     try:
-        held.acquire(timeout=0)
+        held.acquire(blocking=False)
     except filelock.Timeout:
         other = holder.read_text(encoding="utf-8") if holder.exists() else "another run"
         raise FolderInUse(

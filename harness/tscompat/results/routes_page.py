@@ -116,6 +116,8 @@ def _word(outcomes: set[Outcome]) -> str:
 def _faults(records: Iterable[Record]) -> dict[str, str]:
     """The first sentence of each divergence's cause, by the name of the divergence."""
     found = {
-        record.divergence: first_sentence(record.reason) for record in records if record.outcome is Outcome.DIVERGENCE
+        record.divergence: first_sentence(record.reason)
+        for record in records
+        if record.divergence and record.outcome is Outcome.DIVERGENCE
     }
-    return {name: sentence for name, sentence in sorted(found.items(), key=str) if name}
+    return dict(sorted(found.items()))
