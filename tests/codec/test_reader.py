@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -310,6 +310,21 @@ def test_an_error_in_a_file_names_it(read: Callable[[Path], object], tmp_path: P
     (tmp_path / "empty.dat").touch()
     with pytest.raises(FormatError, match=r"empty\.dat: byte 0: "):
         read(tmp_path / "empty.dat")
+
+
+@pytest.mark.parametrize("read", [read_state_dict, index_state_dict])
+def test_a_file_can_be_read_leniently(read: Callable[..., Sequence[Entry | IndexEntry]], tmp_path: Path) -> None:
+    problems = Problems()
+    (tmp_path / "more.dat").write_bytes(written(INDEXED) + b"\0")
+    assert [entry.name for entry in read(tmp_path / "more.dat", problems=problems)] == ["a", "b"]
+    assert [problem.clause for problem in problems.kept] == ["file.trailing"]
+
+
+def test_the_file_of_a_tensor_can_be_read_leniently(tmp_path: Path) -> None:
+    problems = Problems()
+    (tmp_path / "more.dat").write_bytes(b"\x00\x00\x07\x08")
+    assert bytes(read_tensor(tmp_path / "more.dat", problems=problems).data) == b"\x07"
+    assert [problem.clause for problem in problems.kept] == ["file.trailing"]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
