@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-import tscompat
 from proof import write_section
 from tscompat.resources.folders import fast_folder
 
@@ -25,9 +24,7 @@ from .mutant import Mutant
 from .page import LEAST, counted, page, share
 from .reasons import read_reasons, without_reason, without_survivor
 from .rooms import ROOMS
-from .scratch import run_mutants
-
-PACKAGE = Path(tscompat.__file__).parent
+from .scratch import PACKAGE, run_mutants
 
 
 def main(patterns: Sequence[str]) -> int:

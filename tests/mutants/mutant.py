@@ -72,6 +72,13 @@ def read_mutants(package: Path, file: str) -> Iterator[Mutant]:
         yield Mutant(file, _function(mangled), change, _BY_EXIT_CODE.get(exit_code, DIED))
 
 
+def excluded(source: str, file: str) -> Iterator[Mutant]:
+    """The lines that a pragma takes from mutmut: each counts as a survivor."""
+    for number, line in enumerate(source.splitlines(), 1):
+        if "pragma: no mutate" in line:
+            yield Mutant(file, f"line {number}", line.strip(), SURVIVED)
+
+
 def changed(old: list[str], new: list[str]) -> str:
     """The lines that were there, and in brackets what of them is replaced, and by what."""
     lines = list(difflib.ndiff(old, new))

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import tscompat
 
-from .mutant import Mutant, read_mutants
+from .mutant import Mutant, excluded, read_mutants
 from .rooms import ROOMS
 
 TOP = Path(__file__).parents[2]
+PACKAGE = Path(tscompat.__file__).parent
 _CONFIGURATION = """
 [tool.mutmut]
 source_paths = ["src"]
@@ -49,14 +50,18 @@ def run_mutants(room: str, files: Sequence[str], folder: Path) -> list[Mutant]:
     alone = dict.fromkeys(["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "1")
     paths = {"PYTHONPATH": str(folder / "tests"), "TMPDIR": str(temporary), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     subprocess.run(command, cwd=folder, env={**os.environ, **alone, **paths}, check=True)
-    return [mutant for file in files for mutant in read_mutants(folder / "mutants" / "src" / "tscompat", file)]
+    mutants: list[Mutant] = []
+    for file in files:
+        mutants += read_mutants(folder / "mutants" / "src" / "tscompat", file)
+        mutants += excluded((PACKAGE / file).read_text(encoding="utf-8"), file)
+    return mutants
 
 
 def copy(folder: Path) -> None:
     """Copy what the tests need: the package with its data in it, as in a wheel, the tests, and what they read."""
     package = folder / "src" / "tscompat"
     ignored = shutil.ignore_patterns("__pycache__", "bin", "obj")
-    shutil.copytree(Path(tscompat.__file__).parent, package, ignore=ignored)
+    shutil.copytree(PACKAGE, package, ignore=ignored)
     for name in ("cases", "dotnet"):
         shutil.copytree(TOP / name, package / "_data" / name, ignore=ignored)
     for name in ("tests", "docs"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mutants.mutant import DIED, FATES, KILLED, NO_TEST, SURVIVED, TIMEOUT, Mutant, changed, read_mutants
+from mutants.mutant import DIED, FATES, KILLED, NO_TEST, SURVIVED, TIMEOUT, Mutant, changed, excluded, read_mutants
 from mutants.page import counted, page, share
 from mutants.plugin import forget
 from mutants.reasons import FILE, read_reasons, without_reason, without_survivor
@@ -75,6 +75,11 @@ def test_an_exit_code_is_a_fate(tmp_path: Path, exit_code: int, fate: str) -> No
 def test_a_mutant_that_was_not_tried_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"x_plain__mutmut_1 has not been tried"):
         written(tmp_path, function=None)
+
+
+def test_a_line_with_a_pragma_counts_as_a_survivor() -> None:
+    source = "a = 1\n    b = 2  # pragma: no mutate\n"
+    assert list(excluded(source, "sums.py")) == [Mutant("sums.py", "line 2", "b = 2  # pragma: no mutate", SURVIVED)]
 
 
 def test_a_file_without_functions_has_no_mutants(tmp_path: Path) -> None:
