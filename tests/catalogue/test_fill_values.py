@@ -93,6 +93,10 @@ def test_a_special_complex_number_is_every_pair() -> None:
     assert [tuple(pair) for pair in found[:-1].tolist()] == [(one, two) for one in values for two in values]
 
 
+def test_a_small_tensor_has_the_first_special_values() -> None:
+    assert raw(make("key", [spec("u8", (3,), "special")])) == bytes([0, 1, 0xFF])
+
+
 def test_every_bool_is_zero_and_one_in_turn() -> None:
     assert numbers("bool", (5,), "every").tolist() == [0, 1, 0, 1, 0]
 
@@ -101,10 +105,14 @@ def test_every_bool_is_zero_and_one_in_turn() -> None:
 
 
 @pytest.mark.parametrize(("fill", "gain"), [("weights", 1), ("strong-weights", 1.5)])
-@pytest.mark.parametrize("dtype", ["f32", "f64"])
-def test_a_matrix_is_scaled_by_its_fan_in(fill: str, gain: float, dtype: str) -> None:
-    values = numbers(dtype, (64, 4, 3), fill)
-    bound = gain * math.sqrt(3 / 12)
+@pytest.mark.parametrize(
+    ("dtype", "shape", "fan_in"), [("f32", (64, 4, 3), 12), ("f64", (90, 9), 9), ("f32", (700, 1), 1)]
+)
+def test_a_matrix_is_scaled_by_its_fan_in(
+    fill: str, gain: float, dtype: str, shape: tuple[int, ...], fan_in: int
+) -> None:
+    values = numbers(dtype, shape, fill)
+    bound = gain * math.sqrt(3 / fan_in)
     assert 0.99 * bound < np.abs(values).max() <= bound
     assert abs(values.mean()) < bound / 10
 
@@ -152,6 +160,11 @@ def test_a_complex_number_has_two_moderate_parts() -> None:
 def test_steps_start_again_at_32() -> None:
     values = numbers("f32", (130,), "steps")
     assert values[126:].tolist() == [31.5, 31.75, 0, 0.25]
+
+
+def test_a_complex_number_has_two_steps() -> None:
+    data = np.frombuffer(raw(make("key", [spec("c64", (3,), "steps")])), np.float32)
+    assert data.tolist() == [0, 0.25, 0.5, 0.75, 1, 1.25]
 
 
 def test_a_tied_tensor_is_the_one_that_it_is_tied_to() -> None:
@@ -212,7 +225,7 @@ def test_digits_are_those_of_the_case() -> None:
 
 def test_the_inputs_of_a_case_never_change() -> None:
     specs = InputSpec((5,)), InputSpec((5,), unit=True), InputSpec((5,), below=9), (InputSpec((5,)), InputSpec((5,)))
-    assert digest(raw(make_inputs("key", model(*specs, dtype="bf16")))) == "51afb9da97fb19d3"
+    assert digest(raw(make_inputs("key", model(*specs, dtype="f64")))) == "bacf8a1f1fb1c164"
 
 
 # digits

@@ -36,4 +36,4 @@ def draw(count: int, key: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         image[:] = np.roll(image, (int(down) - 2, int(right) - 2), (0, 1))
     noise = bits.take(images.size).reshape(images.shape).astype(np.float32) / 255
     images = np.float32(0.8) * images + np.float32(0.2) * noise
-    return images[:, None].astype(np.float32), labels.astype(np.int64)
+    return images[:, None], labels.astype(np.int64)
