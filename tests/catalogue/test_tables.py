@@ -228,12 +228,18 @@ def test_all_that_a_table_states_of_an_optimizer_is_in_the_case() -> None:
 
 
 def test_an_optimizer_of_which_little_is_stated_has_one_group_and_loads_into_a_new_one() -> None:
-    row = {"optimizer": "SGD", "parameters": [{"shape": [1]}, {"shape": [1]}], "steps": 0, "after": 0}
+    row = {
+        "optimizer": "SGD",
+        "parameters": [{"shape": [1]}, {"shape": [1]}],
+        "options": {"betas": [0.5, 0.75]},
+        "steps": 0,
+        "after": 0,
+    }
     made = fields(optimizer_case(table(row)))
     assert made == {
         "specs": tuple(TensorSpec(f"parameter.{number}", F32, (1,), "moderate", buffer=False) for number in range(2)),
         "optimizer": "SGD",
-        "groups": (Group({}, 2),),
+        "groups": (Group({"betas": (0.5, 0.75)}, 2),),
         "steps": 0,
         "after": 0,
         "target": "fresh",

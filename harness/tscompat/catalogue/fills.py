@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import product
 
@@ -21,8 +21,7 @@ from .digits import draw
 
 def random(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     """Random bits; a bool is 0 or 1."""
-    drawn = bits.take(math.prod(spec.shape) * spec.dtype.itemsize)
-    return drawn & np.uint8(1) if spec.dtype.kind == "bool" else drawn
+    return _drawn(spec.dtype, spec.shape, bits)
 
 
 def every(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
@@ -43,7 +42,7 @@ def special(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     values = special_values(spec.dtype)
     pairs = np.array(list(product(values, repeat=spec.dtype.parts)))
     head = pairs.ravel().view(np.uint8)[:size]
-    return np.concatenate([head, random(spec, number, bits)[head.size :]])
+    return np.concatenate([head, _drawn(spec.dtype, spec.shape, bits)[head.size :]])
 
 
 def own(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
@@ -54,7 +53,7 @@ def own(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
 def rows_alike(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     """The same random bits in every row of the first dimension, so that the tensor can be an expanded row."""
     rows, *rest = spec.shape
-    return np.tile(random(TensorSpec("", spec.dtype, tuple(rest), "", False), number, bits), rows)
+    return np.tile(_drawn(spec.dtype, rest, bits), rows)
 
 
 def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) -> Bytes:
@@ -126,6 +125,11 @@ def special_values(dtype: DType) -> NDArray[np.unsignedinteger]:
         ones = (1 << width) - 1
         patterns = [0, 1, ones, sign, sign - 1, ones // 3, ones // 3 * 2]
     return np.array(patterns, dtype=f"<u{dtype.scalar.itemsize}")
+
+
+def _drawn(dtype: DType, shape: Sequence[int], bits: RandomBits) -> Bytes:
+    drawn = bits.take(math.prod(shape) * dtype.itemsize)
+    return drawn & np.uint8(1) if dtype.kind == "bool" else drawn
 
 
 def make(key: str, specs: Iterable[TensorSpec]) -> StateDict:
