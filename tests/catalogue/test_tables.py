@@ -124,7 +124,7 @@ STATED = {"only": "python", "fill": "moderate", "steps": 3}
 def test_all_that_a_table_states_of_a_layer_is_in_the_case() -> None:
     row = {
         "module": "Linear",
-        "arguments": [2, {"key": [1]}],
+        "arguments": [2, {"key": [1, {"module": "Linear", "options": {"bias": False}}]}],
         "options": {"bias": {"module": "Linear"}, "other": True},
         "child": True,
         "inputs": [{"values": [4, 5]}],
@@ -132,9 +132,10 @@ def test_all_that_a_table_states_of_a_layer_is_in_the_case() -> None:
         **STATED,
     }
     made = fields(model(table(row, family="layer")))
+    inner = {"module": "Linear", "arguments": [], "options": {"hasBias": False}, "child": False}
     assert json.loads(made.pop("dotnet")) == {
         "module": "Linear",
-        "arguments": [2, {"key": [1]}],
+        "arguments": [2, {"key": [1, inner]}],
         "options": {"hasBias": {"module": "Linear", "arguments": [], "options": {}, "child": False}, "other": True},
         "child": True,
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from tscompat.values.dtypes import BY_NAME
 
@@ -45,11 +45,14 @@ def _for_dotnet(description: Row, renames: Mapping[str, Mapping[str, str]]) -> d
     def translate(item: Any) -> Any:
         match item:
             case list():
-                return [translate(part) for part in cast("list[Any]", item)]
+                parts: list[Any] = item
+                return [translate(part) for part in parts]
             case {"module": _}:
-                return _for_dotnet(cast("Row", item), renames)
+                inner: Row = item
+                return _for_dotnet(inner, renames)
             case dict():
-                return {name: translate(part) for name, part in cast("dict[str, Any]", item).items()}
+                named: Row = item
+                return {name: translate(part) for name, part in named.items()}
             case _:
                 return item
 
