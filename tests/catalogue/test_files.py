@@ -15,7 +15,6 @@ from tscompat.resources.folders import data_folder
 from tscompat.routes import ROUTES
 from tscompat.values.dtypes import BY_NAME
 
-
 NOTHING = Tensors(())
 
 
@@ -91,6 +90,16 @@ def test_a_model_has_dtypes_that_only_a_full_run_takes(folder: Path) -> None:
         "arch/mlp/f32": "default",
         "arch/mlp/bf16": "full",
     }
+
+
+def test_a_layer_has_the_renamed_options_of_its_file(folder: Path) -> None:
+    (folder / "layer.toml").write_text(
+        'why = "w"\n[rename]\nLinear = { bias = "hasBias" }\n'
+        '[case.a]\ndtypes = ["f32"]\nroutes = ["forward"]\nmodule = "Linear"\noptions = { bias = false }\n'
+    )
+    subject = load_catalogue(folder)["layer/a/f32"].subject
+    assert isinstance(subject, Model)
+    assert '"options": {"hasBias": false}' in subject.dotnet
 
 
 def test_a_repeated_tensor_is_numbered(folder: Path) -> None:

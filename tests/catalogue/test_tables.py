@@ -40,7 +40,7 @@ def test_all_that_a_table_states_of_tensors_is_in_the_case() -> None:
         "pickled": "module",
     }
     quantizer = {"scale": 0.5, "zero_point": 3}
-    row = {"tensors": [{"shape": [2]}], "quantizer": quantizer, **stated}
+    row: Row = {"tensors": [{"shape": [2]}], "quantizer": quantizer, **stated}
     assert fields(tensors(table(row))) == {
         **stated,
         "specs": (TensorSpec("weight", F32, (2,), "random", buffer=False),),
@@ -61,14 +61,14 @@ def test_tensors_of_which_little_is_stated_are_plain() -> None:
 
 
 def test_all_that_is_stated_of_one_tensor_is_in_its_spec() -> None:
-    row = {"name": "ab", "name_times": 2, "dtype": "i64", "shape": [3, 1], "fill": "steps", "buffer": True}
+    row: Row = {"name": "ab", "name_times": 2, "dtype": "i64", "shape": [3, 1], "fill": "steps", "buffer": True}
     assert tensors(table({"tensors": [{**row, "tied_to": "c"}]}, "mixed")).specs == (
         TensorSpec("abab", I64, (3, 1), "steps", True, "c"),
     )
 
 
 def test_a_guarantee_has_the_tables_sentences_and_is_tried_by_the_probe_of_the_cases_name() -> None:
-    row = {"tensors": [{"shape": []}], "observed": "it holds", "otherwise": "bits"}
+    row: Row = {"tensors": [{"shape": []}], "observed": "it holds", "otherwise": "bits"}
     assert fields(guarantee(table(row, "i64"))) == {
         "specs": (TensorSpec("weight", I64, (), "random", buffer=False),),
         "probe": "a-name",
@@ -82,7 +82,7 @@ def test_a_guarantee_has_the_tables_sentences_and_is_tried_by_the_probe_of_the_c
 
 def test_all_that_a_table_states_of_a_load_is_in_the_case() -> None:
     stated = {"nested": True, "strict": False, "given_as": "stream", "cut": 3, "trailing": 4, "report": True}
-    row = {
+    row: Row = {
         "tensors": [{"shape": [2]}, {"name": "t", "shape": [1], "buffer": True, "transient": True}],
         "file": [{"name": "x", "shape": [2, 1], "dtype": "i64", "fill": "steps", "tied_to": "y"}],
         "skip": ["a", "b"],
@@ -122,7 +122,7 @@ STATED = {"only": "python", "fill": "moderate", "steps": 3}
 
 
 def test_all_that_a_table_states_of_a_layer_is_in_the_case() -> None:
-    row = {
+    row: Row = {
         "module": "Linear",
         "arguments": [2, {"key": [1, {"module": "Linear", "options": {"bias": False}}]}],
         "options": {"bias": {"module": "Linear"}, "other": True},
@@ -132,7 +132,7 @@ def test_all_that_a_table_states_of_a_layer_is_in_the_case() -> None:
         **STATED,
     }
     made = fields(model(table(row, family="layer")))
-    inner = {"module": "Linear", "arguments": [], "options": {"hasBias": False}, "child": False}
+    inner: Row = {"module": "Linear", "arguments": [], "options": {"hasBias": False}, "child": False}
     assert json.loads(made.pop("dotnet")) == {
         "module": "Linear",
         "arguments": [2, {"key": [1, inner]}],
@@ -152,7 +152,7 @@ def test_all_that_a_table_states_of_a_layer_is_in_the_case() -> None:
 
 @pytest.mark.parametrize("family", ["arch", "program"])
 def test_all_that_a_table_states_of_an_architecture_is_in_the_case(family: str) -> None:
-    row = {"architecture": "mlp", "inputs": [{"shape": [2]}], "indifferent": ["a*", "b"], **STATED}
+    row: Row = {"architecture": "mlp", "inputs": [{"shape": [2]}], "indifferent": ["a*", "b"], **STATED}
     assert fields(model(table(row, "f32", family))) == {
         **STATED,
         "kind": "arch",
@@ -166,8 +166,7 @@ def test_all_that_a_table_states_of_an_architecture_is_in_the_case(family: str) 
 
 
 def test_a_model_of_which_little_is_stated_has_weights_and_no_steps() -> None:
-    made = fields(model(table({}, "i64", "arch")))
-    assert made == {
+    assert fields(model(table({}, "i64", "arch"))) == {
         "kind": "arch",
         "name": "a-name",
         "dtype": I64,
@@ -199,7 +198,7 @@ def test_all_that_is_stated_of_an_input_is_in_its_spec(stated: Row, spec: InputS
 
 
 def test_all_that_a_table_states_of_an_optimizer_is_in_the_case() -> None:
-    row = {
+    row: Row = {
         "optimizer": "Adam",
         "parameters": [{"shape": [2]}, {"shape": [], "dtype": "i64", "gradient": False}],
         "options": {"lr": 1.0, "betas": [0.5, 0.75]},
@@ -229,15 +228,14 @@ def test_all_that_a_table_states_of_an_optimizer_is_in_the_case() -> None:
 
 
 def test_an_optimizer_of_which_little_is_stated_has_one_group_and_loads_into_a_new_one() -> None:
-    row = {
+    row: Row = {
         "optimizer": "SGD",
         "parameters": [{"shape": [1]}, {"shape": [1]}],
         "options": {"betas": [0.5, 0.75]},
         "steps": 0,
         "after": 0,
     }
-    made = fields(optimizer_case(table(row)))
-    assert made == {
+    assert fields(optimizer_case(table(row))) == {
         "specs": tuple(TensorSpec(f"parameter.{number}", F32, (1,), "moderate", buffer=False) for number in range(2)),
         "optimizer": "SGD",
         "groups": (Group({"betas": (0.5, 0.75)}, 2),),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from tscompat.values.dtypes import BY_NAME
 
@@ -45,14 +45,11 @@ def _for_dotnet(description: Row, renames: Mapping[str, Mapping[str, str]]) -> d
     def translate(item: Any) -> Any:
         match item:
             case list():
-                parts: list[Any] = item
-                return [translate(part) for part in parts]
+                return [translate(part) for part in cast(list[Any], item)]
             case {"module": _}:
-                inner: Row = item
-                return _for_dotnet(inner, renames)
+                return _for_dotnet(cast(Row, item), renames)
             case dict():
-                named: Row = item
-                return {name: translate(part) for name, part in named.items()}
+                return {name: translate(part) for name, part in cast(Row, item).items()}
             case _:
                 return item
 
