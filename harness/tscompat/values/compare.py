@@ -187,7 +187,7 @@ def _only(both: Counter[str], names: list[str]) -> Iterator[str]:
 
 def _plain(name: str) -> str:
     """The name with lone surrogates escaped, so that JSON can hold it."""
-    return name.encode("utf-8", "backslashreplace").decode()
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _list(names: list[str]) -> str:
