@@ -214,7 +214,7 @@ def test_reads_the_file_that_it_wrote(tmp_path: Path) -> None:
 
 
 def test_a_large_tensor_is_handed_on_as_it_is() -> None:
-    large = tensor_of(BF16, (1 << 18,), np.zeros(1 << 19, np.uint8))
+    large = tensor_of(BF16, (CHUNK // 2,), np.zeros(CHUNK, np.uint8))
     pieces = list(encode_optimizer(SGD._replace(states=[{"momentum_buffer": large}])))
     assert [np.shares_memory(np.frombuffer(piece, np.uint8), large.data) for piece in pieces] == [False, True]
 
@@ -257,6 +257,7 @@ def test_many_small_states_come_in_few_buffers() -> None:
         pytest.param(b"\x05LBFGS\x01\x01", 0, "optimizer.name", id="another class"),
         pytest.param(b"\x07RMSprop\x01\x01", 0, "optimizer.name", id="torch's name"),
         pytest.param(b"\x03SG", 1, "file.truncated", id="name"),
+        pytest.param(b"\x01\xff\x01\x01", 1, "name.utf8", id="name not in UTF-8"),
         pytest.param(WITHOUT[:4], 4, "file.truncated", id="no counts"),
         pytest.param(WITHOUT[:4] + b"\x81\x00" + WITHOUT[5:], 4, "leb128.canonical", id="count"),
         pytest.param(b"\x03SGD" + b"\xff" * 8 + b"\x7f\x01" + WITHOUT[6:], 56, "file.truncated", id="many groups"),
