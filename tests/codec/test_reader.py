@@ -167,6 +167,10 @@ CODES = ", ".join(map(str, BY_CODE))
     ("raw", "message"),
     [
         ("", "byte 0: expected the entry count in LEB128, found 0 bytes of it, then the end (file.truncated)"),
+        ("01", "byte 1: expected a name length in LEB128, found 0 bytes of it, then the end (file.truncated)"),
+        ("01 00", "byte 2: expected a dtype code in LEB128, found 0 bytes of it, then the end (file.truncated)"),
+        ("01 00 00", "byte 3: expected a rank in LEB128, found 0 bytes of it, then the end (file.truncated)"),
+        ("01 00 00 01 80", "byte 4: expected a dim in LEB128, found 1 bytes of it, then the end (file.truncated)"),
         ("01 05 61", "byte 2: expected a name of 5 bytes, found 1 bytes, then the end (file.truncated)"),
         ("01 01 ff", "byte 2: expected a name in UTF-8, found 0xff (invalid start byte) (name.utf8)"),
         ("01 01 61 7f", f"byte 3: expected a dtype code, one of {CODES}, found 127 (dtype.code)"),
