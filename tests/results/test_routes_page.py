@@ -104,6 +104,11 @@ def test_a_fault_stands_in_a_sentence() -> None:
     assert "* `no-c32`: There is no complex32." in page(a_record(judgement=KNOWN))
 
 
+def test_a_verdict_that_is_otherwise_than_its_divergence_is_no_known_fault() -> None:
+    lines = page(a_record(judgement=Judgement(Outcome.FAILED, "no-c32", "kind changed")))
+    assert not any("no-c32" in line for line in lines)
+
+
 def test_the_versions_are_named() -> None:
     text = " ".join(page(a_record()))
     assert all(version in text for version in (*VERSIONS.values(), *FORMATS.values()))

@@ -234,7 +234,7 @@ def everything() -> Results:
     dotnet = msgspec.structs.replace(ENVIRONMENT.dotnet, torchsharp_dll="my.dll")
     environment = msgspec.structs.replace(ENVIRONMENT, dotnet=dotnet, scripts={"exportsd": ZEROS})
     records = [
-        *times(12, a_record()),
+        *(*times(12, a_record()), a_record(case="pattern/all/f16", dtype="f16")),
         *(DIVERGENCE, FAILURE, NOT_RUN),
         *times(10, a_record(device="cuda", verdict=Verdict(Kind.NOT_RUN, "no memory"), judgement=NOT)),
         *times(3, a_record("tensor", "role/all/mixed", dtype="mixed")),
@@ -253,10 +253,11 @@ EVERYTHING = """\
 ──────────────────────────────────────────
  bf16    12     1F 11n
  c32         1d
+ f16      1
  f32                     2  2d
  mixed                             3
 
- all     12  1d 1F 11n   2  2d     3
+ all     13  1d 1F 11n   2  2d     3
 
 Architectures
         forward
@@ -291,7 +292,7 @@ Time: harness 3.0 s, TorchSharp 2.0 s; whole run 60.0 s on 2
 cores, overhead ratio 60.0
 Problem: It is 1 too few.
 Incomplete: the run stopped before its end.
-17 passed, 3 known divergences, 1 failures, 11 not run
+18 passed, 3 known divergences, 1 failures, 11 not run
 """
 
 
@@ -320,7 +321,8 @@ def test_what_is_wrong_is_red_titles_are_bold_and_what_matters_less_is_dim() -> 
         ("Problem: It is 1 too few.", "bold color(1)"),
         ("1", "color(2)"),
         ("12", "color(2)"),
-        ("17 passed", "color(2)"),
+        ("13", "color(2)"),
+        ("18 passed", "color(2)"),
         ("2", "color(2)"),
         ("3", "color(2)"),
         ("1 with known divergences", "color(3)"),
