@@ -90,10 +90,11 @@ def arch(name: str, judgement: Judgement = PASSED, check: str = "forward") -> Re
 
 
 def test_an_architecture_has_a_row_over_its_dtypes_and_checks() -> None:
-    records = [arch(name) for name in ("arch/vit/f32", "arch/vit/f64", "arch/mlp/f32")]
+    records = [arch(name) for name in ("arch/vit/f32", "arch/vit/f64", "arch/mlp/small/f32")]
     records.append(arch("vit", KNOWN, "statistics"))
     output = shown(records)
     assert ["vit", "2", "1d"] in words(output[output.index("Architectures") :])
+    assert ["mlp/small", "1"] in words(output[output.index("Architectures") :])
 
 
 def test_architectures_stand_in_the_order_of_their_numbers() -> None:
@@ -301,12 +302,21 @@ def test_all_of_it_stands_in_its_place() -> None:
     assert [line.rstrip() for line in shown(results.verdicts, 60, results).splitlines()] == EVERYTHING.splitlines()
 
 
-def test_what_is_wrong_is_red_titles_are_bold_and_what_matters_less_is_dim() -> None:
+def styled(results: Results) -> set[tuple[str, str]]:
+    """The pieces of the output that have a style, with it."""
     out = StringIO()
-    show(everything(), Console(file=out, width=400, color_system="standard", force_terminal=True))
+    show(results, Console(file=out, width=400, color_system="standard", force_terminal=True))
     text = Text.from_ansi(out.getvalue())
-    styled = {(text.plain[span.start : span.end].strip(), str(span.style)) for span in text.spans}
-    assert {(words, style) for words, style in styled if words} == {
+    pieces = {(text.plain[span.start : span.end].strip(), str(span.style)) for span in text.spans}
+    return {(words, style) for words, style in pieces if words}
+
+
+def test_what_did_not_happen_has_no_style() -> None:
+    assert styled(changed(timing=None)) == set()
+
+
+def test_what_is_wrong_is_red_titles_are_bold_and_what_matters_less_is_dim() -> None:
+    assert styled(everything()) == {
         ("Architectures", "bold"),
         ("Known divergences", "bold"),
         ("Layers", "bold"),

@@ -157,7 +157,7 @@ def _show_groups(title: str, words: Sequence[str], console: Console) -> None:
     table.add_column(justify="right")
     for sentence, count in Counter(words).most_common():
         table.add_row(f"  {count}", Text(sentence))
-    console.print(Text(title, TITLE), table, "", sep="\n")
+    console.print(Text(title, TITLE), table, "")
 
 
 def _times(timing: Timing) -> str:
