@@ -9,7 +9,7 @@ import jinja2
 
 
 def filled(template: str, **values: Any) -> str:
-    """The page that a template gives with these values, unescaped. Raises jinja2.UndefinedError where one is missing."""
+    """The page that a template gives with these values. Raises jinja2.UndefinedError where one is missing."""
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
