@@ -224,6 +224,11 @@ LENIENT: dict[str, tuple[str, list[str], list[tuple[int, str]]]] = {
         ["a", "b"],
         [(3, "leb128.canonical"), (9, "leb128.canonical")],
     ),
+    "over-long rank and dim": (
+        "01 01 61 00 8100 8100 07",
+        ["a"],
+        [(4, "leb128.canonical"), (6, "leb128.canonical")],
+    ),
     "duplicate": ("02 01 61 00 00 07 01 61 00 00 07", ["a", "a"], [(6, "entry.duplicate")]),
     "not UTF-8": ("01 02 61 ff 00 00 07", ["a\udcff"], [(3, "name.utf8")]),
     "trailing": ("01 01 61 00 00 07 00 00", ["a"], [(6, "file.trailing")]),

@@ -20,7 +20,12 @@ NET = {"keeper", "publish"}
 """The fixtures of tests/conftest.py that need .NET. A test that takes one is left out."""
 SLOW = {
     "test_what_the_faulty_module_computes_is_accepted_and_nothing_else": "runs ResNeXt-101 and MobileNet-v3",
-    "test_over_long_dims_take_no_more_than_the_file_and_16_mib": "measures memory with a file of 800 KB",
+    "test_a_state_dict_takes_at_most_128_times_its_size": "measures memory",
+    "test_a_state_dict_takes_no_more_from_a_lenient_reader": "measures memory",
+    "test_a_tensor_takes_at_most_64_times_its_size": "measures memory",
+    "test_an_optimizer_takes_at_most_256_times_its_size": "measures memory",
+    "test_headers_are_remembered_up_to_a_limit": "measures memory",
+    "test_over_long_dims_take_no_more_than_the_file_and_16_mib": "measures memory",
     "test_the_published_file_fits_the_catalogue": "matches each divergence with each id",
 }
 """Tests that are left out because each takes seconds for a mutant, and what takes them."""
