@@ -34,6 +34,10 @@ def test_a_product_above_the_limit_is_not_computed_further() -> None:
     assert 2**63 <= count_elements((127,) * 10_000) < 2**70
 
 
+def test_a_product_above_the_limit_is_above_it_wherever_it_stops() -> None:
+    assert count_elements((2**63 - 1, 2)) > 2**63 - 1
+
+
 def test_the_size_of_a_tensor_that_ends_at_zero_is_known_without_multiplying_its_dims() -> None:
     tensor = Tensor(U8, (Unmultiplied(127), 0), b"")
     assert (tensor.numel, tensor.nbytes) == (0, 0)
