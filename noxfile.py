@@ -110,6 +110,13 @@ def sabotage(session: nox.Session) -> None:
     session.run(python, "-m", "sabotage", *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})
 
 
+@nox.session(venv_backend="none")
+def mutants(session: nox.Session) -> None:
+    """The code that judges, changed in one place at a time, which its tests must see (arguments: values/compare.py)"""
+    python = environment(session, PROJECT, "tests", "mutants")
+    session.run(python, "-m", "mutants", *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})
+
+
 def environment(session: nox.Session, *needs: str) -> str:
     """Install what is needed into the shared environment, unless it is there, and return its Python.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import tomllib
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tscompat.catalogue import CatalogueError, Model, Tensors, load_catalogue
+from tscompat.catalogue import Case, CatalogueError, Model, Tensors, load_catalogue
 from tscompat.resources.folders import data_folder
 from tscompat.routes import ROUTES
 from tscompat.values.dtypes import BY_NAME
+
+NOTHING = Tensors(())
 
 
 @pytest.fixture
@@ -55,6 +58,48 @@ def test_a_case_expands_to_its_dtypes_and_takes_the_defaults(folder: Path) -> No
     cases = load_catalogue(folder)
     assert list(cases) == ["one/a/qi8", "one/a/qu8", "one/a/qi32"]
     assert cases["one/a/qi8"].routes == ("dat",)
+
+
+def test_all_that_a_table_states_of_a_case_is_in_it(folder: Path) -> None:
+    (folder / "one.toml").write_text(
+        'why = "the file\'s"\n[case.a]\nwhy = "its own"\ndtypes = ["u8"]\n'
+        'routes = ["dat"]\nfull_routes = ["tensor"]\ndevices = ["cpu", "cuda"]\nchecks = ["quantizer"]\nrun = "large"\n'
+        'tensors = [{ shape = [2] }]\n[case.b]\ndtypes = ["u8"]\nroutes = ["dat"]\ntensors = []\n'
+    )
+    cases = load_catalogue(folder)
+    assert [dataclasses.replace(case, subject=NOTHING) for case in cases.values()] == [
+        Case(
+            id="one/a/u8",
+            why="its own",
+            subject=NOTHING,
+            routes=("dat", "tensor"),
+            devices=("cpu", "cuda"),
+            checks=frozenset({"quantizer"}),
+            full_routes=("tensor",),
+            run="large",
+        ),
+        Case(id="one/b/u8", why="the file's", subject=NOTHING, routes=("dat",)),
+    ]
+
+
+def test_a_model_has_dtypes_that_only_a_full_run_takes(folder: Path) -> None:
+    (folder / "arch.toml").write_text(
+        'why = "w"\n[case.mlp]\ndtypes = ["f32"]\nfull_dtypes = ["bf16"]\nroutes = ["forward"]\n'
+    )
+    assert {name: case.run for name, case in load_catalogue(folder).items()} == {
+        "arch/mlp/f32": "default",
+        "arch/mlp/bf16": "full",
+    }
+
+
+def test_a_layer_has_the_renamed_options_of_its_file(folder: Path) -> None:
+    (folder / "layer.toml").write_text(
+        'why = "w"\n[rename]\nLinear = { bias = "hasBias" }\n'
+        '[case.a]\ndtypes = ["f32"]\nroutes = ["forward"]\nmodule = "Linear"\noptions = { bias = false }\n'
+    )
+    subject = load_catalogue(folder)["layer/a/f32"].subject
+    assert isinstance(subject, Model)
+    assert '"options": {"hasBias": false}' in subject.dotnet
 
 
 def test_a_repeated_tensor_is_numbered(folder: Path) -> None:

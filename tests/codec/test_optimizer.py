@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tscompat.codec import FormatError, OptimizerRecord, decode_optimizer, encode_optimizer, read_optimizer
 from tscompat.codec.optimizer import LAYOUTS, Kind, Value, flat_options, flat_states
+from tscompat.codec.writer import CHUNK
 from tscompat.resources.whole import write_whole
 from tscompat.values.dtypes import BY_NAME, DTYPES
 from tscompat.values.tensors import Entry, Tensor, tensor_of
@@ -213,9 +214,36 @@ def test_reads_the_file_that_it_wrote(tmp_path: Path) -> None:
 
 
 def test_a_large_tensor_is_handed_on_as_it_is() -> None:
-    large = tensor_of(BF16, (1 << 18,), np.zeros(1 << 19, np.uint8))
+    large = tensor_of(BF16, (CHUNK // 2,), np.zeros(CHUNK, np.uint8))
     pieces = list(encode_optimizer(SGD._replace(states=[{"momentum_buffer": large}])))
     assert [np.shares_memory(np.frombuffer(piece, np.uint8), large.data) for piece in pieces] == [False, True]
+
+
+def sgd(*sizes: int) -> list[bytes]:
+    """The buffers of an SGD's file whose states have tensors of so many bytes."""
+    buffers = [tensor_of(BY_NAME["u8"], (size,), np.arange(size, dtype=np.uint32).astype(np.uint8)) for size in sizes]
+    record = SGD._replace(states=[{"momentum_buffer": tensor} for tensor in buffers])
+    pieces = [bytes(memoryview(piece).cast("B")) for piece in encode_optimizer(record)]
+    assert owned(decode_optimizer(b"".join(pieces))) == owned(record)
+    return pieces
+
+
+BEFORE = 48 + 1 + 5
+"""Bytes of an SGD's file before the elements of its first large tensor: name, counts, options, a flag, a header."""
+
+
+@pytest.mark.parametrize(
+    ("sizes", "joined"),
+    [
+        ([CHUNK - BEFORE - 1], [CHUNK - 1]),
+        ([CHUNK - BEFORE], [BEFORE, CHUNK - BEFORE]),
+        ([CHUNK], [BEFORE, CHUNK]),
+        ([CHUNK - BEFORE, BEFORE - 5], [BEFORE, CHUNK - 1]),  # a flag and a short header are 4 bytes
+        ([CHUNK - BEFORE, BEFORE - 4], [BEFORE, CHUNK - BEFORE + 4, BEFORE - 4]),
+    ],
+)
+def test_buffers_are_joined_until_a_chunk_is_full(sizes: list[int], joined: list[int]) -> None:
+    assert [len(piece) for piece in sgd(*sizes)] == joined
 
 
 def test_many_small_states_come_in_few_buffers() -> None:
@@ -229,6 +257,7 @@ def test_many_small_states_come_in_few_buffers() -> None:
         pytest.param(b"\x05LBFGS\x01\x01", 0, "optimizer.name", id="another class"),
         pytest.param(b"\x07RMSprop\x01\x01", 0, "optimizer.name", id="torch's name"),
         pytest.param(b"\x03SG", 1, "file.truncated", id="name"),
+        pytest.param(b"\x01\xff\x01\x01", 1, "name.utf8", id="name not in UTF-8"),
         pytest.param(WITHOUT[:4], 4, "file.truncated", id="no counts"),
         pytest.param(WITHOUT[:4] + b"\x81\x00" + WITHOUT[5:], 4, "leb128.canonical", id="count"),
         pytest.param(b"\x03SGD" + b"\xff" * 8 + b"\x7f\x01" + WITHOUT[6:], 56, "file.truncated", id="many groups"),
@@ -247,6 +276,25 @@ def test_an_error_has_the_offset_of_the_fault(data: bytes, offset: int, clause: 
     assert (caught.value.offset, caught.value.clause) == (offset, clause)
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\x05LBFGS", "byte 0: expected an optimizer, one of SGD, ASGD, .*, Adagrad, found 'LBFGS'"),
+        (b"\x7f" + b"x" * 127, "found '" + "x" * 80 + "'"),
+        (WITHOUT[:4], "expected the count of parameter groups in LEB128"),
+        (WITHOUT[:5], "expected the count of states in LEB128"),
+        (WITHOUT[:20], "byte 14: expected lr in 8 bytes, found 6 bytes, then the end"),
+        (WITHOUT[:46] + b"\x02" + WITHOUT[47:], "expected nesterov as 0x00 or 0x01, found 0x02"),
+        (WITHOUT[:-1], "expected whether there is momentum_buffer in 1 bytes, found 0 bytes"),
+        (by_hand("Adagrad")[: 10 + 48 + 1], "expected step in 8 bytes, found 1 bytes"),
+        (WITHOUT[:-1] + b"\x01\x80\x00", "expected a dtype code as 00, the shortest LEB128, found 80 00"),
+    ],
+)
+def test_an_error_states_what_was_expected_and_what_was_found(data: bytes, message: str) -> None:
+    with pytest.raises(FormatError, match=message):
+        decode_optimizer(data)
+
+
 def test_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "short.dat").write_bytes(b"\x03SG")
     with pytest.raises(FormatError, match=r"short\.dat: byte 1: expected a name of 3 bytes"):
@@ -256,9 +304,11 @@ def test_names_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        pytest.param(SGD._replace(name="LBFGS"), "TorchSharp saves no optimizer 'LBFGS'", id="class"),
+        pytest.param(SGD._replace(name="LBFGS"), "no optimizer 'LBFGS'; expected one of SGD, ASGD, ", id="class"),
         pytest.param(
-            SGD._replace(groups=[{"lr": 0.1}]), "group 0: expected exactly initial_lr, lr, .*: dampening", id="few"
+            SGD._replace(groups=[{"lr": 0.1}]),
+            "group 0: expected exactly initial_lr, lr, .*: dampening, initial_lr, ",
+            id="few",
         ),
         pytest.param(
             SGD._replace(states=[{}]), "state 0: expected exactly momentum_buffer; .*: momentum_buffer", id="none"
@@ -298,6 +348,15 @@ def test_options_are_flat_in_the_order_of_the_file() -> None:
     flat = flat_options(SGD._replace(groups=[SGD.groups[0]] * 2))
     assert [name for name, _ in flat] == [f"group.{number}.{option}" for number in (0, 1) for option in SGD.groups[0]]
     assert flat[1] == Entry("group.0.lr", Tensor(BY_NAME["f64"], (), np.array(0.25)))
+
+
+def test_an_option_given_as_an_integer_is_compared_as_a_number() -> None:
+    flat = dict(flat_options(SGD._replace(groups=[{**SGD.groups[0], "lr": 1}])))
+    assert bytes(memoryview(flat["group.0.lr"].data)) == struct.pack("<d", 1.0)
+
+
+def test_a_field_that_the_layout_lacks_is_an_entry_without_a_value() -> None:
+    assert flat_options(SGD._replace(groups=[{"odd": 1.0}])) == [Entry("group.0.odd", Tensor(BY_NAME["u8"], (0,), b""))]
 
 
 def test_states_are_flat_without_the_tensors_that_are_not_there() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -167,6 +167,10 @@ CODES = ", ".join(map(str, BY_CODE))
     ("raw", "message"),
     [
         ("", "byte 0: expected the entry count in LEB128, found 0 bytes of it, then the end (file.truncated)"),
+        ("01", "byte 1: expected a name length in LEB128, found 0 bytes of it, then the end (file.truncated)"),
+        ("01 00", "byte 2: expected a dtype code in LEB128, found 0 bytes of it, then the end (file.truncated)"),
+        ("01 00 00", "byte 3: expected a rank in LEB128, found 0 bytes of it, then the end (file.truncated)"),
+        ("01 00 00 01 80", "byte 4: expected a dim in LEB128, found 1 bytes of it, then the end (file.truncated)"),
         ("01 05 61", "byte 2: expected a name of 5 bytes, found 1 bytes, then the end (file.truncated)"),
         ("01 01 ff", "byte 2: expected a name in UTF-8, found 0xff (invalid start byte) (name.utf8)"),
         ("01 01 61 7f", f"byte 3: expected a dtype code, one of {CODES}, found 127 (dtype.code)"),
@@ -219,6 +223,11 @@ LENIENT: dict[str, tuple[str, list[str], list[tuple[int, str]]]] = {
         "02 01 61 8000 00 07 01 62 8000 00 07",
         ["a", "b"],
         [(3, "leb128.canonical"), (9, "leb128.canonical")],
+    ),
+    "over-long rank and dim": (
+        "01 01 61 00 8100 8100 07",
+        ["a"],
+        [(4, "leb128.canonical"), (6, "leb128.canonical")],
     ),
     "duplicate": ("02 01 61 00 00 07 01 61 00 00 07", ["a", "a"], [(6, "entry.duplicate")]),
     "not UTF-8": ("01 02 61 ff 00 00 07", ["a\udcff"], [(3, "name.utf8")]),
@@ -310,6 +319,21 @@ def test_an_error_in_a_file_names_it(read: Callable[[Path], object], tmp_path: P
     (tmp_path / "empty.dat").touch()
     with pytest.raises(FormatError, match=r"empty\.dat: byte 0: "):
         read(tmp_path / "empty.dat")
+
+
+@pytest.mark.parametrize("read", [read_state_dict, index_state_dict])
+def test_a_file_can_be_read_leniently(read: Callable[..., Sequence[Entry | IndexEntry]], tmp_path: Path) -> None:
+    problems = Problems()
+    (tmp_path / "more.dat").write_bytes(written(INDEXED) + b"\0")
+    assert [entry.name for entry in read(tmp_path / "more.dat", problems=problems)] == ["a", "b"]
+    assert [problem.clause for problem in problems.kept] == ["file.trailing"]
+
+
+def test_the_file_of_a_tensor_can_be_read_leniently(tmp_path: Path) -> None:
+    problems = Problems()
+    (tmp_path / "more.dat").write_bytes(b"\x00\x00\x07\x08")
+    assert bytes(read_tensor(tmp_path / "more.dat", problems=problems).data) == b"\x07"
+    assert [problem.clause for problem in problems.kept] == ["file.trailing"]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tscompat.codec import encode_state_dict, encode_tensor
+from tscompat.codec.writer import CHUNK
 from tscompat.values.dtypes import BY_NAME, DTYPES, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
@@ -74,6 +75,20 @@ def test_small_and_large_tensors_come_out_in_order() -> None:
     entries = [Entry(str(i), large() if i % 5 == 2 else small) for i in range(12)]
     alone = [written([entry])[1:] for entry in entries]
     assert written(entries) == b"\x0c" + b"".join(alone)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "joined"),
+    [
+        ([CHUNK - 2], [2 + 1 + 5 + CHUNK - 2]),  # the count, a name's length, the name, a header, elements
+        ([CHUNK - 1], [2 + 1 + 5, CHUNK - 1]),
+        ([CHUNK, CHUNK - 2], [8, CHUNK, 7 + CHUNK - 2]),
+        ([CHUNK, CHUNK - 1], [8, CHUNK, 7, CHUNK - 1]),
+    ],
+)
+def test_tensors_are_joined_until_a_chunk_is_full(sizes: list[int], joined: list[int]) -> None:
+    parts = encode_state_dict([Entry("a", large(size)) for size in sizes])
+    assert [memoryview(part).nbytes for part in parts] == joined
 
 
 def test_many_small_tensors_come_in_few_buffers() -> None:

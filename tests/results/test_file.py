@@ -14,7 +14,7 @@ import pytest
 
 from records import ENVIRONMENT, FAILURE, ZEROS, a_record
 from tscompat.results.environment import Dotnet, Library, Patch
-from tscompat.results.file import ResultsError, ResultsFile, Timing, load_results
+from tscompat.results.file import PAUSES, ResultsError, ResultsFile, Timing, load_results
 
 TIMING = Timing(harness_seconds=1.5, torchsharp_seconds=0.5, wall_seconds=4.0, cores=2)
 
@@ -47,6 +47,24 @@ def test_a_run_that_has_just_begun_is_incomplete(path: Path) -> None:
     ResultsFile(path, ENVIRONMENT)
     results = load_results(path)
     assert (results.complete, results.finished, results.timing) == (False, None, None)
+
+
+@pytest.mark.parametrize("folder", ["", "new", "new/in a new one"])
+def test_the_folder_is_made_if_it_is_not_there(tmp_path: Path, folder: str) -> None:
+    ResultsFile(tmp_path / folder / "results.json", ENVIRONMENT)
+    assert not load_results(tmp_path / folder / "results.json").complete
+
+
+def test_a_person_can_read_the_file_line_by_line(path: Path) -> None:
+    file = ResultsFile(path, ENVIRONMENT)
+    file.add(a_record())
+    file.finish(True, TIMING)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[:3] == ["{", ' "schema": 2,', ' "complete": true,']
+    assert lines[-3:-1] == [msgspec.json.encode(a_record()).decode(), "]}"] or lines[-2:] == [
+        msgspec.json.encode(a_record()).decode(),
+        "]}",
+    ]
 
 
 def test_the_environment_is_kept(path: Path) -> None:
@@ -167,6 +185,7 @@ def test_a_reader_that_soon_lets_go_does_not_cost_the_end(
     monkeypatch.setattr(time, "sleep", pauses.append)
     file.finish(True, TIMING)
     assert load_results(path).complete
+    assert pauses == list(PAUSES[:attempts])
 
 
 def full_disk(*_: object) -> None:

@@ -19,6 +19,12 @@ def test_a_folder_is_held_by_one_run(tmp_path: Path) -> None:
     held.release()
 
 
+def test_the_files_of_the_lock_keep_their_names_as_two_versions_may_run(tmp_path: Path) -> None:
+    held = lock(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {".lock", ".lock-holder"}
+    held.release()
+
+
 def test_a_folder_that_was_let_go_can_be_held(tmp_path: Path) -> None:
     lock(tmp_path / "new" / "out").release()
     lock(tmp_path / "new" / "out").release()

@@ -8,7 +8,8 @@ import pytest
 
 from records import ENVIRONMENT, FAILURE, a_record
 from tscompat.results.record import Record
-from tscompat.values.verdict import FirstDifference, Kind, Verdict
+from tscompat.values.verdict import FirstDifference, Kind, Verdict, VerdictId
+from tscompat.verdicts.divergences import Judgement, Outcome
 
 
 def written(record: Record) -> dict[str, Any]:
@@ -44,6 +45,19 @@ def test_a_failure_has_what_was_found_and_what_it_means() -> None:
         "outcome": "failed",
         "divergence": "nan-payload",
     }
+
+
+def test_a_record_has_all_that_is_given() -> None:
+    verdict_id = VerdictId("dat", "python-to-dotnet", "cpu", "pattern/all/bf16", "bits")
+    judgement = Judgement(Outcome.FAILED, "name", "why")
+    record = Record.of("key", verdict_id, "bf16", Verdict(Kind.BITS, "..."), judgement, 1 / 3, ("a", "b"), "again")
+    assert (record.seconds, record.files, record.rerun) == (0.333333, ("a", "b"), "again")
+
+
+def test_a_record_of_which_little_is_given_took_no_time_and_has_no_files() -> None:
+    verdict_id = VerdictId("dat", "python-to-dotnet", "cpu", "pattern/all/bf16", "bits")
+    record = Record.of("key", verdict_id, "bf16", Verdict(Kind.PASS), Judgement(Outcome.PASSED))
+    assert (record.seconds, record.files, record.rerun) == (0.0, (), "")
 
 
 def test_a_difference_says_no_more_than_is_known() -> None:

@@ -77,8 +77,36 @@ def test_where_no_route_brings_all_the_best_is_named() -> None:
     assert f"* *names*, {NEEDS[0].words}: all but a few by dat" in lines
 
 
+def test_where_no_route_brings_most_of_it_none_is_named() -> None:
+    lines = page(*[a_record(case="name/utf8/f32"), a_record(case="name/utf8/f32", judgement=KNOWN)] * 5)
+    assert f"* *names*, {NEEDS[0].words}: no route transfers most of it" in lines
+
+
+def test_several_routes_are_named_in_a_list_and_no_route_that_is_not_tried_with_it() -> None:
+    routes = ("dat", "tensor")
+    most = [a_record(route, "tied/a/f32", judgement=each) for route in routes for each in (PASSED,) * 9 + (KNOWN,)]
+    lines = page(a_record("other"), *(a_record(route, "name/utf8/f32") for route in routes), *most)
+    needs = {need.column: need.words for need in NEEDS}
+    assert f"* *names*, {needs['names']}: dat, tensor" in lines
+    assert f"* *tied*, {needs['tied']}: all but a few by dat, tensor" in lines
+
+
+def test_a_route_that_is_not_tried_with_a_dtype_has_a_dash_and_dtypes_stand_in_the_order_of_a_person() -> None:
+    lines = page(
+        a_record(case="pattern/all/c128", dtype="c128"),
+        a_record("tensor", "pattern/all/c64", dtype="c64", judgement=NOT_RUN),
+    )
+    assert row(lines, "dat python to dotnet") == ["–", "yes"]
+    assert row(lines, "tensor python to dotnet") == ["not run", "–"]
+
+
 def test_a_fault_stands_in_a_sentence() -> None:
     assert "* `no-c32`: There is no complex32." in page(a_record(judgement=KNOWN))
+
+
+def test_a_verdict_that_is_otherwise_than_its_divergence_is_no_known_fault() -> None:
+    lines = page(a_record(judgement=Judgement(Outcome.FAILED, "no-c32", "kind changed")))
+    assert not any("no-c32" in line for line in lines)
 
 
 def test_the_versions_are_named() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from records import ENVIRONMENT, FAILURE, PASSED, ZEROS, a_record
 from tscompat.results.file import Results, Timing
@@ -18,7 +19,8 @@ from tscompat.verdicts.divergences import Judgement, Outcome
 CAUSE = "TorchSharp 0.107.0 has\nno complex32. So it cannot read one."
 KNOWN = Judgement(Outcome.DIVERGENCE, "no-c32", CAUSE)
 DIVERGENCE = a_record(case="pattern/all/c32", dtype="c32", verdict=Verdict(Kind.REFUSED, "…"), judgement=KNOWN)
-NOT_RUN = a_record(device="cuda", verdict=Verdict(Kind.NOT_RUN, "no CUDA device"), judgement=Judgement(Outcome.NOT_RUN))
+NOT = Judgement(Outcome.NOT_RUN)
+NOT_RUN = a_record(device="cuda", verdict=Verdict(Kind.NOT_RUN, "no CUDA device"), judgement=NOT)
 RESULTS = Results(
     schema=2,
     complete=True,
@@ -72,13 +74,13 @@ def test_a_column_counts_its_route_only() -> None:
 
 
 def test_dtypes_stand_in_the_order_of_a_person() -> None:
-    dtypes = ["mixed", "c128", "f32", "c64", "bf16"]
+    dtypes = ["mixed", "c128", "u8", "f32", "c64", "bf16"]
     rows = [
         line[0]
         for line in words(shown([a_record(case=f"pattern/all/{dtype}", dtype=dtype) for dtype in dtypes]))
         if line
     ]
-    assert [row for row in rows if row in (*dtypes, "all")] == ["bf16", "c64", "c128", "f32", "mixed", "all"]
+    assert [row for row in rows if row in (*dtypes, "all")] == ["bf16", "c64", "c128", "f32", "u8", "mixed", "all"]
 
 
 def arch(name: str, judgement: Judgement = PASSED, check: str = "forward") -> Record:
@@ -88,10 +90,11 @@ def arch(name: str, judgement: Judgement = PASSED, check: str = "forward") -> Re
 
 
 def test_an_architecture_has_a_row_over_its_dtypes_and_checks() -> None:
-    records = [arch(name) for name in ("arch/vit/f32", "arch/vit/f64", "arch/mlp/f32")]
+    records = [arch(name) for name in ("arch/vit/f32", "arch/vit/f64", "arch/mlp/small/f32")]
     records.append(arch("vit", KNOWN, "statistics"))
     output = shown(records)
     assert ["vit", "2", "1d"] in words(output[output.index("Architectures") :])
+    assert ["mlp/small", "1"] in words(output[output.index("Architectures") :])
 
 
 def test_architectures_stand_in_the_order_of_their_numbers() -> None:
@@ -138,6 +141,12 @@ def test_routes_that_do_not_fit_come_below() -> None:
     assert [route for header in headers for route in header] == routes
 
 
+@pytest.mark.parametrize(("width", "blocks"), [(26, 2), (25, 4)])
+def test_as_many_routes_stand_side_by_side_as_fit(width: int, blocks: int) -> None:
+    output = shown([a_record(f"route-{number}") for number in range(4)], width=width)
+    assert sum("route-" in line for line in output.splitlines()) == blocks
+
+
 def test_a_failure_is_shown_with_all_that_helps() -> None:
     assert (
         "Failures (1)\n"
@@ -157,6 +166,14 @@ def test_a_long_list_of_failures_is_cut() -> None:
     output = shown(times(25, FAILURE))
     assert output.count("again:") == 10
     assert "… and 15 more in results.json" in output
+
+
+def test_a_list_of_failures_that_fits_is_whole() -> None:
+    assert "more in results.json" not in shown(times(10, FAILURE))
+
+
+def test_a_failure_that_cannot_be_run_again_has_no_command() -> None:
+    assert "again:" not in shown([msgspec.structs.replace(FAILURE, rerun="")])
 
 
 def test_a_known_divergence_stands_once_with_its_number_and_the_first_sentence() -> None:
@@ -207,3 +224,122 @@ def test_a_script_under_test_is_named_with_its_hash() -> None:
     environment = msgspec.structs.replace(ENVIRONMENT, scripts={"exportsd": ZEROS})
     output = shown([], results=changed(environments={environment.key: environment}))
     assert f"Script exportsd.py: {ZEROS}" in output
+
+
+# all of it
+
+
+def everything() -> Results:
+    """Results with something of each kind."""
+    assert ENVIRONMENT.dotnet
+    dotnet = msgspec.structs.replace(ENVIRONMENT.dotnet, torchsharp_dll="my.dll")
+    environment = msgspec.structs.replace(ENVIRONMENT, dotnet=dotnet, scripts={"exportsd": ZEROS})
+    records = [
+        *(*times(12, a_record()), a_record(case="pattern/all/f16", dtype="f16")),
+        *(DIVERGENCE, FAILURE, NOT_RUN),
+        *times(10, a_record(device="cuda", verdict=Verdict(Kind.NOT_RUN, "no memory"), judgement=NOT)),
+        *times(3, a_record("tensor", "role/all/mixed", dtype="mixed")),
+        *(arch("unet"), arch("vit", KNOWN), arch("layer/linear/a/f32"), arch("layer/linear/b/f32", KNOWN)),
+    ]
+    return changed(
+        complete=False,
+        problems=("It is 1 too few.",),
+        environments={environment.key: environment},
+        verdicts=tuple(msgspec.structs.replace(record, environment=environment.key) for record in records),
+    )
+
+
+EVERYTHING = """\
+         dat             forward   tensor
+──────────────────────────────────────────
+ bf16    12     1F 11n
+ c32         1d
+ f16      1
+ f32                     2  2d
+ mixed                             3
+
+ all     13  1d 1F 11n   2  2d     3
+
+Architectures
+        forward
+────────────────
+ unet   1
+ vit       1d
+
+Layers: 2 cases, 1 with known divergences, 0 with failures
+
+(no mark: passed, d: known divergences, F: failures, n: not
+run)
+
+Failures (1)
+  dat/python-to-dotnet/cpu/pattern/special/bf16/bits
+    kind changed: 'nan-payload' expects refused, got bits: element [1] is 0x7fc1, expected 0x7f81
+    kept: failures/1/expected.dat
+    kept: failures/1/actual.dat
+    again: tscompat run -k pattern/special/bf16
+
+Known divergences
+  3  no-c32: TorchSharp 0.107.0 has no complex32.
+
+Not run
+  10  no memory
+   1  no CUDA device
+
+TorchSharp.dll is my.dll (--torchsharp-dll), sha256:0000000000000000000000000000000000000000000000000000000000000000
+Script exportsd.py:
+sha256:00000000000000000000000000000000000000000000000000000
+00000000000
+Time: harness 3.0 s, TorchSharp 2.0 s; whole run 60.0 s on 2
+cores, overhead ratio 60.0
+Problem: It is 1 too few.
+Incomplete: the run stopped before its end.
+18 passed, 3 known divergences, 1 failures, 11 not run
+"""
+
+
+def test_all_of_it_stands_in_its_place() -> None:
+    results = everything()
+    assert [line.rstrip() for line in shown(results.verdicts, 60, results).splitlines()] == EVERYTHING.splitlines()
+
+
+def styled(results: Results) -> set[tuple[str, str]]:
+    """The pieces of the output that have a style, with it."""
+    out = StringIO()
+    show(results, Console(file=out, width=400, color_system="standard", force_terminal=True))
+    text = Text.from_ansi(out.getvalue())
+    pieces = {(text.plain[span.start : span.end].strip(), str(span.style)) for span in text.spans}
+    return {(words, style) for words, style in pieces if words}
+
+
+def test_what_did_not_happen_has_no_style() -> None:
+    assert styled(changed(timing=None)) == set()
+
+
+def test_what_is_wrong_is_red_titles_are_bold_and_what_matters_less_is_dim() -> None:
+    assert styled(everything()) == {
+        ("Architectures", "bold"),
+        ("Known divergences", "bold"),
+        ("Layers", "bold"),
+        ("Not run", "bold"),
+        ("dat", "bold"),
+        ("forward", "bold"),
+        ("tensor", "bold"),
+        ("1 failures", "bold color(1)"),
+        ("1F", "bold color(1)"),
+        ("Failures (1)", "bold color(1)"),
+        ("Incomplete: the run stopped before its end.", "bold color(1)"),
+        ("Problem: It is 1 too few.", "bold color(1)"),
+        ("1", "color(2)"),
+        ("12", "color(2)"),
+        ("13", "color(2)"),
+        ("18 passed", "color(2)"),
+        ("2", "color(2)"),
+        ("3", "color(2)"),
+        ("1 with known divergences", "color(3)"),
+        ("1d", "color(3)"),
+        ("2d", "color(3)"),
+        ("3 known divergences", "color(3)"),
+        ("(no mark: passed, d: known divergences, F: failures, n: not run)", "dim"),
+        ("11 not run", "dim"),
+        ("11n", "dim"),
+    }

@@ -18,7 +18,7 @@ from tscompat.values.compare import VALUES, Difference, compare, difference, fir
 from tscompat.values.dtypes import BY_NAME, DTYPES, DType
 from tscompat.values.identity import identity
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
-from tscompat.values.verdict import PASS, FirstDifference, Kind
+from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 U8, F32 = BY_NAME["u8"], BY_NAME["f32"]
 
@@ -149,12 +149,13 @@ def test_the_differing_elements_of_every_dtype_are_counted(dtype: DType) -> None
     assert (found.detail.split(" (")[0], found.detail.split("; ")[1]) == ("element [2]", "3 of 7 elements differ")
 
 
-def test_elements_are_counted_to_the_end_of_a_large_tensor() -> None:
+@pytest.mark.parametrize("index", [0, 1_500_000])
+def test_elements_are_counted_to_the_end_of_a_large_tensor(index: int) -> None:
     changed = bytearray(3 << 20)
-    changed[1_500_000] = changed[-1] = 1
+    changed[index] = changed[-1] = 1
     found = difference(tensor_of(U8, (3 << 20,), bytes(3 << 20)), tensor_of(U8, (3 << 20,), changed))
     assert found is not None
-    assert found.detail == "element [1500000] (u8): expected 0x00 (0), found 0x01 (1); 2 of 3145728 elements differ"
+    assert found.detail == f"element [{index}] (u8): expected 0x00 (0), found 0x01 (1); 2 of 3145728 elements differ"
 
 
 def test_the_dtype_is_reported_before_the_shape() -> None:
@@ -187,6 +188,8 @@ def test_equal_state_dicts_have_no_differences() -> None:
         ("aab", "ab", "names", "missing 'a'"),
         ("ab", "acca", "names", "missing 'b'; unexpected 'c'; repeated 'a'"),
         ("abcdefg", "g", "names", "missing 'a', 'b', 'c' and 3 more"),
+        ("abcde", "e", "names", "missing 'a', 'b', 'c' and 1 more"),
+        ("abcd", "d", "names", "missing 'a', 'b', 'c'"),
         ("abc", "acb", "order", "entry 1: expected 'b', found 'c'"),
         ("aba", "aab", "order", "entry 1: expected 'b', found 'a'"),
     ],
@@ -261,6 +264,12 @@ def test_other_places_that_fit_are_counted() -> None:
     assert found.detail.endswith("; what was found is element [5] of tensor number 0 ('a') or one of 3 others like it")
 
 
+def test_no_place_is_looked_for_in_other_patterns() -> None:
+    entries = [Entry("a", tensor_of(F32, (1,), identity(F32, 0, 1)))]
+    (found,) = compare(entries, [Entry("a", tensor_of(F32, (1,), b"\xff" * 4))])
+    assert found.detail.endswith("; 1 of 1 elements differ")
+
+
 def test_what_is_no_element_is_reported_as_such() -> None:
     entries = [Entry("a", tensor_of(F32, (1,), identity(F32, 0, 1)))]
     (found,) = compare(entries, [Entry("a", tensor_of(F32, (1,), b"\xff" * 4))], identity=True)
@@ -282,6 +291,7 @@ def test_the_first_element_that_differs_is_given_as_data() -> None:
         ("ab", "a", FirstDifference(None, "names", None, "b", None)),
         ("a", "ab", FirstDifference(None, "names", None, None, "b")),
         ("ab", "ba", FirstDifference(None, "order", None, "a", "b")),
+        ("\ud800", "", FirstDifference(None, "names", None, "\\ud800", None)),
     ],
 )
 def test_the_first_name_that_differs_is_given_as_data(expected: str, actual: str, place: FirstDifference) -> None:
@@ -292,7 +302,7 @@ def test_the_first_name_that_differs_is_given_as_data(expected: str, actual: str
 def test_the_first_difference_of_values_becomes_the_verdict() -> None:
     a, b = (tensor_of(U8, (), byte) for byte in (b"a", b"b"))
     found = compare([Entry("a", a), Entry("b", b)], [Entry("b", a), Entry("a", a)])
-    assert (first(found).kind, first(found).difference) == (Kind.BITS, found[1].first)
+    assert first(found) == Verdict(Kind.BITS, found[1].detail, found[1].first)
 
 
 def test_an_order_that_differs_is_no_difference_of_values() -> None:
@@ -315,8 +325,9 @@ NAMES_AND_ORDER = {Kind.NAMES, Kind.ORDER}
 def test_a_verdict_of_names_states_what_of_the_others_was_compared(
     actual: str, kinds: Collection[Kind], detail: str
 ) -> None:
+    missing = FirstDifference(None, "names", None, "c" if actual else "a", None)
     verdict = first(compare(scalars(*"abc"), scalars(*actual)), kinds)
-    assert (verdict.kind, verdict.detail) == (Kind.NAMES, detail)
+    assert verdict == Verdict(Kind.NAMES, detail, missing)
 
 
 @pytest.mark.parametrize(
@@ -339,18 +350,30 @@ def test_a_difference_of_names_hides_no_order() -> None:
     assert (verdict.kind, verdict.detail) == (Kind.ORDER, "entry 0: expected 'a', found 'b'; missing 'c'")
 
 
-@pytest.mark.parametrize("found", [b"abcd", np.frombuffer(b"abcd", "<u2")], ids=["bytes", "array"])
+@pytest.mark.parametrize("found", [b"ab\xf0d", np.frombuffer(b"ab\xf0d", "<u2")], ids=["bytes", "array"])
 def test_buffers_in_a_row_are_the_same_stream(found: Buffer) -> None:
-    assert same_stream([b"ab", b"", np.frombuffer(b"cd", np.uint8)], found) is None
+    assert same_stream([b"ab", np.zeros((0, 3)), np.frombuffer(b"\xf0d", np.uint8)], found) is None
+
+
+def test_no_buffers_are_the_same_stream_as_an_empty_one() -> None:
+    assert same_stream([], np.zeros((0, 3))) is None
 
 
 @pytest.mark.parametrize(
-    ("found", "offset", "byte"), [(b"abXd", 2, "0x58"), (b"Xbcd", 0, "0x58"), (b"abc", 3, None), (b"", 0, None)]
+    ("found", "offset", "wanted", "byte", "what"),
+    [
+        (b"abXd", 2, "0xf0", "0x58", "found 0x58"),
+        (b"\xffb\xf0d", 0, "0x61", "0xff", "found 0xff"),
+        (b"ab\xf0", 3, "0x64", None, "the file ends there"),
+        (b"", 0, "0x61", None, "the file ends there"),
+    ],
 )
-def test_the_first_byte_of_a_stream_that_differs_is_given_as_data(found: bytes, offset: int, byte: str | None) -> None:
-    wrong = same_stream([b"ab", b"cd"], found)
-    assert wrong is not None
-    assert wrong.first == FirstDifference(None, "byte", offset, f"0x{b'abcd'[offset]:02x}", byte)
+def test_the_first_byte_of_a_stream_that_differs_is_described(
+    found: bytes, offset: int, wanted: str, byte: str | None, what: str
+) -> None:
+    wrong = same_stream([b"ab", b"\xf0d"], found)
+    place = FirstDifference(None, "byte", offset, wanted, byte)
+    assert wrong == Difference("bytes", f"byte {offset}: expected {wanted}, {what}", place)
 
 
 def test_bytes_after_the_end_of_a_stream_are_counted() -> None:

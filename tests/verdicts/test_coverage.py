@@ -79,7 +79,9 @@ def test_two_entries_for_one_id_are_a_fault() -> None:
 
 def test_a_long_list_of_ids_is_cut() -> None:
     ids = tuple(f"dat/a/b/{number}/c32/bits" for number in range(4))
-    assert faults(divergence(), divergence("second"), ids=ids)[0].endswith("4: " + ", ".join(ids[:3]) + ", …")
+    both = divergence(), divergence("second")
+    assert faults(*both, ids=ids)[0].endswith("4: " + ", ".join(ids[:3]) + ", …")
+    assert faults(*both, ids=ids[:3])[0].endswith("3: " + ", ".join(ids[:3]))
 
 
 def test_two_entries_for_one_id_may_be_of_different_versions() -> None:
@@ -130,6 +132,10 @@ def test_a_change_has_examples() -> None:
     ids = tuple(f"dat/a/b/{number}/c32/bits" for number in range(4))
     examples = Survey([divergence()], ids).examples(Change("no-c32", 0, Kind.REFUSED, "dat", 1, 4), 3)
     assert examples == list(ids[:3])
+
+
+def test_a_route_that_is_covered_no_longer_has_no_examples() -> None:
+    assert Survey([divergence()], [REFUSED]).examples(Change("no-c32", 0, Kind.REFUSED, "tensor", 1, 0), 3) == []
 
 
 def test_a_row_without_an_entry_has_no_examples() -> None:

@@ -65,8 +65,8 @@ def test_what_is_predicted_is_expected() -> None:
 
 @pytest.mark.parametrize("made", [("another",), ("the-first",), ()])
 def test_something_else_than_predicted_fails(made: tuple[str, ...]) -> None:
-    wrong = "'no-c32' predicts the-first *, and what was found differs"
-    assert judge(as_found(*made), known=divergence(predicts=("the-first *",))) == Judgement(
+    wrong = "'no-c32' predicts the-first *, a-second, and what was found differs"
+    assert judge(as_found(*made), known=divergence(predicts=("the-first *", "a-second"))) == Judgement(
         Outcome.FAILED, "no-c32", wrong
     )
 
@@ -77,8 +77,8 @@ def test_of_compared_values_a_message_says_too_little() -> None:
 
 
 def test_a_prediction_needs_something_that_was_compared() -> None:
-    wrong = "'no-c32' predicts the-first, and nothing was found that can be compared"
-    known = divergence(predicts=("the-first",))
+    wrong = "'no-c32' predicts the-first, a-second, and nothing was found that can be compared"
+    known = divergence(predicts=("the-first", "a-second"))
     assert judge(Verdict(Kind.REFUSED, "not yet supported"), known=known) == Judgement(Outcome.FAILED, "no-c32", wrong)
 
 
@@ -168,6 +168,11 @@ def test_load_reads_the_exceptions(load: Load) -> None:
     assert (len(divergences.expected(REFUSED)), divergences.expected(OTHER)) == (1, [])
 
 
+def test_load_reads_how_many_ids_were_covered(load: Load) -> None:
+    (sentence,) = load(TOML).stale([REFUSED])
+    assert "than covered.json has: dat 0 → 1." in sentence
+
+
 def test_the_published_files_are_valid() -> None:
     assert read_entries(CASES / "divergences").keys() >= {"save-needs-contiguous", "exportsd-complex-4711"}
 
@@ -207,9 +212,12 @@ def test_a_faulty_file_is_refused_with_file_entry_and_fault(load: Load, old: str
 
 
 def test_a_name_in_two_files_is_refused(load: Load, tmp_path: Path) -> None:
-    (tmp_path / "divergences" / "load.toml").write_text(TOML, encoding="utf-8")
-    with pytest.raises(DivergencesError, match=r"load\.toml: no-c32: an entry of this name stands in another file too"):
-        load(TOML)
+    two = TOML + TOML.replace("no-c32", "another")
+    (tmp_path / "divergences" / "load.toml").write_text(two, encoding="utf-8")
+    with pytest.raises(
+        DivergencesError, match=r"load\.toml: another, no-c32: an entry of this name stands in another "
+    ):
+        load(two)
 
 
 def test_every_fault_is_named(load: Load) -> None:

@@ -27,7 +27,7 @@ LINES = (
 def draw(count: int, key: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Images (count, 1, 28, 28) in [0, 1] and their digits (count,), 0 to 9 in turn. Equal keys give equal images."""
     bits = RandomBits(key)
-    images = np.zeros((count, 28, 28), np.float32)
+    images = np.zeros((count, 28, 28))
     labels = np.arange(count) % 10
     shifts = bits.take(2 * count).reshape(count, 2) % 5
     for image, label, (down, right) in zip(images, labels, shifts, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -22,8 +22,7 @@ from .digits import draw
 
 def random(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     """Random bits; a bool is 0 or 1."""
-    drawn = bits.take(math.prod(spec.shape) * spec.dtype.itemsize)
-    return drawn & np.uint8(1) if spec.dtype.kind == "bool" else drawn
+    return _drawn(spec.dtype, spec.shape, bits)
 
 
 def every(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
@@ -42,9 +41,9 @@ def special(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     """The special values of the type (for a complex type every pair of them), then random bits."""
     size = math.prod(spec.shape) * spec.dtype.itemsize
     values = special_values(spec.dtype)
-    pairs = np.array(list(product(values, repeat=spec.dtype.parts)), dtype=values.dtype)
-    head = pairs.reshape(-1).view(np.uint8)[:size]
-    return np.concatenate([head, random(spec, number, bits)[head.size :]])
+    pairs = np.array(list(product(values, repeat=spec.dtype.parts)))
+    head = pairs.ravel().view(np.uint8)[:size]
+    return np.concatenate([head, _drawn(spec.dtype, spec.shape, bits)[head.size :]])
 
 
 def own(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
@@ -55,7 +54,7 @@ def own(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
 def rows_alike(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     """The same random bits in every row of the first dimension, so that the tensor can be an expanded row."""
     rows, *rest = spec.shape
-    return np.tile(random(TensorSpec("", spec.dtype, tuple(rest), "", False), number, bits), rows)
+    return np.tile(_drawn(spec.dtype, rest, bits), rows)
 
 
 def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) -> Bytes:
@@ -82,14 +81,14 @@ def weights(spec: TensorSpec, number: int, bits: RandomBits, gain: float = 1) ->
 
 def moderate(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     """Plus or minus 0.5 to 1, in steps that every float type holds exactly; both parts of a complex number."""
-    drawn = bits.take(math.prod(spec.shape) * spec.dtype.parts).view(np.int8).astype(np.float64)
-    return ((np.abs(drawn + 0.5) + 127.5) / 256 * np.sign(drawn + 0.5)).astype(spec.dtype.scalar).view(np.uint8)
+    drawn = bits.take(math.prod(spec.shape) * spec.dtype.parts).view(np.int8) + np.float64(0.5)
+    return np.copysign((np.abs(drawn) + 127.5) / 256, drawn).astype(spec.dtype.scalar).view(np.uint8)
 
 
 def steps(spec: TensorSpec, number: int, bits: RandomBits) -> Bytes:
     """Numbers in steps of a quarter from 0 to 31.75, in turn; both parts of a complex number."""
     count = math.prod(spec.shape) * spec.dtype.parts
-    return (np.arange(count, dtype=np.float64) % 128 / 4).astype(spec.dtype.scalar).view(np.uint8)
+    return (np.arange(count) % 128 / 4).astype(spec.dtype.scalar).view(np.uint8)
 
 
 FILLS: dict[str, Callable[[TensorSpec, int, RandomBits], Bytes]] = {
@@ -129,6 +128,11 @@ def special_values(dtype: DType) -> NDArray[np.unsignedinteger]:
     return np.array(patterns, dtype=f"<u{dtype.scalar.itemsize}")
 
 
+def _drawn(dtype: DType, shape: Sequence[int], bits: RandomBits) -> Bytes:
+    drawn = bits.take(math.prod(shape) * dtype.itemsize)
+    return drawn & np.uint8(1) if dtype.kind == "bool" else drawn
+
+
 def make(key: str, specs: Iterable[TensorSpec]) -> StateDict:
     """The state dict of these tensors, in order. Equal keys (as a rule a case's id) give equal bits."""
     bits = RandomBits(key)
@@ -149,15 +153,15 @@ def make_inputs(key: str, model: Model) -> StateDict:
     entries: StateDict = []
     for number, spec in enumerate(flat):
         dtype = model.dtype if spec.below is None and not spec.values else BY_NAME["i64"]
-        drawn = bits.take(2 * math.prod(spec.shape)).view("<u2").astype(np.int64)
+        drawn = bits.take(2 * math.prod(spec.shape)).view("<u2")
         if spec.digits:
             values = draw(spec.shape[0], f"{key}/inputs")[0]
         elif spec.values:
             values = np.array(spec.values)
         elif spec.below is not None:
-            values = drawn % spec.below
+            values = drawn % np.int64(spec.below)
         else:
-            unit = (drawn + 0.5) / 65536
+            unit = (drawn + np.float64(0.5)) / 65536
             values = unit if spec.unit else 4 * unit - 2
         data = values.astype(dtype.scalar).view(np.uint8)
         entries.append(Entry(str(number), tensor_of(dtype, spec.shape, data)))

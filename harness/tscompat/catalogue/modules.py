@@ -50,11 +50,11 @@ def _for_dotnet(description: Row, renames: Mapping[str, Mapping[str, str]]) -> d
     def translate(item: Any) -> Any:
         match item:
             case list():
-                return [translate(part) for part in cast("list[Any]", item)]
+                return [translate(part) for part in cast(list[Any], item)]
             case {"module": _}:
-                return _for_dotnet(cast("Row", item), renames)
+                return _for_dotnet(cast(Row, item), renames)
             case dict():
-                return {name: translate(part) for name, part in cast("dict[str, Any]", item).items()}
+                return {name: translate(part) for name, part in cast(Row, item).items()}
             case _:
                 return item
 

@@ -21,7 +21,7 @@ def optimizer_case(table: Table) -> OptimizerCase:
     row = table.row
     groups = row.get("groups", [{"parameters": len(row["parameters"])}])
     options = row.get("options", {})
-    pair = list if row.get("lists", False) else tuple
+    pair = list if row.get("lists") else tuple
     return OptimizerCase(
         specs=tuple(_specs(row, table.dtype)),
         optimizer=row["optimizer"],

@@ -16,10 +16,10 @@ _ONE_BYTE = [bytes([value]) for value in range(0x80)]
 
 def encode(value: int) -> bytes:
     """The shortest form of ``value``. Raises ValueError outside 0 to 2^63-1."""
-    if 0 <= value < 0x80:
-        return _ONE_BYTE[value]
     if not 0 <= value <= MAX:
         raise ValueError(f"LEB128 holds 0 to 2^63-1 here, not {value}")
+    if value < 0x80:
+        return _ONE_BYTE[value]
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import platform
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
-
-import jinja2
 
 from tscompat.values.verdict import Kind
 from tscompat.verdicts.coverage import Covered
 from tscompat.verdicts.entries import BEFORE, Entry
 
 from .table import first_sentence
+from .templates import filled
 
 EXPECTED: Mapping[Kind, str] = {
     Kind.BITS: "The values are equal on both sides (outputs: within the rounding of their dtype).",
@@ -36,21 +34,13 @@ def divergence_report(name: str, entry: Entry, covered: Covered, versions: Mappi
     routes: Counter[str] = Counter()
     for row in covered.get(name, ()):
         routes.update(row.routes)
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown
-    )
-    return templates.get_template("divergence.md.jinja").render(
+    return filled(
+        "divergence.md.jinja",
         title=first_sentence(entry.cause).rstrip("."),
         name=name,
         entry=entry,
         expected=[EXPECTED[kind] for kind in dict.fromkeys(each.kind for each in entry.expect)],
-        pieces=[
-            (language, (BEFORE[language] + code.lstrip("\n")).rstrip()) for language, code in entry.reproduction.pieces
-        ],
+        pieces=[(language, BEFORE[language] + code.strip()) for language, code in entry.reproduction.pieces],
         routes=sorted(routes.items()),
         versions={package: version for package, version in versions.items() if "sha256" not in version},
         system=platform.platform(),

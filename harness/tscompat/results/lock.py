@@ -22,13 +22,11 @@ def lock(folder: Path) -> filelock.BaseFileLock:
     held = filelock.FileLock(folder / ".lock")
     holder = folder / ".lock-holder"  # Windows lets nobody read the locked file itself
     try:
-        held.acquire(timeout=0)
+        held.acquire(blocking=False)
     except filelock.Timeout:
-        other = holder.read_text(encoding="utf-8") if holder.exists() else "another run"
+        other = holder.read_bytes().decode() if holder.exists() else "another run"
         raise FolderInUse(
             f"{other} writes into {folder}: wait for its end, or take another folder with --out"
         ) from None
-    holder.write_text(
-        f"the run of process {os.getpid()}, started {datetime.now():%Y-%m-%d %H:%M:%S},", encoding="utf-8"
-    )
+    holder.write_bytes(f"the run of process {os.getpid()}, started {datetime.now():%Y-%m-%d %H:%M:%S},".encode())
     return held

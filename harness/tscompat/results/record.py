@@ -114,4 +114,4 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
 
 
 def _text(words: str) -> str:
-    return words.encode("utf-8", "backslashreplace").decode("utf-8")
+    return words.encode(errors="backslashreplace").decode()

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
-from pathlib import Path
 from typing import NamedTuple
-
-import jinja2
 
 from tscompat.verdicts.divergences import Outcome
 
 from .record import Record
 from .table import first_sentence, row_order
+from .templates import filled
 
 YES = "yes"
 MOST = 0.9
@@ -65,14 +63,8 @@ def routes_page(versions: Mapping[str, str], formats: Mapping[str, str], records
     plain = [record for record in transferred if record.case.split("/")[0] in PLAIN]
     dtypes = sorted({record.dtype for record in plain}, key=row_order)
     wanted = [[record for record in transferred if fnmatch(record.case, need.cases)] for need in NEEDS]
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown
-    )
-    return templates.get_template("routes.md.jinja").render(
+    return filled(
+        "routes.md.jinja",
         versions=versions,
         formats=formats,
         dtypes=dtypes,
@@ -124,6 +116,8 @@ def _word(outcomes: set[Outcome]) -> str:
 def _faults(records: Iterable[Record]) -> dict[str, str]:
     """The first sentence of each divergence's cause, by the name of the divergence."""
     found = {
-        record.divergence: first_sentence(record.reason) for record in records if record.outcome is Outcome.DIVERGENCE
+        record.divergence: first_sentence(record.reason)
+        for record in records
+        if record.divergence and record.outcome is Outcome.DIVERGENCE
     }
-    return {name: sentence for name, sentence in sorted(found.items(), key=str) if name}
+    return dict(sorted(found.items()))

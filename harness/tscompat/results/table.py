@@ -18,13 +18,17 @@ from .record import Record
 
 SHOWN_FAILURES = 10
 ALL = "all"
+TITLE, WRONG, DIM = "bold", "bold red", "dim"
+"""Styles of text."""
+_PADDING = 2
+"""The width of the spaces around a cell; the next column is one apart."""
 
 # outcome: the mark behind its numbers in the table, its style, its words
 LOOKS: dict[Outcome, tuple[str, str, str]] = {
     Outcome.PASSED: (" ", "green", "passed"),
     Outcome.DIVERGENCE: ("d", "yellow", "known divergences"),
-    Outcome.FAILED: ("F", "bold red", "failures"),
-    Outcome.NOT_RUN: ("n", "dim", "not run"),
+    Outcome.FAILED: ("F", WRONG, "failures"),
+    Outcome.NOT_RUN: ("n", DIM, "not run"),
 }
 
 
@@ -40,7 +44,7 @@ def show(results: Results, console: Console) -> None:
     _show_modules(results.verdicts, console)
     if results.verdicts:
         legend = ", ".join(f"{mark.strip() or 'no mark'}: {words}" for mark, _, words in LOOKS.values())
-        console.print(Text(f"({legend})\n", "dim"))
+        console.print(Text(f"({legend})\n", DIM))
     _show_failures(by_outcome[Outcome.FAILED], console)
     divergences = [f"{r.divergence}: {first_sentence(r.reason)}" for r in by_outcome[Outcome.DIVERGENCE]]
     _show_groups("Known divergences", divergences, console)
@@ -55,9 +59,9 @@ def show(results: Results, console: Console) -> None:
     if results.timing:
         console.print(_times(results.timing), highlight=False)
     for problem in results.problems:
-        console.print(Text(f"Problem: {problem}", "bold red"))
+        console.print(Text(f"Problem: {problem}", WRONG))
     if not results.complete:
-        console.print(Text("Incomplete: the run stopped before its end.", "bold red"))
+        console.print(Text("Incomplete: the run stopped before its end.", WRONG))
     counts = {outcome: len(records) for outcome, records in by_outcome.items()}
     console.print(
         Text(", ").join(
@@ -73,7 +77,7 @@ def _show_modules(records: Sequence[Record], console: Console) -> None:
     for record in records:
         families.get(record.case.split("/")[0], []).append(record)
     if families["arch"]:
-        console.print(Text("Architectures", "bold"))
+        console.print(Text("Architectures", TITLE))
         _show_counts([("/".join(record.case.split("/")[1:-1]), record) for record in families["arch"]], console)
     if families["layer"]:
         cases = {outcome: {r.case for r in families["layer"] if r.outcome is outcome} for outcome in LOOKS}
@@ -81,17 +85,19 @@ def _show_modules(records: Sequence[Record], console: Console) -> None:
         for outcome in (Outcome.DIVERGENCE, Outcome.FAILED):
             _, style, words = LOOKS[outcome]
             numbers.append(Text(f"{len(cases[outcome])} with {words}", style if cases[outcome] else ""))
-        console.print(Text.assemble(("Layers", "bold"), ": ", Text(", ").join(numbers)), "", sep="\n")
+        console.print(Text.assemble(("Layers", TITLE), ": ", Text(", ").join(numbers)), "", sep="\n")
 
 
 def _show_counts(placed: Sequence[tuple[str, Record]], console: Console) -> None:
     """Print a table of counts: a row for each name in ``placed``, a column for each route."""
+    if not placed:
+        return
     counts: defaultdict[tuple[str, str], Counter[Outcome]] = defaultdict(Counter)
     for row, record in placed:
         counts[row, record.route][record.outcome] += 1
     rows = sorted({row for row, _ in counts}, key=row_order)
     columns = {route: _cells([counts[row, route] for row in rows]) for route in sorted({route for _, route in counts})}
-    for routes in _blocks(columns, console.width - max(map(len, rows), default=0)):
+    for routes in _blocks(columns, console.width - max(map(len, rows)) - _PADDING):
         table = Table("", *routes, box=box.SIMPLE_HEAD, show_edge=False)
         for index, row in enumerate(rows):
             if row == ALL:
@@ -118,7 +124,7 @@ def _blocks(columns: dict[str, list[Text]], width: int) -> Iterator[list[str]]:
     block: list[str] = []
     used = 0
     for route, cells in columns.items():
-        needed = max(len(route), len(cells[0])) + 3
+        needed = max(len(route), len(cells[0])) + _PADDING + 1
         if block and used + needed > width:
             yield block
             block, used = [], 0
@@ -131,7 +137,7 @@ def _blocks(columns: dict[str, list[Text]], width: int) -> Iterator[list[str]]:
 def _show_failures(failures: Sequence[Record], console: Console) -> None:
     if not failures:
         return
-    console.print(Text(f"Failures ({len(failures)})", "bold red"))
+    console.print(Text(f"Failures ({len(failures)})", WRONG))
     for record in failures[:SHOWN_FAILURES]:
         lines = [f"  {record.id}", "    " + ": ".join(filter(None, (record.reason, record.detail)))]
         lines += [f"    kept: {file}" for file in record.files]
@@ -151,7 +157,7 @@ def _show_groups(title: str, words: Sequence[str], console: Console) -> None:
     table.add_column(justify="right")
     for sentence, count in Counter(words).most_common():
         table.add_row(f"  {count}", Text(sentence))
-    console.print(Text(title, "bold"), table, "", sep="\n")
+    console.print(Text(title, TITLE), table, "")
 
 
 def _times(timing: Timing) -> str:
@@ -164,7 +170,7 @@ def _times(timing: Timing) -> str:
 
 
 def first_sentence(words: str) -> str:
-    return re.split(r"(?<=[.!?]) ", " ".join(words.split()), maxsplit=1)[0]
+    return re.split(r"(?<=[.!?]) ", " ".join(words.split()))[0]
 
 
 def row_order(row: str) -> tuple[bool, bool, list[str | int]]:

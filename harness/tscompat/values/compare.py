@@ -66,7 +66,7 @@ def first(differences: Sequence[Difference], kinds: Collection[Kind] = VALUES) -
     if other:
         return Verdict(Kind(other.kind), other.detail + (f"; {names.detail}" if names else ""), other.first)
     if names:
-        words = next((words for kind, words in _OTHERS.items() if kind in kinds), "")
+        words = next((words for kind, words in _OTHERS.items() if kind in kinds), None)
         rest = f"the other {names.others} {words}" if names.others else "there are no others"
         return Verdict(Kind.NAMES, names.detail + (f"; {rest}" if words else ""), names.first)
     return PASS
@@ -140,7 +140,7 @@ def same_stream(expected: Iterable[Buffer], found: Buffer) -> Difference | None:
         wanted = chunk.cast("B") if chunk.nbytes else memoryview(b"")
         there = whole[offset : offset + wanted.nbytes]
         if not same_bytes(wanted, there):
-            at = next((i for i, (a, b) in enumerate(zip(wanted, there, strict=False)) if a != b), there.nbytes)
+            at = next((i for i in range(there.nbytes) if wanted[i] != there[i]), there.nbytes)
             byte = f"0x{there[at]:02x}" if at < there.nbytes else None
             place = FirstDifference(None, "byte", offset + at, f"0x{wanted[at]:02x}", byte)
             what = f"found {byte}" if byte else "the file ends there"
@@ -165,8 +165,8 @@ def _names(expected: list[str], actual: list[str]) -> list[Difference]:
     differences: list[Difference] = []
     detail = "; ".join(f"{fault} {_list(names)}" for fault, names in faults.items() if names)
     if detail:
-        missing, added = faults["missing"][:1], (faults["unexpected"] + faults["repeated"])[:1]
-        place = FirstDifference(None, "names", None, *(_plain(name[0]) if name else None for name in (missing, added)))
+        sides = faults["missing"], faults["unexpected"] + faults["repeated"]
+        place = FirstDifference(None, "names", None, *(_plain(names[0]) if names else None for names in sides))
         differences.append(Difference("names", detail, place, both.total()))
     for number, (wanted, got) in enumerate(zip(*(_only(both, names) for names in (expected, actual)), strict=True)):
         if wanted != got:
@@ -187,7 +187,7 @@ def _only(both: Counter[str], names: list[str]) -> Iterator[str]:
 
 def _plain(name: str) -> str:
     """The name with lone surrogates escaped, so that JSON can hold it."""
-    return name.encode("utf-8", "backslashreplace").decode()
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _list(names: list[str]) -> str:

@@ -22,9 +22,8 @@ def identity(dtype: DType, tensor_number: int, count: int) -> bytes:
     if dtype.kind == "bool":
         raise ValueError("bool has no identity pattern: only 0 and 1 are valid")
     size, index_bits = _layout(dtype)
-    numbers = 1 << (8 * size - index_bits)
-    indices = np.arange(count, dtype=np.uint64) % (1 << index_bits)
-    pattern = (indices | (tensor_number % numbers) << index_bits).astype(f"<u{size}")
+    indices = np.arange(count) % (1 << index_bits)
+    pattern = (indices | tensor_number << index_bits).astype(f"<u{size}")  # takes the number modulo what fits
     return np.repeat(pattern, dtype.itemsize // size).tobytes()
 
 

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tscompat.resources.documents import read_document
+from tscompat.resources.whole import write_whole
 from tscompat.values.verdict import Kind
 
 from .divergence import Divergence, Lookup
@@ -115,7 +116,7 @@ def write_covered(folder: Path, covered: Covered) -> None:
         f"{json.dumps(name)}: [\n    " + ",\n    ".join(json.dumps(msgspec.to_builtins(row)) for row in rows) + "\n  ]"
         for name, rows in covered.items()
     )
-    (folder / "covered.json").write_text("{\n  " + ",\n  ".join(entries) + "\n}\n", encoding="utf-8", newline="\n")
+    write_whole(folder / "covered.json", (b"{\n  ", ",\n  ".join(entries).encode(), b"\n}\n"))
 
 
 def changes(old: Covered, new: Covered) -> list[Change]:

@@ -100,10 +100,12 @@ class Lookup:
     """Finds the divergences whose patterns match an id."""
 
     def __init__(self, divergences: Sequence[Divergence]) -> None:
-        self._by_pattern: defaultdict[str, list[tuple[int, Divergence]]] = defaultdict(list)
+        self._divergences = divergences
+        self._by_pattern: defaultdict[str, list[int]] = defaultdict(list)
+        """The places in ``divergences``."""
         for place, each in enumerate(divergences):
             for pattern in each.expected.ids:
-                self._by_pattern[pattern].append((place, each))
+                self._by_pattern[pattern].append(place)
         unless = {pattern for each in divergences for pattern in each.expected.unless}
         self._patterns = Patterns(unless | self._by_pattern.keys())
 
@@ -113,8 +115,8 @@ class Lookup:
         Each comes with the set of all patterns that match, its own and those of others, from ``ids`` and ``unless``.
         """
         hits = self._patterns.matching(verdict_id)
-        found = {pair for pattern in hits & self._by_pattern.keys() for pair in self._by_pattern[pattern]}
-        return ((each, hits) for _, each in sorted(found, key=lambda pair: pair[0]))
+        found = {place for pattern in hits & self._by_pattern.keys() for place in self._by_pattern[pattern]}
+        return ((self._divergences[place], hits) for place in sorted(found))
 
     def covering(self, verdict_id: str) -> list[Divergence]:
         """The divergences that cover this id: one of their ``ids`` matches it, and none of their ``unless``."""
