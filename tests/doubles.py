@@ -40,7 +40,7 @@ def loaded(entries: StateDict) -> Loaded:
 
 
 class MakeJob(Protocol):
-    """Makes the job of a case on a route; without ``peer``, the job has the real peer."""
+    """Makes the job of a case on a route. Which peer it has without ``peer`` states the fixture."""
 
     def __call__(
         self, case_id: str, route: str, peer: Client | None = None, script: Script | None = None
