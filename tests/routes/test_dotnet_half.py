@@ -30,14 +30,14 @@ OTHER_NAMES = Thrown("System.ArgumentException", "Mismatched state_dict sizes: e
 
 
 @pytest.mark.parametrize("route", INTO_MODULES)
-def test_the_entries_that_both_have_are_compared_by_every_overload(make_job: MakeJob, route: str) -> None:
-    verdict = transfer(make_job(TIED, route), route, PYTHON_TO_DOTNET).verdicts["bits"]
+def test_the_entries_that_both_have_are_compared_by_every_overload(real_job: MakeJob, route: str) -> None:
+    verdict = transfer(real_job(TIED, route), route, PYTHON_TO_DOTNET).verdicts["bits"]
     assert verdict.kind is Kind.REFUSED
     assert verdict.detail.endswith("; without strict: missing 'decoder.weight'; the other 2 are equal")
 
 
-def test_safetensors_are_loaded_without_strict_too(make_job: MakeJob) -> None:
-    job = make_job("layer/crossentropyloss/weight-child/f32", "pybridge-safetensors")
+def test_safetensors_are_loaded_without_strict_too(real_job: MakeJob) -> None:
+    job = real_job("layer/crossentropyloss/weight-child/f32", "pybridge-safetensors")
     verdict = transfer(job, "pybridge-safetensors", PYTHON_TO_DOTNET).verdicts["bits"]
     assert verdict.kind is Kind.REFUSED
     assert verdict.detail.endswith(

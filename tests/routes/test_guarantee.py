@@ -22,8 +22,8 @@ def kept(make_job: MakeJob, case_id: str, peer: Client | None = None) -> Verdict
 
 
 @pytest.mark.parametrize("case_id", ["guarantee/python-state-dict-from-the-cpu/f32", FOLDER])
-def test_the_real_peer_keeps_its_guarantee(make_job: MakeJob, case_id: str) -> None:
-    assert kept(make_job, case_id).kind is Kind.PASS
+def test_the_real_peer_keeps_its_guarantee(real_job: MakeJob, case_id: str) -> None:
+    assert kept(real_job, case_id).kind is Kind.PASS
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The optimizers' routes against the real peer, and against peers that lie."""
+"""The optimizers' routes against the real peer, and against doubles that lie."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def job(make_job: MakeJob) -> Job[Any]:
 
 
 def changing(job: Job[Any], change: Callable[[UseOptimizer], object]) -> Job[Any]:
-    """The job with the real peer; after each answer ``change`` may alter the files of the call."""
+    """The job with its peer; after each answer ``change`` may alter the files of the call."""
 
     def answer(call: AnyCall) -> AnyAnswer:
         assert isinstance(call, UseOptimizer)
@@ -55,8 +55,8 @@ def differing(job: Job[Any], direction: str, route: str = "optimizer") -> dict[s
 
 @BOTH
 @pytest.mark.parametrize("route", ["optimizer", "optimizer-writer"])
-def test_the_real_peer_passes(make_job: MakeJob, direction: str, route: str) -> None:
-    assert differing(make_job(CASE, route), direction, route) == {}
+def test_the_real_peer_passes(real_job: MakeJob, direction: str, route: str) -> None:
+    assert differing(real_job(CASE, route), direction, route) == {}
 
 
 @BOTH
@@ -219,9 +219,9 @@ def test_parameters_that_are_wrong_after_the_first_steps_are_a_difference(job: J
     assert differing(changing(job, change), DOTNET_TO_PYTHON)[FIRST] is Kind.BITS
 
 
-def test_first_steps_that_were_not_counted_are_a_difference(make_job: MakeJob) -> None:
+def test_first_steps_that_were_not_counted_are_a_difference(real_job: MakeJob) -> None:
     """TorchSharp's Adadelta is known for it."""
-    verdict = transfer(make_job("optim/adadelta/f32", "optimizer"), "optimizer", DOTNET_TO_PYTHON).verdicts[FIRST]
+    verdict = transfer(real_job("optim/adadelta/f32", "optimizer"), "optimizer", DOTNET_TO_PYTHON).verdicts[FIRST]
     assert verdict.kind is Kind.BITS
     assert "state.0.step" in verdict.detail
 
@@ -241,7 +241,8 @@ def test_a_dispose_scope_is_dotnets_alone() -> None:
     assert ROUTES["optimizer"].checks_of(CASES["optim/sgd-scoped/f32"], DOTNET_TO_PYTHON) == ()
 
 
-def test_an_optimizer_that_the_peer_does_not_know_is_refused(job: Job[Any]) -> None:
+def test_an_optimizer_that_the_peer_does_not_know_is_refused(real_job: MakeJob) -> None:
+    job = real_job(CASE, "optimizer")
     call = UseOptimizer(
         overload="optimizer-path",
         optimizer="LBFGS",

@@ -1,4 +1,4 @@
-"""Optimizers in files of Python's writers: torch.save for PyBridge on the real peer, and doubles of exportsd.py."""
+"""Optimizers in files of Python's writers: torch.save for PyBridge, and doubles of exportsd.py."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def kinds(verdicts: Mapping[str, Verdict]) -> dict[str, Kind]:
 
 
 @pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
-def test_pybridge_passes(job: Job[Any], direction: str) -> None:
-    verdicts = transfer(job, "pybridge-optimizer", direction).verdicts
+def test_pybridge_passes(real_job: MakeJob, direction: str) -> None:
+    verdicts = transfer(real_job(CASE, "pybridge-optimizer"), "pybridge-optimizer", direction).verdicts
     assert kinds(verdicts) == dict.fromkeys(CHECKS[1:], Kind.PASS)
 
 

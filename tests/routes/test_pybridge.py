@@ -56,8 +56,8 @@ def state_of(case_id: str, **changes: Any) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("route", "direction"), TRANSFERS)
-def test_the_real_peer_passes(make_job: MakeJob, route: str, direction: str) -> None:
-    assert set(kinds(make_job(CASE.id, route), route, direction).values()) == {Kind.PASS}
+def test_the_real_peer_passes(real_job: MakeJob, route: str, direction: str) -> None:
+    assert set(kinds(real_job(CASE.id, route), route, direction).values()) == {Kind.PASS}
 
 
 @pytest.mark.parametrize("route", [name for name, direction in TRANSFERS if direction == PYTHON_TO_DOTNET])

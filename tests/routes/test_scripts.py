@@ -1,4 +1,4 @@
-"""The routes of upstream's scripts, by doubles of the scripts on the real peer."""
+"""The routes of upstream's scripts, by doubles of the scripts and of the peer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from doubles import FakePeer, MakeJob, transfer
+from doubles import FakePeer, MakeJob, transfer, with_peer
 from tscompat import codec
 from tscompat.catalogue import load_catalogue
 from tscompat.dotnet_side.messages import Thrown
@@ -18,7 +18,8 @@ from tscompat.python_side import torch_tensors
 from tscompat.python_side.scripts import FUNCTIONS, Script
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES
-from tscompat.routes.route import PYTHON_TO_DOTNET
+from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
+from tscompat.routes.scripts import IMPORTED
 from tscompat.values.verdict import Kind, Verdict
 
 BothHalves = Callable[[str, str, Callable[..., Any]], Mapping[str, Verdict]]
@@ -102,9 +103,10 @@ def test_what_a_script_raises_is_a_refusal(by_script: BothHalves, route: str) ->
     assert set(verdicts.values()) == {Verdict(Kind.REFUSED, "TypeError: Got unsupported ScalarType BFloat16")}
 
 
-def test_what_torchsharp_refuses_to_save_is_its_refusal(by_script: BothHalves) -> None:
-    verdict = by_script("importsd", "layout/source/transposed/f32", read)["bits"]
-    assert (verdict.kind, "non-contiguous" in verdict.detail) == (Kind.REFUSED, True)
+def test_what_torchsharp_refuses_to_save_is_its_refusal(make_job: MakeJob) -> None:
+    job = with_peer(make_job("role/both/bf16", "importsd"), lambda call: Thrown("System.Exception", "no"))
+    verdicts = transfer(job, "importsd", DOTNET_TO_PYTHON).verdicts
+    assert verdicts == dict.fromkeys(IMPORTED, Verdict(Kind.REFUSED, "System.Exception: no"))
 
 
 def test_the_cases_of_a_full_run_are_left_out() -> None:

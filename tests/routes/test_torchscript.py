@@ -28,13 +28,13 @@ MODEL = "layer/linear/default/f32"
 
 @pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
 @pytest.mark.parametrize("case", [BAG, MODEL])
-def test_the_real_peer_passes(make_job: MakeJob, case: str, direction: str) -> None:
-    assert set(kinds(make_job(case, "torchscript"), "torchscript", direction).values()) == {Kind.PASS}
+def test_the_real_peer_passes(real_job: MakeJob, case: str, direction: str) -> None:
+    assert set(kinds(real_job(case, "torchscript"), "torchscript", direction).values()) == {Kind.PASS}
 
 
 @pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
-def test_a_single_tensor_goes_as_a_script(make_job: MakeJob, direction: str) -> None:
-    job = make_job("pattern/random/bf16", "torch-save-script")
+def test_a_single_tensor_goes_as_a_script(real_job: MakeJob, direction: str) -> None:
+    job = real_job("pattern/random/bf16", "torch-save-script")
     assert kinds(job, "torch-save-script", direction) == {"bits": Kind.PASS}
 
 
@@ -93,10 +93,10 @@ def test_a_model_without_inputs_is_not_claimed() -> None:
 
 @pytest.mark.parametrize(("version", "loads"), [(0, False), (1, True), (3, True), (10, True), (11, False)])
 def test_both_sides_read_the_same_versions_of_the_file_format(
-    make_job: MakeJob, tmp_path: Path, version: int, loads: bool
+    real_job: MakeJob, tmp_path: Path, version: int, loads: bool
 ) -> None:
     """caffe2/serialize/versions.h allows 1 to 10. Both sides write 3 unless an operator needs a later version."""
-    job = make_job(BAG, "torchscript")
+    job = real_job(BAG, "torchscript")
     programs.save_script(tmp_path / "written.pt", job.subject, job.entries, [])
     with zipfile.ZipFile(tmp_path / "written.pt") as written, zipfile.ZipFile(job.artifact, "w") as changed:
         assert written.read("written/version") == b"3\n"
