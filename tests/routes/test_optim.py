@@ -13,16 +13,20 @@ import msgspec
 import pytest
 
 from doubles import FakePeer, MakeJob, transfer, with_peer
+from honest_peer import HonestPeer
 from tscompat.catalogue import load_catalogue
-from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer
+from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer, read_state_dict
 from tscompat.codec.optimizer import LAYOUTS, Value
 from tscompat.dotnet_side import messages
+from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, OptimizerUsed, Thrown, UseOptimizer
+from tscompat.python_side.optimizer_run import OptimizerRun
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
-from tscompat.routes.optim import CHECKS, FIRST, STEPPED
+from tscompat.routes.optim import CHECKS, FIRST, STEPPED, OptimizerJob
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
+from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict
 
 CASES = load_catalogue()
@@ -226,11 +230,148 @@ def test_first_steps_that_were_not_counted_are_a_difference(real_job: MakeJob) -
     assert "state.0.step" in verdict.detail
 
 
+# What .NET is asked.
+
+
+def asked(make_job: MakeJob, case_id: str, direction: str) -> tuple[Job[Any], UseOptimizer, StateDict]:
+    """The job, its call, and the entries of the call's inputs."""
+    job = make_job(case_id, "optimizer")
+    transfer(job, "optimizer", direction)
+    assert isinstance(job.peer, HonestPeer)
+    (call,) = job.peer.calls
+    assert isinstance(call, UseOptimizer)
+    return job, call, read_state_dict(call.inputs)
+
+
+def test_python_writes_and_dotnet_loads_and_makes_the_last_steps(make_job: MakeJob) -> None:
+    job, call, inputs = asked(make_job, CASE, PYTHON_TO_DOTNET)
+    case = job.subject
+    last = tuple(range(case.steps, case.steps + case.after))
+    assert (call.optimizer, call.target, call.before, call.after) == ("Adam", "fresh", (), last)
+    assert (call.load, call.save) == (str(job.artifact), str(job.artifact.with_suffix(".again")))
+    parameters = [name for name, _ in job.entries if name.startswith("parameter.")]
+    gradients = [entry for entry in job.entries if entry.name.startswith("gradient.")]
+    assert [name for name, _ in inputs] == [*parameters, *(name for name, _ in gradients)]
+    stepped = OptimizerRun(case, job.entries)
+    stepped.steps(range(case.steps))
+    assert digest(inputs) == digest([*stepped.parameters(), *gradients])
+
+
+def test_every_option_is_another_one_before_a_load(make_job: MakeJob) -> None:
+    job, call, _ = asked(make_job, CASE, PYTHON_TO_DOTNET)
+    record = OptimizerRun(job.subject, job.entries).record()
+    for group, options in zip(call.groups, record.groups, strict=True):
+        assert group.options.keys() == options.keys()
+        assert [name for name, value in group.options.items() if value == options[name]] == []
+
+
+def test_dotnet_makes_the_first_steps_and_saves(make_job: MakeJob) -> None:
+    job, call, inputs = asked(make_job, CASE, DOTNET_TO_PYTHON)
+    case = job.subject
+    assert (call.before, call.load, call.save) == (tuple(range(case.steps)), None, str(job.artifact))
+    assert digest(inputs) == digest(job.entries)
+    assert [dict(group.options) for group in call.groups] == OptimizerRun(case, job.entries).record().groups
+    assert [group.parameters for group in call.groups] == [group.parameters for group in case.groups]
+
+
+def test_a_used_optimizer_has_made_a_step_before_it_loads(make_job: MakeJob) -> None:
+    assert asked(make_job, "optim/rmsprop-into-used/f32", PYTHON_TO_DOTNET)[1].before == (0,)
+
+
+@pytest.mark.parametrize(("case_id", "steps"), [("optim/rmsprop-into-used/f32", 1), ("optim/rmsprop/f32", 0)])
+def test_in_python_too_a_used_optimizer_has_made_a_step_before_it_loads(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, case_id: str, steps: int
+) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(OptimizerRun, "load", lambda run, saved: seen.append(run.record().states[0]["step"]))
+    job = make_job(case_id, "optimizer", FakePeer(HonestPeer().ask))
+    transfer(job, "optimizer", DOTNET_TO_PYTHON)
+    assert seen[:1] == [steps]
+
+
+@BOTH
+def test_the_artifact_is_the_file_that_was_written(job: Job[Any], direction: str) -> None:
+    assert transfer(job, "optimizer", direction).artifact == job.artifact
+
+
+@pytest.mark.parametrize("stage", ["begin", "save"])
+def test_after_a_refusal_the_artifact_is_given_too(job: Job[Any], stage: str) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        job.peer.ask(call)  # pyright: ignore[reportArgumentType]
+        return OptimizerUsed({stage: Thrown("System.Exception", "no")})
+
+    assert transfer(with_peer(job, answer), "optimizer", DOTNET_TO_PYTHON).artifact == job.artifact
+
+
+@BOTH
+def test_steps_that_dotnet_refuses_have_no_other_verdict(job: Job[Any], direction: str) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        job.peer.ask(call)  # pyright: ignore[reportArgumentType]
+        return OptimizerUsed({"step": Thrown("System.Exception", "no")})
+
+    verdicts = transfer(with_peer(job, answer), "optimizer", direction).verdicts
+    refused = {check: verdict.detail for check, verdict in verdicts.items() if verdict.kind is not Kind.PASS}
+    assert refused == dict.fromkeys(STEPPED, "System.Exception: no")
+
+
+def test_a_second_save_that_dotnet_refuses_is_a_refusal_of_its_bytes_alone(job: Job[Any]) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        job.peer.ask(call)  # pyright: ignore[reportArgumentType]
+        return OptimizerUsed({"save": Thrown("System.Exception", "no")})
+
+    assert differing(with_peer(job, answer), PYTHON_TO_DOTNET) == {"bytes": Kind.REFUSED}
+
+
+def test_an_optimizer_that_was_not_used_has_failed_in_nothing(job: Job[Any]) -> None:
+    with pytest.raises(ValueError, match=r"failed\(\) comes after use\(\)"):
+        OptimizerJob(job).failed()
+
+
+def test_a_fault_predicts_other_options_of_a_load(make_job: MakeJob) -> None:
+    def change(call: UseOptimizer) -> None:
+        record = read_optimizer(call.memory[0])
+        groups = [{**each, "initial_lr": each["lr"]} for each in record.groups]
+        write_whole(call.memory[0], encode_optimizer(record._replace(groups=groups)))
+
+    job = changing(make_job("optim/adam-scheduled/f32", "optimizer"), change)
+    verdict = transfer(job, "optimizer", PYTHON_TO_DOTNET).verdicts["options"]
+    assert verdict.as_predicted is not None
+    assert [verdict.as_predicted(each) for each in (["present-rate-as-initial"], [])] == [True, False]
+
+
+def test_an_unreadable_file_states_the_byte(job: Job[Any]) -> None:
+    spoiled = changing(job, lambda call: Path(call.save).write_bytes(b"\xff"))
+    found = transfer(spoiled, "optimizer", DOTNET_TO_PYTHON)
+    assert re.match(r"unreadable: byte \d+: ", found.verdicts["bits"].detail)
+    assert found.artifact == job.artifact
+    assert set(found.verdicts) == {*CHECKS, FIRST}
+
+
+def test_a_file_of_other_groups_is_unreadable_with_the_reason(job: Job[Any]) -> None:
+    def change(call: UseOptimizer) -> None:
+        record = read_optimizer(call.save)
+        write_whole(call.save, encode_optimizer(record._replace(groups=record.groups[:1])))
+
+    verdict = transfer(changing(job, change), "optimizer", DOTNET_TO_PYTHON).verdicts["bits"]
+    assert (verdict.kind, verdict.detail[:45]) == (Kind.BYTES, "unreadable: ValueError: the record has 1 para")
+
+
 def test_one_route_checks_the_first_steps() -> None:
     case = CASES["optim/adam-into-used/f32"]
     with_them = [name for name in case.routes if FIRST in ROUTES[name].checks_of(case, DOTNET_TO_PYTHON)]
     assert with_them == ["optimizer"]
     assert FIRST not in ROUTES["optimizer"].checks_of(case, PYTHON_TO_DOTNET)
+
+
+@pytest.mark.parametrize("target", ["scoped", "restored", "handed"])
+def test_what_dotnet_does_after_a_load_has_no_way_back(target: str) -> None:
+    case = CASES[f"optim/adam-{target}/f32"]
+    assert ROUTES["optimizer"].checks_of(case, PYTHON_TO_DOTNET) == CHECKS
+    assert ROUTES["optimizer"].checks_of(case, DOTNET_TO_PYTHON) == ()
+
+
+def test_a_name_of_another_class_in_dotnet_counts_its_steps() -> None:
+    assert "count" in ROUTES["optimizer"].checks_of(CASES["optim/rmsprop/f32"], PYTHON_TO_DOTNET)
 
 
 def test_sgd_counts_no_steps() -> None:
