@@ -179,3 +179,36 @@ def test_what_the_script_raises_is_a_refusal(export: Export) -> None:
         raise KeyError("no state")
 
     assert export(fail) == dict.fromkeys(CHECKS, Verdict(Kind.REFUSED, "KeyError: 'no state'"))
+
+
+def test_the_script_is_called_by_the_optimizers_name(make_job: MakeJob, tmp_path: Path) -> None:
+    called: list[str] = []
+
+    def of(name: str) -> Callable[[Any, BinaryIO], object]:
+        return lambda optimizer, stream: called.append(name)
+
+    names = FUNCTIONS["exportsd"]
+    module: Any = SimpleNamespace(**{name: of(name) for name in names})
+    job = make_job("optim/rmsprop/f32", "exportsd-optimizer", script=Script(tmp_path, "", module))
+    transfer(job, "exportsd-optimizer", PYTHON_TO_DOTNET)
+    assert called == ["save_rmsprop"]
+
+
+def test_a_pickle_holds_what_the_optimizers_state_dict_gives(job: Job[Any]) -> None:
+    artifact = transfer(job, "pybridge-optimizer", PYTHON_TO_DOTNET).artifact
+    saved = torch.load(artifact, weights_only=True)
+    assert saved.keys() == {"state", "param_groups"}
+    assert [len(group["params"]) for group in saved["param_groups"]] == [
+        group.parameters for group in job.subject.groups
+    ]
+
+
+def test_an_unreadable_pickle_states_the_reason(job: Job[Any]) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        found: Any = job.peer.ask(call)
+        job.artifact.write_bytes(b"\xff")
+        return found
+
+    spoiled = replace(job, peer=FakePeer(answer))
+    detail = transfer(spoiled, "pybridge-optimizer", DOTNET_TO_PYTHON).verdicts["bits"].detail
+    assert re.match(r"unreadable: (UnpicklingError|RuntimeError|EOFError): ", detail)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from doubles import FakePeer, MakeJob
+from tscompat.catalogue import make as make_bits
 from tscompat.codec import OptimizerRecord, encode_state_dict
 from tscompat.dotnet_side.messages import Thrown
 from tscompat.routes import Job
@@ -52,7 +54,31 @@ def load(make_job: MakeJob) -> Job[Any]:
 def test_buffers_go_behind_parameters_and_tied_parameters_behind_all(make_job: MakeJob) -> None:
     job = make_job("tied/apart/f32", "dat", NOBODY)
     made = make(job, job.entries, "parameters-before-buffers")
-    assert [next(spec for spec in job.specs if spec.name == name).tied_to for name in names(made)][-1]
+    assert names(made) == ["encoder.weight", "bias", "decoder.weight"]
+
+
+def test_parameters_stay_in_their_order_and_so_do_buffers(make_job: MakeJob) -> None:
+    job = make_job("role/both/bf16", "dat", NOBODY)
+    buffer, parameter = job.specs[1], job.specs[0]
+    specs = tuple(replace(spec, name=name) for name, spec in zip("abcd", (buffer, parameter) * 2, strict=True))
+    made = make(replace(job, specs=specs), numbered(*"abcd", "more"), "parameters-before-buffers")
+    assert names(made) == ["b", "d", "more", "a", "c"]
+
+
+def test_each_old_name_needs_a_new_one(norm: Job[Any]) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        make(norm, numbered("a"), "renamed a b c")
+
+
+@pytest.mark.parametrize("predicts", [["unheard-of"], ["without a", "unheard-of"]])
+def test_an_unknown_fault_is_an_error(norm: Job[Any], predicts: Sequence[str]) -> None:
+    with pytest.raises(KeyError, match="unheard-of"):
+        faulty(norm, numbered("a"), predicts)
+
+
+def test_what_has_no_nan_has_no_quiet_one(norm: Job[Any]) -> None:
+    entries = numbered("w", "v")
+    assert make(norm, entries, "quiet-nans") == entries
 
 
 @pytest.mark.parametrize(
@@ -79,6 +105,7 @@ def test_names_and_their_order(norm: Job[Any], predicts: Sequence[str], expected
     ("dtype", "fault", "before", "after"),
     [
         ("f16", "sign-of-the-storage", "003c 00bc", "00bc 003c"),
+        ("f32", "quiet-nans", "0100807f 0100c07f 0000807f", "0100c07f 0100c07f 0000807f"),
         ("c64", "sign-of-the-storage", "0000803f 0000803f", "0000803f 000080bf"),
         ("f16", "quiet-nans", "017c 017e 007c 01fc", "017e 017e 007c 01fe"),
         ("c32", "quiet-nans", "017c 017c", "017c 017e"),
@@ -141,11 +168,42 @@ def test_what_a_module_holds_after_a_load(load: Job[Any]) -> None:
     assert elements(list(map(Entry, "abcd", made.values()))) == [a, b, c[:4] + bytes(before["c"].data)[4:], b]
 
 
+def test_one_row_fills_a_tensor(make_job: MakeJob) -> None:
+    job = make_job("load/shape/row/f32", "load", NOBODY)
+    rows = {name: np.frombuffer(tensor.data, np.uint8) for name, tensor in job_file(job)}
+    ((name, row), *_) = [(name, row) for name, row in rows.items() if row.size < dict(job.entries)[name].nbytes]
+    made = make(job, job.entries, f"broadcast {name}")
+    found = np.frombuffer(dict(made)[name].data, np.uint8)
+    assert found.tolist() == np.tile(row, found.size // row.size).tolist()
+    assert [tensor for each, tensor in made if each != name] == [each for other, each in job.entries if other != name]
+
+
+def job_file(job: Job[Any]) -> StateDict:
+    """The entries of the file of a load."""
+    return make_bits(f"{job.case.id}/file", job.subject.file)
+
+
+def test_only_what_matches_is_loaded_from_the_file(load: Job[Any]) -> None:
+    for words in ("kept a", "loaded a", "loaded-as b a", "loaded-in-part a 4", "broadcast a"):
+        other = [Entry(name, tensor._replace(data=bytes(tensor.nbytes))) for name, tensor in load.entries]
+        made = make(load, other, words)
+        assert names(made) == names(other)
+        assert made[1:] == other[1:], words
+        assert elements(made)[0] != elements(other)[0], words
+
+
 def test_of_a_name_that_comes_twice_the_last_one_is_loaded(load: Job[Any]) -> None:
     one = load.entries
     twice = make(load, one, "loaded b")
     assert elements(twice)[0] == elements(one)[0]
     assert elements(twice)[1] != elements(one)[1]
+
+
+@pytest.mark.parametrize("predicts", [["converted weight f32"], ["made-by-the-constructor w*"]])
+def test_only_what_matches_is_made_otherwise(norm: Job[Any], predicts: list[str]) -> None:
+    made = faulty(norm, norm.entries, predicts)
+    differing = [name for (name, tensor), (_, other) in zip(made, norm.entries, strict=True) if tensor is not other]
+    assert differing == ["weight"]
 
 
 # An optimizer.

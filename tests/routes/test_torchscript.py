@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from doubles import MakeJob, kinds, transfer, with_peer
+from honest_peer import HonestPeer
 from tscompat.catalogue import Model, load_catalogue
 from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.errors import PeerBroken
-from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Loaded, RunProgram, Save, Thrown
+from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Load, Loaded, RunProgram, Save, Thrown
 from tscompat.python_side.models import programs
+from tscompat.python_side.torch_tensors import poison
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, dotnet_half
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
@@ -109,3 +111,102 @@ def test_both_sides_read_the_same_versions_of_the_file_format(
         programs.load_script(job.artifact)
         found["Python"] = True
     assert found == {"Python": loads, ".NET": loads}
+
+
+@pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
+@pytest.mark.parametrize(("case", "route"), [(MODEL, "torchscript"), ("pattern/random/bf16", "torch-save-script")])
+def test_a_transfer_gives_the_file_that_was_written(make_job: MakeJob, case: str, route: str, direction: str) -> None:
+    job = make_job(case, route)
+    artifact = transfer(job, route, direction).artifact
+    assert (artifact, artifact.exists()) == (job.artifact, True)
+
+
+@pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
+@pytest.mark.parametrize(("case", "route"), [(MODEL, "torchscript"), ("pattern/random/bf16", "torch-save-script")])
+def test_a_refusal_gives_the_artifact_too(make_job: MakeJob, case: str, route: str, direction: str) -> None:
+    job = make_job(case, route)
+    refusing = with_peer(job, lambda call: Thrown("System.Exception", "no"))
+    assert transfer(refusing, route, direction).artifact == job.artifact
+
+
+def test_an_unreadable_script_has_no_verdicts_of_its_own(make_job: MakeJob) -> None:
+    def save(call: AnyCall) -> AnyAnswer:
+        assert isinstance(call, Save)
+        Path(call.artifact).write_bytes(b"PK")
+        return Done()
+
+    job = make_job(MODEL, "torchscript")
+    found = transfer(with_peer(job, save), "torchscript", DOTNET_TO_PYTHON)
+    assert found.verdicts == dict.fromkeys(("bits", "forward"), found.verdicts["bits"])
+    assert found.verdicts["bits"].detail.startswith("unreadable: RuntimeError: ")
+    assert found.artifact == job.artifact
+
+
+def test_an_unreadable_tensor_gives_the_artifact_too(make_job: MakeJob) -> None:
+    def save(call: AnyCall) -> AnyAnswer:
+        assert isinstance(call, Save)
+        Path(call.artifact).write_bytes(b"PK")
+        return Done()
+
+    job = make_job("pattern/random/f32", "torch-save-script")
+    assert transfer(with_peer(job, save), "torch-save-script", DOTNET_TO_PYTHON).artifact == job.artifact
+
+
+def test_a_saved_model_of_other_bits_computes_something_else(make_job: MakeJob) -> None:
+    """Nothing was saved: the script has the complement of the bits."""
+    idle = with_peer(make_job(MODEL, "torchscript"), lambda call: Done())
+    assert kinds(idle, "torchscript", DOTNET_TO_PYTHON) == {"bits": Kind.BITS, "forward": Kind.BITS}
+
+
+def test_a_saved_tensor_of_other_bits_is_a_difference(make_job: MakeJob) -> None:
+    job = make_job("pattern/random/f32", "torch-save-script")
+
+    def save(call: AnyCall) -> AnyAnswer:
+        assert isinstance(call, Save)
+        programs.save_archive(Path(call.artifact), poison(job.entries[0].tensor))
+        return Done()
+
+    assert kinds(with_peer(job, save), "torch-save-script", DOTNET_TO_PYTHON) == {"bits": Kind.BITS}
+
+
+def test_a_program_is_asked_for_with_the_files_of_the_job(make_job: MakeJob) -> None:
+    job = make_job(MODEL, "torchscript")
+    transfer(job, "torchscript", PYTHON_TO_DOTNET)
+    assert isinstance(job.peer, HonestPeer)
+    load, run = job.peer.calls
+    assert isinstance(load, Load)
+    assert isinstance(run, RunProgram)
+    assert (load.artifact, load.module) == (str(job.artifact), None)
+    assert (run.overload, run.artifact, run.inputs, run.outputs) == (
+        "script-path",
+        str(job.artifact),
+        str(job.inputs),
+        str(job.outputs),
+    )
+
+
+def test_a_save_is_asked_for_without_a_module(make_job: MakeJob) -> None:
+    for case, route in ((MODEL, "torchscript"), ("pattern/random/bf16", "torch-save-script")):
+        job = make_job(case, route)
+        transfer(job, route, DOTNET_TO_PYTHON)
+        assert isinstance(job.peer, HonestPeer)
+        (call,) = job.peer.calls
+        assert isinstance(call, Save)
+        assert call.module is None
+
+
+@pytest.mark.parametrize(
+    ("case_id", "route", "direction", "checks"),
+    [
+        (MODEL, "torchscript", PYTHON_TO_DOTNET, ("bits", "forward")),
+        (BAG, "torchscript", PYTHON_TO_DOTNET, ("bits",)),
+        (BAG, "torchscript", DOTNET_TO_PYTHON, ("bits",)),
+        ("quantized/per-tensor/qi8", "torchscript", PYTHON_TO_DOTNET, ("bits", "quantizer")),
+        ("quantized/per-tensor/qi8", "torchscript", DOTNET_TO_PYTHON, ("bits",)),
+        ("layout/source/transposed/f32", "torchscript", PYTHON_TO_DOTNET, ("bits",)),
+        ("layout/source/transposed/f32", "torchscript", DOTNET_TO_PYTHON, ()),
+        ("pattern/random/bf16", "torch-save", PYTHON_TO_DOTNET, ("bits",)),
+    ],
+)
+def test_a_script_has_these_checks(case_id: str, route: str, direction: str, checks: tuple[str, ...]) -> None:
+    assert ROUTES[route].checks_of(load_catalogue()[case_id], direction) == checks
