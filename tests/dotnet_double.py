@@ -8,13 +8,14 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from tscompat.codec import encode_state_dict, encode_tensor, read_state_dict, read_tensor
+from tscompat.codec import encode_state_dict, read_state_dict, read_tensor
 from tscompat.dotnet_side.inside.clr import Dotnet
 from tscompat.resources.whole import write_whole
 from tscompat.values.dtypes import BY_CODE
@@ -151,7 +152,7 @@ class Net:
 
     build: Callable[[], NetModule] = NetModule
     """Makes a module as its constructor leaves it."""
-    compute: Callable[[NetModule, list[NetTensor]], list[NetTensor]] = lambda module, inputs: inputs
+    compute: Callable[[NetModule, list[NetTensor]], list[NetTensor]] | None = None
     built: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
     modules: list[NetModule] = field(default_factory=list[NetModule])
     snapshots: list[NetSnapshot] = field(default_factory=list[NetSnapshot])
@@ -163,37 +164,28 @@ class Net:
 
     @property
     def dotnet(self) -> Dotnet:
-        unused = {each.name: None for each in fields(Dotnet)}
-        return Dotnet(
-            **{
-                **unused,
-                "versions": {"dotnet": "8"},
-                "Exception": NetException,
-                "Origin": SimpleNamespace(IsOurs=lambda error: error.ours),
-                "Memory": SimpleNamespace(Make=self._make, Write=self._write),
-                "Layouts": SimpleNamespace(Knows=lambda name: name in ("contiguous", "sliced"), Apply=self._lay),
-                "Bag": self._module,
-                "Snapshot": SimpleNamespace(Of=self._snapshot),
-                "Slots": Slots,
-                "Modules": SimpleNamespace(
-                    Build=self._build, BufferNames=lambda module: module.buffers, To=self._move, ToType=self._type
-                ),
-                "Layers": SimpleNamespace(Forward=lambda module, inputs: self.compute(module, inputs)),
-                "Loading": SimpleNamespace(Load=self._load, Report=dict),
-                "Programs": SimpleNamespace(
-                    LoadScript=lambda path, device: self.loads.append((path, device)) or self.modules[0],
-                    Run=lambda program, inputs: self.compute(program, inputs),
-                ),
-                "Tensor": NetTensor,
-                "Extensions": SimpleNamespace(
-                    Save=lambda tensor, path: write_whole(path, encode_tensor(entry_of("", tensor).tensor))
-                ),
-                "GC": SimpleNamespace(
-                    Collect=lambda: self.collected.append("collect"),
-                    WaitForPendingFinalizers=lambda: self.collected.append("wait"),
-                ),
-            }
-        )
+        members: dict[str, Any] = {each.name: None for each in fields(Dotnet)}
+        members |= {
+            "Exception": NetException,
+            "Origin": SimpleNamespace(IsOurs=attrgetter("ours")),
+            "Memory": SimpleNamespace(Make=self._make, Write=self._write),
+            "Layouts": SimpleNamespace(Knows=("contiguous", "sliced").__contains__, Apply=self._lay),
+            "Bag": self._module,
+            "Snapshot": SimpleNamespace(Of=self._snapshot),
+            "Slots": Slots,
+            "Modules": SimpleNamespace(
+                Build=self._build, BufferNames=attrgetter("buffers"), To=self._move, ToType=self._type
+            ),
+            "Layers": SimpleNamespace(Forward=self.compute),
+            "Loading": SimpleNamespace(Load=self.load, Report=list),
+            "Programs": SimpleNamespace(LoadScript=self._script, Run=self.compute),
+            "Tensor": NetTensor,
+            "GC": SimpleNamespace(
+                Collect=lambda: self.collected.append("collect"),
+                WaitForPendingFinalizers=lambda: self.collected.append("wait"),
+            ),
+        }
+        return Dotnet(**members)
 
     def _make(self, code: int, dims: int, rank: int, address: int, poison: bool, scale: float, zero: int) -> NetTensor:
         shape = tuple(np.frombuffer(bytes_at(dims, 8 * rank), np.int64).tolist())
@@ -231,7 +223,11 @@ class Net:
         self.snapshots.append(NetSnapshot(held))
         return self.snapshots[-1]
 
-    def _load(
+    def _script(self, path: str, device: str) -> NetModule:
+        self.loads.append((path, device))
+        return self.modules[0]
+
+    def load(
         self, bag: NetModule, overload: str, path: str, given_as: str, strict: bool, skip: str, report: Any
     ) -> bool:
         self.loads.append((overload, path, given_as, strict, skip, report is not None))

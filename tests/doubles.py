@@ -58,6 +58,16 @@ def kinds(job: Job[Any], route: str, direction: str) -> dict[str, Kind]:
     return {check: verdicts[check].kind for check in ROUTES[route].checks_of(job.case, direction)}
 
 
+def honestly(job: Job[Any], call: AnyCall) -> Any:
+    """What the job's own peer answers."""
+    peer: Any = job.peer
+    return peer.ask(call)
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """Takes the place of a function that shall do nothing."""
+
+
 def with_peer(job: Job[Any], answer: Callable[[AnyCall], AnyAnswer]) -> Job[Any]:
     """The same job with a double of the peer."""
     return replace(job, peer=FakePeer(answer))

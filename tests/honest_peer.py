@@ -146,7 +146,11 @@ def write_in_order(path: Path, entries: StateDict) -> None:
     data = bytearray()
     for name, tensor in entries:
         end = len(data) + tensor.nbytes
-        header[name] = {"dtype": SAFETENSORS[tensor.dtype.name], "shape": tensor.shape, "data_offsets": [len(data), end]}
+        header[name] = {
+            "dtype": SAFETENSORS[tensor.dtype.name],
+            "shape": tensor.shape,
+            "data_offsets": [len(data), end],
+        }
         data += memoryview(tensor.data).cast("B")
     head = json.dumps(header).encode()
     path.write_bytes(len(head).to_bytes(8, "little") + head + data)
@@ -183,7 +187,9 @@ def load(subject: Any, call: messages.Load) -> messages.Loaded | Thrown:
         return OTHER_NAMES
     memory |= {name: tensor for name, tensor in there if name in memory}
     found = list(map(Entry, memory, memory.values()))
-    quantizer = (call.placement.scale, call.placement.zero_point) if expected[0].tensor.dtype.kind == "quantized" else None
+    quantizer = (
+        (call.placement.scale, call.placement.zero_point) if expected[0].tensor.dtype.kind == "quantized" else None
+    )
     return messages.Loaded(tuple(compare(expected, found, identity=call.identity)), (), (), digest(found), quantizer)
 
 
@@ -267,9 +273,7 @@ def run_program(subject: Any, call: messages.RunProgram) -> Done:
     inputs = native.arguments(subject, given, subject.dtype) if isinstance(subject, Model) else []
     with torch.no_grad():
         outputs = layers.forward(program, inputs)
-    write_whole(
-        call.outputs, encode_state_dict(torch_tensors.export({str(n): each for n, each in enumerate(outputs)}))
-    )
+    write_whole(call.outputs, encode_state_dict(torch_tensors.export({str(n): each for n, each in enumerate(outputs)})))
     return Done()
 
 

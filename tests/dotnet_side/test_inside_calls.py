@@ -11,11 +11,13 @@ import msgspec
 import pytest
 
 from dotnet_double import Net, NetException, NetModule, NetTensor, module_of, written
+from doubles import nothing
 from tscompat.codec import encode_state_dict, encode_tensor, read_state_dict
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.inside import calls
 from tscompat.dotnet_side.inside.clr import Dotnet
+from tscompat.dotnet_side.inside.overloads import OVERLOADS
 from tscompat.dotnet_side.inside.overloads.overload import Overload
 from tscompat.dotnet_side.inside.probes import CannotTry
 from tscompat.dotnet_side.inside.work import Refused, Work
@@ -156,8 +158,12 @@ def test_the_quantizer_is_that_of_memory(net: Net, load: messages.Load) -> None:
 def test_a_zero_point_is_an_integer(net: Net, load: messages.Load, monkeypatch: pytest.MonkeyPatch) -> None:
     quantized = [Entry("q", Tensor(QI8, (2,), b"ab"))]
     made = NetTensor(QI8.code, (2,), bytearray(b"ab"), (0.25, 3))
-    overload = Overload(lambda *_: None, lambda *_: None, lambda *_: made)
-    monkeypatch.setitem(calls.OVERLOADS, "module-path", overload)
+
+    def load_it(*_: Any) -> NetTensor:
+        return made
+
+    overload = Overload(nothing, nothing, load_it)
+    monkeypatch.setitem(OVERLOADS, "module-path", overload)
     written(load.expected, quantized)
     found = answer(net, load).quantizer
     assert found == (0.25, 3)
@@ -321,7 +327,12 @@ def test_a_forward_pass_runs_on_its_device(net: Net, forward: messages.Forward) 
 
 def test_outputs_are_disposed_of(net: Net, forward: messages.Forward) -> None:
     made: list[NetTensor] = []
-    net.compute = lambda module, inputs: made.append(copy(inputs[0])) or made
+
+    def compute(module: NetModule, inputs: list[NetTensor]) -> list[NetTensor]:
+        made.append(copy(inputs[0]))
+        return made
+
+    net.compute = compute
     answer(net, forward)
     assert [tensor.disposed for tensor in made] == [1]
 
@@ -374,7 +385,7 @@ def test_buffers_that_are_not_saved_are_read_too(net: Net, into: messages.LoadIn
 
 
 def test_a_report_states_each_entry(net: Net, into: messages.LoadInto, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = net._load  # pyright: ignore[reportPrivateUsage]
+    honest = net.load
 
     class Row:
         def __init__(self, key: str, value: bool) -> None:
@@ -384,12 +395,8 @@ def test_a_report_states_each_entry(net: Net, into: messages.LoadInto, monkeypat
         report += [Row("w", True), Row("b", False)]
         return honest(bag, overload, path, given_as, strict, skip, report)
 
-    monkeypatch.setattr(net, "_load", load)
-    dotnet = net.dotnet
-    dotnet.Loading.Report = list
-    found = calls.reply(dotnet, msgspec.structs.replace(into, report=True)).answer
-    assert isinstance(found, messages.LoadedInto)
-    assert found.report == {"w": True, "b": False}
+    monkeypatch.setattr(net, "load", load)
+    assert answer(net, msgspec.structs.replace(into, report=True)).report == {"w": True, "b": False}
 
 
 # Programs.
@@ -468,7 +475,7 @@ def test_what_torchsharp_throws_is_an_answer_and_what_we_throw_is_not(
 
 
 def test_an_unknown_overload_is_refused_with_those_that_are_known(net: Net, load: messages.Load) -> None:
-    known = ", ".join(calls.OVERLOADS)
+    known = ", ".join(OVERLOADS)
     with pytest.raises(Refused) as refused:
         answer(net, msgspec.structs.replace(load, overload="dot"))
     assert str(refused.value) == f"unknown overload 'dot'; this peer knows {known}"

@@ -135,9 +135,7 @@ def test_what_is_finite_on_one_side_alone_is_a_difference(side: str, odd: float)
 
 def test_what_is_not_finite_is_named() -> None:
     verdict = within_rounding(output(math.inf), output(1.0), {"output": reference([1.0], [1.0])}, "after steps,")
-    assert verdict.detail == (
-        "after steps, 'output': the two sides differ where one of them or float64 is not finite"
-    )
+    assert verdict.detail == ("after steps, 'output': the two sides differ where one of them or float64 is not finite")
 
 
 @pytest.mark.parametrize(

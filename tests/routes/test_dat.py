@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from doubles import FakePeer, MakeJob, kinds, transfer, with_peer
+from doubles import FakePeer, MakeJob, kinds, nothing, transfer, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import load_catalogue
 from tscompat.codec import encode_state_dict, encode_tensor
@@ -164,7 +164,7 @@ def test_what_torch_does_not_load_is_a_difference(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, case_id: str, loads: tuple[Any, str]
 ) -> None:
     job = make_job(case_id, "dat")
-    monkeypatch.setattr(*loads, lambda *_, **__: None)
+    monkeypatch.setattr(*loads, nothing)
     assert kinds(job, "dat", DOTNET_TO_PYTHON) == {"bytes": Kind.PASS, "bits": Kind.BITS, "order": Kind.PASS}
 
 
@@ -200,9 +200,7 @@ def test_dotnet_registers_its_tensors_in_the_order_of_the_case(make_job: MakeJob
 
 @pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
 @pytest.mark.parametrize(("case_id", "route"), [(CASE, "dat"), ("shape/rank-3/f32", "tensor")])
-def test_only_a_route_of_modules_asks_for_a_module(
-    make_job: MakeJob, case_id: str, route: str, direction: str
-) -> None:
+def test_only_a_route_of_modules_asks_for_a_module(make_job: MakeJob, case_id: str, route: str, direction: str) -> None:
     peer = HonestPeer()
     transfer(make_job(case_id, route, peer), route, direction)
     ((call,),) = (peer.calls,)

@@ -13,9 +13,9 @@ import pytest
 
 from doubles import MakeJob, kinds, transfer, with_peer
 from honest_peer import HonestPeer
-from tscompat.catalogue import Load, Model, OptimizerCase, Tensors, load_catalogue
+from tscompat.catalogue import OptimizerCase, Tensors, load_catalogue
 from tscompat.dotnet_side.client import WITHOUT_DOTNET, WithoutDotnet
-from tscompat.dotnet_side.messages import Probe, Thrown
+from tscompat.dotnet_side.messages import Thrown
 from tscompat.routes import ROUTES, Job
 from tscompat.routes.proof import PROOFS, why_unproven
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET

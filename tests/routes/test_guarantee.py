@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -79,7 +80,9 @@ def test_a_folder_holds_the_state_dict_of_the_case(make_job: MakeJob, case_id: s
     assert [file.name for file in artifact.iterdir()] == files
     read = torch.load if files == ["pytorch_model.bin"] else load_safetensors
     found = torch_tensors.export(read(artifact / files[0]))  # safetensors' library orders entries by itself
-    assert digest(sorted(found, key=lambda entry: entry.name)) == digest(sorted(job.entries, key=lambda each: each.name))
+    assert digest(sorted(found, key=lambda entry: entry.name)) == digest(
+        sorted(job.entries, key=lambda each: each.name)
+    )
 
 
 def test_a_file_of_our_own_holds_the_state_dict_of_the_case(make_job: MakeJob) -> None:
@@ -116,13 +119,15 @@ def test_a_probe_is_asked_for_with_the_files_of_the_job(make_job: MakeJob) -> No
 
 
 @pytest.mark.parametrize("side", ["PyTorch", "TorchSharp"])
-def test_the_side_that_does_not_keep_it_is_named(
-    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, side: str
-) -> None:
+def test_the_side_that_does_not_keep_it_is_named(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, side: str) -> None:
     case_id = "guarantee/usable-after-save/f32"
     subject = load_catalogue()[case_id].subject
     assert isinstance(subject, Guarantee)
-    monkeypatch.setattr(counterparts, "observe", lambda *_: "other" if side == "PyTorch" else subject.observed)
+
+    def observe(*_: Any) -> str:
+        return "other" if side == "PyTorch" else subject.observed
+
+    monkeypatch.setattr(counterparts, "observe", observe)
     answer = Observed("other" if side == "TorchSharp" else subject.observed)
     verdict = kept(make_job, case_id, FakePeer(lambda call: answer))
     assert verdict == Verdict(Kind(subject.otherwise), f"{side}: other; expected: {subject.observed}")
@@ -131,8 +136,12 @@ def test_the_side_that_does_not_keep_it_is_named(
 def test_pytorch_is_observed_with_the_cases_bits_in_a_folder_of_its_own(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[tuple[object, ...]] = []
-    monkeypatch.setattr(counterparts, "observe", lambda *arguments: seen.append(arguments))
+    seen: list[tuple[Any, ...]] = []
+
+    def observe(*arguments: Any) -> None:
+        seen.append(arguments)
+
+    monkeypatch.setattr(counterparts, "observe", observe)
     job = make_job("guarantee/usable-after-save/f32", "guarantee")
     transfer(job, "guarantee", PYTHON_TO_DOTNET)
     assert seen == [(job.subject, job.entries, job.artifact.with_suffix(".torch"))]

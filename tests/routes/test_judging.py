@@ -16,8 +16,8 @@ from tscompat.dotnet_side.messages import Loaded, Thrown
 from tscompat.python_side.torch_tensors import poison
 from tscompat.resources.whole import write_whole
 from tscompat.routes import Job, judging
-from tscompat.routes.formats import STATE_DICT
 from tscompat.routes.dotnet_half import RefusedLoad
+from tscompat.routes.formats import STATE_DICT
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
@@ -246,5 +246,5 @@ def test_the_bytes_of_an_optimizers_file_are_those_of_the_record(job: Job[Any]) 
     verdict = judging.as_recorded(record, job, job.artifact)
     assert verdict.kind is Kind.BYTES
     assert verdict.as_predicted is not None
-    faults = (["present-rate-as-initial"], ["rounded-to-float32 *"], [])
+    faults: tuple[list[str], ...] = (["present-rate-as-initial"], ["rounded-to-float32 *"], [])
     assert [verdict.as_predicted(each) for each in faults] == [True, False, False]

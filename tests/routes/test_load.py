@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from doubles import MakeJob, transfer, with_peer
+from doubles import MakeJob, honestly, transfer, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import Load, load_catalogue, make
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, LoadedInto, LoadInto, Thrown
@@ -197,7 +197,7 @@ def test_what_is_otherwise_in_an_answer_is_seen(
 
     def answer(call: AnyCall) -> AnyAnswer:
         assert isinstance(call, LoadInto)
-        return msgspec.structs.replace(job.peer.ask(call), **change)
+        return msgspec.structs.replace(honestly(job, call), **change)
 
     found = transfer(with_peer(job, answer), "load", PYTHON_TO_DOTNET)
     assert found.verdicts[check].kind is kind

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 import torch
 
-from doubles import MakeJob, kinds, transfer, with_peer
+from doubles import MakeJob, honestly, kinds, transfer, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import Model, load_catalogue, make_inputs
 from tscompat.codec import encode_state_dict, read_state_dict
@@ -281,7 +281,7 @@ def test_the_inputs_have_the_dtype_in_which_is_computed(make_job: MakeJob) -> No
     def answer(call: AnyCall) -> AnyAnswer:
         assert isinstance(call, Forward)
         seen.extend((call.dtype, tensor.dtype.name) for _, tensor in read_state_dict(call.inputs))
-        return job.peer.ask(call)  # pyright: ignore
+        return honestly(job, call)
 
     transfer(with_peer(job, answer), "forward", PYTHON_TO_DOTNET)
     assert seen == [("bf16", "bf16"), ("bf16", "bf16"), ("f32", "f32")]
@@ -307,7 +307,7 @@ def test_what_dotnet_throws_refuses_what_it_computes_then(
 
     def answer(call: AnyCall) -> AnyAnswer:
         assert isinstance(call, Forward)
-        return THROWN if when(call) else job.peer.ask(call)  # pyright: ignore
+        return THROWN if when(call) else honestly(job, call)
 
     found = transfer(with_peer(job, answer), "forward", PYTHON_TO_DOTNET).verdicts
     assert {check: verdict.kind for check, verdict in found.items()} == verdicts

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from doubles import FakePeer, MakeJob, transfer, with_peer
+from doubles import FakePeer, MakeJob, honestly, transfer, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import load_catalogue
 from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer, read_state_dict
@@ -74,7 +74,7 @@ def test_a_peer_that_does_nothing_is_found_out(job: Job[Any], direction: str) ->
 )
 def test_an_exception_refuses_what_comes_after_it(job: Job[Any], stage: str, direction: str) -> None:
     def answer(call: AnyCall) -> AnyAnswer:
-        job.peer.ask(call)  # pyright: ignore[reportArgumentType]
+        honestly(job, call)
         return OptimizerUsed({stage: Thrown("System.Exception", "no")})
 
     refused = (*CHECKS, FIRST) if (stage, direction) == ("begin", DOTNET_TO_PYTHON) else CHECKS
@@ -283,7 +283,11 @@ def test_in_python_too_a_used_optimizer_has_made_a_step_before_it_loads(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, case_id: str, steps: int
 ) -> None:
     seen: list[object] = []
-    monkeypatch.setattr(OptimizerRun, "load", lambda run, saved: seen.append(run.record().states[0]["step"]))
+
+    def load(run: OptimizerRun, saved: object) -> None:
+        seen.append(run.record().states[0]["step"])
+
+    monkeypatch.setattr(OptimizerRun, "load", load)
     job = make_job(case_id, "optimizer", FakePeer(HonestPeer().ask))
     transfer(job, "optimizer", DOTNET_TO_PYTHON)
     assert seen[:1] == [steps]
@@ -297,7 +301,7 @@ def test_the_artifact_is_the_file_that_was_written(job: Job[Any], direction: str
 @pytest.mark.parametrize("stage", ["begin", "save"])
 def test_after_a_refusal_the_artifact_is_given_too(job: Job[Any], stage: str) -> None:
     def answer(call: AnyCall) -> AnyAnswer:
-        job.peer.ask(call)  # pyright: ignore[reportArgumentType]
+        honestly(job, call)
         return OptimizerUsed({stage: Thrown("System.Exception", "no")})
 
     assert transfer(with_peer(job, answer), "optimizer", DOTNET_TO_PYTHON).artifact == job.artifact
@@ -306,7 +310,7 @@ def test_after_a_refusal_the_artifact_is_given_too(job: Job[Any], stage: str) ->
 @BOTH
 def test_steps_that_dotnet_refuses_have_no_other_verdict(job: Job[Any], direction: str) -> None:
     def answer(call: AnyCall) -> AnyAnswer:
-        job.peer.ask(call)  # pyright: ignore[reportArgumentType]
+        honestly(job, call)
         return OptimizerUsed({"step": Thrown("System.Exception", "no")})
 
     verdicts = transfer(with_peer(job, answer), "optimizer", direction).verdicts
@@ -316,7 +320,7 @@ def test_steps_that_dotnet_refuses_have_no_other_verdict(job: Job[Any], directio
 
 def test_a_second_save_that_dotnet_refuses_is_a_refusal_of_its_bytes_alone(job: Job[Any]) -> None:
     def answer(call: AnyCall) -> AnyAnswer:
-        job.peer.ask(call)  # pyright: ignore[reportArgumentType]
+        honestly(job, call)
         return OptimizerUsed({"save": Thrown("System.Exception", "no")})
 
     assert differing(with_peer(job, answer), PYTHON_TO_DOTNET) == {"bytes": Kind.REFUSED}

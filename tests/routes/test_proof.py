@@ -1,4 +1,4 @@
-"""Each route is proven to read and write in .NET, with the real peer; a peer that only pretends to, a double, is not."""
+"""Each route is proven to read and write in .NET, with the real peer; a double that only pretends to is not."""
 
 from __future__ import annotations
 
