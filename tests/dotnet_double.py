@@ -188,6 +188,7 @@ class Net:
         return Dotnet(**members)
 
     def _make(self, code: int, dims: int, rank: int, address: int, poison: bool, scale: float, zero: int) -> NetTensor:
+        assert isinstance(poison, bool), "pythonnet makes no bool of anything else"
         shape = tuple(np.frombuffer(bytes_at(dims, 8 * rank), np.int64).tolist())
         data = bytes_at(address, BY_CODE[code].itemsize * int(np.prod(shape)))
         made = NetTensor(code, shape, complement(code, data) if poison else data, (scale, zero))
@@ -195,6 +196,7 @@ class Net:
         return made
 
     def _write(self, held: NetTensor, address: int, poison: bool) -> None:
+        assert isinstance(poison, bool), "pythonnet makes no bool of anything else"
         data = bytes_at(address, len(held.data))
         held.data[:] = complement(held.code, data) if poison else data
 
@@ -242,6 +244,7 @@ class Slots:
         self._module = module
 
     def Write(self, name: str, code: int, address: int, size: int, poison: bool) -> bool:  # noqa: N802
+        assert isinstance(poison, bool), "pythonnet makes no bool of anything else"
         tensor = self._module.tensors.get(name)
         if tensor is None or (tensor.code, len(tensor.data)) != (code, size):
             return False

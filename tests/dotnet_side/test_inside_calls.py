@@ -233,6 +233,35 @@ def _exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NetModule, "save", save)
 
 
+def test_an_overload_gets_the_work_the_artifact_and_whether_to_load(
+    net: Net, save: messages.Save, load: messages.Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script is made of its artifact. ``poison`` is true for a target."""
+    seen: list[tuple[Any, ...]] = []
+
+    def make(work: Work, path: str, poison: bool) -> NetTensor:
+        assert isinstance(poison, bool)
+        seen.append(("make", path, poison))
+        return work.tensor(work.entries[0].tensor, poison=poison)
+
+    def use(what: str) -> Callable[[Work, Any, str], Any]:
+        def using(work: Work, held: Any, path: str) -> Any:
+            seen.append((what, path, digest(work.entries)))
+            return held
+
+        return using
+
+    monkeypatch.setitem(OVERLOADS, "module-path", Overload(make, use("save"), use("load")))
+    answer(net, save)
+    answer(net, load)
+    assert seen == [
+        ("make", save.artifact, False),
+        ("save", save.artifact, digest(ENTRIES)),
+        ("make", load.artifact, True),
+        ("load", load.artifact, digest(ENTRIES)),
+    ]
+
+
 # Schemas.
 
 
@@ -325,6 +354,13 @@ def test_a_forward_pass_runs_on_its_device(net: Net, forward: messages.Forward) 
     assert [(tensor.device, tensor.layout) for tensor in net.tensors] == [("cuda", "contiguous")]
 
 
+def test_the_inputs_are_plain_tensors(net: Net, forward: messages.Forward) -> None:
+    answer(net, forward)
+    assert [(tensor.device, tensor.layout, tensor.quantizer) for tensor in net.tensors] == [
+        ("cpu", "contiguous", (1.0, 0))
+    ]
+
+
 def test_outputs_are_disposed_of(net: Net, forward: messages.Forward) -> None:
     made: list[NetTensor] = []
 
@@ -363,6 +399,14 @@ def test_a_load_into_a_module_gives_a_digest_of_each_tensor(net: Net, into: mess
     assert answer(net, into) == messages.LoadedInto(None, True, state, {})
     assert net.loads == [("load", into.artifact, "path", True, "x\ny", False)]
     assert net.modules[0].buffers == ["b"]
+
+
+def test_a_module_to_load_into_is_of_plain_tensors_and_disposed_of(net: Net, into: messages.LoadInto) -> None:
+    answer(net, into)
+    assert {(tensor.device, tensor.layout, tensor.quantizer) for tensor in net.tensors} == {
+        ("cpu", "contiguous", (1.0, 0))
+    }
+    assert net.modules[0].disposed == 1
 
 
 def test_a_refused_load_leaves_the_bits(net: Net, into: messages.LoadInto) -> None:
@@ -404,14 +448,21 @@ def test_a_report_states_each_entry(net: Net, into: messages.LoadInto, monkeypat
 
 def test_a_program_runs_with_the_inputs(net: Net, tmp_path: Path) -> None:
     net.modules.append(module_of(ENTRIES))
-    net.compute = lambda program, inputs: list(map(copy, inputs))
+    made: list[NetTensor] = []
+
+    def compute(program: NetModule, inputs: list[NetTensor]) -> list[NetTensor]:
+        assert program is net.modules[0]
+        made.extend(map(copy, inputs))
+        return made
+
+    net.compute = compute
     placement = msgspec.structs.replace(CPU, device="cuda")
     inputs, found = written(tmp_path / "inputs", INPUTS), str(tmp_path / "outputs")
     call = messages.RunProgram("script-path", "program.pt", inputs, found, placement)
     assert answer(net, call) == Done()
     assert digest(read_state_dict(found)) == digest([Entry("0", INPUTS[0].tensor)])
     assert net.loads == [("program.pt", "cuda")]
-    assert net.modules[0].disposed == 1
+    assert [each.disposed for each in (*net.modules, *made)] == [1, 1]
 
 
 # Probes.
@@ -434,7 +485,8 @@ def test_a_probe_reads_a_module_from_its_memory(
     def tried(work: Work, call: messages.Probe, read: Any) -> str:
         module: Any = work.module(poison=False)
         modules.append(module)
-        return f"{call.probe}: {digest(read(module))}"
+        with work.watch.running():
+            return f"{call.probe}: {digest(read(module))}"
 
     probing(monkeypatch, tried)
     assert answer(net, probe) == messages.Observed(f"tried: {digest(ENTRIES)}")
@@ -474,10 +526,15 @@ def test_what_torchsharp_throws_is_an_answer_and_what_we_throw_is_not(
         assert answer(net, load) == Thrown(name, "no")
 
 
-def test_an_unknown_overload_is_refused_with_those_that_are_known(net: Net, load: messages.Load) -> None:
+@pytest.mark.parametrize("name", ["load", "save", "program"])
+def test_an_unknown_overload_is_refused_with_those_that_are_known(
+    net: Net, load: messages.Load, save: messages.Save, name: str
+) -> None:
+    program = messages.RunProgram("dot", load.artifact, load.expected, "", CPU)
+    calls_of: dict[str, Any] = {"load": load, "save": save, "program": program}
     known = ", ".join(OVERLOADS)
     with pytest.raises(Refused) as refused:
-        answer(net, msgspec.structs.replace(load, overload="dot"))
+        answer(net, msgspec.structs.replace(calls_of[name], overload="dot"))
     assert str(refused.value) == f"unknown overload 'dot'; this peer knows {known}"
 
 
