@@ -59,8 +59,11 @@ REASONS = {
 class HonestPeer:
     """A client for the jobs of one case. It answers from the files of a call; ``calls`` records all calls."""
 
-    def __init__(self, subject: Any = None) -> None:
-        """``subject`` is the case's; only calls that build one of its modules need it."""
+    def __init__(self, subject: Any = None, *, faulty: bool = False) -> None:
+        """``subject`` is the case's; only calls that build one of its modules need it. With ``faulty``, optimizers
+        repeat TorchSharp's faults.
+        """
+        self.faulty = faulty
         self.subject = subject
         self.calls: list[AnyCall] = []
         self.seconds: list[float] = []
@@ -72,6 +75,8 @@ class HonestPeer:
         call = messages.decode_call(messages.encode(call))
         self.calls.append(call)
         self.seconds.append(seconds)
+        if isinstance(call, messages.UseOptimizer):
+            return use_optimizer(call, faulty=self.faulty)
         return ANSWERS[type(call)](self.subject, call)
 
     def start(self, purpose: str = "") -> None: ...
@@ -231,14 +236,14 @@ def probe(subject: Guarantee, call: messages.Probe) -> messages.Observed:
     return messages.Observed(subject.observed)
 
 
-def use_optimizer(subject: Any, call: messages.UseOptimizer) -> messages.OptimizerUsed:
+def use_optimizer(call: messages.UseOptimizer, *, faulty: bool) -> messages.OptimizerUsed:
     sizes = [group.parameters for group in call.groups]
     options = [group.options for group in call.groups]
     blank = saved_of(OptimizerRecord(call.optimizer, options, [{}] * sum(sizes)), sizes)
     groups = tuple(map(Group, blank["param_groups"], sizes))
     layout = call.placement.layout
     case = OptimizerCase((), name_in_torch(call.optimizer), groups, 0, 0, "fresh", layout)
-    run = OptimizerRun(case, read_state_dict(call.inputs))
+    run = OptimizerRun(case, read_state_dict(call.inputs), faulty=faulty)
     run.steps(call.before)
     if call.load is not None:
         try:
@@ -284,6 +289,5 @@ ANSWERS: Mapping[type[AnyCall], Callable[[Any, Any], AnyAnswer]] = {
     messages.Forward: forward,
     messages.LoadInto: load_into,
     messages.Probe: probe,
-    messages.UseOptimizer: use_optimizer,
     messages.RunProgram: run_program,
 }

@@ -9,7 +9,7 @@ import pytest
 
 from tscompat.catalogue import load_bounds
 from tscompat.python_side.rounding import Reference
-from tscompat.routes.agreement import agree, within_rounding
+from tscompat.routes.agreement import agree, in_the_order_of, within_rounding
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
@@ -104,6 +104,12 @@ def test_elements_that_rounding_does_not_move_make_no_room_for_the_others() -> N
     assert judged(off, right, ".NET", reference([1.0, 1.0], [2.0**-20, 0.0], 100)) is Kind.BITS
 
 
+def test_what_rounding_does_not_move_and_is_exact_is_off_by_nothing() -> None:
+    equal = output(1.0, 2.0)
+    verdict = within_rounding(equal, equal, {"output": reference([1.0, 2.0], [0.0, 0.0])}, "output")
+    assert verdict.detail.endswith(": Python 0.00, .NET 0.00")
+
+
 def test_a_tensor_without_elements_passes() -> None:
     assert judged(output(), output(), ".NET", reference([], [], 1)) is Kind.PASS
 
@@ -181,6 +187,10 @@ PAIR = [*output(1.0, name="a"), *output(2.0, name="b")]
 @pytest.mark.parametrize("theirs", [PAIR, PAIR[::-1]], ids=["as-they-are", "in-another-order"])
 def test_equal_bits_need_no_reference(theirs: StateDict) -> None:
     assert agree(PAIR, theirs, unneeded, "output") is PASS
+
+
+def test_entries_are_put_into_the_others_order() -> None:
+    assert in_the_order_of(PAIR, PAIR[::-1]) == PAIR
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,16 @@ def test_a_saved_tensor_of_another_dtype_is_no_difference_of_bits_alone(job: Job
     assert kinds(saved, "dat", DOTNET_TO_PYTHON) == {"bytes": Kind.BYTES, "bits": Kind.DTYPE, "order": Kind.PASS}
 
 
+def test_other_bits_hide_no_other_dtype(job: Job[Any]) -> None:
+    (name, tensor), (other, second) = job.entries
+    wide = torch_tensors.from_torch(torch_tensors.to_torch(second).double())
+    changed = [Entry(name, poison(tensor)), Entry(other, wide)]
+    saved = with_peer(job, saving(lambda artifact: write_whole(artifact, encode_state_dict(changed))))
+    found = transfer(saved, "dat", DOTNET_TO_PYTHON)
+    assert found.verdicts["bits"].kind is Kind.DTYPE
+    assert found.artifact == job.artifact
+
+
 def test_entries_saved_in_another_order_are_named(job: Job[Any]) -> None:
     turned = job.entries[::-1]
     saved = with_peer(job, saving(lambda artifact: write_whole(artifact, encode_state_dict(turned))))

@@ -133,6 +133,7 @@ def test_a_module_of_tensors_is_described_as_the_case_has_it(make_job: MakeJob, 
 def test_a_module_can_be_registered_from_the_last_tensor_to_the_first(make_job: MakeJob) -> None:
     job = make_job("role/both/bf16", "dat")
     assert dotnet_half.module(job, reverse=True) == bag((1,), reverse=True)
+    assert dotnet_half.bag(job) == bag((1,))
 
 
 def test_a_module_that_dotnet_builds_is_described_by_its_name(make_job: MakeJob) -> None:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import pytest
 import torch
 
-from doubles import FakePeer, MakeJob, transfer
+from doubles import FakePeer, MakeJob, honestly, transfer
 from tscompat.catalogue import OptimizerCase, load_catalogue
 from tscompat.codec import encode_optimizer
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall
@@ -212,3 +212,27 @@ def test_an_unreadable_pickle_states_the_reason(job: Job[Any]) -> None:
     spoiled = replace(job, peer=FakePeer(answer))
     detail = transfer(spoiled, "pybridge-optimizer", DOTNET_TO_PYTHON).verdicts["bits"].detail
     assert re.match(r"unreadable: (UnpicklingError|RuntimeError|EOFError): ", detail)
+
+
+@pytest.mark.parametrize("value", [Path("a"), 0.5], ids=["no-weight", "no-tensor"])
+def test_a_pickle_of_more_than_weights_is_unreadable(job: Job[Any], value: object) -> None:
+    """torch.load with weights_only, as its documentation advises."""
+
+    def answer(call: AnyCall) -> AnyAnswer:
+        found = honestly(job, call)
+        saved: Any = torch.load(job.artifact, weights_only=True)
+        saved["state"][0]["exp_avg"] = value
+        torch.save(saved, job.artifact)
+        return found
+
+    changed = replace(job, peer=FakePeer(answer))
+    found = transfer(changed, "pybridge-optimizer", DOTNET_TO_PYTHON)
+    words = {"Path": "unreadable: UnpicklingError: ", "float": "unreadable: ValueError: "}
+    assert found.verdicts["bits"].detail.startswith(words["float" if isinstance(value, float) else "Path"])
+    assert found.artifact == job.artifact
+
+
+def test_what_the_script_does_not_write_gives_the_artifact_too(make_job: MakeJob, tmp_path: Path) -> None:
+    module: Any = SimpleNamespace()
+    job = make_job(CASE, "exportsd-optimizer", script=Script(tmp_path, "", module))
+    assert transfer(job, "exportsd-optimizer", PYTHON_TO_DOTNET).artifact == job.artifact

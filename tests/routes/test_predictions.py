@@ -65,6 +65,14 @@ def test_parameters_stay_in_their_order_and_so_do_buffers(make_job: MakeJob) -> 
     assert names(made) == ["b", "d", "more", "a", "c"]
 
 
+def test_a_tied_parameter_stands_behind_buffers(make_job: MakeJob) -> None:
+    job = make_job("tied/apart/f32", "dat", NOBODY)
+    first, other, tied = job.specs
+    specs = (first, tied, replace(other, buffer=True))
+    made = make(replace(job, specs=specs), job.entries, "parameters-before-buffers")
+    assert names(made) == [first.name, other.name, tied.name]
+
+
 def test_each_old_name_needs_a_new_one(norm: Job[Any]) -> None:
     with pytest.raises(ValueError, match="zip"):
         make(norm, numbered("a"), "renamed a b c")
@@ -114,7 +122,8 @@ def test_names_and_their_order(norm: Job[Any], predicts: Sequence[str], expected
 def test_values(norm: Job[Any], dtype: str, fault: str, before: str, after: str) -> None:
     size = len(bytes.fromhex(before)) // BY_NAME[dtype].itemsize
     entries = [Entry("w", Tensor(BY_NAME[dtype], (size,), bytes.fromhex(before)))]
-    assert elements(make(norm, entries, fault)) == [bytes.fromhex(after)]
+    made = make(norm, entries, fault)
+    assert (names(made), elements(made)) == (["w"], [bytes.fromhex(after)])
 
 
 def test_a_view_is_filled_from_the_first_element_of_its_storage_on(make_job: MakeJob) -> None:
@@ -151,6 +160,15 @@ def test_names_are_counted_in_characters(norm: Job[Any]) -> None:
     norm.entries[:] = numbered("ö", "w")
     made = b"".join(faulty_file(norm, encode_state_dict, ["names-in-characters"]))
     assert made.hex(" ") == "02 01 c3 b6 00 01 01 00 01 77 00 01 01 01"
+
+
+def test_a_file_is_made_of_the_job_and_of_more_than_one_piece(norm: Job[Any]) -> None:
+    large = Entry("w", Tensor(U8, (1 << 20,), bytes(1 << 20)))
+    norm.entries[:] = [large]
+    as_it_is = b"".join(map(bytes, encode_state_dict([large])))
+    made = b"".join(faulty_file(norm, encode_state_dict, ["kept w", "names-in-characters"]))
+    assert made == as_it_is
+    assert b"".join(faulty_file(norm, encode_state_dict, ["kept w"])) == as_it_is
 
 
 def test_other_faults_come_before_that_of_the_file(norm: Job[Any]) -> None:
@@ -247,3 +265,4 @@ def test_faults_of_a_record_change_its_options_and_states_and_no_types(norm: Job
 def test_a_record_without_faults_stays_as_it_is(norm: Job[Any]) -> None:
     record = OptimizerRecord("SGD", [{"lr": 0.0}], [{"momentum_buffer": None}])
     assert faulty_record(norm, record, []) == record
+    assert faulty_record(norm, record, ["kept no-such-*"]) == record

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 from doubles import loaded
 from honest_peer import HonestPeer
+from tscompat.catalogue import Tensors
 from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side.client import CALL_SECONDS
 from tscompat.dotnet_side.digest import digest
@@ -22,11 +24,11 @@ from tscompat.dotnet_side.messages import Done, Load, LoadedInto, LoadInto, Save
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.scripts import Script
-from tscompat.routes import ROUTES
-from tscompat.routes.proof import PROOFS, why_unproven
-from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
+from tscompat.routes import ROUTES, Job, Transfer
+from tscompat.routes.proof import ID, PROOFS, why_unproven
+from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, SLOWEST
 from tscompat.values.tensors import Entry
-from tscompat.values.verdict import Kind
+from tscompat.values.verdict import PASS, Kind
 
 NOTHING = {
     *(("pybridge-legacy", PYTHON_TO_DOTNET), ("torch-save", PYTHON_TO_DOTNET), ("export", PYTHON_TO_DOTNET)),
@@ -170,6 +172,7 @@ def test_another_element_than_the_changed_one_proves_nothing(tmp_path: Path) -> 
     why = unproven(("dat", DOTNET_TO_PYTHON), Cheat(("dat", DOTNET_TO_PYTHON), elsewhere), tmp_path)
     assert why is not None
     assert why.startswith("found bits (element [0, 0] of 'weight' (f32): ")
+    assert "; expected bits (element [1, 1] of 'weight' (f32): " in why
 
 
 def test_a_load_into_a_module_must_change_it(tmp_path: Path) -> None:
@@ -224,3 +227,18 @@ def test_a_proof_runs_on_the_cpu_with_the_routes_overload(tmp_path: Path) -> Non
     (call,) = peer.calls
     assert isinstance(call, Load)
     assert (call.overload, call.placement.device, call.identity) == ("module-path", "cpu", False)
+    assert peer.seconds == [CALL_SECONDS + 24 / SLOWEST]
+
+
+def test_the_case_of_a_proof_is_of_the_route_alone(tmp_path: Path) -> None:
+    seen: list[Job[Any]] = []
+
+    def keep(job: Job[Any]) -> Transfer:
+        seen.append(job)
+        return Transfer({"bits": PASS}, job.artifact)
+
+    route = replace(ROUTES["dat"], directions={PYTHON_TO_DOTNET: keep})
+    why_unproven(route, PYTHON_TO_DOTNET, Cheat(DAT, lambda call: call), tmp_path / "proof", None)
+    (job,) = seen
+    assert (job.case.id, job.case.why, job.case.routes) == (ID, "", ("dat",))
+    assert job.case.subject is job.subject is PROOFS[Tensors][0]

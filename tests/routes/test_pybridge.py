@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from doubles import FakePeer, MakeJob, kinds, transfer, with_peer
+from honest_peer import HonestPeer
 from tscompat.catalogue import Tensors, load_catalogue, make
 from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import AnyCall, Done, Load, Loaded, Save, Thrown
 from tscompat.python_side import torch_tensors
-from tscompat.routes import ROUTES
+from tscompat.routes import ROUTES, dotnet_half
 from tscompat.routes.formats import write_pickle, write_safetensors, write_shards
 from tscompat.routes.pybridge import CHECKS
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
@@ -182,3 +183,18 @@ def test_an_unreadable_file_has_no_verdicts_of_its_own(make_job: MakeJob) -> Non
     found = transfer(spoiled, "pybridge-pickle", DOTNET_TO_PYTHON)
     assert found.artifact == job.artifact
     assert found.verdicts == dict.fromkeys(CHECKS, found.verdicts["bits"])
+
+
+def test_a_model_is_pickled_with_what_its_state_dict_has_beside_the_tensors(make_job: MakeJob) -> None:
+    job = make_job("layer/batchnorm1d/default/f32", "pybridge-pickle")
+    artifact = transfer(job, "pybridge-pickle", PYTHON_TO_DOTNET).artifact
+    assert hasattr(torch.load(artifact, weights_only=True), "_metadata")
+
+
+def test_dotnet_saves_the_module_of_the_case(make_job: MakeJob) -> None:
+    job = make_job(CASE.id, "pybridge-pickle")
+    transfer(job, "pybridge-pickle", DOTNET_TO_PYTHON)
+    assert isinstance(job.peer, HonestPeer)
+    (call,) = job.peer.calls
+    assert isinstance(call, Save)
+    assert call.module == dotnet_half.bag(job)

@@ -10,8 +10,8 @@ import pytest
 
 from doubles import MakeJob, kinds, transfer, with_peer
 from honest_peer import HonestPeer
-from tscompat.catalogue import Model, load_catalogue
-from tscompat.codec import encode_state_dict
+from tscompat.catalogue import Model, load_catalogue, make_inputs
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Load, Loaded, RunProgram, Save, Thrown
@@ -183,6 +183,7 @@ def test_a_program_is_asked_for_with_the_files_of_the_job(make_job: MakeJob) -> 
         str(job.inputs),
         str(job.outputs),
     )
+    assert digest(read_state_dict(job.inputs)) == digest(make_inputs(job.case.id, job.subject))
 
 
 def test_a_save_is_asked_for_without_a_module(make_job: MakeJob) -> None:

@@ -118,15 +118,16 @@ def unknown_type(job: Job[Any], entries: StateDict, code: str) -> StateDict:
 def present_rate_as_initial(job: Job[Any], entries: StateDict) -> StateDict:
     """The initial learning rate of each group is the present one."""
     there = dict(entries)
-    return [Entry(name, there.get(name.replace(".initial_lr", ".lr"), tensor)) for name, tensor in entries]
+    return [Entry(name, there[name.replace(".initial_lr", ".lr")]) for name, _ in entries]
 
 
 def rounded_to_float32(job: Job[Any], entries: StateDict, *patterns: str) -> StateDict:
     """The numbers that match a pattern rounded to float32; they are float64 still."""
-    narrow = [_converted(_converted(tensor, BY_NAME["f32"]), tensor.dtype) for _, tensor in entries]
     return [
-        Entry(name, rounded if _matches(name, patterns) else tensor)
-        for (name, tensor), rounded in zip(entries, narrow, strict=True)
+        Entry(
+            name, _converted(_converted(tensor, BY_NAME["f32"]), tensor.dtype) if _matches(name, patterns) else tensor
+        )
+        for name, tensor in entries
     ]
 
 
