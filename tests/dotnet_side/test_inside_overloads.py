@@ -41,12 +41,15 @@ class Recording:
         self.placement = SimpleNamespace(device="cuda")
         names = "PyBridge Bridging Bag Extensions Tensor Memory Torch Programs Slots"
         self.dotnet = SimpleNamespace(**{name: Recorder(name, self.calls) for name in names.split()})
-        self.dotnet.Slots = lambda held: Recorder("slots", self.calls)
+        self.dotnet.Slots = self._slots
         file = SimpleNamespace(Create=self._file("Create"), OpenRead=self._file("OpenRead"))
         self.dotnet.IO = SimpleNamespace(
             File=file, BinaryWriter=self._over("writer"), BinaryReader=self._over("reader")
         )
         self.dotnet.errors = Opened
+
+    def _slots(self, held: Recorder) -> Recorder:
+        return Recorder("slots", self.calls)
 
     def _file(self, mode: str) -> Callable[[str], Recorder]:
         def opened(path: str) -> Recorder:

@@ -36,7 +36,7 @@ CASES = [
     *("layer/batchnorm1d/default/f32", "layer/linear/default/bf16", "layer/lstm/default/f32", "program/mlp/f32"),
     *("load/report/skip/f32", "load/missing/strict/f32", "load/damaged/truncated/f32", "load/shape/strict/f32"),
     *("load/one-way/f32", "guarantee/save-then-load/f32", "optim/adam-groups/bf16", "optim/rmsprop-into-used/f32"),
-    *("optim/sgd-scoped/f32", "optim/sgd-stream/f32", "optim/adam-complex/c64"),
+    *("optim/sgd-scoped/f32", "optim/sgd-stream/f32", "optim/adam-complex/c64", "optim/sgd-channels-last/f32"),
 ]
 TRANSFERS = [
     (case_id, name, direction)
