@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from tscompat.codec import encode_state_dict, read_state_dict, read_tensor
+from tscompat.dotnet_side.inside import calls
 from tscompat.dotnet_side.inside.clr import Dotnet
+from tscompat.dotnet_side.messages import Bag, NativeModule, Placement
 from tscompat.resources.whole import write_whole
-from tscompat.values.dtypes import BY_CODE
-from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.dtypes import BY_CODE, BY_NAME
+from tscompat.values.tensors import Entry, StateDict, Tensor, flipped
 
 
 class NetException(Exception):
@@ -265,3 +267,26 @@ def written(path: Path | str, entries: StateDict) -> str:
     """Write a state dict and return the file's path."""
     write_whole(path, encode_state_dict(entries))
     return str(path)
+
+
+# What the tests' calls have in common.
+
+CPU = Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
+BAG = Bag(buffers=(1,), tied={}, transient=(), nested=False, reversed=False)
+NATIVE = NativeModule("layer", "{}", "f16")
+F32, I16, QI8 = BY_NAME["f32"], BY_NAME["i16"], BY_NAME["qi8"]
+ENTRIES = [Entry("w", Tensor(F32, (2,), bytes(range(8)))), Entry("b", Tensor(I16, (1, 2), bytes(range(4))))]
+
+
+def answer(net: Net, call: Any) -> Any:
+    return calls.reply(net.dotnet, call).answer
+
+
+def changed(place: int, entries: StateDict = ENTRIES) -> StateDict:
+    """The entries with other bits in the one at this place."""
+    (other,) = flipped([entries[place]], 1)
+    return [*entries[:place], other, *entries[place + 1 :]]
+
+
+def copy(tensor: NetTensor) -> NetTensor:
+    return NetTensor(tensor.code, tensor.shape, bytearray(tensor.data), (1.0, 0))

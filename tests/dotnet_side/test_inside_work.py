@@ -10,7 +10,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from dotnet_double import Net, NetException, NetModule, NetTensor, module_of, written
+from dotnet_double import (
+    BAG,
+    CPU,
+    ENTRIES,
+    F32,
+    I16,
+    NATIVE,
+    QI8,
+    Net,
+    NetException,
+    NetModule,
+    NetTensor,
+    module_of,
+    written,
+)
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.inside import __main__ as main
 from tscompat.dotnet_side.inside.clr import DotnetError
@@ -21,11 +35,7 @@ from tscompat.dotnet_side.messages import Bag, Fault, Module, NativeModule, Plac
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
-CPU = Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
-BAG = Bag(buffers=(1,), tied={}, transient=(), nested=False, reversed=False)
-NATIVE = NativeModule("layer", "{}", "f16")
-F32, I16, QI8, BOOL = (BY_NAME[name] for name in ("f32", "i16", "qi8", "bool"))
-ENTRIES = [Entry("w", Tensor(F32, (2,), bytes(range(8)))), Entry("b", Tensor(I16, (1, 2), bytes(range(4))))]
+BOOL = BY_NAME["bool"]
 
 
 def work(
