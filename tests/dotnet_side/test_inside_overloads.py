@@ -49,7 +49,7 @@ class Recording:
         self.dotnet.errors = Opened
 
     def _slots(self, held: Recorder) -> Recorder:
-        return Recorder("slots", self.calls)
+        return Recorder(f"slots of {held.name}", self.calls)
 
     def _file(self, mode: str) -> Callable[[str], Recorder]:
         def opened(path: str) -> Recorder:
@@ -238,7 +238,13 @@ def test_a_script_to_save_gets_the_bits_of_the_expected_file() -> None:
     OVERLOADS["script-path"].make(work, "path", False)
     load, (write, name, code, address, size, poison) = work.calls
     assert load == ("Programs.LoadScript", "path", "cuda")
-    assert (write, name, code, size, poison) == ("slots.Write", "w", BY_NAME["u8"].code, 2, False)
+    assert (write, name, code, size, poison) == (
+        "slots of Programs.LoadScript().Write",
+        "w",
+        BY_NAME["u8"].code,
+        2,
+        False,
+    )
     assert address > 0
 
 

@@ -114,13 +114,13 @@ def test_a_module_has_the_bits_or_their_complement(module: Module, poison: bool,
 
 
 def test_a_call_without_a_module_is_refused() -> None:
-    with pytest.raises(Refused, match="this overload needs a module"):
+    with pytest.raises(Refused, match=r"^this overload needs a module$"):
         work(Net(), None).module(poison=False)
 
 
 @pytest.mark.parametrize("module", [NATIVE, None])
 def test_a_call_that_needs_a_bag_takes_nothing_else(module: Module | None) -> None:
-    with pytest.raises(Refused, match="this call needs a bag of tensors"):
+    with pytest.raises(Refused, match=r"^this call needs a bag of tensors$"):
         work(Net(), module).bag(ENTRIES, poison=False)
 
 
@@ -173,21 +173,21 @@ def test_a_module_that_torchsharp_refuses_to_build_is_its_refusal() -> None:
     assert str(refused.value) == "System.Exception: no"
 
 
-OTHER = [Entry("w", Tensor(F32, (2,), bytes(8))), Entry("b", Tensor(I16, (1, 2), bytes(4)))]
+OTHER = [Entry("w", Tensor(F32, (2,), b"\7" * 8)), Entry("b", Tensor(I16, (1, 2), bytes(4)))]
 
 
 def test_other_bits_are_written_into_a_module() -> None:
     this = work(Net())
     module: Any = this.module(poison=False)
     this.overwrite(module, OTHER)
-    assert held(module) == {"w": bytes(8), "b": bytes(4)}
+    assert held(module) == {"w": b"\7" * 8, "b": bytes(4)}
 
 
 def test_other_bits_are_written_into_a_tensor() -> None:
     this = work(Net())
     tensor = this.tensor(ENTRIES[0].tensor, poison=False)
     this.overwrite(tensor, OTHER)
-    assert bytes(tensor.data) == bytes(8)
+    assert bytes(tensor.data) == b"\7" * 8
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def _load(owner: str, name: str, work: Work, held: DotnetModule, path: str) -> N
 
 def load_checkpoint(dotnet: Dotnet, held: DotnetModule, folder: str, *, strict: bool = True) -> None:
     """Load a folder (shards with their index, or one file) into the module, without the progress bar."""
-    name = skip = report = None
-    dotnet.PyBridge.load_checkpoint(held, folder, name, strict, skip, report, False)
+    # Between them: no name of a checkpoint, no list of names to skip, and no report of what was loaded.
+    dotnet.PyBridge.load_checkpoint(held, folder, None, strict, None, None, False)
 
 
 def _cannot_save(work: Work, held: DotnetModule, path: str) -> None:
