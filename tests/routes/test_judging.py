@@ -79,13 +79,15 @@ def test_a_peer_that_did_not_read_the_other_entries_is_found_out(job: Job[Any]) 
     (names,) = compare(job.entries, job.entries[:2])
     held = digest(job.entries[:1])
     lying = Loaded(differences=(names,), missing=("decoder.weight",), unexpected=(), digest=held, quantizer=None)
-    with pytest.raises(PeerBroken, match="its digest is not that of the case's bits"):
+    with pytest.raises(PeerBroken) as broken:
         refused(job, lying)
+    assert str(broken.value) == "the peer reports no difference, but its digest is not that of the case's bits"
 
 
 def test_the_quantizer_of_a_refused_load_is_refused(job: Job[Any]) -> None:
     verdicts = judging.arrived(RefusedLoad(THROWN, loaded(job, job.entries[:2])), job)
     assert (verdicts["quantizer"].kind, verdicts["quantizer"].detail) == (Kind.REFUSED, REFUSAL)
+    assert verdicts["bits"].kind is Kind.REFUSED
 
 
 @pytest.mark.parametrize(
@@ -140,6 +142,7 @@ def test_other_bits_need_no_digest_of_the_case(job: Job[Any]) -> None:
         (("extra",), 2, ["without decoder.weight"], False),
         ((), 2, ["without decoder.weight"], True),
         ((), 2, ["root-first", "without decoder.weight"], True),
+        ((), 2, ["kept bias", "without decoder.weight"], True),
         (("b", "a"), 1, ["renamed decoder.weight a bias b"], True),
     ],
 )
@@ -206,6 +209,12 @@ def test_a_fault_of_names_is_predicted_whatever_the_order(job: Job[Any]) -> None
     predicted = judging.held(job.entries[1::-1], job).as_predicted
     assert predicted is not None
     assert [predicted([f"without {name}"]) for name in ("decoder.weight", "bias")] == [True, False]
+
+
+def test_a_fault_of_names_that_turns_their_order_is_predicted_too(job: Job[Any]) -> None:
+    predicted = judging.held(job.entries[:2], job).as_predicted
+    assert predicted is not None
+    assert predicted(["begins-with bias", "kept bias", "without decoder.weight"])
 
 
 def test_a_fault_of_order_is_predicted_in_that_order_alone(job: Job[Any]) -> None:

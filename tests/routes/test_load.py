@@ -11,6 +11,7 @@ import pytest
 from doubles import MakeJob, honestly, transfer, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import Load, load_catalogue, make
+from tscompat.dotnet_side.client import WithoutDotnet
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, LoadedInto, LoadInto, Thrown
 from tscompat.routes import ROUTES, load
 from tscompat.routes.load import Observed, tensor_digest
@@ -242,3 +243,22 @@ def test_a_load_is_asked_for_as_the_case_describes_it(make_job: MakeJob) -> None
 )
 def test_streams_and_reports_have_checks_of_their_own(case_id: str, checks: tuple[str, ...]) -> None:
     assert ROUTES["load"].checks_of(load_catalogue()[case_id], PYTHON_TO_DOTNET) == checks
+
+
+def test_a_fault_predicts_what_memory_holds(make_job: MakeJob) -> None:
+    job = make_job("load/report/stream/f32", "load")
+    (name, tensor), *_ = job.entries
+
+    def answer(call: AnyCall) -> AnyAnswer:
+        found: LoadedInto = honestly(job, call)
+        return msgspec.structs.replace(found, state={**found.state, name: tensor_digest(tensor)})
+
+    verdict = transfer(with_peer(job, answer), "load", PYTHON_TO_DOTNET).verdicts["state"]
+    assert verdict.kind is Kind.BITS
+    assert verdict.as_predicted is not None
+    assert [verdict.as_predicted(each) for each in ([f"kept {name}"], [])] == [True, False]
+
+
+def test_what_dotnet_is_not_asked_for_gives_the_artifact_too(make_job: MakeJob) -> None:
+    job = make_job("load/report/stream/f32", "load", WithoutDotnet())
+    assert transfer(job, "load", PYTHON_TO_DOTNET).artifact == job.artifact

@@ -102,6 +102,13 @@ def test_a_fault_predicts_what_a_schema_has_otherwise(make_job: MakeJob) -> None
     predicted = transfer(answering, "schema", PYTHON_TO_DOTNET).verdicts["names"].as_predicted
     assert predicted is not None
     assert [predicted([f"without {name}"]) for name in ("weight", "bias")] == [True, False]
+    assert predicted(["parameters-before-buffers", "without weight"])
+
+
+def test_a_schema_gives_the_artifact_whatever_becomes_of_it(make_job: MakeJob) -> None:
+    job = make_job(CASE, "schema")
+    for each in (job, with_peer(job, lambda call: THROWN)):
+        assert transfer(each, "schema", PYTHON_TO_DOTNET).artifact == job.artifact
 
 
 def test_of_a_module_that_one_side_has_only_the_names_are_compared() -> None:
@@ -387,7 +394,37 @@ def test_a_model_that_always_predicts_the_same_class_proves_nothing(
     assert verdict.detail.endswith("; 1 classes are predicted")
 
 
+def test_two_classes_prove_enough(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = native.forward
+
+    def of_two_classes(*arguments: Any) -> StateDict:
+        ((name, tensor),) = honest(*arguments)
+        values = torch_tensors.to_torch(tensor)
+        values[:, 0] = 1e9
+        values[0, 1] = 2e9
+        return [torch_entry(name, values)]
+
+    monkeypatch.setattr(native, "forward", of_two_classes)
+    verdict = predicting(make_job, same)
+    assert verdict.kind is Kind.PASS
+    assert verdict.detail.endswith("; 2 classes are predicted")
+
+
 def test_without_outputs_nothing_is_predicted(make_job: MakeJob) -> None:
     job = with_peer(make_job("arch/mnist-trained/f32", "forward"), lambda call: THROWN)
     verdicts = transfer(job, "forward", PYTHON_TO_DOTNET).verdicts
     assert verdicts["predictions"] == verdicts["forward"] == Verdict(Kind.REFUSED, STATED)
+
+
+def test_what_a_module_with_torchsharps_faults_computes_is_predicted(make_job: MakeJob) -> None:
+    job = make_job("layer/bcewithlogitsloss/pos-weight/f32", "forward")
+    given = make_inputs(job.case.id, job.subject)
+
+    def computed(entries: StateDict) -> StateDict:
+        module = native.computing(job.subject, job.entries, job.subject.dtype, ["values-of-the-constructor"])
+        return native.forward(module, job.subject, given, job.subject.dtype)
+
+    verdict = transfer(computing(job, computed, in_eval_mode), "forward", PYTHON_TO_DOTNET).verdicts["forward"]
+    assert verdict.kind is Kind.BITS
+    assert verdict.as_predicted is not None
+    assert [verdict.as_predicted(each) for each in (["values-of-the-constructor"], [])] == [True, False]
