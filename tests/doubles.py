@@ -40,7 +40,7 @@ def loaded(entries: StateDict) -> Loaded:
 
 
 class MakeJob(Protocol):
-    """Makes the job of a case on a route; without ``peer``, the job has the real peer."""
+    """Makes the job of a case on a route. Which peer it has without ``peer`` states the fixture."""
 
     def __call__(
         self, case_id: str, route: str, peer: Client | None = None, script: Script | None = None
@@ -56,6 +56,16 @@ def kinds(job: Job[Any], route: str, direction: str) -> dict[str, Kind]:
     """The kind of verdict of each check that the case has on the route."""
     verdicts = transfer(job, route, direction).verdicts
     return {check: verdicts[check].kind for check in ROUTES[route].checks_of(job.case, direction)}
+
+
+def honestly(job: Job[Any], call: AnyCall) -> Any:
+    """What the job's own peer answers."""
+    peer: Any = job.peer
+    return peer.ask(call)
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """Takes the place of a function that shall do nothing."""
 
 
 def with_peer(job: Job[Any], answer: Callable[[AnyCall], AnyAnswer]) -> Job[Any]:

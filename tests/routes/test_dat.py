@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from doubles import MakeJob, kinds, transfer, with_peer
+from doubles import FakePeer, MakeJob, kinds, nothing, transfer, with_peer
+from honest_peer import HonestPeer
+from tscompat.catalogue import load_catalogue
 from tscompat.codec import encode_state_dict, encode_tensor
 from tscompat.dotnet_side.client import WithoutDotnet
 from tscompat.dotnet_side.errors import PeerBroken
-from tscompat.dotnet_side.messages import AnyCall, Done, Loaded, Save, Thrown
+from tscompat.dotnet_side.messages import AnyCall, Done, Load, Loaded, Save, Thrown
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.models import native
 from tscompat.python_side.torch_tensors import poison
 from tscompat.resources.whole import write_whole
-from tscompat.routes import Job
+from tscompat.routes import ROUTES, Job
 from tscompat.routes.judging import same_file
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.tensors import Entry, Tensor
@@ -42,8 +47,8 @@ def saving(write: Callable[[Path], object]) -> Callable[[AnyCall], Done]:
 
 
 @pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
-def test_the_real_peer_passes(job: Job[Any], direction: str) -> None:
-    assert set(kinds(job, "dat", direction).values()) == {Kind.PASS}
+def test_the_real_peer_passes(real_job: MakeJob, direction: str) -> None:
+    assert set(kinds(real_job(CASE, "dat"), "dat", direction).values()) == {Kind.PASS}
 
 
 def test_a_peer_that_reports_no_difference_without_reading_is_found_out(job: Job[Any]) -> None:
@@ -122,9 +127,116 @@ def test_the_first_byte_that_differs_is_data_too(job: Job[Any]) -> None:
     assert (difference.field, difference.offset) == ("byte", len(data) - 1)
 
 
-def test_an_unreadable_file_is_a_difference_of_bytes(job: Job[Any]) -> None:
+def test_an_unreadable_file_is_a_difference_of_bytes_for_every_check(make_job: MakeJob) -> None:
+    job = make_job("quantized/per-tensor/qi8", "dat")
     saved = with_peer(job, saving(lambda artifact: artifact.write_bytes(b"\xff")))
-    assert transfer(saved, "dat", DOTNET_TO_PYTHON).verdicts["bits"].detail.startswith("unreadable: ")
+    found = transfer(saved, "dat", DOTNET_TO_PYTHON)
+    checks = ("bytes", "bits", "order", "quantizer")
+    assert found.verdicts == dict.fromkeys(checks, Verdict(Kind.BYTES, found.verdicts["bits"].detail))
+    assert found.verdicts["bits"].detail.startswith("unreadable: byte 0: ")
+    assert found.artifact == job.artifact
+
+
+def test_a_saved_tensor_of_another_dtype_is_no_difference_of_bits_alone(job: Job[Any]) -> None:
+    """torch's copy_ would cast it, here to the right bits of its own dtype."""
+    (name, tensor), *others = job.entries
+    wide = torch_tensors.from_torch(torch_tensors.to_torch(tensor).double())
+    cast = [Entry(name, wide), *others]
+    saved = with_peer(job, saving(lambda artifact: write_whole(artifact, encode_state_dict(cast))))
+    assert kinds(saved, "dat", DOTNET_TO_PYTHON) == {"bytes": Kind.BYTES, "bits": Kind.DTYPE, "order": Kind.PASS}
+
+
+def test_other_bits_hide_no_other_dtype(job: Job[Any]) -> None:
+    (name, tensor), (other, second) = job.entries
+    wide = torch_tensors.from_torch(torch_tensors.to_torch(second).double())
+    changed = [Entry(name, poison(tensor)), Entry(other, wide)]
+    saved = with_peer(job, saving(lambda artifact: write_whole(artifact, encode_state_dict(changed))))
+    found = transfer(saved, "dat", DOTNET_TO_PYTHON)
+    assert found.verdicts["bits"].kind is Kind.DTYPE
+    assert found.artifact == job.artifact
+
+
+def test_entries_saved_in_another_order_are_named(job: Job[Any]) -> None:
+    turned = job.entries[::-1]
+    saved = with_peer(job, saving(lambda artifact: write_whole(artifact, encode_state_dict(turned))))
+    assert kinds(saved, "dat", DOTNET_TO_PYTHON) == {"bytes": Kind.BYTES, "bits": Kind.PASS, "order": Kind.ORDER}
+
+
+def test_the_format_loses_a_quantizer(make_job: MakeJob) -> None:
+    verdict = transfer(make_job("quantized/per-tensor/qi8", "dat"), "dat", DOTNET_TO_PYTHON).verdicts["quantizer"]
+    assert (verdict.kind, verdict.detail) == (Kind.BITS, "scale 0.25 and zero point 3 were lost")
+
+
+@pytest.mark.parametrize(
+    ("case_id", "loads"), [(CASE, (torch_tensors, "load")), ("layer/linear/default/f32", (native, "fill"))]
+)
+def test_what_torch_does_not_load_is_a_difference(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch, case_id: str, loads: tuple[Any, str]
+) -> None:
+    job = make_job(case_id, "dat")
+    monkeypatch.setattr(*loads, nothing)
+    assert kinds(job, "dat", DOTNET_TO_PYTHON) == {"bytes": Kind.PASS, "bits": Kind.BITS, "order": Kind.PASS}
+
+
+def test_what_torch_exports_otherwise_is_a_difference_and_what_dotnet_loads(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(subject: Any, entries: Any) -> Any:
+        return {name: torch_tensors.to_torch(poison(tensor)) for name, tensor in entries}
+
+    job = make_job(CASE, "dat")
+    monkeypatch.setattr(native, "state", other)
+    found = transfer(job, "dat", PYTHON_TO_DOTNET)
+    assert {check: verdict.kind for check, verdict in found.verdicts.items() if check != "quantizer"} == {
+        "bytes": Kind.BYTES,
+        "bits": Kind.BITS,
+    }
+    assert found.artifact == job.artifact
+
+
+def test_a_state_dict_that_torch_exports_well_is_not_written_twice(job: Job[Any]) -> None:
+    assert transfer(job, "dat", PYTHON_TO_DOTNET).artifact == job.expected_file
+    assert not job.artifact.exists()
+
+
+@pytest.mark.parametrize(("case_id", "turned"), [("order/target-reversed/f32", True), (CASE, False)])
+def test_dotnet_registers_its_tensors_in_the_order_of_the_case(make_job: MakeJob, case_id: str, turned: bool) -> None:
+    peer = HonestPeer()
+    transfer(make_job(case_id, "dat", peer), "dat", PYTHON_TO_DOTNET)
+    ((call,),) = (peer.calls,)
+    assert isinstance(call, Load)
+    assert getattr(call.module, "reversed", None) is turned
+
+
+@pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
+@pytest.mark.parametrize(("case_id", "route"), [(CASE, "dat"), ("shape/rank-3/f32", "tensor")])
+def test_only_a_route_of_modules_asks_for_a_module(make_job: MakeJob, case_id: str, route: str, direction: str) -> None:
+    peer = HonestPeer()
+    transfer(make_job(case_id, route, peer), route, direction)
+    ((call,),) = (peer.calls,)
+    assert (getattr(call, "module", None) is None) == (route == "tensor")
+
+
+def test_a_refusal_gives_the_artifact_too(job: Job[Any]) -> None:
+    refusing = replace(job, peer=FakePeer(lambda call: Thrown("System.Exception", "no")))
+    assert transfer(refusing, "dat", DOTNET_TO_PYTHON).artifact == job.artifact
+
+
+@pytest.mark.parametrize(
+    ("case_id", "direction", "checks"),
+    [
+        (CASE, PYTHON_TO_DOTNET, ("bytes", "bits")),
+        (CASE, DOTNET_TO_PYTHON, ("bytes", "bits", "order")),
+        ("quantized/per-tensor/qi8", PYTHON_TO_DOTNET, ("bytes", "bits", "quantizer")),
+    ],
+)
+def test_a_state_dict_has_these_checks(case_id: str, direction: str, checks: tuple[str, ...]) -> None:
+    assert ROUTES["dat"].checks_of(load_catalogue()[case_id], direction) == checks
+
+
+def test_a_module_that_one_side_has_is_not_transferred() -> None:
+    case = next(case for case in load_catalogue().values() if getattr(case.subject, "only", None))
+    assert ROUTES["dat"].checks_of(case, PYTHON_TO_DOTNET) == ()
 
 
 def test_an_exception_of_dotnet_is_a_refusal_without_the_paths_of_this_run(job: Job[Any]) -> None:

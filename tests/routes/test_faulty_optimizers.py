@@ -27,8 +27,8 @@ FEW = 4
         *("adam-complex/c64", "adamw-complex/c64", "nadam-complex/c64", "radam-complex/c64", "adadelta-complex/c64"),
     ],
 )
-def test_torchsharp_does_what_its_counterpart_does(make_job: MakeJob, case: str) -> None:
-    real = make_job(f"optim/{case}", "optimizer")
+def test_torchsharp_does_what_its_counterpart_does(real_job: MakeJob, case: str) -> None:
+    real = real_job(f"optim/{case}", "optimizer")
     calls: list[UseOptimizer] = []
 
     def answer(call: AnyCall) -> AnyAnswer:
@@ -37,7 +37,7 @@ def test_torchsharp_does_what_its_counterpart_does(make_job: MakeJob, case: str)
         found: Any = real.peer.ask(call)
         return found
 
-    job = make_job(f"optim/{case}", "optimizer", FakePeer(answer))
+    job = real_job(f"optim/{case}", "optimizer", FakePeer(answer))
     transfer(job, "optimizer", DOTNET_TO_PYTHON)
     run = OptimizerRun(job.subject, job.entries, faulty=True)
     run.steps(range(job.subject.steps + job.subject.after))

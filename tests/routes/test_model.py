@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,19 @@ import msgspec
 import pytest
 import torch
 
-from doubles import MakeJob, kinds, with_peer
-from tscompat.catalogue import Model, make_inputs
+from doubles import MakeJob, honestly, kinds, transfer, with_peer
+from honest_peer import HonestPeer
+from tscompat.catalogue import Model, load_catalogue, make_inputs
 from tscompat.codec import encode_state_dict, read_state_dict
-from tscompat.dotnet_side.messages import AnyCall, Done, Forward, SchemaEntry, SchemaFound
+from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Forward, SchemaEntry, SchemaFound, Thrown
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.resources.whole import write_whole
-from tscompat.routes import Job
+from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict
-from tscompat.values.verdict import Kind
+from tscompat.values.verdict import FirstDifference, Kind, Verdict
 
 CASE = "layer/batchnorm1d/default/f32"
 Entries = list[SchemaEntry]
@@ -72,6 +74,66 @@ def test_each_check_of_the_schema_sees_its_own_difference(
 ) -> None:
     job = make_job(CASE, "schema")
     assert differing(job, change(schema_of(job))) == differences
+
+
+@pytest.mark.parametrize(("number", "here", "there"), [(0, "a parameter", "a buffer"), (2, "a buffer", "a parameter")])
+def test_what_is_a_buffer_on_one_side_alone_is_named(make_job: MakeJob, number: int, here: str, there: str) -> None:
+    job = make_job(CASE, "schema")
+    entries = schema_of(job)
+    entries[number] = msgspec.structs.replace(entries[number], buffer=not entries[number].buffer)
+    answering = with_peer(job, lambda call: SchemaFound(tuple(entries)))
+    verdict = transfer(answering, "schema", PYTHON_TO_DOTNET).verdicts["buffers"]
+    name = entries[number].name
+    assert verdict == Verdict(
+        Kind.NAMES,
+        f"{name!r} is {here} in Python, {there} in .NET; 1 entries differ so",
+        FirstDifference(name, "buffer", None, here, there),
+    )
+
+
+def test_a_buffer_that_one_side_alone_has_is_a_difference_of_names_alone(make_job: MakeJob) -> None:
+    job = make_job(CASE, "schema")
+    assert differing(job, [each for each in schema_of(job) if not each.buffer]) == {"names": Kind.NAMES}
+
+
+def test_a_fault_predicts_what_a_schema_has_otherwise(make_job: MakeJob) -> None:
+    job = make_job(CASE, "schema")
+    answering = with_peer(job, lambda call: SchemaFound(tuple(schema_of(job)[1:])))
+    predicted = transfer(answering, "schema", PYTHON_TO_DOTNET).verdicts["names"].as_predicted
+    assert predicted is not None
+    assert [predicted([f"without {name}"]) for name in ("weight", "bias")] == [True, False]
+    assert predicted(["parameters-before-buffers", "without weight"])
+
+
+def test_a_schema_gives_the_artifact_whatever_becomes_of_it(make_job: MakeJob) -> None:
+    job = make_job(CASE, "schema")
+    for each in (job, with_peer(job, lambda call: THROWN)):
+        assert transfer(each, "schema", PYTHON_TO_DOTNET).artifact == job.artifact
+
+
+def test_of_a_module_that_one_side_has_only_the_names_are_compared() -> None:
+    case = next(case for case in load_catalogue().values() if getattr(case.subject, "only", None))
+    assert ROUTES["schema"].checks_of(case, PYTHON_TO_DOTNET) == ("names",)
+
+
+@pytest.mark.parametrize(
+    ("case_id", "checks"),
+    [
+        ("layer/batchnorm1d/default/f32", ("forward", "loaded", "statistics")),
+        ("layer/linear/default/bf16", ("forward", "loaded", "widened")),
+        ("layer/linear/default/f16", ("forward", "loaded", "widened")),
+        ("arch/mnist-trained/f32", ("forward", "predictions")),
+        ("arch/mlp/f32", ("forward",)),
+    ],
+)
+def test_a_forward_pass_has_these_checks(case_id: str, checks: tuple[str, ...]) -> None:
+    assert ROUTES["forward"].checks_of(load_catalogue()[case_id], PYTHON_TO_DOTNET) == checks
+
+
+def test_a_module_without_inputs_computes_nothing() -> None:
+    models = (case for case in load_catalogue().values() if isinstance(case.subject, Model))
+    case = next(case for case in models if not case.subject.inputs)  # pyright: ignore
+    assert ROUTES["forward"].checks_of(case, PYTHON_TO_DOTNET) == ()
 
 
 def computing(job: Job[Any], change: Callable[[StateDict], StateDict], when: Callable[[Forward], bool]) -> Job[Any]:
@@ -196,3 +258,173 @@ def test_a_parameter_that_is_slightly_wrong_is_seen(make_job: MakeJob, name: str
 
     found = kinds(with_peer(job, scaled), "forward", PYTHON_TO_DOTNET)
     assert {check for check, kind in found.items() if kind is not Kind.PASS} == set(found) - {"loaded"}
+
+
+# What .NET is asked, and what is judged of what it throws.
+
+
+def asked(make_job: MakeJob, case_id: str) -> list[Forward]:
+    """The calls of a whole transfer, and for each the inputs' dtype."""
+    job = make_job(case_id, "forward")
+    transfer(job, "forward", PYTHON_TO_DOTNET)
+    assert isinstance(job.peer, HonestPeer)
+    return [call for call in job.peer.calls if isinstance(call, Forward)]
+
+
+def test_the_module_is_filled_then_loaded_then_widened(make_job: MakeJob) -> None:
+    found = [(call.load, call.dtype, call.train) for call in asked(make_job, "layer/linear/default/bf16")]
+    assert found == [(False, "bf16", False), (True, "bf16", False), (True, "f32", False)]
+
+
+def test_statistics_are_those_of_a_pass_in_train_mode(make_job: MakeJob) -> None:
+    found = [(call.load, call.dtype, call.train) for call in asked(make_job, CASE)]
+    assert found == [(False, "f32", False), (True, "f32", False), (False, "f32", True)]
+
+
+def test_the_inputs_have_the_dtype_in_which_is_computed(make_job: MakeJob) -> None:
+    job = make_job("layer/linear/default/bf16", "forward")
+    seen: list[tuple[str, str]] = []
+
+    def answer(call: AnyCall) -> AnyAnswer:
+        assert isinstance(call, Forward)
+        seen.extend((call.dtype, tensor.dtype.name) for _, tensor in read_state_dict(call.inputs))
+        return honestly(job, call)
+
+    transfer(with_peer(job, answer), "forward", PYTHON_TO_DOTNET)
+    assert seen == [("bf16", "bf16"), ("bf16", "bf16"), ("f32", "f32")]
+
+
+THROWN = Thrown("System.Exception", "no")
+STATED = "System.Exception: no"
+
+
+@pytest.mark.parametrize(
+    ("when", "verdicts"),
+    [
+        (in_eval_mode, {"forward": Kind.REFUSED, "loaded": Kind.NOT_RUN, "statistics": Kind.PASS}),
+        (loaded, {"forward": Kind.PASS, "loaded": Kind.REFUSED, "statistics": Kind.PASS}),
+        (in_train_mode, {"forward": Kind.PASS, "loaded": Kind.PASS, "statistics": Kind.REFUSED}),
+    ],
+    ids=["eval", "loaded", "train"],
+)
+def test_what_dotnet_throws_refuses_what_it_computes_then(
+    make_job: MakeJob, when: Callable[[Forward], bool], verdicts: dict[str, Kind]
+) -> None:
+    job = make_job(CASE, "forward")
+
+    def answer(call: AnyCall) -> AnyAnswer:
+        assert isinstance(call, Forward)
+        return THROWN if when(call) else honestly(job, call)
+
+    found = transfer(with_peer(job, answer), "forward", PYTHON_TO_DOTNET).verdicts
+    assert {check: verdict.kind for check, verdict in found.items()} == verdicts
+    assert {verdict.detail for verdict in found.values() if verdict.kind is Kind.REFUSED} == {STATED}
+    stated = {verdict.detail for verdict in found.values() if verdict.kind is Kind.NOT_RUN}
+    assert stated <= {"the module does not compute, loaded or not: see forward"}
+
+
+def test_an_output_that_only_a_loaded_module_has_is_a_difference(make_job: MakeJob) -> None:
+    def more(entries: StateDict) -> StateDict:
+        return [*entries, Entry("more", entries[0].tensor)]
+
+    found = kinds(computing(make_job(CASE, "forward"), more, loaded), "forward", PYTHON_TO_DOTNET)
+    assert found["loaded"] is Kind.NAMES
+
+
+def test_outputs_of_a_loaded_module_in_another_order_are_a_difference(make_job: MakeJob) -> None:
+    def turned(entries: StateDict) -> StateDict:
+        return entries[::-1]
+
+    found = kinds(computing(make_job("layer/lstm/default/f32", "forward"), turned, loaded), "forward", PYTHON_TO_DOTNET)
+    assert found["loaded"] is Kind.ORDER
+
+
+def test_a_forward_pass_gives_what_dotnet_has_computed(make_job: MakeJob) -> None:
+    job = make_job(CASE, "forward")
+    assert transfer(job, "forward", PYTHON_TO_DOTNET).artifact == job.outputs
+
+
+def test_a_difference_states_what_differs(make_job: MakeJob) -> None:
+    job = computing(make_job(CASE, "forward"), negated, lambda call: True)
+    found = transfer(job, "forward", PYTHON_TO_DOTNET).verdicts
+    assert found["forward"].detail.startswith("output '0' (f32) at ")
+    assert found["statistics"].detail.startswith("buffer 'running_mean' (f32) at ")
+
+
+# Predicted classes.
+
+
+def predicting(make_job: MakeJob, change: Callable[[StateDict], StateDict]) -> Verdict:
+    job = computing(make_job("arch/mnist-trained/f32", "forward"), change, in_eval_mode)
+    return transfer(job, "forward", PYTHON_TO_DOTNET).verdicts["predictions"]
+
+
+def test_the_same_classes_are_stated(make_job: MakeJob) -> None:
+    verdict = predicting(make_job, same)
+    assert verdict.kind is Kind.PASS
+    assert re.fullmatch(r"0 of \d+ predictions differ; ([2-9]|\d\d+) classes are predicted", verdict.detail)
+
+
+def test_one_other_class_is_a_difference(make_job: MakeJob) -> None:
+    def first_negated(entries: StateDict) -> StateDict:
+        ((name, tensor),) = entries
+        values = torch_tensors.to_torch(tensor)
+        values[0] *= -1
+        return [torch_entry(name, values)]
+
+    verdict = predicting(make_job, first_negated)
+    assert (verdict.kind, verdict.detail[:5]) == (Kind.BITS, "1 of ")
+
+
+def test_a_model_that_always_predicts_the_same_class_proves_nothing(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest = native.forward
+
+    def constant(*arguments: Any) -> StateDict:
+        ((name, tensor),) = honest(*arguments)
+        values = torch_tensors.to_torch(tensor)
+        values[:, 0] = 1e9
+        return [torch_entry(name, values)]
+
+    monkeypatch.setattr(native, "forward", constant)
+    verdict = predicting(make_job, same)
+    assert verdict.kind is Kind.BITS
+    assert verdict.detail.startswith("0 of ")
+    assert verdict.detail.endswith("; 1 classes are predicted")
+
+
+def test_two_classes_prove_enough(make_job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = native.forward
+
+    def of_two_classes(*arguments: Any) -> StateDict:
+        ((name, tensor),) = honest(*arguments)
+        values = torch_tensors.to_torch(tensor)
+        values[:, 0] = 1e9
+        values[0, 1] = 2e9
+        return [torch_entry(name, values)]
+
+    monkeypatch.setattr(native, "forward", of_two_classes)
+    verdict = predicting(make_job, same)
+    assert verdict.kind is Kind.PASS
+    assert verdict.detail.endswith("; 2 classes are predicted")
+
+
+def test_without_outputs_nothing_is_predicted(make_job: MakeJob) -> None:
+    job = with_peer(make_job("arch/mnist-trained/f32", "forward"), lambda call: THROWN)
+    verdicts = transfer(job, "forward", PYTHON_TO_DOTNET).verdicts
+    assert verdicts["predictions"] == verdicts["forward"] == Verdict(Kind.REFUSED, STATED)
+
+
+def test_what_a_module_with_torchsharps_faults_computes_is_predicted(make_job: MakeJob) -> None:
+    job = make_job("layer/bcewithlogitsloss/pos-weight/f32", "forward")
+    given = make_inputs(job.case.id, job.subject)
+
+    def computed(entries: StateDict) -> StateDict:
+        module = native.computing(job.subject, job.entries, job.subject.dtype, ["values-of-the-constructor"])
+        return native.forward(module, job.subject, given, job.subject.dtype)
+
+    verdict = transfer(computing(job, computed, in_eval_mode), "forward", PYTHON_TO_DOTNET).verdicts["forward"]
+    assert verdict.kind is Kind.BITS
+    assert verdict.as_predicted is not None
+    assert [verdict.as_predicted(each) for each in (["values-of-the-constructor"], [])] == [True, False]

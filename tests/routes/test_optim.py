@@ -1,4 +1,4 @@
-"""The optimizers' routes against the real peer, and against peers that lie."""
+"""The optimizers' routes against the real peer, and against doubles that lie."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from doubles import FakePeer, MakeJob, transfer, with_peer
+from doubles import FakePeer, MakeJob, honestly, transfer, with_peer
 from tscompat.catalogue import load_catalogue
 from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer
 from tscompat.codec.optimizer import LAYOUTS, Value
@@ -21,7 +21,7 @@ from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, OptimizerUsed, Thrown, UseOptimizer
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job
-from tscompat.routes.optim import CHECKS, FIRST, STEPPED
+from tscompat.routes.optim import CHECKS, FIRST, STEPPED, OptimizerJob
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.verdict import Kind, Verdict
 
@@ -36,7 +36,7 @@ def job(make_job: MakeJob) -> Job[Any]:
 
 
 def changing(job: Job[Any], change: Callable[[UseOptimizer], object]) -> Job[Any]:
-    """The job with the real peer; after each answer ``change`` may alter the files of the call."""
+    """The job with its peer; after each answer ``change`` may alter the files of the call."""
 
     def answer(call: AnyCall) -> AnyAnswer:
         assert isinstance(call, UseOptimizer)
@@ -55,8 +55,8 @@ def differing(job: Job[Any], direction: str, route: str = "optimizer") -> dict[s
 
 @BOTH
 @pytest.mark.parametrize("route", ["optimizer", "optimizer-writer"])
-def test_the_real_peer_passes(make_job: MakeJob, direction: str, route: str) -> None:
-    assert differing(make_job(CASE, route), direction, route) == {}
+def test_the_real_peer_passes(real_job: MakeJob, direction: str, route: str) -> None:
+    assert differing(real_job(CASE, route), direction, route) == {}
 
 
 @BOTH
@@ -70,7 +70,7 @@ def test_a_peer_that_does_nothing_is_found_out(job: Job[Any], direction: str) ->
 )
 def test_an_exception_refuses_what_comes_after_it(job: Job[Any], stage: str, direction: str) -> None:
     def answer(call: AnyCall) -> AnyAnswer:
-        job.peer.ask(call)  # pyright: ignore[reportArgumentType]
+        honestly(job, call)
         return OptimizerUsed({stage: Thrown("System.Exception", "no")})
 
     refused = (*CHECKS, FIRST) if (stage, direction) == ("begin", DOTNET_TO_PYTHON) else CHECKS
@@ -219,11 +219,79 @@ def test_parameters_that_are_wrong_after_the_first_steps_are_a_difference(job: J
     assert differing(changing(job, change), DOTNET_TO_PYTHON)[FIRST] is Kind.BITS
 
 
-def test_first_steps_that_were_not_counted_are_a_difference(make_job: MakeJob) -> None:
+def test_first_steps_that_were_not_counted_are_a_difference(real_job: MakeJob) -> None:
     """TorchSharp's Adadelta is known for it."""
-    verdict = transfer(make_job("optim/adadelta/f32", "optimizer"), "optimizer", DOTNET_TO_PYTHON).verdicts[FIRST]
+    verdict = transfer(real_job("optim/adadelta/f32", "optimizer"), "optimizer", DOTNET_TO_PYTHON).verdicts[FIRST]
     assert verdict.kind is Kind.BITS
     assert "state.0.step" in verdict.detail
+
+
+@BOTH
+def test_the_artifact_is_the_file_that_was_written(job: Job[Any], direction: str) -> None:
+    assert transfer(job, "optimizer", direction).artifact == job.artifact
+
+
+@pytest.mark.parametrize("stage", ["begin", "save"])
+def test_after_a_refusal_the_artifact_is_given_too(job: Job[Any], stage: str) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        honestly(job, call)
+        return OptimizerUsed({stage: Thrown("System.Exception", "no")})
+
+    assert transfer(with_peer(job, answer), "optimizer", DOTNET_TO_PYTHON).artifact == job.artifact
+
+
+@BOTH
+def test_steps_that_dotnet_refuses_have_no_other_verdict(job: Job[Any], direction: str) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        honestly(job, call)
+        return OptimizerUsed({"step": Thrown("System.Exception", "no")})
+
+    verdicts = transfer(with_peer(job, answer), "optimizer", direction).verdicts
+    refused = {check: verdict.detail for check, verdict in verdicts.items() if verdict.kind is not Kind.PASS}
+    assert refused == dict.fromkeys(STEPPED, "System.Exception: no")
+
+
+def test_a_second_save_that_dotnet_refuses_is_a_refusal_of_its_bytes_alone(job: Job[Any]) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        honestly(job, call)
+        return OptimizerUsed({"save": Thrown("System.Exception", "no")})
+
+    assert differing(with_peer(job, answer), PYTHON_TO_DOTNET) == {"bytes": Kind.REFUSED}
+
+
+def test_an_optimizer_that_was_not_used_has_failed_in_nothing(job: Job[Any]) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        OptimizerJob(job).failed()
+    assert str(error.value) == "failed() comes after use()"
+
+
+def test_a_fault_predicts_other_options_of_a_load(make_job: MakeJob) -> None:
+    def change(call: UseOptimizer) -> None:
+        record = read_optimizer(call.memory[0])
+        groups = [{**each, "initial_lr": each["lr"]} for each in record.groups]
+        write_whole(call.memory[0], encode_optimizer(record._replace(groups=groups)))
+
+    job = changing(make_job("optim/adam-scheduled/f32", "optimizer"), change)
+    verdict = transfer(job, "optimizer", PYTHON_TO_DOTNET).verdicts["options"]
+    assert verdict.as_predicted is not None
+    assert [verdict.as_predicted(each) for each in (["present-rate-as-initial"], [])] == [True, False]
+
+
+def test_an_unreadable_file_states_the_byte(job: Job[Any]) -> None:
+    spoiled = changing(job, lambda call: Path(call.save).write_bytes(b"\xff"))
+    found = transfer(spoiled, "optimizer", DOTNET_TO_PYTHON)
+    assert re.match(r"unreadable: byte \d+: ", found.verdicts["bits"].detail)
+    assert found.artifact == job.artifact
+    assert set(found.verdicts) == {*CHECKS, FIRST}
+
+
+def test_a_file_of_other_groups_is_unreadable_with_the_reason(job: Job[Any]) -> None:
+    def change(call: UseOptimizer) -> None:
+        record = read_optimizer(call.save)
+        write_whole(call.save, encode_optimizer(record._replace(groups=record.groups[:1])))
+
+    verdict = transfer(changing(job, change), "optimizer", DOTNET_TO_PYTHON).verdicts["bits"]
+    assert (verdict.kind, verdict.detail[:45]) == (Kind.BYTES, "unreadable: ValueError: the record has 1 para")
 
 
 def test_one_route_checks_the_first_steps() -> None:
@@ -231,6 +299,17 @@ def test_one_route_checks_the_first_steps() -> None:
     with_them = [name for name in case.routes if FIRST in ROUTES[name].checks_of(case, DOTNET_TO_PYTHON)]
     assert with_them == ["optimizer"]
     assert FIRST not in ROUTES["optimizer"].checks_of(case, PYTHON_TO_DOTNET)
+
+
+@pytest.mark.parametrize("target", ["scoped", "restored", "handed"])
+def test_what_dotnet_does_after_a_load_has_no_way_back(target: str) -> None:
+    case = CASES[f"optim/adam-{target}/f32"]
+    assert ROUTES["optimizer"].checks_of(case, PYTHON_TO_DOTNET) == CHECKS
+    assert ROUTES["optimizer"].checks_of(case, DOTNET_TO_PYTHON) == ()
+
+
+def test_a_name_of_another_class_in_dotnet_counts_its_steps() -> None:
+    assert "count" in ROUTES["optimizer"].checks_of(CASES["optim/rmsprop/f32"], PYTHON_TO_DOTNET)
 
 
 def test_sgd_counts_no_steps() -> None:
@@ -241,7 +320,8 @@ def test_a_dispose_scope_is_dotnets_alone() -> None:
     assert ROUTES["optimizer"].checks_of(CASES["optim/sgd-scoped/f32"], DOTNET_TO_PYTHON) == ()
 
 
-def test_an_optimizer_that_the_peer_does_not_know_is_refused(job: Job[Any]) -> None:
+def test_an_optimizer_that_the_peer_does_not_know_is_refused(real_job: MakeJob) -> None:
+    job = real_job(CASE, "optimizer")
     call = UseOptimizer(
         overload="optimizer-path",
         optimizer="LBFGS",

@@ -1,4 +1,4 @@
-"""Optimizers in files of Python's writers: torch.save for PyBridge on the real peer, and doubles of exportsd.py."""
+"""Optimizers in files of Python's writers: torch.save for PyBridge, and doubles of exportsd.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import pytest
 import torch
 
-from doubles import FakePeer, MakeJob, transfer
+from doubles import FakePeer, MakeJob, honestly, transfer
 from tscompat.catalogue import OptimizerCase, load_catalogue
 from tscompat.codec import encode_optimizer
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall
@@ -56,8 +56,8 @@ def kinds(verdicts: Mapping[str, Verdict]) -> dict[str, Kind]:
 
 
 @pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
-def test_pybridge_passes(job: Job[Any], direction: str) -> None:
-    verdicts = transfer(job, "pybridge-optimizer", direction).verdicts
+def test_pybridge_passes(real_job: MakeJob, direction: str) -> None:
+    verdicts = transfer(real_job(CASE, "pybridge-optimizer"), "pybridge-optimizer", direction).verdicts
     assert kinds(verdicts) == dict.fromkeys(CHECKS[1:], Kind.PASS)
 
 
@@ -179,3 +179,60 @@ def test_what_the_script_raises_is_a_refusal(export: Export) -> None:
         raise KeyError("no state")
 
     assert export(fail) == dict.fromkeys(CHECKS, Verdict(Kind.REFUSED, "KeyError: 'no state'"))
+
+
+def test_the_script_is_called_by_the_optimizers_name(make_job: MakeJob, tmp_path: Path) -> None:
+    called: list[str] = []
+
+    def of(name: str) -> Callable[[Any, BinaryIO], object]:
+        return lambda optimizer, stream: called.append(name)
+
+    names = FUNCTIONS["exportsd"]
+    module: Any = SimpleNamespace(**{name: of(name) for name in names})
+    job = make_job("optim/rmsprop/f32", "exportsd-optimizer", script=Script(tmp_path, "", module))
+    transfer(job, "exportsd-optimizer", PYTHON_TO_DOTNET)
+    assert called == ["save_rmsprop"]
+
+
+def test_a_pickle_holds_what_the_optimizers_state_dict_gives(job: Job[Any]) -> None:
+    artifact = transfer(job, "pybridge-optimizer", PYTHON_TO_DOTNET).artifact
+    saved = torch.load(artifact, weights_only=True)
+    assert saved.keys() == {"state", "param_groups"}
+    assert [len(group["params"]) for group in saved["param_groups"]] == [
+        group.parameters for group in job.subject.groups
+    ]
+
+
+def test_an_unreadable_pickle_states_the_reason(job: Job[Any]) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        found: Any = job.peer.ask(call)
+        job.artifact.write_bytes(b"\xff")
+        return found
+
+    spoiled = replace(job, peer=FakePeer(answer))
+    detail = transfer(spoiled, "pybridge-optimizer", DOTNET_TO_PYTHON).verdicts["bits"].detail
+    assert re.match(r"unreadable: (UnpicklingError|RuntimeError|EOFError): ", detail)
+
+
+@pytest.mark.parametrize("value", [Path("a"), 0.5], ids=["no-weight", "no-tensor"])
+def test_a_pickle_of_more_than_weights_is_unreadable(job: Job[Any], value: object) -> None:
+    """torch.load with weights_only, as its documentation advises."""
+
+    def answer(call: AnyCall) -> AnyAnswer:
+        found = honestly(job, call)
+        saved: Any = torch.load(job.artifact, weights_only=True)
+        saved["state"][0]["exp_avg"] = value
+        torch.save(saved, job.artifact)
+        return found
+
+    changed = replace(job, peer=FakePeer(answer))
+    found = transfer(changed, "pybridge-optimizer", DOTNET_TO_PYTHON)
+    words = {"Path": "unreadable: UnpicklingError: ", "float": "unreadable: ValueError: "}
+    assert found.verdicts["bits"].detail.startswith(words["float" if isinstance(value, float) else "Path"])
+    assert found.artifact == job.artifact
+
+
+def test_what_the_script_does_not_write_gives_the_artifact_too(make_job: MakeJob, tmp_path: Path) -> None:
+    module: Any = SimpleNamespace()
+    job = make_job(CASE, "exportsd-optimizer", script=Script(tmp_path, "", module))
+    assert transfer(job, "exportsd-optimizer", PYTHON_TO_DOTNET).artifact == job.artifact

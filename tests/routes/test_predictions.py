@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from doubles import FakePeer, MakeJob
+from tscompat.catalogue import make as make_bits
 from tscompat.codec import OptimizerRecord, encode_state_dict
 from tscompat.dotnet_side.messages import Thrown
 from tscompat.routes import Job
@@ -52,7 +54,39 @@ def load(make_job: MakeJob) -> Job[Any]:
 def test_buffers_go_behind_parameters_and_tied_parameters_behind_all(make_job: MakeJob) -> None:
     job = make_job("tied/apart/f32", "dat", NOBODY)
     made = make(job, job.entries, "parameters-before-buffers")
-    assert [next(spec for spec in job.specs if spec.name == name).tied_to for name in names(made)][-1]
+    assert names(made) == ["encoder.weight", "bias", "decoder.weight"]
+
+
+def test_parameters_stay_in_their_order_and_so_do_buffers(make_job: MakeJob) -> None:
+    job = make_job("role/both/bf16", "dat", NOBODY)
+    buffer, parameter = job.specs[1], job.specs[0]
+    specs = tuple(replace(spec, name=name) for name, spec in zip("abcd", (buffer, parameter) * 2, strict=True))
+    made = make(replace(job, specs=specs), numbered(*"abcd", "more"), "parameters-before-buffers")
+    assert names(made) == ["b", "d", "more", "a", "c"]
+
+
+def test_a_tied_parameter_stands_behind_buffers(make_job: MakeJob) -> None:
+    job = make_job("tied/apart/f32", "dat", NOBODY)
+    first, other, tied = job.specs
+    specs = (first, tied, replace(other, buffer=True))
+    made = make(replace(job, specs=specs), job.entries, "parameters-before-buffers")
+    assert names(made) == [first.name, other.name, tied.name]
+
+
+def test_each_old_name_needs_a_new_one(norm: Job[Any]) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        make(norm, numbered("a"), "renamed a b c")
+
+
+@pytest.mark.parametrize("predicts", [["unheard-of"], ["without a", "unheard-of"]])
+def test_an_unknown_fault_is_an_error(norm: Job[Any], predicts: Sequence[str]) -> None:
+    with pytest.raises(KeyError, match="unheard-of"):
+        faulty(norm, numbered("a"), predicts)
+
+
+def test_what_has_no_nan_has_no_quiet_one(norm: Job[Any]) -> None:
+    entries = numbered("w", "v")
+    assert make(norm, entries, "quiet-nans") == entries
 
 
 @pytest.mark.parametrize(
@@ -79,6 +113,7 @@ def test_names_and_their_order(norm: Job[Any], predicts: Sequence[str], expected
     ("dtype", "fault", "before", "after"),
     [
         ("f16", "sign-of-the-storage", "003c 00bc", "00bc 003c"),
+        ("f32", "quiet-nans", "0100807f 0100c07f 0000807f", "0100c07f 0100c07f 0000807f"),
         ("c64", "sign-of-the-storage", "0000803f 0000803f", "0000803f 000080bf"),
         ("f16", "quiet-nans", "017c 017e 007c 01fc", "017e 017e 007c 01fe"),
         ("c32", "quiet-nans", "017c 017c", "017c 017e"),
@@ -87,7 +122,8 @@ def test_names_and_their_order(norm: Job[Any], predicts: Sequence[str], expected
 def test_values(norm: Job[Any], dtype: str, fault: str, before: str, after: str) -> None:
     size = len(bytes.fromhex(before)) // BY_NAME[dtype].itemsize
     entries = [Entry("w", Tensor(BY_NAME[dtype], (size,), bytes.fromhex(before)))]
-    assert elements(make(norm, entries, fault)) == [bytes.fromhex(after)]
+    made = make(norm, entries, fault)
+    assert (names(made), elements(made)) == (["w"], [bytes.fromhex(after)])
 
 
 def test_a_view_is_filled_from_the_first_element_of_its_storage_on(make_job: MakeJob) -> None:
@@ -126,6 +162,15 @@ def test_names_are_counted_in_characters(norm: Job[Any]) -> None:
     assert made.hex(" ") == "02 01 c3 b6 00 01 01 00 01 77 00 01 01 01"
 
 
+def test_a_file_is_made_of_the_job_and_of_more_than_one_piece(norm: Job[Any]) -> None:
+    large = Entry("w", Tensor(U8, (1 << 20,), bytes(1 << 20)))
+    norm.entries[:] = [large]
+    as_it_is = b"".join(map(bytes, encode_state_dict([large])))
+    made = b"".join(faulty_file(norm, encode_state_dict, ["kept w", "names-in-characters"]))
+    assert made == as_it_is
+    assert b"".join(faulty_file(norm, encode_state_dict, ["kept w"])) == as_it_is
+
+
 def test_other_faults_come_before_that_of_the_file(norm: Job[Any]) -> None:
     norm.entries[:] = numbered("ö", "w")
     made = b"".join(faulty_file(norm, encode_state_dict, ["without w", "names-in-characters"]))
@@ -141,11 +186,42 @@ def test_what_a_module_holds_after_a_load(load: Job[Any]) -> None:
     assert elements(list(map(Entry, "abcd", made.values()))) == [a, b, c[:4] + bytes(before["c"].data)[4:], b]
 
 
+def test_one_row_fills_a_tensor(make_job: MakeJob) -> None:
+    job = make_job("load/shape/row/f32", "load", NOBODY)
+    rows = {name: np.frombuffer(tensor.data, np.uint8) for name, tensor in job_file(job)}
+    ((name, row), *_) = [(name, row) for name, row in rows.items() if row.size < dict(job.entries)[name].nbytes]
+    made = make(job, job.entries, f"broadcast {name}")
+    found = np.frombuffer(dict(made)[name].data, np.uint8)
+    assert found.tolist() == np.tile(row, found.size // row.size).tolist()
+    assert [tensor for each, tensor in made if each != name] == [each for other, each in job.entries if other != name]
+
+
+def job_file(job: Job[Any]) -> StateDict:
+    """The entries of the file of a load."""
+    return make_bits(f"{job.case.id}/file", job.subject.file)
+
+
+def test_only_what_matches_is_loaded_from_the_file(load: Job[Any]) -> None:
+    for words in ("kept a", "loaded a", "loaded-as b a", "loaded-in-part a 4", "broadcast a"):
+        other = [Entry(name, tensor._replace(data=bytes(tensor.nbytes))) for name, tensor in load.entries]
+        made = make(load, other, words)
+        assert names(made) == names(other)
+        assert made[1:] == other[1:], words
+        assert elements(made)[0] != elements(other)[0], words
+
+
 def test_of_a_name_that_comes_twice_the_last_one_is_loaded(load: Job[Any]) -> None:
     one = load.entries
     twice = make(load, one, "loaded b")
     assert elements(twice)[0] == elements(one)[0]
     assert elements(twice)[1] != elements(one)[1]
+
+
+@pytest.mark.parametrize("predicts", [["converted weight f32"], ["made-by-the-constructor w*"]])
+def test_only_what_matches_is_made_otherwise(norm: Job[Any], predicts: list[str]) -> None:
+    made = faulty(norm, norm.entries, predicts)
+    differing = [name for (name, tensor), (_, other) in zip(made, norm.entries, strict=True) if tensor is not other]
+    assert differing == ["weight"]
 
 
 # An optimizer.
@@ -189,3 +265,4 @@ def test_faults_of_a_record_change_its_options_and_states_and_no_types(norm: Job
 def test_a_record_without_faults_stays_as_it_is(norm: Job[Any]) -> None:
     record = OptimizerRecord("SGD", [{"lr": 0.0}], [{"momentum_buffer": None}])
     assert faulty_record(norm, record, []) == record
+    assert faulty_record(norm, record, ["kept no-such-*"]) == record

@@ -11,19 +11,18 @@ from typing import Any
 import pytest
 import torch
 
-from doubles import MakeJob, kinds, transfer, with_peer
+from doubles import FakePeer, MakeJob, kinds, transfer, with_peer
+from honest_peer import HonestPeer
 from tscompat.catalogue import Tensors, load_catalogue, make
 from tscompat.dotnet_side.errors import PeerBroken
-from tscompat.dotnet_side.messages import AnyCall, Done, Loaded, Save
+from tscompat.dotnet_side.messages import AnyCall, Done, Load, Loaded, Save, Thrown
 from tscompat.python_side import torch_tensors
-from tscompat.resources.documents import read_document
-from tscompat.resources.folders import data_folder
-from tscompat.routes import ROUTES
+from tscompat.routes import ROUTES, dotnet_half
 from tscompat.routes.formats import write_pickle, write_safetensors, write_shards
-from tscompat.routes.pickled import PICKLED
+from tscompat.routes.pybridge import CHECKS
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.tensors import PLAIN, Quantizer
-from tscompat.values.verdict import Kind
+from tscompat.values.verdict import Kind, Verdict
 
 CASES = load_catalogue()
 CASE = CASES["role/both/bf16"]
@@ -56,8 +55,8 @@ def state_of(case_id: str, **changes: Any) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("route", "direction"), TRANSFERS)
-def test_the_real_peer_passes(make_job: MakeJob, route: str, direction: str) -> None:
-    assert set(kinds(make_job(CASE.id, route), route, direction).values()) == {Kind.PASS}
+def test_the_real_peer_passes(real_job: MakeJob, route: str, direction: str) -> None:
+    assert set(kinds(real_job(CASE.id, route), route, direction).values()) == {Kind.PASS}
 
 
 @pytest.mark.parametrize("route", [name for name, direction in TRANSFERS if direction == PYTHON_TO_DOTNET])
@@ -120,28 +119,82 @@ def test_shards_are_two_files_and_an_index(tmp_path: Path) -> None:
     assert (found, len(set(found.values()))) == (index["weight_map"], 2)
 
 
-def test_the_schema_of_families_names_every_way_to_pickle() -> None:
-    schema = read_document(data_folder("cases") / "family.schema.json", ValueError)
-    assert set(schema["$defs"]["case"]["properties"]["pickled"]["enum"]) == set(PICKLED)
+@pytest.mark.parametrize("route", BOTH_WAYS)
+@pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
+def test_a_transfer_gives_the_file_that_was_written(make_job: MakeJob, route: str, direction: str) -> None:
+    job = make_job(CASE.id, route)
+    artifact = transfer(job, route, direction).artifact
+    assert (artifact, artifact.exists()) == (job.artifact, True)
 
 
-def storages(way: str) -> set[tuple[int, int]]:
-    """The storages of two tensors of five elements, prepared in this way: each one's address and size in elements."""
-    made = PICKLED[way]({"one": torch.zeros(5), "two": torch.zeros(5)})
-    return {(each.untyped_storage().data_ptr(), each.untyped_storage().nbytes() // 4) for each in made.values()}
+@pytest.mark.parametrize(
+    ("case_id", "way", "turned"), [("pickle/nested/f32", "nested", False), ("order/target-reversed/f32", "", True)]
+)
+def test_python_pickles_and_dotnet_registers_as_the_case_wants(
+    make_job: MakeJob, case_id: str, way: str, turned: bool
+) -> None:
+    peer = FakePeer(lambda call: Thrown("System.Exception", "no"))
+    job = make_job(case_id, "pybridge-pickle", peer)
+    transfer(job, "pybridge-pickle", PYTHON_TO_DOTNET)
+    saved: dict[str, Any] = torch.load(job.artifact, weights_only=True)
+    assert ("state_dict" in saved) == bool(way)
+    (call,) = peer.calls
+    assert isinstance(call, Load)
+    assert getattr(call.module, "reversed", None) is turned
 
 
-def test_a_tied_tensor_has_the_storage_of_the_other() -> None:
-    assert [size for _, size in storages("tied")] == [5]
+def test_what_pythons_writer_refuses_is_a_refusal_of_every_check(make_job: MakeJob) -> None:
+    job = make_job(QUANTIZED.id, "pybridge-safetensors")
+    found = transfer(job, "pybridge-safetensors", PYTHON_TO_DOTNET)
+    refused = Verdict(Kind.REFUSED, "Python's writer: KeyError: torch.qint8")
+    assert found.verdicts == dict.fromkeys(CHECKS, refused)
+    assert found.artifact == job.artifact
 
 
-def test_all_tensors_are_parts_of_one_storage() -> None:
-    assert [size for _, size in storages("one-storage")] == [10]
+def test_a_module_of_one_side_alone_is_not_transferred() -> None:
+    case = next(case for case in CASES.values() if getattr(case.subject, "only", None))
+    assert ROUTES["pybridge-pickle"].checks_of(case, PYTHON_TO_DOTNET) == ()
 
 
-def test_a_roomy_storage_is_larger_than_its_tensor() -> None:
-    assert [size for _, size in storages("roomy-storage")] == [10, 10]
+@pytest.mark.parametrize(
+    ("case_id", "direction", "checks"),
+    [
+        (CASE.id, PYTHON_TO_DOTNET, ("bits",)),
+        (CASE.id, DOTNET_TO_PYTHON, ("bits", "order")),
+        (QUANTIZED.id, DOTNET_TO_PYTHON, ("bits", "order", "quantizer")),
+        ("layer/linear/default/f32", DOTNET_TO_PYTHON, ("bits", "order")),
+        ("pickle/ordered/f32", PYTHON_TO_DOTNET, ("bits",)),
+    ],
+)
+def test_only_what_dotnet_writes_has_an_order(case_id: str, direction: str, checks: tuple[str, ...]) -> None:
+    assert ROUTES["pybridge-pickle"].checks_of(CASES[case_id], direction) == checks
 
 
-def test_what_a_state_dict_gives_has_metadata() -> None:
-    assert hasattr(PICKLED["metadata"]({"one": torch.zeros(1)}), "_metadata")
+def test_other_bits_in_the_file_are_a_difference(make_job: MakeJob) -> None:
+    state = state_of(CASE.id)
+    state["buffer"] = -state["buffer"]
+    job = with_peer(make_job(CASE.id, "pybridge-pickle"), saving(lambda artifact: write_pickle(artifact, state)))
+    assert kinds(job, "pybridge-pickle", DOTNET_TO_PYTHON) == {"bits": Kind.BITS, "order": Kind.PASS}
+
+
+def test_an_unreadable_file_has_no_verdicts_of_its_own(make_job: MakeJob) -> None:
+    job = make_job(QUANTIZED.id, "pybridge-pickle")
+    spoiled = with_peer(job, saving(lambda artifact: artifact.write_bytes(b"\x0f" * 100)))
+    found = transfer(spoiled, "pybridge-pickle", DOTNET_TO_PYTHON)
+    assert found.artifact == job.artifact
+    assert found.verdicts == dict.fromkeys(CHECKS, found.verdicts["bits"])
+
+
+def test_a_model_is_pickled_with_what_its_state_dict_has_beside_the_tensors(make_job: MakeJob) -> None:
+    job = make_job("layer/batchnorm1d/default/f32", "pybridge-pickle")
+    artifact = transfer(job, "pybridge-pickle", PYTHON_TO_DOTNET).artifact
+    assert hasattr(torch.load(artifact, weights_only=True), "_metadata")
+
+
+def test_dotnet_saves_the_module_of_the_case(make_job: MakeJob) -> None:
+    job = make_job(CASE.id, "pybridge-pickle")
+    transfer(job, "pybridge-pickle", DOTNET_TO_PYTHON)
+    assert isinstance(job.peer, HonestPeer)
+    (call,) = job.peer.calls
+    assert isinstance(call, Save)
+    assert call.module == dotnet_half.bag(job)

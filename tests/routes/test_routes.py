@@ -57,3 +57,22 @@ def test_each_check_that_a_case_asks_for_is_made_by_one_of_its_routes() -> None:
             for check in ROUTES[name].checks_of(case, direction)
         }
         assert case.checks <= made, case.id
+
+
+def test_ids_come_case_by_case_route_by_route_and_check_by_check() -> None:
+    case = replace(load_catalogue()["role/both/bf16"], routes=("dat", "pybridge-pickle"), devices=("cpu", "cuda"))
+    there, back = "python-to-dotnet", "dotnet-to-python"
+    assert [(each.route, each.direction, each.device, each.check) for each in verdict_ids({case.id: case})] == [
+        *(("dat", there, device, check) for device in ("cpu", "cuda") for check in ("bytes", "bits")),
+        *(("dat", back, device, check) for device in ("cpu", "cuda") for check in ("bytes", "bits", "order")),
+        *(("pybridge-pickle", there, device, "bits") for device in ("cpu", "cuda")),
+        *(("pybridge-pickle", back, device, check) for device in ("cpu", "cuda") for check in ("bits", "order")),
+    ]
+    assert {each.case for each in verdict_ids({case.id: case})} == {case.id}
+
+
+def test_a_route_that_is_not_there_is_refused_with_all_that_are() -> None:
+    case = replace(load_catalogue()["arch/mlp/f32"], routes=("dot",))
+    with pytest.raises(CatalogueError) as refused:
+        list(verdict_ids({case.id: case}))
+    assert str(refused.value).endswith(f"expected one of {', '.join(ROUTES)}")

@@ -8,6 +8,7 @@ import pytest
 
 from subjects import subject
 from tscompat.catalogue import OptimizerCase, make
+from tscompat.python_side import torch_tensors
 from tscompat.python_side.optimizer_run import Start, results
 from tscompat.routes.predictions import STEPS
 from tscompat.routes.steps import Steps
@@ -89,5 +90,37 @@ def test_what_is_not_compared_here_is_not_predicted_here() -> None:
         [entry for entry in made(case_id, faulty=faulty) if entry.name.startswith("state.")] for faulty in (False, True)
     )
     verdict = Steps(start, replace(start, faulty=True), range(3)).judge(ours, theirs)
+    assert verdict.as_predicted is not None
+    assert verdict.as_predicted([STEPS])
+
+
+def test_a_difference_states_that_it_is_one_after_steps() -> None:
+    start = at("optim/sgd-maximize-decay/f32")
+    steps = Steps(start, replace(start, faulty=True), range(3))
+    verdict = steps.judge(made("optim/sgd-maximize-decay/f32"), made("optim/sgd-maximize-decay/f32", faulty=True))
+    assert verdict.detail.startswith("after steps, 'step.")
+
+
+def test_what_rounding_makes_of_a_fault_is_predicted_too() -> None:
+    case_id = "optim/sgd-maximize-decay/f32"
+    (name, tensor), *others = made(case_id, faulty=True)
+    numbers = torch_tensors.to_torch(tensor)
+    numbers.view(-1)[0] *= 1 + 2**-23
+    assert judged(case_id, [Entry(name, torch_tensors.from_torch(numbers)), *others]) == (Kind.BITS, True)
+
+
+@pytest.mark.parametrize(("case_id", "counts"), [("optim/adadelta-decay/f32", True), ("optim/rmsprop/f32", False)])
+def test_counts_are_compared_without_the_states_and_states_without_the_counts(case_id: str, counts: bool) -> None:
+    """TorchSharp's Adadelta counts no steps."""
+    start = at(case_id)
+    ours, theirs = (
+        [
+            entry
+            for entry in made(case_id, faulty=faulty)
+            if entry.name.startswith("state.") and entry.name.endswith(".step") == counts
+        ]
+        for faulty in (False, True)
+    )
+    verdict = Steps(start, replace(start, faulty=True), range(start.case.after)).judge(ours, theirs)
     assert verdict.as_predicted is not None
     assert verdict.as_predicted([STEPS])

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from doubles import MakeJob, kinds, transfer, with_peer
-from tscompat.catalogue import Model, load_catalogue
-from tscompat.codec import encode_state_dict
+from honest_peer import HonestPeer
+from tscompat.catalogue import Model, load_catalogue, make_inputs
+from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.errors import PeerBroken
-from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Loaded, RunProgram, Save, Thrown
+from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Load, Loaded, RunProgram, Save, Thrown
 from tscompat.python_side.models import programs
+from tscompat.python_side.torch_tensors import poison
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, dotnet_half
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
@@ -28,13 +30,13 @@ MODEL = "layer/linear/default/f32"
 
 @pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
 @pytest.mark.parametrize("case", [BAG, MODEL])
-def test_the_real_peer_passes(make_job: MakeJob, case: str, direction: str) -> None:
-    assert set(kinds(make_job(case, "torchscript"), "torchscript", direction).values()) == {Kind.PASS}
+def test_the_real_peer_passes(real_job: MakeJob, case: str, direction: str) -> None:
+    assert set(kinds(real_job(case, "torchscript"), "torchscript", direction).values()) == {Kind.PASS}
 
 
 @pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
-def test_a_single_tensor_goes_as_a_script(make_job: MakeJob, direction: str) -> None:
-    job = make_job("pattern/random/bf16", "torch-save-script")
+def test_a_single_tensor_goes_as_a_script(real_job: MakeJob, direction: str) -> None:
+    job = real_job("pattern/random/bf16", "torch-save-script")
     assert kinds(job, "torch-save-script", direction) == {"bits": Kind.PASS}
 
 
@@ -93,10 +95,10 @@ def test_a_model_without_inputs_is_not_claimed() -> None:
 
 @pytest.mark.parametrize(("version", "loads"), [(0, False), (1, True), (3, True), (10, True), (11, False)])
 def test_both_sides_read_the_same_versions_of_the_file_format(
-    make_job: MakeJob, tmp_path: Path, version: int, loads: bool
+    real_job: MakeJob, tmp_path: Path, version: int, loads: bool
 ) -> None:
     """caffe2/serialize/versions.h allows 1 to 10. Both sides write 3 unless an operator needs a later version."""
-    job = make_job(BAG, "torchscript")
+    job = real_job(BAG, "torchscript")
     programs.save_script(tmp_path / "written.pt", job.subject, job.entries, [])
     with zipfile.ZipFile(tmp_path / "written.pt") as written, zipfile.ZipFile(job.artifact, "w") as changed:
         assert written.read("written/version") == b"3\n"
@@ -109,3 +111,103 @@ def test_both_sides_read_the_same_versions_of_the_file_format(
         programs.load_script(job.artifact)
         found["Python"] = True
     assert found == {"Python": loads, ".NET": loads}
+
+
+@pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
+@pytest.mark.parametrize(("case", "route"), [(MODEL, "torchscript"), ("pattern/random/bf16", "torch-save-script")])
+def test_a_transfer_gives_the_file_that_was_written(make_job: MakeJob, case: str, route: str, direction: str) -> None:
+    job = make_job(case, route)
+    artifact = transfer(job, route, direction).artifact
+    assert (artifact, artifact.exists()) == (job.artifact, True)
+
+
+@pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
+@pytest.mark.parametrize(("case", "route"), [(MODEL, "torchscript"), ("pattern/random/bf16", "torch-save-script")])
+def test_a_refusal_gives_the_artifact_too(make_job: MakeJob, case: str, route: str, direction: str) -> None:
+    job = make_job(case, route)
+    refusing = with_peer(job, lambda call: Thrown("System.Exception", "no"))
+    assert transfer(refusing, route, direction).artifact == job.artifact
+
+
+def test_an_unreadable_script_has_no_verdicts_of_its_own(make_job: MakeJob) -> None:
+    def save(call: AnyCall) -> AnyAnswer:
+        assert isinstance(call, Save)
+        Path(call.artifact).write_bytes(b"PK")
+        return Done()
+
+    job = make_job(MODEL, "torchscript")
+    found = transfer(with_peer(job, save), "torchscript", DOTNET_TO_PYTHON)
+    assert found.verdicts == dict.fromkeys(("bits", "forward"), found.verdicts["bits"])
+    assert found.verdicts["bits"].detail.startswith("unreadable: RuntimeError: ")
+    assert found.artifact == job.artifact
+
+
+def test_an_unreadable_tensor_gives_the_artifact_too(make_job: MakeJob) -> None:
+    def save(call: AnyCall) -> AnyAnswer:
+        assert isinstance(call, Save)
+        Path(call.artifact).write_bytes(b"PK")
+        return Done()
+
+    job = make_job("pattern/random/f32", "torch-save-script")
+    assert transfer(with_peer(job, save), "torch-save-script", DOTNET_TO_PYTHON).artifact == job.artifact
+
+
+def test_a_saved_model_of_other_bits_computes_something_else(make_job: MakeJob) -> None:
+    """Nothing was saved: the script has the complement of the bits."""
+    idle = with_peer(make_job(MODEL, "torchscript"), lambda call: Done())
+    assert kinds(idle, "torchscript", DOTNET_TO_PYTHON) == {"bits": Kind.BITS, "forward": Kind.BITS}
+
+
+def test_a_saved_tensor_of_other_bits_is_a_difference(make_job: MakeJob) -> None:
+    job = make_job("pattern/random/f32", "torch-save-script")
+
+    def save(call: AnyCall) -> AnyAnswer:
+        assert isinstance(call, Save)
+        programs.save_archive(Path(call.artifact), poison(job.entries[0].tensor))
+        return Done()
+
+    assert kinds(with_peer(job, save), "torch-save-script", DOTNET_TO_PYTHON) == {"bits": Kind.BITS}
+
+
+def test_a_program_is_asked_for_with_the_files_of_the_job(make_job: MakeJob) -> None:
+    job = make_job(MODEL, "torchscript")
+    transfer(job, "torchscript", PYTHON_TO_DOTNET)
+    assert isinstance(job.peer, HonestPeer)
+    load, run = job.peer.calls
+    assert isinstance(load, Load)
+    assert isinstance(run, RunProgram)
+    assert (load.artifact, load.module) == (str(job.artifact), None)
+    assert (run.overload, run.artifact, run.inputs, run.outputs) == (
+        "script-path",
+        str(job.artifact),
+        str(job.inputs),
+        str(job.outputs),
+    )
+    assert digest(read_state_dict(job.inputs)) == digest(make_inputs(job.case.id, job.subject))
+
+
+def test_a_save_is_asked_for_without_a_module(make_job: MakeJob) -> None:
+    for case, route in ((MODEL, "torchscript"), ("pattern/random/bf16", "torch-save-script")):
+        job = make_job(case, route)
+        transfer(job, route, DOTNET_TO_PYTHON)
+        assert isinstance(job.peer, HonestPeer)
+        (call,) = job.peer.calls
+        assert isinstance(call, Save)
+        assert call.module is None
+
+
+@pytest.mark.parametrize(
+    ("case_id", "route", "direction", "checks"),
+    [
+        (MODEL, "torchscript", PYTHON_TO_DOTNET, ("bits", "forward")),
+        (BAG, "torchscript", PYTHON_TO_DOTNET, ("bits",)),
+        (BAG, "torchscript", DOTNET_TO_PYTHON, ("bits",)),
+        ("quantized/per-tensor/qi8", "torchscript", PYTHON_TO_DOTNET, ("bits", "quantizer")),
+        ("quantized/per-tensor/qi8", "torchscript", DOTNET_TO_PYTHON, ("bits",)),
+        ("layout/source/transposed/f32", "torchscript", PYTHON_TO_DOTNET, ("bits",)),
+        ("layout/source/transposed/f32", "torchscript", DOTNET_TO_PYTHON, ()),
+        ("pattern/random/bf16", "torch-save", PYTHON_TO_DOTNET, ("bits",)),
+    ],
+)
+def test_a_script_has_these_checks(case_id: str, route: str, direction: str, checks: tuple[str, ...]) -> None:
+    assert ROUTES[route].checks_of(load_catalogue()[case_id], direction) == checks

@@ -58,9 +58,10 @@ def within_rounding(ours: StateDict, theirs: StateDict, references: Mapping[str,
                 Kind.BITS, f"{what} {name!r}: the two sides differ where one of them or float64 is not finite"
             )
         for side, found in (("Python", mine), (".NET", other)):
-            part, at = _off(found, reference, finite)
+            part, elements = _off(found, reference, finite)
             furthest[side] = max(furthest[side], part)
             if part > 1:
+                at = int(elements.argmax())
                 index = [int(each) for each in np.unravel_index(at // our.dtype.parts, our.shape)]
                 sentence = (
                     f"{what} {name!r} ({our.dtype.name}) at {index}: {side} has {found[at]:.9g}, float64 "
@@ -78,18 +79,18 @@ def within_rounding(ours: StateDict, theirs: StateDict, references: Mapping[str,
     return Verdict(Kind.PASS, f"off float64, as a part of what rounding explains: {parts}")
 
 
-def _off(found: NDArray[np.float64], reference: Reference, finite: NDArray[np.bool_]) -> tuple[float, int]:
-    """How far a tensor is from its reference, as a part of what rounding explains, and its furthest element."""
+def _off(
+    found: NDArray[np.float64], reference: Reference, finite: NDArray[np.bool_]
+) -> tuple[float, NDArray[np.float64]]:
+    """How far a tensor is from its reference, as a part of what rounding explains; and how far each of its elements is,
+    in standard deviations: infinitely, if rounding does not move it.
+    """
     errors = np.abs(np.subtract(found, reference.exact, where=finite, out=np.zeros_like(found)))
-    deviations = np.where(finite & (reference.deviation > 0), reference.deviation, 1.0)
-    unmoved = finite & (reference.deviation == 0) & (errors > 0)
-    if unmoved.any():
-        return math.inf, int(unmoved.argmax())
-    relative = errors / deviations
-    at = int(relative.argmax()) if relative.size else 0
-    moved = max(1, int((reference.deviation > 0).sum()))
-    whole = math.sqrt(float(np.square(relative).sum()) / moved) / _explained(reference.independent)
-    return max(float(relative.max(initial=0.0)) / _explained(1), whole), at
+    moved = reference.deviation > 0
+    elements = np.where(errors > 0, math.inf, 0.0)
+    np.divide(errors, reference.deviation, where=finite & moved, out=elements)
+    mean = math.sqrt(float(np.square(elements).sum()) / max(1, int(moved.sum())))
+    return max(float(elements.max(initial=0.0)) / _explained(1), mean / _explained(reference.independent)), elements
 
 
 @functools.cache

@@ -92,7 +92,7 @@ def write_shards(write: Callable[[Path, State], None], name: str, folder: Path, 
     The names are those of ``save_pretrained`` of the transformers library.
     """
     folder.mkdir()
-    stem, suffix = name.rsplit(".", 1)
+    stem, suffix = name.split(".")
     names = list(state)
     half = (len(names) + 1) // 2
     shards = {f"{stem}-{n:05}-of-00002.{suffix}": part for n, part in ((1, names[:half]), (2, names[half:])) if part}
@@ -102,7 +102,7 @@ def write_shards(write: Callable[[Path, State], None], name: str, folder: Path, 
         "metadata": {"total_size": sum(tensor.nbytes for tensor in state.values())},
         "weight_map": {each: file for file, part in shards.items() for each in part},
     }
-    (folder / f"{name}.index.json").write_text(json.dumps(index), encoding="utf-8")
+    (folder / f"{name}.index.json").write_bytes(json.dumps(index).encode())
 
 
 PICKLE = PythonFormat(write_pickle, partial(torch.load, weights_only=True))

@@ -54,17 +54,13 @@ class Form(NamedTuple):
     """What ``read`` raises for a file that it cannot read."""
 
 
-def _of_python(form: PythonFormat) -> Form:
-    """The form of a format of Python's libraries, with our state dicts converted to torch's and back."""
+def _write(form: PythonFormat, path: Path, entries: StateDict) -> None:
+    form.write(path, {name: torch_tensors.to_torch(tensor) for name, tensor in entries})
 
-    def write(path: Path, entries: StateDict) -> None:
-        form.write(path, {name: torch_tensors.to_torch(tensor) for name, tensor in entries})
 
-    def read(path: Path) -> StateDict:
-        assert form.read is not None
-        return torch_tensors.export(form.read(path))
-
-    return Form(write, read, UNREADABLE)
+def _read(form: PythonFormat, path: Path) -> StateDict:
+    assert form.read is not None
+    return torch_tensors.export(form.read(path))
 
 
 def both_sides(form: Form, job: Job[Load]) -> Transfer:
@@ -199,7 +195,11 @@ ROUTES = tuple(
     )
     for name, method, form in (
         ("load", "Module.load", Form(STATE_DICT.write, codec.read_state_dict, (codec.FormatError,))),
-        ("pybridge-load-pickle", "load_py", _of_python(PICKLE)),
-        ("pybridge-load-safetensors", "load_safetensors", _of_python(SAFETENSORS)),
+        ("pybridge-load-pickle", "load_py", Form(partial(_write, PICKLE), partial(_read, PICKLE), UNREADABLE)),
+        (
+            "pybridge-load-safetensors",
+            "load_safetensors",
+            Form(partial(_write, SAFETENSORS), partial(_read, SAFETENSORS), UNREADABLE),
+        ),
     )
 )

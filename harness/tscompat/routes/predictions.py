@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from typing_extensions import Buffer
 
 from tscompat.catalogue import make
@@ -69,14 +68,17 @@ def sign_of_the_storage(job: Job[Any], entries: StateDict) -> StateDict:
     """The entries with the other sign (of a complex number: of its imaginary part), which the storage of a neg or conj
     view holds.
     """
-    return [Entry(name, tensor._replace(data=_other_sign(tensor))) for name, tensor in entries]
+    return [Entry(name, _other_sign(tensor)) for name, tensor in entries]
 
 
 def quiet_nans(job: Job[Any], entries: StateDict) -> StateDict:
     """The entries with each signalling NaN in the last part of an element (of a complex number: its imaginary part)
     turned into the quiet one with the same payload.
     """
-    return [Entry(name, tensor._replace(data=_quiet(tensor))) for name, tensor in entries]
+    return [
+        Entry(name, _quiet(tensor, bits) if (bits := tensor.dtype.mantissa_bits) else tensor)
+        for name, tensor in entries
+    ]
 
 
 def strides_of_the_file(job: Job[Any], entries: StateDict) -> StateDict:
@@ -116,15 +118,16 @@ def unknown_type(job: Job[Any], entries: StateDict, code: str) -> StateDict:
 def present_rate_as_initial(job: Job[Any], entries: StateDict) -> StateDict:
     """The initial learning rate of each group is the present one."""
     there = dict(entries)
-    return [Entry(name, there.get(name.replace(".initial_lr", ".lr"), tensor)) for name, tensor in entries]
+    return [Entry(name, there[name.replace(".initial_lr", ".lr")]) for name, _ in entries]
 
 
 def rounded_to_float32(job: Job[Any], entries: StateDict, *patterns: str) -> StateDict:
     """The numbers that match a pattern rounded to float32; they are float64 still."""
-    narrow = [_converted(_converted(tensor, BY_NAME["f32"]), tensor.dtype) for _, tensor in entries]
     return [
-        Entry(name, rounded if _matches(name, patterns) else tensor)
-        for (name, tensor), rounded in zip(entries, narrow, strict=True)
+        Entry(
+            name, _converted(_converted(tensor, BY_NAME["f32"]), tensor.dtype) if _matches(name, patterns) else tensor
+        )
+        for name, tensor in entries
     ]
 
 
@@ -257,21 +260,21 @@ def _filled(tensor: Tensor, given: Tensor) -> Tensor:
     return tensor._replace(data=np.broadcast_to(elements, tensor.shape).tobytes())
 
 
-def _other_sign(tensor: Tensor) -> NDArray[np.uint8]:
-    """The elements' bytes, with the sign bit of each element's last part flipped."""
+def _other_sign(tensor: Tensor) -> Tensor:
+    """The tensor with the sign bit of each element's last part flipped."""
     changed = np.frombuffer(tensor.data, np.uint8).copy()
     size = tensor.dtype.itemsize
     changed[size - 1 :: size] ^= 0x80
-    return changed
+    return tensor._replace(data=changed)
 
 
-def _quiet(tensor: Tensor) -> NDArray[np.uint8]:
-    """The elements' bytes, with the highest bit of the mantissa set where the last part of an element is NaN."""
+def _quiet(tensor: Tensor, mantissa_bits: int) -> Tensor:
+    """The tensor with the highest bit of the mantissa set where the last part of an element is NaN."""
     changed = np.frombuffer(tensor.data, np.uint8).copy()
     last = changed.view(tensor.dtype.scalar)[tensor.dtype.parts - 1 :: tensor.dtype.parts]
     bits = last.view(f"<u{last.itemsize}")
-    bits[np.isnan(last)] |= 1 << ((tensor.dtype.mantissa_bits or 0) - 1)
-    return changed
+    bits[np.isnan(last)] |= 1 << (mantissa_bits - 1)
+    return tensor._replace(data=changed)
 
 
 def _converted(tensor: Tensor, dtype: DType) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -64,8 +65,7 @@ class _Witness:
         return self.answer
 
 
-def _spec(name: str) -> TensorSpec:
-    return TensorSpec(name, BY_NAME["f32"], (2, 3), "weights", buffer=False)
+_spec = partial(TensorSpec, dtype=BY_NAME["f32"], shape=(2, 3), fill="weights", buffer=False)
 
 
 def why_unproven(route: Route[Any], direction: str, peer: Client, folder: Path, script: Script | None) -> str | None:

@@ -126,14 +126,13 @@ def load_into(dotnet: Dotnet, watch: Stopwatch, call: messages.LoadInto) -> mess
                 still_open = bool(dotnet.Loading.Load(bag, call.overload, call.artifact, *options))
         except DotnetError as error:
             refused = Thrown(error.type_name, error.message)
-    state: dict[str, str] = {}
+    reported = {str(each.Key): bool(each.Value) for each in report or ()}
     with snapshot(dotnet, watch, bag, bag) as (_, found):
-        state |= {name: digest([Entry("", tensor)]) for name, tensor in found}
+        state = {name: digest([Entry("", tensor)]) for name, tensor in found}
         for name in call.module.transient:
             with snapshot(dotnet, watch, bag.Transient(name)) as (_, (transient,)):
                 state[name] = digest([Entry("", transient.tensor)])
-    reported = {str(each.Key): bool(each.Value) for each in report or ()}
-    return messages.LoadedInto(refused, still_open, state, reported)
+        return messages.LoadedInto(refused, still_open, state, reported)
 
 
 def probe(dotnet: Dotnet, watch: Stopwatch, call: messages.Probe) -> messages.Observed | messages.Unable:

@@ -38,7 +38,7 @@ def snapshot(
 
 
 def _entries(taken: Snapshot) -> StateDict:
-    numbers = list((ctypes.c_int64 * taken.Length).from_address(taken.Numbers)) if taken.Length else []
+    numbers = list((ctypes.c_int64 * taken.Length).from_address(taken.Numbers))
     entries: StateDict = []
     at = 0
     for name in taken.Names:

@@ -6,7 +6,7 @@ pythonnet can only call as static methods of their class. PyBridge writes neithe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from tscompat.dotnet_side.inside.clr import Dotnet, DotnetModule
 from tscompat.dotnet_side.inside.work import Refused, Work
@@ -14,29 +14,20 @@ from tscompat.dotnet_side.inside.work import Refused, Work
 from .overload import Overload, into, module
 
 
-def _save(name: str) -> Callable[[Work, DotnetModule, str], None]:
-    """A function that calls the extension method of this name with the module and the file's path."""
-    return lambda work, held, path: getattr(work.dotnet.PyBridge, name)(held, path)
+def _save(owner: str, name: str, work: Work, held: DotnetModule, path: str) -> None:
+    """Call the method of this name, of a member of ``Dotnet``, with the module and the file's path."""
+    getattr(getattr(work.dotnet, owner), name)(held, path)
 
 
-def _load(name: str) -> Callable[[Work, DotnetModule, str], DotnetModule]:
+def _load(owner: str, name: str, work: Work, held: DotnetModule, path: str) -> None:
     """The same for a method that loads."""
-    return into(lambda work, held, path: getattr(work.dotnet.PyBridge, name)(held, path, *work.how))
+    getattr(getattr(work.dotnet, owner), name)(held, path, *work.how)
 
 
 def load_checkpoint(dotnet: Dotnet, held: DotnetModule, folder: str, *, strict: bool = True) -> None:
     """Load a folder (shards with their index, or one file) into the module, without the progress bar."""
-    name = skip = report = None
-    dotnet.PyBridge.load_checkpoint(held, folder, name, strict, skip, report, False)
-
-
-def _ours(save: str, load: str) -> Overload:
-    """An overload of two functions of dotnet/Peer/Bridging.cs, which get the module and the file's path."""
-    return Overload(
-        module,
-        lambda work, held, path: getattr(work.dotnet.Bridging, save)(held, path),
-        into(lambda work, held, path: getattr(work.dotnet.Bridging, load)(held, path, *work.how)),
-    )
+    # Between them: no name of a checkpoint, no list of names to skip, and no report of what was loaded.
+    dotnet.PyBridge.load_checkpoint(held, folder, None, strict, None, None, False)
 
 
 def _cannot_save(work: Work, held: DotnetModule, path: str) -> None:
@@ -47,12 +38,19 @@ def _load_shards(work: Work, held: DotnetModule, path: str) -> None:
     load_checkpoint(work.dotnet, held, path, strict=work.strict)
 
 
+_METHODS = {
+    "pybridge-pickle": ("PyBridge", "save_py", "load_py"),
+    "pybridge-safetensors": ("PyBridge", "save_safetensors", "load_safetensors"),
+    "pybridge-pickle-stream": ("Bridging", "SavePickle", "LoadPickle"),
+    "pybridge-pickler": ("Bridging", "Pickle", "Unpickle"),
+    "pybridge-safetensors-stream": ("Bridging", "SaveSafetensors", "LoadSafetensors"),
+    "pybridge-safetensors-dict": ("Bridging", "SaveDict", "LoadDict"),
+}
+"""By overload: who has the methods (PyBridge itself, or dotnet/Peer/Bridging.cs), and those that save and load."""
 OVERLOADS = {
-    "pybridge-pickle": Overload(module, _save("save_py"), _load("load_py")),
-    "pybridge-safetensors": Overload(module, _save("save_safetensors"), _load("load_safetensors")),
+    **{
+        name: Overload(module, partial(_save, owner, save), into(partial(_load, owner, load)))
+        for name, (owner, save, load) in _METHODS.items()
+    },
     "pybridge-shards": Overload(module, _cannot_save, into(_load_shards)),
-    "pybridge-pickle-stream": _ours("SavePickle", "LoadPickle"),
-    "pybridge-pickler": _ours("Pickle", "Unpickle"),
-    "pybridge-safetensors-stream": _ours("SaveSafetensors", "LoadSafetensors"),
-    "pybridge-safetensors-dict": _ours("SaveDict", "LoadDict"),
 }

@@ -6,6 +6,7 @@ Upstream: Tensor/TensorExtensionMethods.cs, Tensor/Factories/Tensor.Factories.cs
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tscompat.dotnet_side.inside.clr import DotnetTensor
@@ -43,17 +44,10 @@ def _save_with_writer(work: Work, tensor: DotnetTensor, path: str) -> None:
         work.dotnet.Extensions.Save(tensor, made)
 
 
-def _with_reader(load: Callable[[Work, DotnetTensor, Any], Any]) -> Callable[[Work, DotnetTensor, str], Any]:
-    def call(work: Work, tensor: DotnetTensor, path: str) -> Any:
-        with reader(work.dotnet, path) as made:
-            return load(work, tensor, made)
-
-    return call
-
-
-def _by_reader(make: Callable[[Work, str, bool], Any], load: Callable[[Work, DotnetTensor, Any], Any]) -> Overload:
-    """An overload of Load that takes a BinaryReader; the file is written with a BinaryWriter."""
-    return Overload(make, _save_with_writer, _with_reader(load))
+def _by_reader(load: Callable[[Work, DotnetTensor, Any], Any], work: Work, tensor: DotnetTensor, path: str) -> Any:
+    """The ``load`` of an overload of Load that takes a BinaryReader."""
+    with reader(work.dotnet, path) as made:
+        return load(work, tensor, made)
 
 
 OVERLOADS = {
@@ -62,11 +56,19 @@ OVERLOADS = {
     "tensor-into": Overload(
         single,
         _save_with_writer,
-        into(_with_reader(lambda work, tensor, made: work.dotnet.Memory.LoadInto(tensor, made))),
+        into(partial(_by_reader, lambda work, tensor, made: work.dotnet.Memory.LoadInto(tensor, made))),
     ),
-    "tensor-reader": _by_reader(single, lambda work, _, made: work.dotnet.Tensor.Load(made)),
-    "tensor-new": _by_reader(single, lambda work, _, made: work.dotnet.Memory.LoadNew(made)),
-    "tensor-ref": _by_reader(single, lambda work, tensor, made: work.dotnet.Memory.LoadRef(tensor, made)),
+    "tensor-reader": Overload(
+        single, _save_with_writer, partial(_by_reader, lambda work, _, made: work.dotnet.Tensor.Load(made))
+    ),
+    "tensor-new": Overload(
+        single, _save_with_writer, partial(_by_reader, lambda work, _, made: work.dotnet.Memory.LoadNew(made))
+    ),
+    "tensor-ref": Overload(
+        single,
+        _save_with_writer,
+        partial(_by_reader, lambda work, tensor, made: work.dotnet.Memory.LoadRef(tensor, made)),
+    ),
     "archive": Overload(
         only_to_save,
         lambda work, tensor, path: work.dotnet.Torch.save(tensor, path),

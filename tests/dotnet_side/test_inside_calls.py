@@ -1,0 +1,359 @@
+"""The calls that the peer answers, with a double of .NET: what a load is compared with, and what a call must leave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from dotnet_double import (
+    BAG,
+    CPU,
+    ENTRIES,
+    F32,
+    I16,
+    NATIVE,
+    Net,
+    NetException,
+    NetModule,
+    NetTensor,
+    answer,
+    copy,
+    module_of,
+    written,
+)
+from tscompat.codec import encode_state_dict, read_state_dict
+from tscompat.dotnet_side import messages
+from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.inside import calls
+from tscompat.dotnet_side.inside.clr import Dotnet
+from tscompat.dotnet_side.inside.overloads import OVERLOADS
+from tscompat.dotnet_side.inside.overloads.overload import Overload
+from tscompat.dotnet_side.inside.probes import CannotTry
+from tscompat.dotnet_side.inside.work import Refused, Work
+from tscompat.dotnet_side.messages import Done, Thrown
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, Tensor, flipped
+
+
+@pytest.fixture
+def net() -> Net:
+    return Net()
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> messages.Load:
+    """A load of a good file into a bag of the same tensors."""
+    expected, artifact = written(tmp_path / "expected", ENTRIES), written(tmp_path / "artifact", ENTRIES)
+    return messages.Load("module-path", expected, artifact, BAG, CPU, identity=False, strict=True)
+
+
+# Saves.
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> messages.Save:
+    return messages.Save(
+        "module-path", written(tmp_path / "expected", ENTRIES), str(tmp_path / "artifact"), BAG, CPU, flip=None
+    )
+
+
+def test_a_save_writes_the_bits_of_the_expected_file(net: Net, save: messages.Save) -> None:
+    assert answer(net, save) == Done()
+    assert Path(save.artifact).read_bytes() == Path(save.expected).read_bytes()
+    assert net.modules[0].disposed == 1
+
+
+def test_a_save_of_other_memory_writes_that(net: Net, save: messages.Save) -> None:
+    answer(net, msgspec.structs.replace(save, flip=5))
+    assert digest(read_state_dict(save.artifact)) == digest(flipped(ENTRIES, 5))
+
+
+def test_the_first_byte_can_differ_too(net: Net, save: messages.Save) -> None:
+    answer(net, msgspec.structs.replace(save, flip=0))
+    assert digest(read_state_dict(save.artifact)) == digest(flipped(ENTRIES, 0))
+
+
+def test_what_cannot_be_saved_is_disposed_of(net: Net, save: messages.Save) -> None:
+    thrown = answer(net, msgspec.structs.replace(save, artifact=str(Path(save.artifact, "no", "folder")), flip=3))
+    assert not isinstance(thrown, Done)
+    assert net.modules[0].disposed == 1
+
+
+@pytest.fixture(autouse=True)
+def _exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The double's own errors of files are .NET's."""
+    honest = NetModule.save
+
+    def save(module: NetModule, path: str) -> None:
+        try:
+            honest(module, path)
+        except OSError as error:
+            raise NetException("System.IO.IOException", str(error)) from error
+
+    monkeypatch.setattr(NetModule, "save", save)
+
+
+def test_an_overload_gets_the_work_the_artifact_and_whether_to_load(
+    net: Net, save: messages.Save, load: messages.Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script is made of its artifact. ``poison`` is true for a target."""
+    seen: list[tuple[Any, ...]] = []
+
+    def make(work: Work, path: str, poison: bool) -> NetTensor:
+        assert isinstance(poison, bool)
+        seen.append(("make", path, poison))
+        return work.tensor(work.entries[0].tensor, poison=poison)
+
+    def use(what: str) -> Callable[[Work, Any, str], Any]:
+        def using(work: Work, held: Any, path: str) -> Any:
+            seen.append((what, path, digest(work.entries)))
+            return held
+
+        return using
+
+    monkeypatch.setitem(OVERLOADS, "module-path", Overload(make, use("save"), use("load")))
+    answer(net, save)
+    answer(net, load)
+    assert seen == [
+        ("make", save.artifact, False),
+        ("save", save.artifact, digest(ENTRIES)),
+        ("make", load.artifact, True),
+        ("load", load.artifact, digest(ENTRIES)),
+    ]
+
+
+# Schemas.
+
+
+def test_a_schema_lists_the_entries_in_their_order(net: Net) -> None:
+    net.build = lambda: module_of(ENTRIES, buffers=["b"])
+    assert answer(net, messages.Schema(NATIVE)) == messages.SchemaFound(
+        (
+            messages.SchemaEntry("w", F32.code, (2,), False),
+            messages.SchemaEntry("b", I16.code, (1, 2), True),
+        )
+    )
+    assert net.built == [("layer", "{}", BY_NAME["f16"].code)]
+    assert net.modules[0].disposed == 1
+
+
+# Forward passes.
+
+INPUTS = [Entry("x", Tensor(F32, (2,), bytes(range(8, 16))))]
+
+
+@pytest.fixture
+def forward(net: Net, tmp_path: Path) -> messages.Forward:
+    """A forward pass whose outputs are the module's tensor and the input."""
+    net.build = lambda: module_of(ENTRIES, buffers=["b"])
+    net.compute = lambda module, inputs: [copy(module.tensors["w"]), *map(copy, inputs)]
+    return messages.Forward(
+        load=False,
+        dtype="f16",
+        expected=written(tmp_path / "expected", ENTRIES),
+        module=NATIVE,
+        inputs=written(tmp_path / "inputs", INPUTS),
+        outputs=str(tmp_path / "outputs"),
+        train=False,
+        device="cpu",
+    )
+
+
+def outputs(call: messages.Forward) -> dict[str, bytes]:
+    return {name: bytes(memoryview(tensor.data).cast("B")) for name, tensor in read_state_dict(call.outputs)}
+
+
+def test_a_forward_pass_computes_with_the_bits_and_the_inputs(net: Net, forward: messages.Forward) -> None:
+    assert answer(net, forward) == Done()
+    assert outputs(forward) == {"0": bytes(range(8)), "1": bytes(range(8, 16))}
+    (module,) = net.modules
+    assert (module.trained, module.loads, net.typed, net.moved) == ([False], [], [], [])
+    assert module.disposed == 1
+
+
+def test_a_loaded_module_has_the_complement_before(net: Net, forward: messages.Forward) -> None:
+    seen: list[bytes] = []
+    honest = NetModule.load
+
+    class Module(NetModule):
+        def load(self, path: str, *strict: bool) -> None:
+            seen.append(bytes(self.tensors["w"].data))
+            honest(self, path, *strict)
+
+    def build() -> NetModule:
+        made = Module()
+        for name, tensor in module_of(ENTRIES, ["b"]).tensors.items():
+            made.Add(name, tensor, name == "b", False)
+        return made
+
+    net.build = build
+    answer(net, msgspec.structs.replace(forward, load=True))
+    assert seen == [bytes(0xFF - each for each in range(8))]
+    assert net.modules[0].loads == [(forward.expected,)]
+    assert outputs(forward)["0"] == bytes(range(8))
+
+
+def test_a_module_is_converted_if_it_computes_in_another_dtype(net: Net, forward: messages.Forward) -> None:
+    answer(net, msgspec.structs.replace(forward, dtype="f32"))
+    assert net.typed == [F32.code]
+
+
+def test_in_train_mode_the_buffers_are_the_result(net: Net, forward: messages.Forward) -> None:
+    answer(net, msgspec.structs.replace(forward, train=True))
+    assert outputs(forward) == {"b": bytes(range(4))}
+    assert net.modules[0].trained == [True]
+
+
+def test_a_forward_pass_runs_on_its_device(net: Net, forward: messages.Forward) -> None:
+    answer(net, msgspec.structs.replace(forward, device="cuda"))
+    assert net.moved == ["cuda"]
+    assert [(tensor.device, tensor.layout) for tensor in net.tensors] == [("cuda", "contiguous")]
+
+
+def test_the_inputs_are_plain_tensors(net: Net, forward: messages.Forward) -> None:
+    answer(net, forward)
+    assert [(tensor.device, tensor.layout, tensor.quantizer) for tensor in net.tensors] == [
+        ("cpu", "contiguous", (1.0, 0))
+    ]
+
+
+def test_outputs_are_disposed_of(net: Net, forward: messages.Forward) -> None:
+    made: list[NetTensor] = []
+
+    def compute(module: NetModule, inputs: list[NetTensor]) -> list[NetTensor]:
+        made.append(copy(inputs[0]))
+        return made
+
+    net.compute = compute
+    answer(net, forward)
+    assert [tensor.disposed for tensor in made] == [1]
+
+
+# Programs.
+
+
+def test_a_program_runs_with_the_inputs(net: Net, tmp_path: Path) -> None:
+    net.modules.append(module_of(ENTRIES))
+    made: list[NetTensor] = []
+
+    def compute(program: NetModule, inputs: list[NetTensor]) -> list[NetTensor]:
+        assert program is net.modules[0]
+        made.extend(map(copy, inputs))
+        return made
+
+    net.compute = compute
+    placement = msgspec.structs.replace(CPU, device="cuda")
+    inputs, found = written(tmp_path / "inputs", INPUTS), str(tmp_path / "outputs")
+    call = messages.RunProgram("script-path", "program.pt", inputs, found, placement)
+    assert answer(net, call) == Done()
+    assert digest(read_state_dict(found)) == digest([Entry("0", INPUTS[0].tensor)])
+    assert net.loads == [("program.pt", "cuda")]
+    assert [each.disposed for each in (*net.modules, *made)] == [1, 1]
+
+
+# Probes.
+
+
+@pytest.fixture
+def probe(tmp_path: Path) -> messages.Probe:
+    return messages.Probe("tried", written(tmp_path / "expected", ENTRIES), str(tmp_path / "artifact"), BAG, CPU)
+
+
+def probing(monkeypatch: pytest.MonkeyPatch, function: Callable[[Work, messages.Probe, Any], str]) -> None:
+    monkeypatch.setitem(calls.PROBES, "tried", function)
+
+
+def test_a_probe_reads_a_module_from_its_memory(
+    net: Net, probe: messages.Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules: list[NetModule] = []
+
+    def tried(work: Work, call: messages.Probe, read: Any) -> str:
+        module: Any = work.module(poison=False)
+        modules.append(module)
+        with work.watch.running():
+            return f"{call.probe}: {digest(read(module))}"
+
+    probing(monkeypatch, tried)
+    assert answer(net, probe) == messages.Observed(f"tried: {digest(ENTRIES)}")
+    assert modules[0].disposed == 1
+
+
+def test_a_probe_that_cannot_be_tried_states_why(
+    net: Net, probe: messages.Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tried(*_: Any) -> str:
+        raise CannotTry("not here")
+
+    probing(monkeypatch, tried)
+    assert answer(net, probe) == messages.Unable("not here")
+
+
+def test_an_unknown_probe_is_refused(net: Net, probe: messages.Probe) -> None:
+    with pytest.raises(Refused, match=r"unknown probe 'tried'; this peer knows \w+"):
+        answer(net, probe)
+
+
+# Replies.
+
+
+@pytest.mark.parametrize(("name", "ours"), [("System.Exception", False), ("System.Exception", True)])
+def test_what_torchsharp_throws_is_an_answer_and_what_we_throw_is_not(
+    net: Net, load: messages.Load, monkeypatch: pytest.MonkeyPatch, name: str, ours: bool
+) -> None:
+    def throw(*_: Any) -> None:
+        raise NetException(name, "no", ours=ours)
+
+    monkeypatch.setattr(NetModule, "load", throw)
+    if ours:
+        with pytest.raises(NetException, match="no"):
+            answer(net, load)
+    else:
+        assert answer(net, load) == Thrown(name, "no")
+
+
+@pytest.mark.parametrize("name", ["load", "save", "program"])
+def test_an_unknown_overload_is_refused_with_those_that_are_known(
+    net: Net, load: messages.Load, save: messages.Save, name: str
+) -> None:
+    program = messages.RunProgram("dot", load.artifact, load.expected, "", CPU)
+    calls_of: dict[str, Any] = {"load": load, "save": save, "program": program}
+    known = ", ".join(OVERLOADS)
+    with pytest.raises(Refused) as refused:
+        answer(net, msgspec.structs.replace(calls_of[name], overload="dot"))
+    assert str(refused.value) == f"unknown overload 'dot'; this peer knows {known}"
+
+
+def test_the_time_inside_dotnet_is_the_replys(net: Net, load: messages.Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(*_: Any) -> None:
+        time.sleep(0.05)
+
+    monkeypatch.setattr(NetModule, "load", wait)
+    assert calls.reply(net.dotnet, load).seconds >= 0.05
+
+
+@pytest.mark.parametrize(("more", "collected"), [(0, []), (1, ["collect", "wait"])])
+def test_only_after_a_large_file_the_garbage_is_collected(
+    net: Net, load: messages.Load, monkeypatch: pytest.MonkeyPatch, more: int, collected: list[str]
+) -> None:
+    monkeypatch.setattr(calls, "LARGE", Path(load.expected).stat().st_size - more)
+    answer(net, load)
+    assert net.collected == collected
+
+
+def test_a_call_without_an_expected_file_collects_nothing(net: Net) -> None:
+    net.build = lambda: module_of(ENTRIES)
+    answer(net, messages.Schema(NATIVE))
+    assert net.collected == []
+
+
+def test_the_double_has_a_file_as_the_codec_writes_it(tmp_path: Path) -> None:
+    """What these tests compare with."""
+    path = written(tmp_path / "file", ENTRIES)
+    assert Path(path).read_bytes() == b"".join(bytes(memoryview(each)) for each in encode_state_dict(ENTRIES))
+    assert isinstance(Net().dotnet, Dotnet)

@@ -1,0 +1,72 @@
+"""What Python writes for each format, and how it is read."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors
+import torch
+
+from samples import load_safetensors
+from tscompat.codec import encode_tensor
+from tscompat.dotnet_side.digest import digest
+from tscompat.python_side import torch_tensors
+from tscompat.routes import formats
+from tscompat.routes.formats import TENSOR, write_pickle, write_safetensors, write_shards
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, Tensor
+
+STATE = {name: torch.full((number + 1,), float(number)) for number, name in enumerate("abcde")}
+INDEX = "model.safetensors.index.json"
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_pickle_is_a_zip_file_unless_it_is_legacy(tmp_path: Path, legacy: bool) -> None:
+    write_pickle(tmp_path / "state", STATE, legacy=legacy)
+    assert zipfile.is_zipfile(tmp_path / "state") is not legacy
+    assert torch.load(tmp_path / "state", weights_only=True).keys() == STATE.keys()
+
+
+def test_a_pickle_is_no_legacy_one_unless_it_is_asked_for(tmp_path: Path) -> None:
+    formats.PICKLE.write(tmp_path / "new", STATE)
+    formats.LEGACY_PICKLE.write(tmp_path / "old", STATE)
+    assert [zipfile.is_zipfile(tmp_path / name) for name in ("new", "old")] == [True, False]
+
+
+def test_safetensors_have_the_metadata_of_transformers(tmp_path: Path) -> None:
+    write_safetensors(tmp_path / "state", STATE)
+    opened: Any = safetensors.safe_open(tmp_path / "state", "pt")
+    assert opened.metadata() == {"format": "pt"}
+    assert load_safetensors(tmp_path / "state").keys() == STATE.keys()
+
+
+def test_the_first_shard_has_the_first_half(tmp_path: Path) -> None:
+    write_shards(write_safetensors, "model.safetensors", tmp_path / "shards", STATE)
+    first, second = (f"model-0000{number}-of-00002.safetensors" for number in (1, 2))
+    assert {file.name for file in (tmp_path / "shards").iterdir()} == {first, second, INDEX}
+    index = json.loads((tmp_path / "shards" / INDEX).read_text(encoding="utf-8"))
+    size = sum(tensor.nbytes for tensor in STATE.values())
+    places = {**dict.fromkeys("abc", first), **dict.fromkeys("de", second)}
+    assert index == {"metadata": {"total_size": size}, "weight_map": places}
+    for file in (first, second):
+        expected = {name: STATE[name] for name, place in places.items() if place == file}
+        found = load_safetensors(tmp_path / "shards" / file)
+        assert digest(torch_tensors.export(found)) == digest(torch_tensors.export(expected))
+
+
+def test_a_single_tensor_has_one_shard(tmp_path: Path) -> None:
+    formats.PICKLE_SHARDS.write(tmp_path / "shards", {"a": STATE["a"]})
+    names = {file.name for file in (tmp_path / "shards").iterdir()}
+    assert names == {"pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json"}
+
+
+def test_the_file_of_a_tensor_has_no_name(tmp_path: Path) -> None:
+    entry = Entry("w", Tensor(BY_NAME["u8"], (2,), b"ab"))
+    TENSOR.write(tmp_path / "w", [entry])
+    assert (tmp_path / "w").read_bytes() == b"".join(bytes(memoryview(each)) for each in encode_tensor(entry.tensor))
+    ((name, (dtype, shape, data)),) = TENSOR.read(tmp_path / "w", [entry])
+    assert (name, dtype.name, shape, bytes(data)) == ("w", "u8", (2,), b"ab")
