@@ -76,7 +76,7 @@ def measure(case: Case, checks: Set[str]) -> Measured:
 
 
 def drawn(case_id: str, specs: Sequence[TensorSpec]) -> list[str]:
-    """The tensors that are scaled, drawn by the case's id: of floats, with elements; a tied one under its first name."""
+    """The tensors that are scaled: floats with elements, a tied one under its first name; drawn by the case's id."""
     names = [spec.name for spec in specs if spec.dtype.mantissa_bits is not None and spec.nbytes and not spec.tied_to]
     return random.Random(case_id).sample(names, min(MOST, len(names)))
 

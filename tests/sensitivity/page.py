@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tscompat.catalogue import Case, Model
 from tscompat.results.environment import Environment
 
-from .measured import FACTORS, SEEDS, SETTINGS, Measured, Scaled
+from .measured import FACTORS, SEEDS, SETTINGS, Measured
 from .models import MOST, WIDENED
 
 OF_A_DTYPE = 0.95
@@ -96,10 +96,10 @@ def page(measured: Sequence[Measured], cases: Mapping[str, Case], environment: E
         f"`nox -s sensitivity` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes, {len(measured)} cases.",
         f"torch {environment.torch.version}, Python {environment.python}, {environment.system}.",
         "",
-        f"Python in .NET's place: at most {MOST} tensors of each module (parameters, and buffers of floats), drawn by the",
-        f"case's id, are scaled one at a time, by {factors}; by {WIDENED:.10g}",
-        f"where they were widened from f16 or bf16. At least {OF_A_DTYPE:.0%} must be seen in each dtype (by `widened` alone",
-        f"too), and {OF_A_CASE:.0%} in each case.",
+        f"Python in .NET's place: at most {MOST} tensors of each module (parameters, and buffers of floats), drawn by",
+        f"the case's id, are scaled one at a time, by {factors};",
+        f"by {WIDENED:.10g} where they were widened from f16 or bf16. At least {OF_A_DTYPE:.0%} must be seen in each dtype",
+        f"(by `widened` alone too), and {OF_A_CASE:.0%} in each case.",
         "",
         *_table(("dtype", "scaled", "seen by `forward`", "seen by `widened`", "seen"), _by_dtype(measured)),
         "",

@@ -5,7 +5,7 @@ Each concerns one parameter or one state tensor, in the last step that is compar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ STEPS: Mapping[str, Callable[[Numbers, Numbers], Numbers]] = {
 
 def measure(case: Case) -> Measured:
     """Put in each fault, and compute without a fault in each setting from the numbers of each seed."""
-    return Measured(case.id, faults=tuple(seen(case)), reached=tuple(reached(case)))
+    return Measured(case.id, faults=tuple(seen(case)), reached=tuple(reached(case, SEEDS)))
 
 
 def seen(case: Case) -> Iterator[Fault]:
@@ -48,9 +48,9 @@ def seen(case: Case) -> Iterator[Fault]:
         yield Fault(wrong.dtype.name, fault, number, verdict.kind is not Kind.PASS)
 
 
-def reached(case: Case) -> Iterator[Reached]:
-    """How far Python itself is from float64 in what each check of the case's steps compares."""
-    for seed in SEEDS:
+def reached(case: Case, seeds: Sequence[str]) -> Iterator[Reached]:
+    """How far Python itself is from float64 in what the checks of the case's steps compare."""
+    for seed in seeds:
         start, last = loaded(case, seed)
         first = Start(start.case, make(case.id + seed, start.case.specs))
         for check, begin, numbers in (("first-steps", first, range(start.case.steps)), ("step, state", start, last)):
