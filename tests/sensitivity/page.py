@@ -98,7 +98,7 @@ def page(measured: Sequence[Measured], cases: Mapping[str, Case], environment: E
         "",
         f"Python in .NET's place: at most {MOST} tensors of each module (parameters, and buffers of floats), drawn by",
         f"the case's id, are scaled one at a time, by {factors};",
-        f"by {WIDENED:.10g} where they were widened from f16 or bf16. At least {OF_A_DTYPE:.0%} must be seen in each dtype",
+        f"where they were widened from f16 or bf16, by {WIDENED:.10g}. Seen must be {OF_A_DTYPE:.0%} in each dtype",
         f"(by `widened` alone too), and {OF_A_CASE:.0%} in each case.",
         "",
         *_table(("dtype", "scaled", "seen by `forward`", "seen by `widened`", "seen"), _by_dtype(measured)),
