@@ -30,6 +30,8 @@ DEVIATION = 0.72
 binade; so has an even distribution from -0.72 u to 0.72 u."""
 MANY = 25
 """With more errors chance explains less and less, but the model of rounding is not exact: so no more are counted."""
+PRIOR = 4
+"""So many samples with the mean variance of a tensor are added to those of an element whose own variance is smaller."""
 aten: Any = torch.ops.aten
 
 
@@ -100,7 +102,7 @@ def _unfused() -> Generator[None]:
 def _reference(exact: NDArray[np.float64], errors: NDArray[np.float64], dtype: DType) -> Reference:
     """The reference of a tensor with these errors, a row for each sample.
 
-    Few samples may all be small by chance, so no element's deviation is taken to be below a part of the whole tensor's.
+    Few samples may all be small by chance, so an element below the whole tensor's mean has ``PRIOR`` more with that.
     """
     pattern = (1).to_bytes(dtype.scalar.itemsize, "little")
     least = float(np.frombuffer(pattern, dtype.scalar)[0])  # the smallest number of the dtype has the bits of 1
@@ -113,12 +115,13 @@ def _reference(exact: NDArray[np.float64], errors: NDArray[np.float64], dtype: D
     finite = np.isfinite(variance)
     if not finite.any():
         return Reference(exact, variance, 1.0)
-    floor = 4 * float(np.mean(variance[finite])) / len(errors)
-    variance = np.where(finite, np.maximum(variance, floor), variance)
     moved: NDArray[np.bool_] = finite & (variance > 0)
-    variance[moved] += least**2
     scatter = float(np.var((squares[:, moved] / variance[moved]).mean(axis=1))) if moved.any() else 0.0
     independent = min(float(moved.sum()), MANY, 2 / scatter if scatter else MANY)
+    mean = float(np.mean(variance[finite]))
+    larger = (len(errors) * variance + PRIOR * mean) / (len(errors) + PRIOR)
+    variance = np.where(finite, np.maximum(variance, larger), variance)
+    variance[finite & (variance > 0)] += least**2
     return Reference(exact, np.sqrt(variance), max(1.0, independent))
 
 
