@@ -1,6 +1,7 @@
 """``python -m sensitivity [PATTERN ...]``: what the checks of computed values see, for docs/proof.md's ``Sensitivity``.
 
-With patterns of case ids, only those cases are measured, and nothing is written. Exits with 1 if the checks see too
+Measures the cases of a default run. With patterns of case ids, those of any run that match are measured, and nothing is
+written. Exits with 1 if the checks see too
 little, or if Python itself is not within the bound (page.py). Takes all cores.
 """
 
@@ -18,15 +19,16 @@ from proof import write_section
 from tscompat.catalogue import load_catalogue
 from tscompat.matrix.environment import environment
 
-from .cases import checks, is_short, measure
+from .cases import checks, is_short, measure, of_a_default_run
 from .measured import Measured
 from .page import page, problems
 
 
 def main(patterns: Sequence[str]) -> int:
-    """Measure the cases that one of the patterns matches, or all. Returns the exit code."""
+    """Measure the cases that one of the patterns matches, or those of a default run. Returns the exit code."""
     began = time.monotonic()
-    chosen = [each for each in checks() if not patterns or any(fnmatchcase(each, pattern) for pattern in patterns)]
+    matching = [each for each in checks() if any(fnmatchcase(each, pattern) for pattern in patterns)]
+    chosen = matching if patterns else of_a_default_run()
     if not chosen:
         print(f"no case that computes matches {' or '.join(patterns)}")
         return 2
@@ -42,7 +44,9 @@ def main(patterns: Sequence[str]) -> int:
     cases = load_catalogue()
     found = list(problems(measured, cases))
     if not patterns:
-        write_section("Sensitivity", page(measured, cases, environment(None, {}, {}), minutes))
+        write_section(
+            "Sensitivity", page(measured, cases, len(checks()) - len(chosen), environment(None, {}, {}), minutes)
+        )
     print(f"{len(measured)} cases in {minutes:.1f} minutes; {len(found)} problems")
     print("\n".join(found))
     return 1 if found else 0

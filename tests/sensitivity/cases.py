@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from tscompat.catalogue import Model, OptimizerCase, load_catalogue
+from tscompat.catalogue import Model, load_catalogue
 from tscompat.routes import verdict_ids
+from tscompat.values.verdict import VerdictId
 
 from . import models, steps
 from .measured import Measured
 
+COMPUTED = {"forward", "step"}
+"""A case that computes has one of these checks."""
+
 
 @functools.cache
 def checks() -> Mapping[str, frozenset[str]]:
-    """The checks of the cases whose checks compare what is computed, by the cases' ids."""
+    """The checks of each case that has one of what is computed, by the cases' ids."""
+    return _checks(verdict_ids(load_catalogue()))
+
+
+def of_a_default_run() -> list[str]:
+    """The cases of which a default run compares what is computed."""
+    cases = {case_id: case for case_id, case in load_catalogue().items() if case.run == "default"}
+    return [*_checks(each for each in verdict_ids(cases) if each.route not in cases[each.case].full_routes)]
+
+
+def _checks(verdict_ids: Iterable[VerdictId]) -> Mapping[str, frozenset[str]]:
     by_case: dict[str, set[str]] = {}
-    cases = load_catalogue()
-    for each in verdict_ids(cases):
+    for each in verdict_ids:
         by_case.setdefault(each.case, set()).add(each.check)
-    return {
-        case_id: frozenset(found)
-        for case_id, found in by_case.items()
-        if isinstance(cases[case_id].subject, OptimizerCase) or "forward" in found
-    }
+    return {name: frozenset(found) for name, found in by_case.items() if not COMPUTED.isdisjoint(found)}
 
 
 def measure(case_id: str) -> Measured:

@@ -88,12 +88,16 @@ def indifferent(case: Case, name: str) -> bool:
     return isinstance(case.subject, Model) and any(fnmatchcase(name, each) for each in case.subject.indifferent)
 
 
-def page(measured: Sequence[Measured], cases: Mapping[str, Case], environment: Environment, minutes: float) -> str:
-    """The section, in Markdown."""
+def page(
+    measured: Sequence[Measured], cases: Mapping[str, Case], others: int, environment: Environment, minutes: float
+) -> str:
+    """The section, in Markdown. ``others``: how many cases that compute were not measured."""
     factors = ", ".join(f"{dtype} {factor:.10g}" for dtype, factor in FACTORS.items())
     threads = " and ".join(str(each) for each in sorted({each.threads for each in SETTINGS}))
     lines = [
-        f"`nox -s sensitivity` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes, {len(measured)} cases.",
+        f"`nox -s sensitivity` on {datetime.now(UTC):%Y-%m-%d}, {minutes:.0f} minutes, {len(measured)} cases: all that",
+        f"compute in a default run. {others} of a full run (architectures in more dtypes) are left out;",
+        "a pattern selects them: `nox -s sensitivity -- 'arch/vgg16/*'`.",
         f"torch {environment.torch.version}, Python {environment.python}, {environment.system}.",
         "",
         f"Python in .NET's place: at most {MOST} tensors of each module (parameters, and buffers of floats), drawn by",

@@ -96,14 +96,15 @@ def test_nothing_tried_is_not_nothing_seen() -> None:
 
 
 def lines_of(*measured: Measured) -> Sequence[str]:
-    return page(measured, CASES, ENVIRONMENT, 12.3).splitlines()
+    return page(measured, CASES, 70, ENVIRONMENT, 12.3).splitlines()
 
 
 def test_the_page_states_when_how_long_and_with_what() -> None:
     lines = lines_of(case_with(*scaled(2.0)))
     assert lines[0].startswith("`nox -s sensitivity` on 20")
-    assert lines[0].endswith(", 12 minutes, 1 cases.")
-    assert lines[1] == "torch 2.13.0+cpu, Python 3.11.2, Linux."
+    assert lines[0].endswith(", 12 minutes, 1 cases: all that")
+    assert lines[1].startswith("compute in a default run. 70 of a full run ")
+    assert lines[3] == "torch 2.13.0+cpu, Python 3.11.2, Linux."
 
 
 def test_the_page_counts_by_dtype_and_check() -> None:
