@@ -53,7 +53,7 @@ def problems(measured: Sequence[Measured], cases: Mapping[str, Case]) -> Iterato
     for case_id, scaled, faults, reached in measured:
         for fault in faults:
             if not fault.seen:
-                yield f"{case_id}: {fault.fault} of {fault.tensor} is not seen"
+                yield f"{case_id}: {fault.tensor}, {fault.fault}, is not seen"
         for each in reached:
             if each.part > 1:
                 how = f"{each.setting.threads} threads, oneDNN {'on' if each.setting.onednn else 'off'}"

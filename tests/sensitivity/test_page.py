@@ -72,7 +72,7 @@ def test_what_is_seen_is_not_indifferent() -> None:
 def test_each_fault_of_a_step_must_be_seen() -> None:
     faults = [Fault("f32", "no step", "step.5.parameter.0", seen) for seen in [True] * 99 + [False]]
     assert found(Measured("optim/adam/f32", faults=tuple(faults))) == [
-        "optim/adam/f32: no step of step.5.parameter.0 is not seen"
+        "optim/adam/f32: step.5.parameter.0, no step, is not seen"
     ]
 
 
