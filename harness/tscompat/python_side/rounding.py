@@ -141,10 +141,20 @@ def _drawn(dtype: DType) -> float:
     return max(_unit(dtype), _unit(BY_NAME["f32"]))
 
 
+def _row(operand: torch.Tensor) -> int:
+    """The products that a product of matrices adds for one element: those with a zero of this operand round nothing."""
+    return int((operand != 0).sum(-1).max()) if operand.numel() else 0
+
+
 def _kernel(arguments: Sequence[Any]) -> int:
-    """The products that a convolution adds for one element."""
-    weight, transposed = arguments[1], arguments[6]
-    return weight.numel() // weight.shape[1 if transposed else 0]
+    """The products that a convolution adds for one element. Those with zeros, as padding has, round nothing."""
+    x, weight, _, stride, padding, dilation, transposed, overlap, groups = arguments
+    if transposed:
+        return weight.numel() // weight.shape[1]
+    there = (x != 0).unflatten(1, (groups, -1)).sum(2).double()
+    ones = torch.ones(groups, 1, *weight.shape[2:], dtype=torch.float64)
+    counts = aten.convolution.default(there, ones, None, stride, padding, dilation, transposed, overlap, groups)
+    return round(float(counts.max())) if counts.numel() else 0
 
 
 def _summed(arguments: Sequence[Any]) -> int:
@@ -154,10 +164,10 @@ def _summed(arguments: Sequence[Any]) -> int:
 
 
 ADDED: Mapping[Any, Callable[[Sequence[Any]], int]] = {
-    aten.mm.default: lambda arguments: arguments[0].shape[-1],
-    aten.bmm.default: lambda arguments: arguments[0].shape[-1],
-    aten.addmm.default: lambda arguments: arguments[1].shape[-1],
-    aten.baddbmm.default: lambda arguments: arguments[1].shape[-1],
+    aten.mm.default: lambda arguments: _row(arguments[0]),
+    aten.bmm.default: lambda arguments: _row(arguments[0]),
+    aten.addmm.default: lambda arguments: _row(arguments[1]),
+    aten.baddbmm.default: lambda arguments: _row(arguments[1]),
     aten._trilinear.default: lambda arguments: arguments[2].numel() // arguments[2].shape[0],
     aten.convolution.default: _kernel,
     aten._softmax.default: lambda arguments: arguments[0].shape[arguments[1]],
