@@ -117,6 +117,13 @@ def mutants(session: nox.Session) -> None:
     session.run(python, "-m", "mutants", *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})
 
 
+@nox.session(venv_backend="none")
+def sensitivity(session: nox.Session) -> None:
+    """Scaled parameters and faulty steps, which the checks must see; takes MINUTES (arguments: patterns of case ids)"""
+    python = environment(session, PROJECT, "tests")
+    session.run(python, "-m", "sensitivity", *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})
+
+
 def environment(session: nox.Session, *needs: str) -> str:
     """Install what is needed into the shared environment, unless it is there, and return its Python.
 

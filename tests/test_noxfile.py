@@ -199,6 +199,7 @@ def test_only_the_matrix_is_a_default_session() -> None:
         ("-", "reproductions"),
         ("-", "sabotage"),
         ("-", "mutants"),
+        ("-", "sensitivity"),
     ]
 
 

@@ -30,6 +30,8 @@ DEVIATION = 0.72
 binade; so has an even distribution from -0.72 u to 0.72 u."""
 MANY = 25
 """With more errors chance explains less and less, but the model of rounding is not exact: so no more are counted."""
+PRIOR = 4
+"""So many samples with the mean variance of a tensor are added to those of an element whose own variance is smaller."""
 aten: Any = torch.ops.aten
 
 
@@ -100,7 +102,7 @@ def _unfused() -> Generator[None]:
 def _reference(exact: NDArray[np.float64], errors: NDArray[np.float64], dtype: DType) -> Reference:
     """The reference of a tensor with these errors, a row for each sample.
 
-    Few samples may all be small by chance, so no element's deviation is taken to be below a part of the whole tensor's.
+    Few samples may all be small by chance, so an element below the whole tensor's mean has ``PRIOR`` more with that.
     """
     pattern = (1).to_bytes(dtype.scalar.itemsize, "little")
     least = float(np.frombuffer(pattern, dtype.scalar)[0])  # the smallest number of the dtype has the bits of 1
@@ -113,12 +115,13 @@ def _reference(exact: NDArray[np.float64], errors: NDArray[np.float64], dtype: D
     finite = np.isfinite(variance)
     if not finite.any():
         return Reference(exact, variance, 1.0)
-    floor = 4 * float(np.mean(variance[finite])) / len(errors)
-    variance = np.where(finite, np.maximum(variance, floor), variance)
     moved: NDArray[np.bool_] = finite & (variance > 0)
-    variance[moved] += least**2
     scatter = float(np.var((squares[:, moved] / variance[moved]).mean(axis=1))) if moved.any() else 0.0
     independent = min(float(moved.sum()), MANY, 2 / scatter if scatter else MANY)
+    mean = float(np.mean(variance[finite]))
+    larger = (len(errors) * variance + PRIOR * mean) / (len(errors) + PRIOR)
+    variance = np.where(finite, np.maximum(variance, larger), variance)
+    variance[finite & (variance > 0)] += least**2
     return Reference(exact, np.sqrt(variance), max(1.0, independent))
 
 
@@ -138,10 +141,20 @@ def _drawn(dtype: DType) -> float:
     return max(_unit(dtype), _unit(BY_NAME["f32"]))
 
 
+def _row(operand: torch.Tensor) -> int:
+    """The products that a product of matrices adds for one element: those with a zero of this operand round nothing."""
+    return int((operand != 0).sum(-1).max()) if operand.numel() else 0
+
+
 def _kernel(arguments: Sequence[Any]) -> int:
-    """The products that a convolution adds for one element."""
-    weight, transposed = arguments[1], arguments[6]
-    return weight.numel() // weight.shape[1 if transposed else 0]
+    """The products that a convolution adds for one element. Those with zeros, as padding has, round nothing."""
+    x, weight, _, stride, padding, dilation, transposed, overlap, groups = arguments
+    if transposed:
+        return weight.numel() // weight.shape[1]
+    there = (x != 0).unflatten(1, (groups, -1)).sum(2).double()
+    ones = torch.ones(groups, 1, *weight.shape[2:], dtype=torch.float64)
+    counts = aten.convolution.default(there, ones, None, stride, padding, dilation, transposed, overlap, groups)
+    return round(float(counts.max())) if counts.numel() else 0
 
 
 def _kernel_backward(arguments: Sequence[Any]) -> int:
@@ -157,10 +170,10 @@ def _summed(arguments: Sequence[Any]) -> int:
 
 
 ADDED: Mapping[Any, Callable[[Sequence[Any]], int]] = {
-    aten.mm.default: lambda arguments: arguments[0].shape[-1],
-    aten.bmm.default: lambda arguments: arguments[0].shape[-1],
-    aten.addmm.default: lambda arguments: arguments[1].shape[-1],
-    aten.baddbmm.default: lambda arguments: arguments[1].shape[-1],
+    aten.mm.default: lambda arguments: _row(arguments[0]),
+    aten.bmm.default: lambda arguments: _row(arguments[0]),
+    aten.addmm.default: lambda arguments: _row(arguments[1]),
+    aten.baddbmm.default: lambda arguments: _row(arguments[1]),
     aten._trilinear.default: lambda arguments: arguments[2].numel() // arguments[2].shape[0],
     aten.convolution.default: _kernel,
     aten._softmax.default: lambda arguments: arguments[0].shape[arguments[1]],

@@ -149,8 +149,8 @@ def reference(
         outputs = forward(module, model, given, wide)
         return buffers(module) if train else outputs
 
-    large = model.kind == "arch" and not train
-    return rounding.reference(compute, dtype, int(load_bounds("rounding")["arch-samples" if large else "samples"]))
+    few = model.kind == "arch" and not train and dtype.name in ("f32", "f64")
+    return rounding.reference(compute, dtype, int(load_bounds("rounding")["arch-samples" if few else "samples"]))
 
 
 def buffers(module: torch.nn.Module) -> StateDict:
