@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tscompat.catalogue import Group, InputSpec, TensorSpec
+from tscompat.catalogue import Group, InputSpec, TensorSpec, Training
 from tscompat.catalogue.loads import load
 from tscompat.catalogue.modules import model
 from tscompat.catalogue.optimizers import optimizer_case
@@ -86,6 +86,7 @@ def test_all_that_a_table_states_of_a_load_is_in_the_case() -> None:
         "tensors": [{"shape": [2]}, {"name": "t", "shape": [1], "buffer": True, "transient": True}],
         "file": [{"name": "x", "shape": [2, 1], "dtype": "i64", "fill": "steps", "tied_to": "y"}],
         "skip": ["a", "b"],
+        "changed": {"from_end": 3, "to": [134, 2]},
         **stated,
     }
     assert fields(load(table(row))) == {
@@ -97,6 +98,7 @@ def test_all_that_a_table_states_of_a_load_is_in_the_case() -> None:
         "file": (TensorSpec("x", I64, (2, 1), "steps", False, "y"),),
         "transient": ("t",),
         "skip": ("a", "b"),
+        "changed": (3, b"\x86\x02"),
     }
 
 
@@ -112,6 +114,7 @@ def test_a_load_of_which_little_is_stated_is_strict_and_of_a_whole_file() -> Non
         "cut": 0,
         "trailing": 0,
         "report": False,
+        "changed": None,
     }
 
 
@@ -147,12 +150,23 @@ def test_all_that_a_table_states_of_a_layer_is_in_the_case() -> None:
         "description": row,
         "inputs": (InputSpec((2,), values=(4, 5)),),
         "indifferent": ("a*",),
+        "training": None,
     }
 
 
-@pytest.mark.parametrize("family", ["arch", "program"])
+TRAINING: Row = {
+    "optimizer": "Adam",
+    "options": {"lr": 0.5},
+    "loss": "mse_loss",
+    "target": {"shape": [2], "below": 4},
+    "steps": 5,
+}
+
+
+@pytest.mark.parametrize("family", ["arch", "program", "training"])
 def test_all_that_a_table_states_of_an_architecture_is_in_the_case(family: str) -> None:
     row: Row = {"architecture": "mlp", "inputs": [{"shape": [2]}], "indifferent": ["a*", "b"], **STATED}
+    row |= {"training": TRAINING}
     assert fields(model(table(row, "f32", family))) == {
         **STATED,
         "kind": "arch",
@@ -162,6 +176,7 @@ def test_all_that_a_table_states_of_an_architecture_is_in_the_case(family: str) 
         "dotnet": "mlp",
         "inputs": (InputSpec((2,)),),
         "indifferent": ("a*", "b"),
+        "training": Training("Adam", {"lr": 0.5}, "mse_loss", InputSpec((2,), below=4), 5),
     }
 
 
@@ -177,6 +192,7 @@ def test_a_model_of_which_little_is_stated_has_weights_and_no_steps() -> None:
         "fill": "weights",
         "steps": 0,
         "indifferent": (),
+        "training": None,
     }
 
 
