@@ -182,6 +182,11 @@ CODES = ", ".join(map(str, BY_CODE))
             "01 01 61 06 02 02 03 00",
             "byte 7: expected 24 bytes for f32 of shape [2, 3], found 1 bytes, then the end (shape.bytes)",
         ),
+        (
+            "01 01 61 00 01 ffffffffffffffff7f",
+            f"byte 14: expected {2**63 - 1} bytes for u8 of shape [{2**63 - 1}], found 0 bytes, then the end "
+            "(shape.bytes)",
+        ),
         ("00 01 02", "byte 1: expected the end of the file, found 2 more bytes (file.trailing)"),
         (
             "02 01 61 00 00 07 01 61 00 00 07",
