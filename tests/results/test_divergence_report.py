@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from typing import Any
 
 import jinja2
 import msgspec
@@ -128,7 +129,15 @@ def test_all_of_a_report_stands_in_its_place_and_nothing_is_escaped() -> None:
 
 def test_a_value_that_a_template_lacks_is_an_error() -> None:
     entry = divergence().entry
-    values = {"entry": entry, "expected": [], "pieces": [], "routes": [], "versions": {}, "system": "", "name": ""}
+    values: dict[str, Any] = {
+        "entry": entry,
+        "expected": [],
+        "pieces": [],
+        "routes": [],
+        "versions": {},
+        "system": "",
+        "name": "",
+    }
     with pytest.raises(jinja2.UndefinedError, match="'title' is undefined"):
         filled("divergence.md.jinja", **values)
 
