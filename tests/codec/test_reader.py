@@ -257,6 +257,11 @@ def test_a_lenient_reader_of_one_tensor_reads_over_trailing_bytes() -> None:
     assert [problem.clause for problem in problems.kept] == ["file.trailing"]
 
 
+def test_an_over_long_header_of_one_tensor_is_refused() -> None:
+    with pytest.raises(FormatError, match=r"leb128\.canonical"):
+        decode_tensor(b"\x80\x00\x00\x07")
+
+
 def test_a_lenient_reader_of_one_tensor_raises_without_one() -> None:
     with pytest.raises(FormatError):
         decode_tensor(b"\x00", problems=Problems())
