@@ -52,6 +52,7 @@ def test_refuses_to_encode_what_an_int64_cannot_hold(value: int) -> None:
         ("ff 00", "leb128.canonical", "ff 00"),
         ("80 81 80 00", "leb128.canonical", "80 81 80 00"),
         ("ff ff ff ff ff ff ff ff ff 01", "leb128.range", "a number of more than 9 bytes"),
+        ("ff ff ff ff ff ff ff ff ff", "leb128.range", "a number of more than 9 bytes"),
         ("80 80 80 80 80 80 80 80 80 00", "leb128.range", "a number of more than 9 bytes"),
         ("", "file.truncated", "0 bytes of it, then the end"),
         ("80", "file.truncated", "1 bytes of it, then the end"),
@@ -62,6 +63,19 @@ def test_refuses(encoded: str, clause: str, found: str) -> None:
     with pytest.raises(FormatError) as caught:
         decode(memoryview(b"..." + bytes.fromhex(encoded)), 3, "a dim")
     assert (caught.value.clause, caught.value.offset, caught.value.found) == (clause, 3, found)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "message"),
+    [
+        ("80 00 07", "expected a dim as 00, the shortest LEB128, found 80 00 (leb128.canonical)"),
+        ("80" * 10, "expected a dim up to 2^63-1 in LEB128, found a number of more than 9 bytes (leb128.range)"),
+    ],
+)
+def test_the_message_states_what_was_expected_and_what_was_found(encoded: str, message: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        decode(memoryview(bytes.fromhex(encoded)), 0, "a dim")
+    assert str(caught.value) == f"byte 0: {message}"
 
 
 def test_reads_an_over_long_number_when_the_report_returns() -> None:

@@ -182,6 +182,11 @@ CODES = ", ".join(map(str, BY_CODE))
             "01 01 61 06 02 02 03 00",
             "byte 7: expected 24 bytes for f32 of shape [2, 3], found 1 bytes, then the end (shape.bytes)",
         ),
+        (
+            "01 01 61 00 01 ffffffffffffffff7f",
+            f"byte 14: expected {2**63 - 1} bytes for u8 of shape [{2**63 - 1}], found 0 bytes, then the end "
+            "(shape.bytes)",
+        ),
         ("00 01 02", "byte 1: expected the end of the file, found 2 more bytes (file.trailing)"),
         (
             "02 01 61 00 00 07 01 61 00 00 07",
@@ -250,6 +255,11 @@ def test_a_lenient_reader_of_one_tensor_reads_over_trailing_bytes() -> None:
     problems = Problems()
     assert bytes(decode_tensor(b"\x00\x00\x07\x08", problems=problems).data) == b"\x07"
     assert [problem.clause for problem in problems.kept] == ["file.trailing"]
+
+
+def test_an_over_long_header_of_one_tensor_is_refused() -> None:
+    with pytest.raises(FormatError, match=r"leb128\.canonical"):
+        decode_tensor(b"\x80\x00\x00\x07")
 
 
 def test_a_lenient_reader_of_one_tensor_raises_without_one() -> None:

@@ -40,7 +40,7 @@ def decode(data: memoryview, start: int, what: str, report: Report = refuse) -> 
     for place, byte in enumerate(data[start : start + _MAX_BYTES]):
         value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            if byte == 0 and place > 0:
+            if byte == 0:  # one alone is read above
                 found = data[start : start + place + 1].hex(" ")
                 expected = f"{what} as {encode(value).hex(' ')}, the shortest LEB128"
                 report(FormatError(start, found, expected, "leb128.canonical"))
