@@ -32,7 +32,7 @@ from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.errors import Death
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Thrown
 from tscompat.python_side import torch_tensors
-from tscompat.python_side.models import layers, loading, native, programs
+from tscompat.python_side.models import layers, loading, native, programs, training_steps
 from tscompat.python_side.optimizer_run import OptimizerRun
 from tscompat.python_side.torch_optimizers import name_in_torch, saved_of
 from tscompat.resources.whole import write_whole
@@ -217,6 +217,14 @@ def forward(subject: Model, call: messages.Forward) -> Done:
     return Done()
 
 
+def train(subject: Model, call: messages.Train) -> Done:
+    assert subject.training is not None
+    entries, batches = read_state_dict(call.expected), read_state_dict(call.batches)
+    results = training_steps.trained(subject, subject.training, entries, batches, subject.dtype)
+    write_whole(call.outputs, encode_state_dict(results))
+    return Done()
+
+
 def load_into(subject: Load, call: messages.LoadInto) -> messages.LoadedInto:
     read = of(READ, call.overload)
     refused, entries = loading.load(
@@ -287,6 +295,7 @@ ANSWERS: Mapping[type[AnyCall], Callable[[Any, Any], AnyAnswer]] = {
     messages.Load: load,
     messages.Schema: schema,
     messages.Forward: forward,
+    messages.Train: train,
     messages.LoadInto: load_into,
     messages.Probe: probe,
     messages.RunProgram: run_program,

@@ -9,7 +9,7 @@ from tscompat.python_side.scripts import FUNCTIONS
 
 TOP = Path(__file__).parents[1]
 WORKFLOW = TOP / ".github" / "workflows" / "ci.yml"
-LONG = {"bench", "full", "fuzz", "large", "mutants", "sabotage"}
+LONG = {"bench", "full", "fuzz", "large", "mutants", "sabotage", "sensitivity"}
 
 
 def test_the_workflow_is_valid() -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from doubles import MakeJob, kinds, with_peer
-from tscompat.catalogue import CatalogueError, load_catalogue, make_batches
-from tscompat.codec import encode_state_dict
-from tscompat.dotnet_side.messages import AnyCall, Done, Train
+from honest_peer import HonestPeer
+from tscompat.catalogue import CatalogueError, load_catalogue
+from tscompat.codec import encode_state_dict, read_state_dict
+from tscompat.dotnet_side.messages import AnyCall, Done, NativeModule, Thrown, Train
 from tscompat.python_side import torch_tensors
-from tscompat.python_side.models import training_steps
 from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES
 from tscompat.routes.route import PYTHON_TO_DOTNET
@@ -59,35 +58,45 @@ def without(name: str) -> Change:
 )
 def test_each_check_sees_its_own_difference(make_job: MakeJob, change: Change, fails: set[str]) -> None:
     job = make_job(CASE, "training")
-    subject: Any = job.subject
 
     def answer(call: AnyCall) -> Done:
         assert isinstance(call, Train)
-        batches = make_batches(job.case.id, subject, subject.training)
-        found = training_steps.trained(subject, subject.training, job.entries, batches, subject.dtype)
-        write_whole(Path(call.outputs), encode_state_dict(change(found)))
-        return Done()
+        done = job.peer.ask(call)
+        write_whole(Path(call.outputs), encode_state_dict(change(read_state_dict(call.outputs))))
+        assert isinstance(done, Done)
+        return done
 
     found = kinds(with_peer(job, answer), "training", PYTHON_TO_DOTNET)
     assert {check for check, kind in found.items() if kind is not Kind.PASS} == fails
 
 
-def test_the_call_has_every_option_of_the_optimizer(make_job: MakeJob) -> None:
-    calls: list[Train] = []
-
-    def answer(call: AnyCall) -> Done:
-        assert isinstance(call, Train)
-        calls.append(call)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        kinds(with_peer(make_job(CASE, "training"), answer), "training", PYTHON_TO_DOTNET)
+def test_all_of_the_training_is_in_the_call(make_job: MakeJob) -> None:
+    peer = HonestPeer(load_catalogue()[CASE].subject)
+    job = make_job(CASE, "training", peer)
+    kinds(job, "training", PYTHON_TO_DOTNET)
     options = {"initial_lr": 2**-7, "lr": 2**-7, "alpha": 0.875, "momentum": 0.5, "eps": 1e-8, "weight_decay": 0.0}
-    assert calls[0].options == options | {"centered": False, "maximize": False}
+    assert peer.calls == [
+        Train(
+            expected=str(job.expected_file),
+            module=NativeModule("arch", "mlp", "f32"),
+            batches=str(job.inputs),
+            optimizer="RMSProp",
+            options=options | {"centered": False, "maximize": False},
+            loss="mse_loss",
+            steps=20,
+            outputs=str(job.outputs),
+            device="cpu",
+        )
+    ]
 
 
-def test_torchsharp_trains_as_pytorch_does(make_job: MakeJob) -> None:
-    found = kinds(make_job(CASE, "training"), "training", PYTHON_TO_DOTNET)
+def test_what_torchsharp_throws_is_the_verdict_of_both_checks(make_job: MakeJob) -> None:
+    job = with_peer(make_job(CASE, "training"), lambda call: Thrown("System.Exception", "no"))
+    assert kinds(job, "training", PYTHON_TO_DOTNET) == dict.fromkeys(("losses", "parameters"), Kind.REFUSED)
+
+
+def test_torchsharp_trains_as_pytorch_does(real_job: MakeJob) -> None:
+    found = kinds(real_job(CASE, "training"), "training", PYTHON_TO_DOTNET)
     assert found == dict.fromkeys(("losses", "parameters"), Kind.PASS)
 
 
