@@ -11,7 +11,7 @@ from tscompat.catalogue import Case, Model, TensorSpec, make_inputs
 from tscompat.python_side.models import native
 from tscompat.python_side.rounding import Reference
 from tscompat.routes.agreement import agree, within_rounding
-from tscompat.routes.model import WIDE
+from tscompat.routes.model import NARROW, WIDER
 from tscompat.values.dtypes import DType
 from tscompat.values.tensors import StateDict
 
@@ -64,12 +64,13 @@ def measure(case: Case, checks: Set[str]) -> Measured:
     reached: list[Reached] = []
     for check in CHECKS:
         if check in checks:
-            dtype = WIDE if check == "widened" else model.dtype
+            dtype = WIDER[model.dtype.name] if check == "widened" else model.dtype
             computation = Computation(model, entries, dtype, train=check == "statistics")
             references = {seed: computation.references(inputs) for seed, inputs in given.items()}
             reached += _reached(check, computation, given, references)
             if check != "statistics":
-                factor = WIDENED if check == "widened" else FACTORS[model.dtype.name]
+                narrow = check == "widened" and model.dtype.name in NARROW
+                factor = WIDENED if narrow else FACTORS[model.dtype.name]
                 for name, part in _scaled(computation, given[""], references[""], parts, factor):
                     parts[name][check] = part
     return Measured(case.id, tuple(Scaled(*each) for each in parts.items()), reached=tuple(reached))

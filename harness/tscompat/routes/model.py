@@ -28,9 +28,10 @@ from . import dotnet_half, judging
 from .agreement import agree
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
-WIDE = BY_NAME["f32"]
 NARROW = {"f16", "bf16"}
-"""The dtypes whose rounding hides small faults: ``widened`` has none of it."""
+"""The dtypes whose rounding hides small faults: ``widened`` has none of it. A case in f32 may ask for it too."""
+WIDER = {"f16": BY_NAME["f32"], "bf16": BY_NAME["f32"], "f32": BY_NAME["f64"]}
+"""The dtype in which ``widened`` computes."""
 SCHEMA_CHECKS = {
     "names": Kind.NAMES,
     "order": Kind.ORDER,
@@ -71,7 +72,7 @@ def forward(job: Job[Model]) -> Transfer:
     """Compare what the two modules compute in eval mode.
 
     ``loaded``: what .NET's computes after ``Module.load`` must be bitwise what it computes if its memory is filled.
-    ``widened``: in f16 and bf16, both sides convert the loaded module to f32 and compute with it. ``statistics``: the
+    ``widened``: both sides convert the loaded module to a wider dtype and compute with it. ``statistics``: the
     buffers after a pass in train mode.
     """
     given = make_inputs(job.case.id, job.subject)
@@ -82,7 +83,7 @@ def forward(job: Job[Model]) -> Transfer:
     if "loaded" in checks:
         verdicts["loaded"] = _loaded(job, given, verdicts["forward"])
     if "widened" in checks:
-        verdicts["widened"] = _compute(job, given, load=True, dtype=WIDE)
+        verdicts["widened"] = _compute(job, given, load=True, dtype=WIDER[job.subject.dtype.name])
     if "statistics" in checks:
         verdicts["statistics"] = _compute(job, given, train=True)
     return Transfer(verdicts, job.outputs)
@@ -179,7 +180,7 @@ def _forward_checks(case: Case, model: Model, direction: str) -> tuple[str, ...]
         "forward",
         *(("predictions",) if "predictions" in case.checks else ()),
         *(("loaded",) if model.kind == "layer" else ()),
-        *(("widened",) if model.dtype.name in NARROW else ()),
+        *(("widened",) if model.dtype.name in {*NARROW, *(WIDER if "widened" in case.checks else ())} else ()),
         *(("statistics",) if "statistics" in case.checks else ()),
     )
 
