@@ -43,7 +43,7 @@ PINNED = {
     "identity": "fa5aebcc881fefc3",
     "rows-alike": "10eb78bd57fd0638",
     "weights": "8b4e0af3eb39b434",
-    "strong-weights": "40ae43e541ede8ea",
+    "weights-1.5": "40ae43e541ede8ea",
     "moderate": "6097d7a9bf7fb80b",
     "steps": "bf7b608ffce54a3c",
 }
@@ -104,7 +104,7 @@ def test_every_bool_is_zero_and_one_in_turn() -> None:
 # weights
 
 
-@pytest.mark.parametrize(("fill", "gain"), [("weights", 1), ("strong-weights", 1.5)])
+@pytest.mark.parametrize(("fill", "gain"), [("weights", 1), ("weights-1.5", 1.5)])
 @pytest.mark.parametrize(
     ("dtype", "shape", "fan_in"), [("f32", (64, 4, 3), 12), ("f64", (90, 9), 9), ("f32", (700, 1), 1)]
 )
