@@ -416,15 +416,30 @@ def test_without_outputs_nothing_is_predicted(make_job: MakeJob) -> None:
     assert verdicts["predictions"] == verdicts["forward"] == Verdict(Kind.REFUSED, STATED)
 
 
-def test_what_a_module_with_torchsharps_faults_computes_is_predicted(make_job: MakeJob) -> None:
+def one_larger(entries: StateDict) -> StateDict:
+    """The entries, the first element of the first a little larger: rounding explains it."""
+    (name, tensor), *rest = entries
+    larger = torch_tensors.to_torch(tensor)
+    larger.view(-1)[0] *= 1 + 2**-23
+    return [torch_entry(name, larger), *rest]
+
+
+@pytest.mark.parametrize(
+    ("change", "predicted"),
+    [(same, True), (one_larger, True), (negated, False)],
+    ids=["as-they-are", "rounded", "another-fault"],
+)
+def test_only_what_a_module_with_torchsharps_faults_computes_is_predicted(
+    make_job: MakeJob, change: Callable[[StateDict], StateDict], predicted: bool
+) -> None:
     job = make_job("layer/bcewithlogitsloss/pos-weight/f32", "forward")
     given = make_inputs(job.case.id, job.subject)
 
     def computed(entries: StateDict) -> StateDict:
         module = native.computing(job.subject, job.entries, job.subject.dtype, ["values-of-the-constructor"])
-        return native.forward(module, job.subject, given, job.subject.dtype)
+        return change(native.forward(module, job.subject, given, job.subject.dtype))
 
     verdict = transfer(computing(job, computed, in_eval_mode), "forward", PYTHON_TO_DOTNET).verdicts["forward"]
     assert verdict.kind is Kind.BITS
     assert verdict.as_predicted is not None
-    assert [verdict.as_predicted(each) for each in (["values-of-the-constructor"], [])] == [True, False]
+    assert [verdict.as_predicted(each) for each in (["values-of-the-constructor"], [])] == [predicted, False]
