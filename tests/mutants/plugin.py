@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from .rooms import BEHIND_THE_PEER, NET, SLOW
+from .rooms import BEHIND_THE_PEER, LAST, NET, SLOW
 
 EXAMPLES = 25
 """How many examples hypothesis draws for a mutant: always the same ones."""
@@ -30,8 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.basetemp = Path(tempfile.mkdtemp(dir=os.environ["TMPDIR"]))
     settings.register_profile("mutants", derandomize=True, database=None, deadline=None, max_examples=EXAMPLES)
     settings.load_profile("mutants")
-    forget()
     mutant = os.environ["MUTANT_UNDER_TEST"]
+    forget(mutant)
     if mutant == "stats":
         import_mutated(Path("src"))
         _at_import.update(hits())
@@ -48,7 +48,7 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup() -> None:
     """While mutmut learns, no test profits from what another one has cached, and each reaches what runs at import."""
     if os.environ["MUTANT_UNDER_TEST"] == "stats":
-        forget()
+        forget("stats")
         hits().update(_at_import)
 
 
@@ -76,10 +76,12 @@ def import_mutated(source: Path) -> None:
             importlib.import_module(".".join(name.parts).removesuffix(".__init__"))
 
 
-def forget() -> None:
-    """Clear all caches of functions in tscompat's modules."""
+def forget(mutant: str) -> None:
+    """Clear the caches of all functions that the mutant may have to do with."""
+    last = tuple(f"tscompat.{room.replace('/', '.')}." for room in LAST)
+    prefixes = last if mutant.startswith(last) else ("tscompat.",)
     for name, module in list(sys.modules.items()):
-        if name.startswith("tscompat."):
+        if f"{name}.".startswith(prefixes):
             for each in vars(module).values():
                 if isinstance(each, functools._lru_cache_wrapper):  # pyright: ignore[reportPrivateUsage]
                     each.cache_clear()

@@ -16,6 +16,8 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
 """Folders of tscompat, and globs of their tests, both in the order of the page."""
 BEHIND_THE_PEER = {"dotnet_side/inside"}
 """The rooms whose code needs .NET: there a function that no test without it reaches counts for nothing."""
+LAST = {"routes", "dotnet_side/inside"}
+"""The rooms that no other of these imports: what the others have cached is the same with a mutant of these."""
 NET = {"keeper", "publish"}
 """The fixtures of tests/conftest.py that need .NET. A test that takes one is left out."""
 SLOW = {
