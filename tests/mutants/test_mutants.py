@@ -177,9 +177,16 @@ def test_the_copy_has_the_package_below_src_with_its_data(tmp_path: Path) -> Non
     assert (tmp_path / "copy" / "tests" / "conftest.py").is_file()
 
 
-def test_what_functions_have_cached_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("mutant", "kept"),
+    [("stats", 0), ("tscompat.values.compare.x_first__mutmut_1", 0), ("tscompat.routes.dat.x_load__mutmut_1", 1)],
+    ids=["all-functions", "of-a-first-room", "of-the-last-room"],
+)
+def test_what_functions_have_cached_of_a_mutants_results_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, mutant: str, kept: int
+) -> None:
     cached = functools.cache(int)
     monkeypatch.setattr(writer, "cached", cached, raising=False)
     cached(1)
-    forget()
-    assert cached.cache_info().currsize == 0
+    forget(mutant)
+    assert cached.cache_info().currsize == kept
