@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from examples import EXAMPLES, TEXT, Example
 from tscompat.catalogue import Case, load_catalogue
 from tscompat.codec import (
     FormatError,
@@ -30,40 +31,10 @@ from tscompat.values.dtypes import BY_CODE
 from tscompat.values.tensors import StateDict, Tensor
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "FORMAT.md").read_text(encoding="utf-8")
 HELD: Mapping[str, list[str]] = tomllib.loads((ROOT / "cases" / "clauses.toml").read_text(encoding="utf-8"))
 DAT_ROUTES = re.compile(r"(dat|tensor|optimizer|load|exportsd|importsd)\b.*")
 SHOWN = 20
 """So many elements are written out in an example."""
-
-
-class Example(NamedTuple):
-    clause: str
-    kind: str
-    """state-dict, tensor or optimizer."""
-    data: bytes
-    results: list[str]
-    """What a reader gets, after ``=`` or ``~``."""
-    refused: str | None
-    """The clause and offset, after ``!``."""
-    lenient: bool
-    """Whether the results are what a lenient reader gets."""
-
-
-def examples() -> Iterator[Example]:
-    clause = ""
-    for heading, kind, body in re.findall(r"^### [\d.]+ `([a-z.0-9]+)`|^```([a-z-]+)\n(.*?)^```", TEXT, re.M | re.S):
-        clause = heading or clause
-        if not heading and kind in DECODERS:
-            lines = [line.partition("#")[0].strip() for line in body.splitlines()]
-            data = b"".join(map(part, (line for line in lines if line[:1] not in ("=", "~", "!"))))
-            results = [line[2:] for line in lines if line[:1] in ("=", "~") and line[2:]]
-            refused = next((line[2:] for line in lines if line.startswith("!")), None)
-            yield Example(clause, kind, data, results, refused, any(line.startswith("~") for line in lines))
-
-
-def part(line: str) -> bytes:
-    return bytes(int(line[1:])) if line.startswith("*") else bytes.fromhex(line)
 
 
 def words(name: str | None, tensor: Tensor) -> str:
@@ -102,7 +73,6 @@ DECODERS: Mapping[str, Callable[[bytes, Problems | None], tuple[list[str], bytes
     "tensor": tensor,
     "optimizer": optimizer,
 }
-EXAMPLES = list(examples())
 
 
 def named(examples: list[Example]) -> pytest.MarkDecorator:

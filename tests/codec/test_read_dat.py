@@ -50,7 +50,7 @@ def test_it_reads_or_refuses_a_damaged_file_as_the_codec_does(entries: StateDict
     try:
         expected = of(decode_state_dict(bytes(whole)))
     except FormatError:
-        with pytest.raises(ValueError, match="byte|codec can't decode"):
+        with pytest.raises(ValueError, match=r"byte|codec can't decode"):
             READER.read(bytes(whole))
     else:
         assert READER.read(bytes(whole)) == expected
