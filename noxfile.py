@@ -95,6 +95,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def kaitai(session: nox.Session) -> None:
+    """format.ksy against the codec (needs Node.js and npm; arguments: pytest's)"""
+    python = environment(session, PROJECT, "tests", "kaitai")
+    session.run(python, "-m", "pytest", "-o", "python_files=kaitai_*.py", "tests/kaitai", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def reproductions(session: nox.Session) -> None:
     """The reproduction of each known divergence; LARGE=1 adds those that need gigabytes (arguments: pytest's)"""
     python = environment(session, PROJECT, "tests", "matrix")

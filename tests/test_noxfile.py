@@ -196,6 +196,7 @@ def test_only_the_matrix_is_a_default_session() -> None:
         ("-", "types"),
         ("-", "bench"),
         ("-", "fuzz"),
+        ("-", "kaitai"),
         ("-", "reproductions"),
         ("-", "sabotage"),
         ("-", "mutants"),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import Buffer
 
+from drawn import state_dicts, tensors
 from tscompat.codec import (
     FormatError,
     IndexEntry,
@@ -26,24 +27,10 @@ from tscompat.codec import (
 )
 from tscompat.codec.leb128 import encode
 from tscompat.resources.whole import write_whole
-from tscompat.values.dtypes import BY_CODE, BY_NAME, DTYPES
+from tscompat.values.dtypes import BY_CODE, BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
 U8, F32 = BY_NAME["u8"], BY_NAME["f32"]
-
-names = st.one_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=12), st.just("é" * 100))
-shapes = st.lists(st.sampled_from([0, 1, 2, 3, 130]), max_size=4).map(tuple)
-
-
-@st.composite
-def tensors(draw: st.DrawFn) -> Tensor:
-    dtype, shape = draw(st.sampled_from(DTYPES)), draw(shapes.filter(lambda shape: np.prod(shape) <= 400))
-    fill = draw(st.binary(min_size=1, max_size=8))
-    size = dtype.itemsize * int(np.prod(shape))
-    return tensor_of(dtype, shape, (fill * size)[:size])
-
-
-state_dicts = st.lists(st.builds(Entry, names, tensors()), max_size=6, unique_by=lambda entry: entry.name)
 
 
 def written(entries: StateDict) -> bytes:

@@ -21,7 +21,7 @@ from .optimizers import optimizer_case
 from .table import Row, Table
 from .tensors import guarantee, tensors
 
-NOT_FAMILIES = ("dtypes.toml", "surface.toml")
+NOT_FAMILIES = ("clauses.toml", "dtypes.toml", "surface.toml")
 MIXED = "mixed"
 
 
