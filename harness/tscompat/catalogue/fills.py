@@ -99,7 +99,7 @@ FILLS: dict[str, Callable[[TensorSpec, int, RandomBits], Bytes]] = {
     "identity": own,
     "rows-alike": rows_alike,
     "weights": weights,
-    **{f"weights-{gain}": partial(weights, gain=gain) for gain in (0.85, 1.2, 1.5)},
+    **{f"weights-{gain}": partial(weights, gain=gain) for gain in (0.85, 1.25, 1.5)},
     "moderate": moderate,
     "steps": steps,
 }
