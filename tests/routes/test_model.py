@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from doubles import MakeJob, kinds, with_peer
-from tscompat.catalogue import Model, make_inputs
+from tscompat.catalogue import Model, load_catalogue, make_inputs
 from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side.messages import AnyCall, Done, Forward, SchemaEntry, SchemaFound
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.resources.whole import write_whole
-from tscompat.routes import Job
+from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict
@@ -196,3 +196,17 @@ def test_a_parameter_that_is_slightly_wrong_is_seen(make_job: MakeJob, name: str
 
     found = kinds(with_peer(job, scaled), "forward", PYTHON_TO_DOTNET)
     assert {check for check, kind in found.items() if kind is not Kind.PASS} == set(found) - {"loaded"}
+
+
+@pytest.mark.parametrize(
+    ("case_id", "has"),
+    [
+        ("layer/linear/default/f16", True),
+        ("layer/linear/default/f32", False),
+        ("arch/resnet101/f32", True),
+        ("arch/resnet101/f64", False),
+    ],
+)
+def test_a_case_in_float32_may_be_widened_too(case_id: str, has: bool) -> None:
+    checks = ROUTES["forward"].checks_of(load_catalogue()[case_id], PYTHON_TO_DOTNET)
+    assert ("widened" in checks) is has
