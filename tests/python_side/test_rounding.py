@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,16 +83,16 @@ def test_products_with_zeros_round_nothing(rest: float, times: float) -> None:
 def test_padding_rounds_nothing() -> None:
     """A kernel of 3 x 3 over one pixel adds as many products as one of 1 x 1."""
     x, weight = drawn(8, 64, 1, 1), drawn(32, 64, 3, 3)
-    padded = references("f32", lambda x, w: functional.conv2d(x, w, padding=1), x, weight)
+    padded = references("f32", partial(functional.conv2d, padding=1), x, weight)
     bare = references("f32", functional.conv2d, x, weight[:, :, 1:2, 1:2])
     assert np.median(padded.deviation / bare.deviation) == pytest.approx(1, abs=0.25)
 
 
 def test_each_group_of_a_convolution_adds_its_own_channels() -> None:
     x, weight = drawn(8, 64, 4, 4), drawn(32, 16, 3, 3)
-    groups = references("f32", lambda x, w: functional.conv2d(x, w, groups=4), x, weight)
+    groups = references("f32", partial(functional.conv2d, groups=4), x, weight)
     first = references("f32", functional.conv2d, x[:, :16], weight[:8])
-    assert np.median(groups.deviation) == pytest.approx(np.median(first.deviation), rel=0.25)
+    assert np.median(groups.deviation) / np.median(first.deviation) == pytest.approx(1, abs=0.25)
 
 
 def test_operations_that_only_move_numbers_have_no_error() -> None:
