@@ -38,7 +38,8 @@ class Run:
 
     def wait_for(self, what: str) -> psutil.Process:
         """The first process below the run whose command line holds this text."""
-        for _ in range(3000):
+        latest = time.monotonic() + 120
+        while time.monotonic() < latest:
             for child in self.children():
                 if what in " ".join(cmdline(child)):
                     return child

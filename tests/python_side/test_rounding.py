@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -77,6 +78,30 @@ def test_the_deviation_is_that_of_torchs_own_errors(name: str, dtype: str) -> No
     assert (0.0 if name == "sum" else 0.1) < size < (6.0 if name == "sum" else 2.0)
 
 
+@pytest.mark.parametrize(("rest", "times"), [(0.0, 1), (1e-9, 4)], ids=["zeros", "others"])
+def test_products_with_zeros_round_nothing(rest: float, times: float) -> None:
+    """A row of 64 numbers rounds as much with 960 zeros behind it; with 960 others, however small, four times so."""
+    row, weight = drawn(32, 64), drawn(16, 1024)
+    alone = references("f32", functional.linear, row, weight[:, :64])
+    longer = references("f32", functional.linear, torch.cat([row, rest * drawn(32, 960)], 1), weight)
+    assert np.median(longer.deviation / alone.deviation) == pytest.approx(times, rel=0.25)
+
+
+def test_padding_rounds_nothing() -> None:
+    """A kernel of 3 x 3 over one pixel adds as many products as one of 1 x 1."""
+    x, weight = drawn(8, 64, 1, 1), drawn(32, 64, 3, 3)
+    padded = references("f32", partial(functional.conv2d, padding=1), x, weight)
+    bare = references("f32", functional.conv2d, x, weight[:, :, 1:2, 1:2])
+    assert np.median(padded.deviation / bare.deviation) == pytest.approx(1, abs=0.25)
+
+
+def test_each_group_of_a_convolution_adds_its_own_channels() -> None:
+    x, weight = drawn(8, 64, 4, 4), drawn(32, 16, 3, 3)
+    groups = references("f32", partial(functional.conv2d, groups=4), x, weight)
+    first = references("f32", functional.conv2d, x[:, :16], weight[:8])
+    assert np.median(groups.deviation) / np.median(first.deviation) == pytest.approx(1, abs=0.25)
+
+
 def test_operations_that_only_move_numbers_have_no_error() -> None:
     def compute(x: torch.Tensor) -> torch.Tensor:
         return torch.cat([x.T.relu(), x.T[:, :1]], 1)[2:]
@@ -131,6 +156,14 @@ def test_a_number_near_zero_is_allowed_the_smallest_step_of_its_type() -> None:
         return x / 3
 
     assert references("f16", third, torch.full((4,), 3 * 2.0**-24)).deviation.min() >= 2.0**-24
+
+
+def test_an_element_whose_draws_were_small_has_some_of_the_whole_tensors() -> None:
+    """Four draws with the mean variance are added to the sixteen: less than a fifth of the mean is in no element."""
+    values = torch.tensor([1e-6, 1.0, 1.0, 1.0])
+    found = references("f32", torch.sqrt, values)
+    mean = float(np.square(found.deviation).mean())
+    assert found.deviation[0] == pytest.approx(np.sqrt(mean / 5), rel=0.3)
 
 
 # Many samples at once.

@@ -443,3 +443,17 @@ def test_only_what_a_module_with_torchsharps_faults_computes_is_predicted(
     assert verdict.kind is Kind.BITS
     assert verdict.as_predicted is not None
     assert [verdict.as_predicted(each) for each in (["values-of-the-constructor"], [])] == [predicted, False]
+
+
+@pytest.mark.parametrize(
+    ("case_id", "has"),
+    [
+        ("layer/linear/default/f16", True),
+        ("layer/linear/default/f32", False),
+        ("arch/resnet101/f32", True),
+        ("arch/resnet101/f64", False),
+    ],
+)
+def test_a_case_in_float32_may_be_widened_too(case_id: str, has: bool) -> None:
+    checks = ROUTES["forward"].checks_of(load_catalogue()[case_id], PYTHON_TO_DOTNET)
+    assert ("widened" in checks) is has
