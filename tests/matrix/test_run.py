@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import signal
 import subprocess
 import sys
@@ -37,7 +38,7 @@ class Run:
         return found
 
     def wait_for(self, what: str) -> psutil.Process:
-        """The first process below the run whose command line matches; setproctitle, if installed, changes a worker's."""
+        """The first process below the run whose command line matches. setproctitle, if installed, gives workers one."""
         latest = time.monotonic() + 120
         while time.monotonic() < latest:
             for child in self.children():
