@@ -126,7 +126,7 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def sensitivity(session: nox.Session) -> None:
-    """Scaled parameters and faulty steps, which the checks must see; takes MINUTES (arguments: patterns of case ids)"""
+    """Scaled parameters and faulty steps, which checks must see; takes many minutes (arguments: patterns of cases)"""
     python = environment(session, PROJECT, "tests")
     session.run(python, "-m", "sensitivity", *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")})
 
