@@ -71,3 +71,14 @@ def nothing(*_: Any, **__: Any) -> None:
 def with_peer(job: Job[Any], answer: Callable[[AnyCall], AnyAnswer]) -> Job[Any]:
     """The same job with a double of the peer."""
     return replace(job, peer=FakePeer(answer))
+
+
+def changing(job: Job[Any], change: Callable[[Any], object]) -> Job[Any]:
+    """The same job, in which ``change`` may alter the files of a call after each answer of the job's own peer."""
+
+    def answer(call: AnyCall) -> AnyAnswer:
+        found = honestly(job, call)
+        change(call)
+        return found
+
+    return with_peer(job, answer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 PROOF = Path(__file__).parents[1] / "docs" / "proof.md"
@@ -23,3 +24,9 @@ def write_section(title: str, text: str, file: Path = PROOF) -> None:
     there = pattern.search(whole)
     whole = pattern.sub(lambda _: section, whole) if there else f"{whole.rstrip()}\n\n{section}\n"
     file.write_text(whole, encoding="utf-8")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table in Markdown."""
+    for cells in (head, ["---"] * len(head), *rows):
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"

@@ -54,18 +54,18 @@ def of_entries(entries: StateDict) -> list[str]:
 
 def state_dict(data: bytes, problems: Problems | None) -> tuple[list[str], bytes]:
     found = decode_state_dict(data, problems=problems)
-    return of_entries(found), b"".join(map(bytes, map(memoryview, encode_state_dict(found))))
+    return of_entries(found), b"".join(encode_state_dict(found))
 
 
 def tensor(data: bytes, problems: Problems | None) -> tuple[list[str], bytes]:
     found = decode_tensor(data, problems=problems)
-    return [words(None, found)], b"".join(map(bytes, map(memoryview, encode_tensor(found))))
+    return [words(None, found)], b"".join(encode_tensor(found))
 
 
 def optimizer(data: bytes, problems: Problems | None) -> tuple[list[str], bytes]:
     found = decode_optimizer(data)
     entries = [*flat_options(found), *flat_states(found)]
-    return [found.name, *of_entries(entries)], b"".join(map(bytes, map(memoryview, encode_optimizer(found))))
+    return [found.name, *of_entries(entries)], b"".join(encode_optimizer(found))
 
 
 DECODERS: Mapping[str, Callable[[bytes, Problems | None], tuple[list[str], bytes]]] = {

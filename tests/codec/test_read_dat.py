@@ -39,13 +39,13 @@ def test_it_has_no_more_than_60_lines() -> None:
 
 @given(state_dicts)
 def test_it_reads_what_the_codec_writes(entries: StateDict) -> None:
-    whole = b"".join(map(bytes, map(memoryview, encode_state_dict(entries))))
+    whole = b"".join(encode_state_dict(entries))
     assert READER.read(whole) == of(decode_state_dict(whole))
 
 
 @given(state_dicts, st.data())
 def test_it_reads_or_refuses_a_damaged_file_as_the_codec_does(entries: StateDict, data: st.DataObject) -> None:
-    whole = bytearray(b"".join(map(bytes, map(memoryview, encode_state_dict(entries)))))
+    whole = bytearray(b"".join(encode_state_dict(entries)))
     whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     try:
         expected = of(decode_state_dict(bytes(whole)))

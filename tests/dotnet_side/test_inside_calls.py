@@ -39,19 +39,6 @@ from tscompat.dotnet_side.messages import Done, Thrown
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, Tensor, flipped
 
-
-@pytest.fixture
-def net() -> Net:
-    return Net()
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> messages.Load:
-    """A load of a good file into a bag of the same tensors."""
-    expected, artifact = written(tmp_path / "expected", ENTRIES), written(tmp_path / "artifact", ENTRIES)
-    return messages.Load("module-path", expected, artifact, BAG, CPU, identity=False, strict=True)
-
-
 # Saves.
 
 

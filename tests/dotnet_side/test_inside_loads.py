@@ -34,18 +34,6 @@ from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
 
-@pytest.fixture
-def net() -> Net:
-    return Net()
-
-
-@pytest.fixture
-def load(tmp_path: Path) -> messages.Load:
-    """A load of a good file into a bag of the same tensors."""
-    expected, artifact = written(tmp_path / "expected", ENTRIES), written(tmp_path / "artifact", ENTRIES)
-    return messages.Load("module-path", expected, artifact, BAG, CPU, identity=False, strict=True)
-
-
 def kinds(loaded: Any) -> list[tuple[str, str | None]]:
     assert isinstance(loaded, Loaded)
     return [(each.kind, each.first.entry if each.first else None) for each in loaded.differences]

@@ -131,7 +131,7 @@ def test_an_example_of_the_specification(parser: Any, example: Example) -> None:
 
 
 def joined(parts: Iterable[Buffer]) -> bytes:
-    return b"".join(map(bytes, map(memoryview, parts)))
+    return b"".join(parts)
 
 
 DRAWN: Mapping[str, tuple[st.SearchStrategy[Any], Callable[[Any], Iterable[Buffer]]]] = {

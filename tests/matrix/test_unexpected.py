@@ -25,7 +25,7 @@ from tscompat import codec
 from tscompat.python_side import torch_tensors
 
 def save_state_dict(state, stream):
-    stream.write(b"".join(map(bytes, map(memoryview, codec.encode_state_dict(torch_tensors.export(state))))))
+    stream.write(b"".join(codec.encode_state_dict(torch_tensors.export(state))))
 """
 FAULTY = (
     MENDED

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from .mutant import FATES, Mutant
+from proof import table
+
+from .mutant import FATES, NO_TEST, Mutant
 from .rooms import BEHIND_THE_PEER, ROOMS, SLOW
 
 LEAST = 95
@@ -15,7 +17,7 @@ LEAST = 95
 
 def counted(mutants: Sequence[Mutant]) -> list[Mutant]:
     """The mutants that tests without .NET must see."""
-    return [mutant for mutant in mutants if mutant.fate != "no test" or _room(mutant) not in BEHIND_THE_PEER]
+    return [mutant for mutant in mutants if mutant.fate != NO_TEST or _room(mutant) not in BEHIND_THE_PEER]
 
 
 def share(mutants: Sequence[Mutant]) -> float:
@@ -49,12 +51,12 @@ def page(mutants: Sequence[Mutant], reasons: Mapping[str, str], minutes: float, 
 
 
 def _table(title: str, rows: Sequence[tuple[str, list[Mutant]]]) -> Iterator[str]:
-    yield f"| {title} | mutants | {' | '.join(FATES)} | seen % |"
-    yield f"|---|{'---|' * (len(FATES) + 2)}"
-    for name, mutants in rows:
-        fates = Counter(mutant.fate for mutant in mutants)
-        cells = [name, len(mutants), *(fates[fate] for fate in FATES), f"{share(counted(mutants)):.1f}"]
-        yield f"| {' | '.join(map(str, cells))} |"
+    return table((title, "mutants", *FATES, "seen %"), (_cells(name, mutants) for name, mutants in rows))
+
+
+def _cells(name: str, mutants: Sequence[Mutant]) -> tuple[str, ...]:
+    fates = Counter(mutant.fate for mutant in mutants)
+    return name, str(len(mutants)), *(str(fates[fate]) for fate in FATES), f"{share(counted(mutants)):.1f}"
 
 
 def _reasons(survivors: Sequence[Mutant], reasons: Mapping[str, str]) -> Iterator[str]:

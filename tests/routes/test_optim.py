@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from doubles import FakePeer, MakeJob, honestly, transfer, with_peer
+from doubles import FakePeer, MakeJob, changing, honestly, transfer, with_peer
 from tscompat.catalogue import load_catalogue
 from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer
 from tscompat.codec.optimizer import LAYOUTS, Value
@@ -33,18 +32,6 @@ BOTH = pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON]
 @pytest.fixture
 def job(make_job: MakeJob) -> Job[Any]:
     return make_job(CASE, "optimizer")
-
-
-def changing(job: Job[Any], change: Callable[[UseOptimizer], object]) -> Job[Any]:
-    """The job with its peer; after each answer ``change`` may alter the files of the call."""
-
-    def answer(call: AnyCall) -> AnyAnswer:
-        assert isinstance(call, UseOptimizer)
-        found: Any = job.peer.ask(call)
-        change(call)
-        return found
-
-    return replace(job, peer=FakePeer(answer))
 
 
 def differing(job: Job[Any], direction: str, route: str = "optimizer") -> dict[str, Kind]:

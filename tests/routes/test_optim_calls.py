@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from doubles import FakePeer, MakeJob, transfer, with_peer
+from doubles import MakeJob, changing, transfer, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import load_catalogue
-from tscompat.codec import encode_optimizer, encode_state_dict, read_optimizer, read_state_dict
+from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict, read_optimizer, read_state_dict
 from tscompat.codec.optimizer import flat_states
 from tscompat.dotnet_side.digest import digest
-from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, OptimizerUsed, Thrown, UseOptimizer
+from tscompat.dotnet_side.messages import OptimizerUsed, Thrown, UseOptimizer
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.optimizer_run import OptimizerRun
 from tscompat.resources.whole import write_whole
@@ -33,24 +31,6 @@ BOTH = pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON]
 @pytest.fixture
 def job(make_job: MakeJob) -> Job[Any]:
     return make_job(CASE, "optimizer")
-
-
-def changing(job: Job[Any], change: Callable[[UseOptimizer], object]) -> Job[Any]:
-    """The job with its peer; after each answer ``change`` may alter the files of the call."""
-
-    def answer(call: AnyCall) -> AnyAnswer:
-        assert isinstance(call, UseOptimizer)
-        found: Any = job.peer.ask(call)
-        change(call)
-        return found
-
-    return replace(job, peer=FakePeer(answer))
-
-
-def differing(job: Job[Any], direction: str, route: str = "optimizer") -> dict[str, Kind]:
-    """The checks that did not pass."""
-    verdicts = transfer(job, route, direction).verdicts
-    return {check: verdict.kind for check, verdict in verdicts.items() if verdict.kind is not Kind.PASS}
 
 
 # What .NET is asked.
@@ -132,7 +112,8 @@ def test_steps_that_rounding_explains_pass(make_job: MakeJob, direction: str) ->
         larger = torch_tensors.to_torch(tensor) * (1 + 2**-23)
         write_whole(call.parameters[-1], encode_state_dict([Entry(name, torch_tensors.from_torch(larger)), *others]))
 
-    assert differing(changing(make_job("optim/adam-groups/f32", "optimizer"), change), direction) == {}
+    job = changing(make_job("optim/adam-groups/f32", "optimizer"), change)
+    assert {verdict.kind for verdict in transfer(job, "optimizer", direction).verdicts.values()} == {Kind.PASS}
 
 
 @pytest.mark.parametrize(
@@ -151,14 +132,18 @@ def test_steps_with_torchsharps_faults_are_what_the_counterpart_computes(
     assert [verdict.as_predicted(each) for each in ([STEPS], [])] == [True, False]
 
 
-def test_a_fault_predicts_other_options_of_a_file(make_job: MakeJob) -> None:
-    def change(call: UseOptimizer) -> None:
-        for path in (call.save, call.memory[0]):
-            record = read_optimizer(path)
-            groups = [{**each, "initial_lr": each["lr"]} for each in record.groups]
-            write_whole(path, encode_optimizer(record._replace(groups=groups)))
+def of_the_present_rate(record: OptimizerRecord) -> OptimizerRecord:
+    """The record with the present learning rate of each group as its initial one."""
+    return record._replace(groups=[{**each, "initial_lr": each["lr"]} for each in record.groups])
 
-    job = changing(make_job("optim/adam-scheduled/f32", "optimizer"), change)
+
+def present_rate_as_initial(call: UseOptimizer) -> None:
+    for path in (call.save, call.memory[0]):
+        write_whole(path, encode_optimizer(of_the_present_rate(read_optimizer(path))))
+
+
+def test_a_fault_predicts_other_options_of_a_file(make_job: MakeJob) -> None:
+    job = changing(make_job("optim/adam-scheduled/f32", "optimizer"), present_rate_as_initial)
     for check in ("bytes", "options"):
         verdict = transfer(job, "optimizer", PYTHON_TO_DOTNET).verdicts[check]
         assert verdict.as_predicted is not None
@@ -167,13 +152,7 @@ def test_a_fault_predicts_other_options_of_a_file(make_job: MakeJob) -> None:
 
 
 def test_a_fault_predicts_options_that_dotnet_does_not_keep(make_job: MakeJob) -> None:
-    def change(call: UseOptimizer) -> None:
-        for path in (call.save, call.memory[0]):
-            record = read_optimizer(path)
-            groups = [{**each, "initial_lr": each["lr"]} for each in record.groups]
-            write_whole(path, encode_optimizer(record._replace(groups=groups)))
-
-    job = changing(make_job("optim/adam-scheduled/f32", "optimizer"), change)
+    job = changing(make_job("optim/adam-scheduled/f32", "optimizer"), present_rate_as_initial)
     verdict = transfer(job, "optimizer", DOTNET_TO_PYTHON).verdicts["options"]
     assert verdict.as_predicted is not None
     assert verdict.as_predicted(["present-rate-as-initial", "kept no-such-*"])
@@ -182,8 +161,7 @@ def test_a_fault_predicts_options_that_dotnet_does_not_keep(make_job: MakeJob) -
 def test_an_artifact_that_differs_is_predicted_by_a_fault(make_job: MakeJob) -> None:
     job = OptimizerJob(make_job("optim/adam-scheduled/f32", "optimizer"))
     record = job.stepped("cpu").record()
-    groups = [{**each, "initial_lr": each["lr"]} for each in record.groups]
-    write_whole(job.job.artifact, encode_optimizer(record._replace(groups=groups)))
+    write_whole(job.job.artifact, encode_optimizer(of_the_present_rate(record)))
     predicted = written(job, record)["bytes"].as_predicted
     assert predicted is not None
     assert predicted(["present-rate-as-initial", "kept no-such-*"])

@@ -43,7 +43,7 @@ def kinds(verdicts: Mapping[str, Verdict]) -> dict[str, Kind]:
 
 
 def encoded(state: Mapping[str, Any]) -> bytearray:
-    return bytearray(b"".join(bytes(memoryview(part)) for part in codec.encode_state_dict(torch_tensors.export(state))))
+    return bytearray(b"".join(codec.encode_state_dict(torch_tensors.export(state))))
 
 
 def read(stream: BinaryIO) -> dict[str, Any]:

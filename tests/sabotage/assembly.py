@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from .answers import LINEAR, NORM
+from .computed import ADAM, SGD, TRAINING
 from .fault import Fault
 
-TRAINING = "training/mlp/f32"
 MATRIX = "dat/ and shape/rank-2/f32"
 NAMES = "dat/ and name/upper-lower/f32"
-NORM = "layer/batchnorm1d/default/f32"
-SGD = "optimizer/ and not pybridge and optim/sgd-momentum/f32"
 NESTEROV = "optimizer/ and not pybridge and optim/sgd-nesterov/f32"
 MAXIMIZE = "optimizer/ and not pybridge and optim/sgd-maximize-momentum/f32"
-ADAM = "optimizer/ and not pybridge and optim/adam/f32"
 
 _ROWS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("leb128-shift", "LEB128 is read with eight bits a byte", ("bits",), "dat/ and shape/dim-128/f32"),
@@ -68,7 +66,7 @@ _ROWS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("buffer-not-persistent", "num_batches_tracked is not part of the state dict", ("names", "bits", "bytes"), NORM),
     ("buffer-name", "running_mean is called runningMean", ("names", "bits", "bytes"), NORM),
     ("count-in-int32", "num_batches_tracked is int32", ("dtype",), NORM),
-    ("weight-transposed", "the weight of Linear is made transposed", ("shape",), "layer/linear/default/f32"),
+    ("weight-transposed", "the weight of Linear is made transposed", ("shape",), LINEAR),
     ("batch-counted-twice", "a batch counts twice", ("statistics",), NORM),
     ("eps-of-another-layer", "batch norm computes with eps 1e-3", ("forward",), NORM),
     ("gradients-not-zeroed", "zero_grad leaves the gradients", ("losses", "parameters"), TRAINING),

@@ -10,10 +10,10 @@ from tscompat.dotnet_side.messages import Load, LoadInto, RunProgram, Save, UseO
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict
 
+from .answers import BAG
 from .computed import option_of, state_of
 from .fault import Change, Fault, byte, element, entries, given, numbers, record, with_numbers, wrote
 
-BAG = "role/both/f32"
 MATRIX = "shape/rank-2/f32"
 SGD = "optim/sgd-momentum/f32"
 ADAM = "optim/adam/f32"

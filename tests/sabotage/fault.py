@@ -94,14 +94,12 @@ def given(kind: type[Any], field: str, change: Change, when: Callable[[Any], boo
 
 def entries(change: Callable[[StateDict], StateDict]) -> Change:
     """Change the entries of a file of TorchSharp's own format."""
-    return lambda whole: b"".join(
-        bytes(memoryview(part)) for part in encode_state_dict(change(decode_state_dict(whole)))
-    )
+    return lambda whole: b"".join(encode_state_dict(change(decode_state_dict(whole))))
 
 
 def record(change: Callable[[OptimizerRecord], OptimizerRecord]) -> Change:
     """Change the contents of an optimizer's file."""
-    return lambda whole: b"".join(bytes(memoryview(part)) for part in encode_optimizer(change(decode_optimizer(whole))))
+    return lambda whole: b"".join(encode_optimizer(change(decode_optimizer(whole))))
 
 
 def numbers(change: Callable[[Numbers], Numbers], which: int = 0) -> Callable[[StateDict], StateDict]:

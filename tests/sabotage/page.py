@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from proof import table
 from tscompat.catalogue import load_catalogue
 from tscompat.results.environment import Environment
 from tscompat.routes import verdict_ids
@@ -70,15 +71,13 @@ def page(seen: Sequence[Seen], environment: Environment, minutes: float) -> str:
         "of its own, of a part of the matrix that passes without it. *Seen by* lists every kind of check that failed",
         "there. The first table shows that each kind of check is needed.",
         "",
-        "| check | faults it sees | seen by no other kind |",
-        "|---|---|---|",
-        *(_row(_need(check, seen)) for check in (*kinds(), THE_RUN)),
+        *table(
+            ("check", "faults it sees", "seen by no other kind"), (_need(check, seen) for check in (*kinds(), THE_RUN))
+        ),
         "",
         *(f"`{check}` sees none alone: {why}" for check, why in IMPLIED.items()),
         "",
-        "| fault | place | what it does | seen by | exit code | first verdict |",
-        "|---|---|---|---|---|---|",
-        *(_row(_cells(each)) for each in seen),
+        *table(("fault", "place", "what it does", "seen by", "exit code", "first verdict"), map(_cells, seen)),
     ]
     return "\n".join(lines)
 
@@ -93,10 +92,6 @@ def _need(check: str, seen: Sequence[Seen]) -> tuple[str, ...]:
 def _cells(each: Seen) -> tuple[str, ...]:
     fault = each.fault
     return fault.name, fault.place, fault.what, ", ".join(each.checks) or "**none**", str(each.code), each.words[:300]
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
 
 
 def _versions(environment: Environment) -> str:

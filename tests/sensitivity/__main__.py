@@ -1,8 +1,8 @@
 """``python -m sensitivity [PATTERN ...]``: what the checks of computed values see, for docs/proof.md's ``Sensitivity``.
 
 Measures the cases of a default run. With patterns of case ids, those of any run that match are measured, and nothing is
-written. Exits with 1 if the checks see too
-little, or if Python itself is not within the bound (page.py). Takes all cores.
+written. Exits with 1 if the checks see too little, or if Python itself is not within the bound (page.py). Takes all
+cores.
 """
 
 from __future__ import annotations

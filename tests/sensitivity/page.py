@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from proof import table
 from tscompat.catalogue import Case, Model
 from tscompat.results.environment import Environment
 
@@ -105,24 +106,24 @@ def page(
         f"where they were widened from f16 or bf16, by {WIDENED:.10g}. Seen must be {OF_A_DTYPE:.0%} in each dtype",
         f"(by `widened` alone too), and {OF_A_CASE:.0%} in each case.",
         "",
-        *_table(("dtype", "scaled", "seen by `forward`", "seen by `widened`", "seen"), _by_dtype(measured)),
+        *table(("dtype", "scaled", "seen by `forward`", "seen by `widened`", "seen"), _by_dtype(measured)),
         "",
         "Faults of an optimizer's last step, each in one parameter or one state. All must be seen.",
         "",
-        *_table(("fault", *DTYPES), _faults(measured)),
+        *table(("fault", *DTYPES), _faults(measured)),
         "",
         "How far Python itself is from float64, as a part of the bound (docs/bounds.md): the most in any case, with",
         f"{threads} threads, with and without oneDNN, for {len(SEEDS)} draws of the inputs. It must be 1 at most.",
         "",
-        *_table(("check", *DTYPES), _reached(measured)),
+        *table(("check", *DTYPES), _reached(measured)),
         "",
         "What is not seen, with the part of the bound that is reached (`forward`, `widened`); 0: no output changes.",
         "",
-        *_table(("case", "seen", "not seen"), _unseen(measured, cases)),
+        *table(("case", "seen", "not seen"), _unseen(measured, cases)),
         "",
         "What cannot be seen: tensors that change no output of the case if they are scaled as a whole.",
         "",
-        *_table(("cases", "tensors", "why"), _indifferent(measured, cases)),
+        *table(("cases", "tensors", "why"), _indifferent(measured, cases)),
     ]
     return "\n".join(lines)
 
@@ -169,7 +170,3 @@ def _indifferent(measured: Iterable[Measured], cases: Mapping[str, Case]) -> Ite
             names.setdefault((", ".join(case.subject.indifferent), case.why), []).append(each.case)
     for (tensors, why), own in names.items():
         yield ", ".join(dict.fromkeys(case_id.rpartition("/")[0] for case_id in own)), tensors, why
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]

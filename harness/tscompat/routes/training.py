@@ -54,11 +54,10 @@ def train(job: Job[Model]) -> Transfer:
 
 
 def _by_check(results: StateDict) -> dict[str, StateDict]:
-    is_loss = [entry.name.startswith("loss.") for entry in results]
-    return {
-        check: [entry for entry, loss in zip(results, is_loss, strict=True) if loss is wanted]
-        for check, wanted in zip(CHECKS, (True, False), strict=True)
-    }
+    by_check: dict[str, StateDict] = {check: [] for check in CHECKS}
+    for entry in results:
+        by_check["losses" if entry.name.startswith("loss.") else "parameters"].append(entry)
+    return by_check
 
 
 def _checks(case: Case, model: Model, direction: str) -> tuple[str, ...]:

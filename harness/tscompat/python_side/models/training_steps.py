@@ -14,11 +14,12 @@ import torch
 from tscompat.catalogue import Model, Training, load_bounds
 from tscompat.codec import OptimizerRecord
 from tscompat.python_side import rounding
+from tscompat.python_side.optimizer_run import after_step
 from tscompat.python_side.rounding import Reference
 from tscompat.python_side.torch_optimizers import record_of
 from tscompat.python_side.torch_tensors import export, to_torch
 from tscompat.values.dtypes import BY_NAME, DType
-from tscompat.values.tensors import Entry, StateDict
+from tscompat.values.tensors import StateDict
 
 from . import layers, native
 
@@ -38,7 +39,7 @@ def trained(model: Model, training: Training, entries: StateDict, batches: State
         optimizer.step()
         results += export({f"loss.{step}": loss.detach()})
         after = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-        results += [Entry(f"step.{step}.{name}", tensor) for name, tensor in export(after)]
+        results += after_step(step, export(after))
     return results
 
 
