@@ -85,6 +85,7 @@ class NetModule:
         self.loads: list[tuple[Any, ...]] = []
         self.disposed = 0
         self.device = "cpu"
+        self.flags = {"the mode of the module": "train"}
 
     def Add(self, name: str, tensor: NetTensor, buffer: bool, nested: bool) -> None:  # noqa: N802
         self.tensors[name] = tensor
@@ -119,6 +120,10 @@ class NetModule:
 
     def Dispose(self) -> None:  # noqa: N802
         self.disposed += 1
+
+
+def flags(module: NetModule) -> list[SimpleNamespace]:
+    return [SimpleNamespace(Key=key, Value=value) for key, value in module.flags.items()]
 
 
 class NetSnapshot:
@@ -176,7 +181,11 @@ class Net:
             "Snapshot": SimpleNamespace(Of=self._snapshot),
             "Slots": Slots,
             "Modules": SimpleNamespace(
-                Build=self._build, BufferNames=attrgetter("buffers"), To=self._move, ToType=self._type
+                Build=self._build,
+                BufferNames=attrgetter("buffers"),
+                Flags=flags,
+                To=self._move,
+                ToType=self._type,
             ),
             "Layers": SimpleNamespace(Forward=self.compute),
             "Loading": SimpleNamespace(Load=self.load, Report=list),

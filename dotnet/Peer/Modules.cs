@@ -28,6 +28,24 @@ public static class Modules
 
     public static string[] BufferNames(nn.Module module) =>
         [.. module.named_buffers(include_nonpersistent: false).Select(named => named.name)];
+
+    /// <summary>
+    /// What a module is beside the bits of its tensors: of each module in it whether it is in train mode, of each tensor
+    /// whether it is a parameter or a buffer, and requires a gradient. By what it is of, in words.
+    /// </summary>
+    public static Dictionary<string, string> Flags(nn.Module module)
+    {
+        var flags = new Dictionary<string, string>();
+        foreach (var (name, each) in module.named_modules().Prepend(("", module)))
+            flags[$"the mode of {Quoted(name)}"] = each.training ? "train" : "eval";
+        foreach (var (name, each) in module.named_parameters())
+            flags[Quoted(name)] = each.requires_grad ? "a parameter that requires a gradient" : "a frozen parameter";
+        foreach (var (name, each) in module.named_buffers())
+            flags[Quoted(name)] = each.requires_grad ? "a buffer that requires a gradient" : "a buffer";
+        return flags;
+    }
+
+    private static string Quoted(string name) => name.Length == 0 ? "the module" : $"'{name}'";
 }
 
 /// <summary>Fills the state dict of a module from addresses, without save or load.</summary>

@@ -68,12 +68,13 @@ def test_all_that_is_stated_of_one_tensor_is_in_its_spec() -> None:
 
 
 def test_a_guarantee_has_the_tables_sentences_and_is_tried_by_the_probe_of_the_cases_name() -> None:
-    row: Row = {"tensors": [{"shape": []}], "observed": "it holds", "otherwise": "bits"}
+    row: Row = {"tensors": [{"shape": []}], "observed": "it holds", "otherwise": "bits", "unable": "read-only"}
     assert fields(guarantee(table(row, "i64"))) == {
         "specs": (TensorSpec("weight", I64, (), "random", buffer=False),),
         "probe": "a-name",
         "observed": "it holds",
         "otherwise": "bits",
+        "unable": "read-only",
     }
 
 

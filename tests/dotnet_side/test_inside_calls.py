@@ -55,6 +55,35 @@ def test_a_save_writes_the_bits_of_the_expected_file(net: Net, save: messages.Sa
     assert net.modules[0].disposed == 1
 
 
+def changing_its_flags(module: NetModule) -> None:
+    module.flags["the mode of the module"] = "eval"
+
+
+def changing_its_bits(module: NetModule) -> None:
+    module.tensors["b"].data[0] ^= 1
+
+
+MODE = "the mode of the module: train before, eval after"
+BITS = f"the bits of 'b': {digest([Entry('', ENTRIES[1].tensor)])} before, "
+
+
+@pytest.mark.parametrize(("change", "words"), [(changing_its_flags, MODE), (changing_its_bits, BITS)])
+def test_a_save_that_changes_the_module_states_how(
+    net: Net, save: messages.Save, monkeypatch: pytest.MonkeyPatch, change: Callable[[NetModule], None], words: str
+) -> None:
+    honest = NetModule.save
+
+    def saving(module: NetModule, path: str) -> None:
+        honest(module, path)
+        change(module)
+
+    monkeypatch.setattr(NetModule, "save", saving)
+    done = answer(net, save)
+    assert isinstance(done, Done)
+    (sentence,) = done.changed
+    assert sentence.startswith(words)
+
+
 def test_a_save_of_other_memory_writes_that(net: Net, save: messages.Save) -> None:
     answer(net, msgspec.structs.replace(save, flip=5))
     assert digest(read_state_dict(save.artifact)) == digest(flipped(ENTRIES, 5))
@@ -161,6 +190,32 @@ def test_a_forward_pass_computes_with_the_bits_and_the_inputs(net: Net, forward:
     (module,) = net.modules
     assert (module.trained, module.loads, net.typed, net.moved) == ([False], [], [], [])
     assert module.disposed == 1
+
+
+@pytest.mark.parametrize(("train", "changed"), [(False, 1), (True, 0)])
+def test_a_pass_in_eval_mode_that_changes_the_module_states_how(
+    net: Net, forward: messages.Forward, train: bool, changed: int
+) -> None:
+    def computing(module: NetModule, inputs: list[NetTensor]) -> list[NetTensor]:
+        module.tensors["w"].data[0] ^= 1
+        return list(map(copy, inputs))
+
+    net.compute = computing
+    done = answer(net, msgspec.structs.replace(forward, train=train))
+    assert isinstance(done, Done)
+    assert [words.partition(":")[0] for words in done.changed] == ["the bits of 'w'"] * changed
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_a_pass_that_changes_the_mode_states_it(net: Net, forward: messages.Forward, train: bool) -> None:
+    def computing(module: NetModule, inputs: list[NetTensor]) -> list[NetTensor]:
+        module.flags["the mode of the module"] = "another"
+        return list(map(copy, inputs))
+
+    net.compute = computing
+    assert answer(net, msgspec.structs.replace(forward, train=train)) == Done(
+        ("the mode of the module: train before, another after",)
+    )
 
 
 def test_a_loaded_module_has_the_complement_before(net: Net, forward: messages.Forward) -> None:

@@ -17,6 +17,7 @@ from dotnet_double import (
     NATIVE,
     QI8,
     Net,
+    NetModule,
     NetTensor,
     answer,
     changed,
@@ -44,6 +45,20 @@ def kinds(loaded: Any) -> list[tuple[str, str | None]]:
 
 def test_a_good_load_differs_in_nothing(net: Net, load: messages.Load) -> None:
     assert answer(net, load) == Loaded((), (), (), digest(ENTRIES), None)
+
+
+def test_a_load_that_freezes_the_module_states_it(
+    net: Net, load: messages.Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def freezing(module: NetModule, path: str, *strict: bool) -> None:
+        honest(module, path, *strict)
+        module.flags["'w'"] = "a frozen parameter"
+
+    honest = NetModule.load
+    monkeypatch.setattr(NetModule, "load", freezing)
+    loaded = answer(net, load)
+    assert isinstance(loaded, Loaded)
+    assert loaded.changed == ("'w': nothing before, a frozen parameter after",)
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -188,13 +188,14 @@ def test_a_killed_process_is_one_crash_and_nothing_is_left(run: Callable[..., Ru
     assert (alive, run_folders(struck.process.pid)) == ([], [])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
-def test_an_interrupted_run_says_so_and_leaves_nothing(run: Callable[..., Run]):
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no signal to one process")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_says_so_and_leaves_nothing(run: Callable[..., Run], sent: signal.Signals):
     stopped = run("-n", "1", "-k", "dat/ and cpu")
     results = stopped.out / "results.json"
     wait_until(lambda: results.exists() and '"verdict":"pass"' in results.read_text(encoding="utf-8"))
     stopped.children()  # notes the processes in ``family``, to check that they end
-    stopped.process.send_signal(signal.SIGINT)
+    stopped.process.send_signal(sent)
     code, output = stopped.end()
     assert code == 130, output
     assert not stopped.results().complete

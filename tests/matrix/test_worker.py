@@ -86,6 +86,17 @@ def test_a_death_after_an_answer_replaces_the_verdict_of_its_purpose(tmp_path: P
     assert deciding.close() == ()
 
 
+def test_an_expected_file_that_is_no_longer_as_it_was_made_is_made_anew(tmp_path: Path) -> None:
+    peer = FakePeer(lambda call: Thrown("Refused", "no"))
+    deciding = worker_with(peer, tmp_path)
+    deciding.decide(BITS)
+    expected = tmp_path / "role.both.bf16" / "expected.dat"
+    made = expected.read_bytes()
+    expected.write_bytes(made[::-1])
+    deciding.decide(BITS._replace(route="dat-stream"))
+    assert expected.read_bytes() == made
+
+
 def test_a_case_that_does_not_fit_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "LARGE", 0)
     monkeypatch.setattr(worker, "LEAST_FREE", 1 << 60)

@@ -62,6 +62,13 @@ def test_another_device_does_not_count() -> None:
     assert row(page(a_record(), a_record(judgement=NOT_RUN, device="cuda")), "dat python to dotnet") == ["yes"]
 
 
+def test_the_verdicts_of_each_route_are_counted_by_check() -> None:
+    lines = page(
+        a_record(), a_record(judgement=KNOWN), a_record(check="order"), a_record(route="schema", check="names")
+    )
+    assert lines[-2:] == ["| dat | bits 2, order 1 |", "| schema | names 1 |"]
+
+
 def test_a_route_without_values_has_no_row() -> None:
     lines = page(a_record(), a_record(route="schema", check="names"))
     assert not any(line.startswith("| schema") for line in lines)

@@ -211,6 +211,12 @@ def test_problems_of_the_run_are_shown() -> None:
     assert "Problem: divergence 'x': covers = 1, matches 2: a, b\n" in output
 
 
+@pytest.mark.parametrize(("number", "words"), [(1, "1 problem"), (2, "2 problems")])
+def test_the_last_line_counts_problems(number: int, words: str) -> None:
+    output = shown([a_record()], results=changed(problems=("It is 1 too few.",) * number))
+    assert output.splitlines()[-1] == f"1 passed, 0 known divergences, 0 failures, 0 not run, {words}"
+
+
 def test_the_last_line_sums_up() -> None:
     output = shown([a_record(), DIVERGENCE, FAILURE, *times(2, NOT_RUN)])
     assert output.splitlines()[-1] == "1 passed, 1 known divergences, 1 failures, 2 not run"
@@ -293,7 +299,8 @@ Time: harness 3.0 s, TorchSharp 2.0 s; whole run 60.0 s on 2
 cores, overhead ratio 60.0
 Problem: It is 1 too few.
 Incomplete: the run stopped before its end.
-18 passed, 3 known divergences, 1 failures, 11 not run
+18 passed, 3 known divergences, 1 failures, 11 not run, 1
+problem
 """
 
 
@@ -329,6 +336,7 @@ def test_what_is_wrong_is_red_titles_are_bold_and_what_matters_less_is_dim() -> 
         ("Failures (1)", "bold color(1)"),
         ("Incomplete: the run stopped before its end.", "bold color(1)"),
         ("Problem: It is 1 too few.", "bold color(1)"),
+        ("1 problem", "bold color(1)"),
         ("1", "color(2)"),
         ("12", "color(2)"),
         ("13", "color(2)"),

@@ -16,7 +16,7 @@ from tscompat.codec import encode_tensor
 from tscompat.dotnet_side.digest import digest
 from tscompat.python_side import torch_tensors
 from tscompat.routes import formats
-from tscompat.routes.formats import TENSOR, write_pickle, write_safetensors, write_shards
+from tscompat.routes.formats import TENSOR, read_pickle, write_pickle, write_safetensors, write_shards
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, Tensor
 
@@ -29,6 +29,29 @@ def test_a_pickle_is_a_zip_file_unless_it_is_legacy(tmp_path: Path, legacy: bool
     write_pickle(tmp_path / "state", STATE, legacy=legacy)
     assert zipfile.is_zipfile(tmp_path / "state") is not legacy
     assert torch.load(tmp_path / "state", weights_only=True).keys() == STATE.keys()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"_epoch": 3}, "'_epoch' is stored as int; expected Tensor"),
+        ({"f": torch.nn.Parameter(torch.zeros(1))}, "'f' is stored as Parameter; expected Tensor"),
+        ({"f": torch.zeros(100)[:1]}, "the file stores 460 bytes of elements, of which its tensors have 64"),
+    ],
+)
+def test_a_pickle_that_holds_more_than_the_tensors_of_a_state_dict_is_refused(
+    tmp_path: Path, more: dict[str, Any], words: str
+) -> None:
+    write_pickle(tmp_path / "state", {**STATE, **more})
+    with pytest.raises((TypeError, ValueError), match=words):
+        read_pickle(tmp_path / "state")
+
+
+def test_tensors_that_share_one_storage_are_read(tmp_path: Path) -> None:
+    whole = torch.arange(6.0)
+    state = {"a": whole[:4], "b": whole[2:], "c": torch.zeros(0)}
+    write_pickle(tmp_path / "state", state)
+    assert digest(torch_tensors.export(read_pickle(tmp_path / "state"))) == digest(torch_tensors.export(state))
 
 
 def test_a_pickle_is_no_legacy_one_unless_it_is_asked_for(tmp_path: Path) -> None:

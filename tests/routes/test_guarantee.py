@@ -40,12 +40,20 @@ def test_the_real_peer_keeps_its_guarantee(real_job: MakeJob, case_id: str) -> N
     [
         (Observed("other bits"), Kind.BITS),
         (Thrown("System.Exception", "no"), Kind.REFUSED),
-        (Unable("not here"), Kind.NOT_RUN),
+        (Unable("not here"), Kind.BITS),
     ],
     ids=["seen-otherwise", "refused", "unable"],
 )
 def test_a_guarantee_that_is_not_kept_is_named(make_job: MakeJob, answer: AnyAnswer, kind: Kind) -> None:
     assert kept(make_job, FOLDER, FakePeer(lambda call: answer)).kind is kind
+
+
+@pytest.mark.parametrize(("word", "kind"), [("into", Kind.NOT_RUN), ("in", Kind.BITS)])
+def test_only_the_reason_that_the_case_names_leaves_a_guarantee_untried(
+    make_job: MakeJob, word: str, kind: Kind
+) -> None:
+    peer = FakePeer(lambda call: Unable(f"this system or user writes {word} read-only folders"))
+    assert kept(make_job, "guarantee/read-only-folder/f32", peer).kind is kind
 
 
 @pytest.mark.parametrize(

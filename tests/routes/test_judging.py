@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from doubles import MakeJob
 from tscompat.catalogue import Model
 from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict
-from tscompat.dotnet_side.client import NotAsked
+from tscompat.dotnet_side.client import NotAsked, Violation
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import Loaded, Thrown
@@ -132,6 +133,32 @@ def test_other_bits_need_no_digest_of_the_case(job: Job[Any]) -> None:
     assert judging.loaded(loaded(job, changed), job).kind is Kind.BITS
 
 
+def with_names(job: Job[Any], held: int, unexpected: tuple[str, ...]) -> Loaded:
+    """The answer where memory has the first entries, and these unexpected ones."""
+    there = job.entries[:held]
+    found = [*there, *(Entry(name, there[0].tensor) for name in unexpected)]
+    missing = tuple(name for name, _ in job.entries[held:])
+    return Loaded(tuple(compare(job.entries, found)), missing, unexpected, digest(there), None)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"differences": ()},
+        {"missing": ()},
+        {"missing": ("bias",)},
+        {"unexpected": ()},
+        {"unexpected": ("other",)},
+    ],
+)
+def test_a_peer_whose_lists_of_names_contradict_its_difference_is_found_out(
+    job: Job[Any], changed: dict[str, Any]
+) -> None:
+    answer = msgspec.structs.replace(with_names(job, 2, ("extra",)), **changed)
+    with pytest.raises(PeerBroken, match="lists as missing and unexpected are not those of its difference"):
+        judging.loaded(answer, job)
+
+
 @pytest.mark.parametrize(
     ("unexpected", "held", "predicts", "expected"),
     [
@@ -149,10 +176,7 @@ def test_other_bits_need_no_digest_of_the_case(job: Job[Any]) -> None:
 def test_a_fault_predicts_names_and_bits_of_memory(
     job: Job[Any], unexpected: tuple[str, ...], held: int, predicts: list[str], expected: bool
 ) -> None:
-    (names,) = compare(job.entries, job.entries[:2])
-    there = digest(job.entries[:held])
-    missing = tuple(name for name, _ in job.entries[held:])
-    answer = Loaded(differences=(names,), missing=missing, unexpected=unexpected, digest=there, quantizer=None)
+    answer = with_names(job, held, unexpected)
     predicted = judging.loaded(answer, job).as_predicted
     assert predicted is not None
     assert predicted(predicts) is expected
@@ -173,9 +197,20 @@ def test_a_load_gives_verdicts_of_bits_and_of_the_quantizer(make_job: MakeJob) -
             "scale 0.25 and zero point 3 became scale 0.5 and zero point 3",
             FirstDifference(None, "quantizer", None, "(0.25, 3)", "(0.5, 3)"),
         ),
+        "flags": PASS,
     }
     refusal = Verdict(Kind.REFUSED, REFUSAL)
-    assert judging.arrived(THROWN, job) == {"bits": refusal, "quantizer": refusal}
+    assert judging.arrived(THROWN, job) == {"bits": refusal, "quantizer": refusal, "flags": refusal}
+
+
+def test_a_load_that_changes_flags_states_which(job: Job[Any]) -> None:
+    answer = msgspec.structs.replace(loaded(job, job.entries), changed=("a: b before, c after", "d: e before, f after"))
+    assert judging.arrived(answer, job)["flags"] == Verdict(Kind.BITS, "a: b before, c after; d: e before, f after")
+
+
+def test_a_broken_rule_is_no_pass(job: Job[Any]) -> None:
+    assert judging.failure(Violation("no file"), job) == Verdict(Kind.BITS, "no file")
+    assert judging.failed(Violation("no file"))
 
 
 def test_a_lost_quantizer_is_named(make_job: MakeJob) -> None:

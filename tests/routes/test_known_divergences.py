@@ -49,6 +49,16 @@ def name_of(table: Divergence) -> str:
     return f"{table.name}-{table.position}"
 
 
+REFUSING = [table for table in ALL if table.kind is Kind.REFUSED and table.expected.message]
+
+
+@pytest.mark.parametrize("table", REFUSING, ids=name_of)
+def test_a_refusal_of_another_type_with_the_same_words_is_another_fault(table: Divergence) -> None:
+    """So the part of the message before the colon stands for itself: it has no wildcard."""
+    kind, colon, words = table.expected.message.partition(": ")
+    assert (colon, re.search(r"(?<!\\)[.*+?]", kind)) == (": ", None) or (not words and kind.endswith("$"))
+
+
 @functools.cache
 def covered() -> Mapping[Divergence, list[VerdictId]]:
     """The ids on the CPU that each table covers: those of small cases first."""

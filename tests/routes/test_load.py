@@ -126,6 +126,12 @@ def test_what_became_of_a_tensor_is_named(theirs: Mapping[str, str], words: str)
     assert verdict.difference == FirstDifference("a", "state", None, "changed", there)
 
 
+def test_a_tensor_that_the_load_has_added_is_named() -> None:
+    verdict = state(KEPT, {**KEPT, "ghost": "x"})
+    assert (verdict.kind, verdict.detail) == (Kind.BITS, "'ghost' is new in .NET")
+    assert verdict.difference == FirstDifference("ghost", "state", None, "none", "new")
+
+
 def test_a_tensor_that_pytorch_kept_is_named() -> None:
     assert state(KEPT, {"a": "x"}).detail == "'a' is kept in PyTorch, changed in .NET"
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from doubles import MakeJob
+from doubles import MakeJob, changing, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import TensorSpec
-from tscompat.dotnet_side.client import CALL_SECONDS
-from tscompat.dotnet_side.messages import NativeModule, Schema
-from tscompat.routes import Job
+from tscompat.dotnet_side.client import CALL_SECONDS, Violation
+from tscompat.dotnet_side.messages import Done, NativeModule, Placement, Save, Schema
+from tscompat.routes import Job, dotnet_half
 from tscompat.routes.route import MUCH_GARBAGE, SLOWEST, is_identity
 from tscompat.values.dtypes import BY_NAME
 
@@ -51,6 +53,47 @@ def test_only_a_large_case_collects_garbage_before_a_call(
     monkeypatch.setattr(gc, "collect", lambda: collected.append(1))
     of_size(make_job, size).ask(CALL)
     assert len(collected) == times
+
+
+SAVED = Done(("the mode of the module: train before, eval after",))
+
+
+def saving(job: Job[Any]) -> Save:
+    return Save(
+        "module-path", str(job.expected_file), str(job.artifact), None, Placement("cpu", "contiguous", 1.0, 0), None
+    )
+
+
+def test_an_answer_with_a_change_is_a_violation(make_job: MakeJob) -> None:
+    job = make_job("layer/linear/default/f32", "dat")
+    assert with_peer(job, lambda call: SAVED).ask(saving(job)) == Violation(
+        ".NET changed what it must leave as it is: the mode of the module: train before, eval after"
+    )
+
+
+def rewrite(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[::-1])
+
+
+@pytest.mark.parametrize(("change", "words"), [(rewrite, "another"), (Path.unlink, "gone")])
+@pytest.mark.parametrize("field", ["expected", "artifact"])
+def test_a_load_that_changes_a_file_that_it_reads_is_a_violation(
+    make_job: MakeJob, change: Callable[[Path], None], words: str, field: str
+) -> None:
+    job = make_job("layer/linear/default/f32", "dat")
+    job.artifact.write_bytes(job.expected_file.read_bytes())
+    spoiling = changing(job, lambda call: change(Path(getattr(call, field))))
+    found = dotnet_half.load(spoiling, dotnet_half.module(job), artifact=job.artifact)
+    name = {"expected": job.expected_file, "artifact": job.artifact}[field].name
+    assert found == Violation(
+        f".NET changed what it must leave as it is: the file {name}, which it was to read, is {words}"
+    )
+
+
+def test_a_save_writes_its_artifact(make_job: MakeJob) -> None:
+    job = make_job("layer/linear/default/f32", "dat")
+    assert job.ask(msgspec.structs.replace(saving(job), module=None)) == Done()
+    assert job.artifact.exists()
 
 
 def test_the_jobs_other_files_lie_beside_the_artifact(make_job: MakeJob, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, dotnet_half
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
-from tscompat.values.tensors import Entry, Tensor
+from tscompat.values.tensors import Entry, Quantizer, Tensor
 from tscompat.values.verdict import Kind
 
 BAG = "role/both/bf16"
@@ -50,6 +51,32 @@ def test_a_peer_that_reports_no_difference_without_reading_is_found_out(make_job
 def test_a_peer_that_saves_nothing_leaves_the_other_bits(make_job: MakeJob) -> None:
     idle = with_peer(make_job(BAG, "torchscript"), lambda call: Done())
     assert kinds(idle, "torchscript", DOTNET_TO_PYTHON) == {"bits": Kind.BITS}
+
+
+def test_a_buffer_that_is_saved_as_a_parameter_is_seen(make_job: MakeJob) -> None:
+    job = make_job(BAG, "torchscript")
+    swapped = replace(job.subject, specs=tuple(replace(spec, buffer=not spec.buffer) for spec in job.specs))
+
+    def save(call: AnyCall) -> AnyAnswer:
+        programs.save_script(job.artifact, swapped, job.entries, [])
+        return Done()
+
+    verdict = transfer(with_peer(job, save), "torchscript", DOTNET_TO_PYTHON).verdicts["bits"]
+    assert (verdict.kind, verdict.detail) == (
+        Kind.NAMES,
+        "'parameter' is a parameter in Python, a buffer in .NET; 2 entries differ so",
+    )
+
+
+def test_a_quantizer_that_another_takes_the_place_of_is_seen(make_job: MakeJob) -> None:
+    job = make_job("quantized/per-tensor/qi8", "torchscript")
+    other = replace(job.subject, quantizer=Quantizer(0.5, 1))
+
+    def save(call: AnyCall) -> AnyAnswer:
+        programs.save_script(job.artifact, other, job.entries, [])
+        return Done()
+
+    assert kinds(with_peer(job, save), "torchscript", DOTNET_TO_PYTHON) == {"bits": Kind.PASS, "quantizer": Kind.BITS}
 
 
 def test_a_file_that_python_cannot_read_is_a_difference_of_bytes(make_job: MakeJob) -> None:
@@ -137,7 +164,7 @@ def test_an_unreadable_script_has_no_verdicts_of_its_own(make_job: MakeJob) -> N
 
     job = make_job(MODEL, "torchscript")
     found = transfer(with_peer(job, save), "torchscript", DOTNET_TO_PYTHON)
-    assert found.verdicts == dict.fromkeys(("bits", "forward"), found.verdicts["bits"])
+    assert found.verdicts == dict.fromkeys(("bits", "forward", "quantizer"), found.verdicts["bits"])
     assert found.verdicts["bits"].detail.startswith("unreadable: RuntimeError: ")
     assert found.artifact == job.artifact
 
@@ -203,7 +230,7 @@ def test_a_save_is_asked_for_without_a_module(make_job: MakeJob) -> None:
         (BAG, "torchscript", PYTHON_TO_DOTNET, ("bits",)),
         (BAG, "torchscript", DOTNET_TO_PYTHON, ("bits",)),
         ("quantized/per-tensor/qi8", "torchscript", PYTHON_TO_DOTNET, ("bits", "quantizer")),
-        ("quantized/per-tensor/qi8", "torchscript", DOTNET_TO_PYTHON, ("bits",)),
+        ("quantized/per-tensor/qi8", "torchscript", DOTNET_TO_PYTHON, ("bits", "quantizer")),
         ("layout/source/transposed/f32", "torchscript", PYTHON_TO_DOTNET, ("bits",)),
         ("layout/source/transposed/f32", "torchscript", DOTNET_TO_PYTHON, ()),
         ("pattern/random/bf16", "torch-save", PYTHON_TO_DOTNET, ("bits",)),

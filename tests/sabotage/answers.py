@@ -27,6 +27,7 @@ from .fault import THE_RUN, Ask, Fault, Wrong, answered
 
 BAG = "role/both/f32"
 QUANTIZED = "torchscript and quantized/per-tensor/qi8"
+FLAGS = "role/flags/f32"
 LINEAR = "layer/linear/default/f32"
 NORM = "layer/batchnorm1d/default/f32"
 NARROW = "layer/batchnorm1d/default/bf16"
@@ -86,7 +87,25 @@ _LOADED = (
         QUANTIZED,
         replaced(quantizer=lambda old: old and (old[0], old[1] + 1)),
     ),
+    (
+        "buffer-after-load",
+        "a load makes a buffer of a parameter",
+        ("flags",),
+        f"dat/ and {FLAGS}",
+        replaced(changed=("'parameter': a parameter that requires a gradient before, a buffer after",)),
+    ),
     ("quantizer-lost", "a loaded tensor has no quantizer", ("quantizer",), QUANTIZED, replaced(quantizer=None)),
+)
+_MODE = ("the mode of the module: train before, eval after",)
+_DONE = (
+    ("eval-after-save", "a save leaves the module in eval mode", ("bits", "bytes", "order"), BAG, _MODE),
+    (
+        "parameter-changed-by-a-pass",
+        "a pass in eval mode changes a parameter",
+        ("forward",),
+        LINEAR,
+        ("the bits of 'weight': 1 before, 2 after",),
+    ),
 )
 _PEERS: tuple[tuple[str, str, tuple[str, ...], str, Wrong], ...] = (
     (
@@ -258,6 +277,10 @@ ANSWERS: tuple[Fault, ...] = (
     *(
         Fault(name, "answer", what, checks, select, answered(Loaded, change))
         for name, what, checks, select, change in _LOADED
+    ),
+    *(
+        Fault(name, "answer", what, checks, select, answered(Done, replaced(changed=words)))
+        for name, what, checks, select, words in _DONE
     ),
     *(Fault(name, "answer", what, checks, select, wrong) for name, what, checks, select, wrong in _PEERS),
     *(

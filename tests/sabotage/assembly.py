@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .answers import LINEAR, NORM
+from .answers import FLAGS, LINEAR, NORM
 from .computed import ADAM, SGD, TRAINING
 from .fault import Fault
 
@@ -38,6 +38,8 @@ _ROWS: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
     ("report-always-loaded", "the report states that every entry was loaded", ("report",), "load/report/lax/f32"),
     ("dtype-not-compared", "dtypes are not compared before a load", ("outcome",), "load/dtype/strict/f32"),
     ("shape-not-compared", "shapes are not compared before a load", ("outcome",), "load/shape/strict/f32"),
+    ("eval-after-load", "a load leaves the module in eval mode", ("flags",), f"dat/ and {FLAGS}"),
+    ("frozen-after-load", "a load freezes the parameters", ("flags",), f"dat/ and {FLAGS}"),
     (
         "missing-keys-lost",
         "load_state_dict does not list what is missing",

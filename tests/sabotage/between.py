@@ -242,6 +242,14 @@ BETWEEN: tuple[Fault, ...] = (
         wrote(UseOptimizer, lambda call: call.save, record(option_of("lr", lambda x: x / 2)), _saves),
     ),
     Fault(
+        "file-changed-by-a-load",
+        "bytes",
+        "a load changes the last byte of the file that it loads",
+        ("bits",),
+        f"dat/python-to-dotnet and {BAG}",
+        wrote(Load, lambda call: call.artifact, byte(-1)),
+    ),
+    Fault(
         "program-output",
         "bytes",
         "one output of a script is 1.001 of itself",

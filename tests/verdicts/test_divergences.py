@@ -26,7 +26,7 @@ def judge(verdict: Verdict, verdict_id: str = REFUSED, known: Divergence | None 
 
 
 def test_an_expected_divergence_has_its_cause() -> None:
-    verdict = Verdict(Kind.REFUSED, "ArgumentException: not yet supported")
+    verdict = Verdict(Kind.REFUSED, "not yet supported: why")
     assert judge(verdict) == Judgement(Outcome.DIVERGENCE, "no-c32", CAUSE)
 
 
@@ -49,7 +49,7 @@ def test_a_changed_kind_fails() -> None:
 
 
 def test_a_changed_message_fails() -> None:
-    wrong = "message no longer matches /not .* supported/ of 'no-c32'"
+    wrong = "message no longer matches /^not .* supported/ of 'no-c32'"
     assert judge(Verdict(Kind.REFUSED, "out of memory")) == Judgement(Outcome.FAILED, "no-c32", wrong)
 
 
@@ -83,7 +83,7 @@ def test_a_prediction_needs_something_that_was_compared() -> None:
 
 
 def test_the_message_must_fit_beside_the_prediction() -> None:
-    assert judge(as_found("the-first"), known=divergence(predicts=("the-first",), message="other")).reason.startswith(
+    assert judge(as_found("the-first"), known=divergence(predicts=("the-first",), message="^other")).reason.startswith(
         "message no longer matches"
     )
 
@@ -110,13 +110,13 @@ def test_an_entry_for_a_script_does_not_apply_to_another_script() -> None:
 
 @pytest.mark.parametrize(("detail", "name"), [("not yet supported", "no-c32"), ("no numpy", "second")])
 def test_one_fault_can_mask_the_other_and_either_is_accepted(detail: str, name: str) -> None:
-    second = divergence("second", (SCRIPT,), message="no numpy")
+    second = divergence("second", (SCRIPT,), message="^no numpy")
     judgement = Divergences([divergence(), second], [SCRIPT, VERSION], {}).judge(REFUSED, Verdict(Kind.REFUSED, detail))
     assert judgement == Judgement(Outcome.DIVERGENCE, name, CAUSE)
 
 
 def test_where_both_fit_the_scripts_is_named() -> None:
-    divergences = Divergences([divergence(message="."), divergence("second", (SCRIPT,))], [SCRIPT, VERSION], {})
+    divergences = Divergences([divergence(message="^."), divergence("second", (SCRIPT,))], [SCRIPT, VERSION], {})
     judgement = divergences.judge(REFUSED, Verdict(Kind.REFUSED, "not yet supported"))
     assert judgement.divergence == "second"
 
@@ -193,12 +193,13 @@ def test_the_published_files_are_valid() -> None:
         ('ids = ["dat/*/c32/bits"]', "ids = []", r"no-c32 / expect / 0 / ids: \[\] should be non-empty"),
         ("dat/*/c32/bits", "dat/*/c??/bits", r"no-c32 / expect / 0 / ids / 0: 'dat/\*/c\?\?/bits' does not match"),
         ("message =", "unless = []\nmessage =", r"no-c32 / expect / 0 / unless: \[\] should be non-empty"),
-        ('message = "not .* supported"', "", "no-c32 / expect / 0: .*'predicts' is a required property"),
+        ('message = "^not .* supported"', "", "no-c32 / expect / 0: .*'predicts' is a required property"),
         ('kind = "refused"', 'kind = "order"', "no-c32 / expect / 0: .*'predicts' is a required property"),
-        ("message =", 'message = ""\npredicts =', "no-c32 / expect / 0 / message: '' should be non-empty"),
+        ("message =", 'message = ""\npredicts =', "no-c32 / expect / 0 / message: '' does not match"),
         ("message =", "predicts = []\nmessage =", r"no-c32 / expect / 0 / predicts: \[\] should be non-empty"),
         ("message =", 'predicts = ["a  b"]\nmessage =', "no-c32 / expect / 0 / predicts / 0: 'a  b' does not match"),
-        ("not .* supported", "(", r"no-c32 / expect / 0 / message: '\(' is not a 'regex'"),
+        ("^not .* supported", "^(", r"no-c32 / expect / 0 / message: '\^\(' is not a 'regex'"),
+        ("^not", "not", "no-c32 / expect / 0 / message: 'not .* supported' does not match"),
         ("no-c32", "No_c32", "the file: 'No_c32' does not match"),
         ('shows = "not supported"', 'shows = ""', "no-c32 / reproduction / shows: '' should be non-empty"),
         ("versions =", 'issue = "#5"\nversions =', "no-c32 / issue: '#5' does not match"),

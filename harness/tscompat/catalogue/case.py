@@ -186,6 +186,8 @@ class Guarantee:
     """What the probe observes if the guarantee holds."""
     otherwise: str
     """The kind of verdict if the probe observes something else."""
+    unable: str = ""
+    """The reason for which some systems cannot try it; empty where every system can."""
 
 
 Subject: TypeAlias = Tensors | Model | Load | OptimizerCase | Guarantee

@@ -28,7 +28,8 @@ def tensors(table: Table) -> Tensors:
 def guarantee(table: Table) -> Guarantee:
     """The guarantee of a case. The case's name is that of the probe."""
     row = table.row
-    return Guarantee(specs_of(row["tensors"], table.dtype), table.name, row["observed"], row["otherwise"])
+    specs = specs_of(row["tensors"], table.dtype)
+    return Guarantee(specs, table.name, row["observed"], row["otherwise"], row.get("unable", ""))
 
 
 def specs_of(rows: Iterable[Row], dtype: str) -> tuple[TensorSpec, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -92,6 +93,7 @@ def run(
         *context.args,
         str(matrix / "test_matrix.py"),
     ]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a job in CI tidies up, as Ctrl-C does
     results = out / "results.json"
     before = _written(results)
     ended = pytest.main(arguments)

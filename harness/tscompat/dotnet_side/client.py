@@ -26,6 +26,14 @@ class NotAsked:
     reason: str
 
 
+@dataclass(frozen=True)
+class Violation:
+    """In place of an answer: .NET has broken a rule of all calls, so the verdicts that need the answer do not pass."""
+
+    what: str
+    """What it did, in a sentence."""
+
+
 class Client(Protocol):
     """Answers calls to .NET."""
 

@@ -6,7 +6,7 @@ refused at either end. A call holds paths and small descriptions; tensors go thr
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 
@@ -76,6 +76,10 @@ class ParameterGroup(Message, frozen=True):
 class Done(Message, frozen=True, tag="done"):
     """The call is done; its results are in the files that it names."""
 
+    changed: tuple[str, ...] = ()
+    """What the call has changed in .NET's memory though it must leave it as it is, in words (inside/kept.py): a save,
+    the object that it saves; a pass, the module, or in train mode all of it but the bits."""
+
 
 class Loaded(Message, frozen=True, tag="loaded"):
     """What .NET's memory held after a load."""
@@ -90,6 +94,9 @@ class Loaded(Message, frozen=True, tag="loaded"):
     """``dotnet_side.digest`` of memory's entries that the expected file has too, in the order of the expected file."""
     quantizer: tuple[float, int] | None
     """Scale and zero point of the first tensor; None if it has none."""
+    changed: tuple[str, ...] = ()
+    """What the load has changed in the module beside the bits, in words: train mode, the roles of its tensors, whether
+    they require a gradient."""
 
 
 class SchemaEntry(Message, frozen=True):
@@ -172,9 +179,14 @@ class Fault(Message, frozen=True, tag="fault"):
 class Call(Message, Generic[Answer], frozen=True, tag_field="call"):
     """Base class of all calls to a peer; ``Answer`` is the type of the answer."""
 
+    reads: ClassVar[tuple[str, ...]] = ()
+    """The fields with the paths of files that .NET reads and must leave as they are."""
+
 
 class Save(Call[Done], frozen=True, tag="save"):
     """.NET makes an object with the bits of the expected file and saves it to the artifact."""
+
+    reads: ClassVar = ("expected",)
 
     overload: str
     expected: str
@@ -188,6 +200,8 @@ class Save(Call[Done], frozen=True, tag="save"):
 
 class Load(Call[Loaded], frozen=True, tag="load"):
     """.NET loads the artifact, and the peer compares .NET's memory with the expected file."""
+
+    reads: ClassVar = ("expected", "artifact")
 
     overload: str
     expected: str
@@ -210,6 +224,8 @@ class Schema(Call[SchemaFound], frozen=True, tag="schema"):
 class Forward(Call[Done], frozen=True, tag="forward"):
     """.NET builds the module, gives it the bits of the expected file, and runs its forward."""
 
+    reads: ClassVar = ("expected", "inputs")
+
     load: bool
     """Whether the module gets the bits by ``Module.load``; if not, they are written into its memory."""
     dtype: str
@@ -228,6 +244,8 @@ class Forward(Call[Done], frozen=True, tag="forward"):
 
 class Train(Call[Done], frozen=True, tag="train"):
     """.NET builds the module, loads the expected file into it, and trains it."""
+
+    reads: ClassVar = ("expected", "batches")
 
     expected: str
     module: NativeModule
@@ -248,6 +266,8 @@ class Train(Call[Done], frozen=True, tag="train"):
 class LoadInto(Call[LoadedInto], frozen=True, tag="load-into"):
     """.NET loads the artifact, with all options, into a module that has the bits of the expected file."""
 
+    reads: ClassVar = ("expected", "artifact")
+
     overload: str
     expected: str
     artifact: str
@@ -263,6 +283,8 @@ class LoadInto(Call[LoadedInto], frozen=True, tag="load-into"):
 class Probe(Call[Observed | Unable], frozen=True, tag="probe"):
     """A probe tries a guarantee (inside/probes.py)."""
 
+    reads: ClassVar = ("expected",)
+
     probe: str
     """The name of the probe."""
     expected: str
@@ -273,6 +295,8 @@ class Probe(Call[Observed | Unable], frozen=True, tag="probe"):
 
 class UseOptimizer(Call[OptimizerUsed], frozen=True, tag="use-optimizer"):
     """An optimizer makes steps, is loaded and saved, and makes more steps."""
+
+    reads: ClassVar = ("inputs", "load")
 
     overload: str
     optimizer: str
@@ -299,6 +323,8 @@ class UseOptimizer(Call[OptimizerUsed], frozen=True, tag="use-optimizer"):
 
 class RunProgram(Call[Done], frozen=True, tag="run-program"):
     """.NET loads the program in the artifact (TorchScript or an AOTInductor package) and runs it."""
+
+    reads: ClassVar = ("artifact", "inputs")
 
     overload: str
     artifact: str

@@ -141,7 +141,9 @@ class Controller:
             self._seconds += record.seconds
             self._dotnet_seconds += found.get(DOTNET_SECONDS, 0.0)
         elif report.failed and DEATH not in found:
-            self._broken = self._broken or f"the harness itself failed at {report.nodeid}: see the report above"
+            crash: Any = getattr(report.longrepr, "reprcrash", None)
+            words = crash.message.partition("\n")[0] if crash else "see the report above"
+            self._broken = self._broken or f"the harness itself failed at {report.nodeid}: {words}"
 
     def peers_died(self, deaths: str) -> None:
         """Add the records of deaths after an answer, as JSON: each replaces its verdict, and is an error for pytest."""
@@ -199,11 +201,11 @@ class Controller:
         stopped = exitstatus == pytest.ExitCode.INTERRUPTED and self._failed  # -x, --maxfail
         if stopped or ((problems or self._died) and exitstatus == pytest.ExitCode.OK):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if not self._answered:
-            problems.append("no verdict was decided: nothing that was selected could be run")
-            session.exitstatus = COULD_NOT_RUN
         if self._broken:
             problems.append(self._broken)
+        elif not self._answered:
+            problems.append("no verdict was decided: nothing that was selected could be run")
+        if self._broken or not self._answered:
             session.exitstatus = COULD_NOT_RUN
         if self._interrupted:
             session.exitstatus = INTERRUPTED

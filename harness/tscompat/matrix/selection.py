@@ -42,15 +42,16 @@ def select(config: pytest.Config) -> Selection:
         raise pytest.UsageError(f"unknown route {unknown!r}; there are {', '.join(ROUTES)}")
     cases = load_catalogue()
     of_run = list(_of_run(config, cases))
+    given: dict[str, list[str]] = {"route": config.option.tscompat_route, "device": config.option.tscompat_device}
+    options = " ".join(f"--{what}={name}" for what, names in given.items() for name in names)
     if not of_run:
-        given: dict[str, list[str]] = {"route": config.option.tscompat_route, "device": config.option.tscompat_device}
-        options = [f"--{what}={name}" for what, names in given.items() for name in names]
-        words = f"no case of a {config.option.tscompat_run} run has a verdict of {' '.join(options)}"
+        words = f"no case of a {config.option.tscompat_run} run has a verdict of {options}"
         raise pytest.UsageError(f"nothing is selected: {words}")
     selected = [each for each in of_run if matches(str(each))]
     if not selected:
         near = nearest(expression, list(map(str, of_run)))
-        raise pytest.UsageError("\n  ".join([f"nothing is selected by -k {expression!r}; the nearest ids are", *near]))
+        by = f"by -k {expression!r}" + (f" of what {options} leaves" if options else "")
+        raise pytest.UsageError("\n  ".join([f"nothing is selected {by}; the nearest ids are", *near]))
     scripts = [name for name in FUNCTIONS if config.getoption(f"tscompat_{name}")]
     dotnet = not config.option.tscompat_no_dotnet
     reasons = {each: why_not(each, cases[each.case], scripts, dotnet) for each in selected}

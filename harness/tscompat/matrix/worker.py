@@ -25,6 +25,7 @@ from tscompat.dotnet_side.errors import PeerBroken, PeerDied
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.python_side.scripts import Script
+from tscompat.resources.stamps import Stamp, stamps
 from tscompat.resources.whole import write_whole
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import ROUTES, Job
@@ -69,6 +70,8 @@ class CurrentCase:
     folder: Path
     entries: StateDict = field(default_factory=StateDict)
     transfers: dict[tuple[str, str, str], Transferred] = field(default_factory=dict[tuple[str, str, str], Transferred])
+    made: list[Stamp] = field(default_factory=list[Stamp])
+    """The stamp of its expected file."""
     making: float = 0.0
     """Seconds to make its bits and write its expected file; charged to its first transfer that does not crash."""
 
@@ -86,7 +89,12 @@ class CurrentCase:
         start = time.perf_counter()
         self.entries = native.entries_of(self.case, self.specs)
         write_whole(self.expected_file, encode_state_dict(self.entries))
+        self.made = stamps(self.expected_file)
         self.making = time.perf_counter() - start
+
+    def is_made(self) -> bool:
+        """Whether its expected file is there, as it was made."""
+        return bool(self.made) and stamps(self.expected_file) == self.made
 
     def clear(self) -> None:
         """Remove the files of earlier transfers."""
@@ -149,7 +157,7 @@ class Worker:
             if reason:
                 return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
         self._peer.start(str(verdict_id))
-        if ROUTES[verdict_id.route].needs_bits and not current.expected_file.exists():
+        if ROUTES[verdict_id.route].needs_bits and not current.is_made():
             current.make()
         key = verdict_id[:3]
         if key in current.transfers:

@@ -186,6 +186,8 @@ ADDED: Mapping[Any, Callable[[Sequence[Any]], int]] = {
     **dict.fromkeys((aten.sum.default, aten.sum.dim_IntList, aten.mean.default, aten.mean.dim), _summed),
 }
 """The operations that add, and how many terms for one element."""
+IN_NARROW = {aten.nll_loss_forward.default, aten.nll_loss2d_forward.default}
+"""The operations of ``ADDED`` that add in the narrow type."""
 SECOND = {aten.addmm.default, aten.baddbmm.default}
 """The operations of ``ADDED`` whose products are those of the second operand; else it is the first."""
 
@@ -250,8 +252,20 @@ def _moments(x: Any, dims: Sequence[int], eps: float) -> tuple[Any, Any]:
     return mean, ((x - mean).square().mean(dims, keepdim=True) + eps).rsqrt()
 
 
+def _bce_with_logits(
+    store: Store, x: Any, target: Any, weight: Any = None, pos_weight: Any = None, reduction: int = 1
+) -> torch.Tensor:
+    likely = store(torch.nn.functional.logsigmoid(x))
+    if pos_weight is not None:
+        likely = store(likely * store(store((pos_weight - 1) * target) + 1))
+    losses = store(store(store(1 - target) * x) - likely)
+    losses = losses if weight is None else store(losses * weight)
+    return (losses, losses.mean(), losses.sum())[reduction]
+
+
 APART: Mapping[Any, Callable[..., Any]] = {
     aten.native_batch_norm.default: _batch_norm,
+    aten.binary_cross_entropy_with_logits.default: _bce_with_logits,
     aten.gelu.default: _gelu,
     aten.native_layer_norm.default: _layer_norm,
     aten.native_group_norm.default: _group_norm,
@@ -317,7 +331,7 @@ class _Rounding(TorchDispatchMode):
         if func not in ADDED:
             return arguments
         place = 1 if func in SECOND else 0
-        size = self._wide * math.sqrt(ADDED[func](arguments))
+        size = (self._narrow if func in IN_NARROW else self._wide) * math.sqrt(ADDED[func](arguments))
         if func is aten._trilinear.default:  # its terms are products of three, made in the narrow type
             size = math.hypot(size, 2 * self._narrow)
         if func is aten.convolution.default and arguments[6]:  # transposed: adds what overlaps, in the narrow type

@@ -1,7 +1,8 @@
 """Makes docs/routes.md from records: which route transfers what. May import verdicts.
 
 The page has the routes that transfer values (those with a check ``bits``), with a row for each direction. It leaves out
-the checks of the file alone (``bytes``, ``order``) and all devices but the CPU.
+the checks of the file alone (``bytes``, ``order``) and all devices but the CPU. Its last table counts all verdicts
+that it gets.
 """
 
 from __future__ import annotations
@@ -72,8 +73,17 @@ def routes_page(versions: Mapping[str, str], formats: Mapping[str, str], records
         by_dtype=_rows(names, [[record for record in plain if record.dtype == dtype] for dtype in dtypes]),
         by_need=_rows(names, wanted),
         best=[_best(names, records) for records in wanted],
+        counted=_counted(records),
         faults={name: _faults(record for record in transferred if record.route == name) for name in names},
     )
+
+
+def _counted(records: Iterable[Record]) -> dict[str, dict[str, int]]:
+    """How many verdicts there are of each check, by route: a case that is lost shows here."""
+    counts: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for record in records:
+        counts[record.route][record.check] += 1
+    return {route: dict(sorted(counts[route].items())) for route in sorted(counts)}
 
 
 def _rows(names: Iterable[str], columns: Sequence[Sequence[Record]]) -> list[list[str]]:

@@ -63,12 +63,14 @@ def show(results: Results, console: Console) -> None:
     if not results.complete:
         console.print(Text("Incomplete: the run stopped before its end.", WRONG))
     counts = {outcome: len(records) for outcome, records in by_outcome.items()}
-    console.print(
-        Text(", ").join(
-            Text(f"{counts[outcome]} {words}", style if counts[outcome] else "")
-            for outcome, (_, style, words) in LOOKS.items()
-        )
-    )
+    sums = [
+        Text(f"{counts[outcome]} {words}", style if counts[outcome] else "")
+        for outcome, (_, style, words) in LOOKS.items()
+    ]
+    if results.problems:
+        number = len(results.problems)
+        sums.append(Text(f"{number} problem{'s' if number > 1 else ''}", WRONG))
+    console.print(Text(", ").join(sums))
 
 
 def _show_modules(records: Sequence[Record], console: Console) -> None:

@@ -30,14 +30,11 @@ def python_to_dotnet(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
         artifact = job.expected_file  # it has the same bytes, and a large model is not written twice
     else:
         form.write(artifact, exported)
+    written = written or judging.as_encoded(form.encode, job, artifact)  # before .NET has the file
     layout, reverse = _target(job.subject)
     into = None if form.single else dotnet_half.module(job, reverse=reverse)
     answer = dotnet_half.load(job, into, artifact=artifact, layout=layout)
-    verdicts = {
-        "bytes": written or judging.as_encoded(form.encode, job, artifact),
-        **judging.arrived(answer, job),
-    }
-    return Transfer(verdicts, artifact)
+    return Transfer({"bytes": written, **judging.arrived(answer, job)}, artifact)
 
 
 def dotnet_to_python(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
@@ -87,7 +84,7 @@ def _load(job: Job[Tensors | Model], entries: StateDict) -> Verdict:
 def _checks(form: DatFormat, case: Case, subject: Tensors | Model, direction: str) -> tuple[str, ...]:
     if isinstance(subject, Model) and subject.only:
         return ()
-    return (*form.checks[direction], *(("quantizer",) if "quantizer" in case.checks else ()))
+    return (*form.checks[direction], *judging.asked(case, direction))
 
 
 ROUTES = tuple(

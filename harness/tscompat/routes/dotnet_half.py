@@ -11,13 +11,15 @@ import msgspec
 
 from tscompat.catalogue import Load, Model, Tensors
 from tscompat.dotnet_side import messages
-from tscompat.dotnet_side.client import NotAsked
+from tscompat.dotnet_side.client import NotAsked, Violation
 from tscompat.dotnet_side.messages import Bag, Module, NativeModule, Placement, Thrown
 
 from .route import Job, is_identity
 
 
-def save(job: Job[Any], what: Module | None, *, layout: str = "contiguous") -> messages.Done | Thrown | NotAsked:
+def save(
+    job: Job[Any], what: Module | None, *, layout: str = "contiguous"
+) -> messages.Done | Thrown | NotAsked | Violation:
     """Have .NET save the case by the route's overload. ``what`` is None for a single tensor and for a script."""
     call = messages.Save(
         overload=job.overload,
@@ -27,7 +29,10 @@ def save(job: Job[Any], what: Module | None, *, layout: str = "contiguous") -> m
         placement=placement(job, job.writer_device, layout),
         flip=None,
     )
-    return job.ask(call)
+    answer = job.ask(call)
+    if isinstance(answer, messages.Done) and not job.artifact.exists():
+        return Violation("the save wrote no file")
+    return answer
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ OTHER_NAMES = "Mismatched state_dict sizes|Mismatched module state names|is not 
 
 def load(
     job: Job[Any], into: Module | None, *, artifact: Path | None = None, layout: str = "contiguous", lax: bool = True
-) -> messages.Loaded | Thrown | NotAsked | RefusedLoad:
+) -> messages.Loaded | Thrown | NotAsked | Violation | RefusedLoad:
     """Have .NET load ``artifact``, by default the job's, by the route's overload.
 
     ``into`` is the module to load into; None for a single tensor and for a script. If TorchSharp refuses the names in
@@ -65,6 +70,8 @@ def load(
     answer = job.ask(call)
     if lax and isinstance(answer, Thrown) and re.search(OTHER_NAMES, answer.message):
         again = job.ask(msgspec.structs.replace(call, strict=False))
+        if isinstance(again, Violation):
+            return again
         return answer if isinstance(again, NotAsked) else RefusedLoad(answer, again)
     return answer
 

@@ -76,6 +76,23 @@ class PythonFormat:
     """None if PyBridge does not write such files."""
 
 
+def read_pickle(path: Path) -> State:
+    """Read a state dict with ``torch.load``: tensors, as ``torch.save`` of ``state_dict()`` stores them.
+
+    Raises what torch.load raises, TypeError for an entry that is no plain tensor, and ValueError for elements in the
+    file that belong to no tensor.
+    """
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    for name, value in state.items():
+        if type(value) is not torch.Tensor:
+            raise TypeError(f"{name!r} is stored as {type(value).__name__}; expected Tensor")
+    storages = {each.data_ptr(): each.nbytes() for each in (tensor.untyped_storage() for tensor in state.values())}
+    stored, used = sum(storages.values()), sum(tensor.nbytes for tensor in state.values())
+    if stored > used:
+        raise ValueError(f"the file stores {stored} bytes of elements, of which its tensors have {used}")
+    return state
+
+
 def write_pickle(path: Path, state: State, legacy: bool = False) -> None:
     """Write the state dict with ``torch.save``: a zip file, or with ``legacy`` the format before torch 1.6."""
     torch.save(state, path, _use_new_zipfile_serialization=not legacy)
@@ -105,7 +122,7 @@ def write_shards(write: Callable[[Path, State], None], name: str, folder: Path, 
     (folder / f"{name}.index.json").write_bytes(json.dumps(index).encode())
 
 
-PICKLE = PythonFormat(write_pickle, partial(torch.load, weights_only=True))
+PICKLE = PythonFormat(write_pickle, read_pickle)
 LEGACY_PICKLE = PythonFormat(partial(write_pickle, legacy=True))
 SAFETENSORS = PythonFormat(write_safetensors, LIBRARY.load_file)
 PICKLE_SHARDS = PythonFormat(partial(write_shards, write_pickle, "pytorch_model.bin"))

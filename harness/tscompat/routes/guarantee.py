@@ -83,7 +83,8 @@ def holds(job: Job[Guarantee]) -> Transfer:
     if judging.failed(answer):
         verdict = judging.failure(answer, job)
     elif isinstance(answer, Unable):
-        verdict = Verdict(Kind.NOT_RUN, answer.reason)
+        expected = answer.reason == guarantee.unable
+        verdict = Verdict(Kind.NOT_RUN if expected else Kind(guarantee.otherwise), answer.reason)
     else:
         verdict = _judged(job, answer.observed)
     return Transfer({"kept": verdict}, job.artifact)

@@ -14,33 +14,39 @@ from typing import Any, TypeAlias
 import xxhash
 from typing_extensions import Buffer, TypeIs
 
-from tscompat.catalogue import Tensors
+from tscompat.catalogue import Case, Tensors
 from tscompat.codec import OptimizerRecord, encode_optimizer
 from tscompat.codec.reader import map_file
-from tscompat.dotnet_side.client import NotAsked
+from tscompat.dotnet_side.client import NotAsked, Violation
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import Loaded, Thrown
-from tscompat.values.compare import VALUES, compare, first, same_stream
+from tscompat.values.compare import VALUES, Difference, compare, compare_names, first, same_stream
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 from .dotnet_half import RefusedLoad
 from .predictions import Encode, faulty, faulty_file, faulty_record
-from .route import Job, is_identity
+from .route import PYTHON_TO_DOTNET, Job, is_identity
 
-Failed: TypeAlias = Thrown | NotAsked
+ASKED = ("quantizer", "flags")
+"""The checks of a transfer that only some cases ask for: scale and zero point; train mode, roles, requires_grad."""
+Failed: TypeAlias = Thrown | NotAsked | Violation
 
 
 def failed(answer: object) -> TypeIs[Failed]:
-    """Whether .NET threw an exception or was not asked."""
-    return isinstance(answer, Thrown | NotAsked)
+    """Whether .NET threw an exception, was not asked, or broke a rule."""
+    return isinstance(answer, Thrown | NotAsked | Violation)
 
 
 def failure(answer: Failed, job: Job[Any]) -> Verdict:
-    """The verdict of an exception in .NET (refused), or of a call that was not made (not-run)."""
+    """The verdict of an exception in .NET (refused), of a call that was not made (not-run), or of one in which
+    .NET broke a rule (bits).
+    """
     if isinstance(answer, NotAsked):
         return Verdict(Kind.NOT_RUN, answer.reason)
+    if isinstance(answer, Violation):
+        return Verdict(Kind.BITS, answer.what)
     return Verdict(Kind.REFUSED, without_paths(f"{answer.type_name}: {answer.message}", job))
 
 
@@ -67,9 +73,13 @@ def without_paths(message: str, job: Job[Any]) -> str:
 def loaded(answer: Loaded, job: Job[Any]) -> Verdict:
     """The ``bits`` verdict of a load in .NET.
 
-    Raises PeerBroken if the peer reports no difference of values but a wrong digest.
+    Raises PeerBroken if the peer reports no difference of values but a wrong digest, or other names than it lists.
     """
     verdict = first(answer.differences)
+    expected = [name for name, _ in job.entries]
+    listed = [name for name in expected if name not in answer.missing] + [*answer.unexpected]
+    if _of_names(compare_names(expected, listed)) != _of_names(answer.differences):
+        raise PeerBroken("the names that the peer lists as missing and unexpected are not those of its difference")
     if verdict.kind in (Kind.PASS, Kind.NAMES):
         there = [entry for entry in job.entries if entry.name not in answer.missing]
         if answer.digest != digest(there):
@@ -85,6 +95,10 @@ def loaded(answer: Loaded, job: Job[Any]) -> Verdict:
     return verdict.comparing(as_predicted)
 
 
+def _of_names(differences: Sequence[Difference]) -> list[Difference]:
+    return [each for each in differences if each.kind == Kind.NAMES]
+
+
 def refused(answer: RefusedLoad, job: Job[Any]) -> Verdict:
     """The ``bits`` verdict of a load whose names TorchSharp refuses: ``refused``, unless the load without ``strict``
     shows that an entry arrives wrong. The detail states what that load gave.
@@ -95,17 +109,28 @@ def refused(answer: RefusedLoad, job: Job[Any]) -> Verdict:
     lax = loaded(answer.lax, job)
     if lax.kind not in (Kind.PASS, Kind.NAMES):
         return replace(lax, detail=f"{lax.detail}; this is without strict, which refuses: {refusal.detail}")
-    detail = f"{refusal.detail}; without strict: {lax.detail or 'all entries are equal'}"
+    equal = "all entries are equal" if job.entries else "there are no entries"
+    detail = f"{refusal.detail}; without strict: {lax.detail or equal}"
     return replace(refusal, detail=detail, as_predicted=lax.as_predicted)
 
 
 def arrived(answer: Loaded | Failed | RefusedLoad, job: Job[Any]) -> dict[str, Verdict]:
-    """The verdicts of a load: ``bits`` and ``quantizer``."""
+    """The verdicts of a load: ``bits``, and those that a case may ask for."""
     if isinstance(answer, RefusedLoad):
-        return {"bits": refused(answer, job), "quantizer": failure(answer.thrown, job)}
+        return dict.fromkeys(ASKED, failure(answer.thrown, job)) | {"bits": refused(answer, job)}
     if failed(answer):
-        return dict.fromkeys(("bits", "quantizer"), failure(answer, job))
-    return {"bits": loaded(answer, job), "quantizer": quantizer(answer.quantizer, job)}
+        return dict.fromkeys(("bits", *ASKED), failure(answer, job))
+    return {
+        "bits": loaded(answer, job),
+        "quantizer": quantizer(answer.quantizer, job),
+        "flags": Verdict(Kind.BITS, "; ".join(answer.changed)) if answer.changed else PASS,
+    }
+
+
+def asked(case: Case, direction: str) -> tuple[str, ...]:
+    """The checks of ``ASKED`` that the case asks for: of ``flags``, .NET's loads alone."""
+    possible = ASKED if direction == PYTHON_TO_DOTNET else ("quantizer",)
+    return tuple(check for check in possible if check in case.checks)
 
 
 def held(entries: StateDict, job: Job[Any], only: Collection[Kind] = VALUES) -> Verdict:
@@ -143,6 +168,23 @@ def _in_order_of(expected: StateDict, entries: StateDict) -> StateDict:
     """The entries in the order of ``expected``; those that it lacks come last, by name."""
     places = {entry.name: place for place, entry in enumerate(expected)}
     return sorted(entries, key=lambda entry: (places.get(entry.name, len(places)), entry.name))
+
+
+def roles(job: Job[Any], buffers: Collection[str], names: Collection[str] | None = None) -> Verdict | None:
+    """The verdict if parameters and buffers are not those of the case's specs; None if they are.
+
+    ``buffers`` has .NET's, of those in ``names``: by default all of the case's.
+    """
+    moved = [
+        spec
+        for spec in job.specs
+        if (names is None or spec.name in names) and (spec.name in buffers) != spec.buffer and not spec.tied_to
+    ]
+    if not moved:
+        return None
+    here, there = ("a buffer", "a parameter") if moved[0].buffer else ("a parameter", "a buffer")
+    sentence = f"{moved[0].name!r} is {here} in Python, {there} in .NET; {len(moved)} entries differ so"
+    return Verdict(Kind.NAMES, sentence, FirstDifference(moved[0].name, "buffer", None, here, there))
 
 
 def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:

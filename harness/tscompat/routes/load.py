@@ -149,6 +149,9 @@ def state(ours: Observed, theirs: Observed, before: StateDict) -> Verdict:
             otherwise = " otherwise" if word == other else ""
             sentences.append(f"{name!r} is {word} in PyTorch, {other}{otherwise} in .NET")
             places.append(FirstDifference(name, "state", None, word, other + otherwise))
+    for name in theirs.state.keys() - ours.state.keys():
+        sentences.append(f"{name!r} is new in .NET")
+        places.append(FirstDifference(name, "state", None, "none", "new"))
     return Verdict(Kind.BITS, "; ".join(sentences), places[0]) if sentences else PASS
 
 

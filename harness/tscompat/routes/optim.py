@@ -16,9 +16,7 @@ from tscompat.catalogue import Case, OptimizerCase
 from tscompat.codec import OptimizerRecord, encode_optimizer, read_optimizer, read_state_dict
 from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
 from tscompat.dotnet_side import messages
-from tscompat.dotnet_side.client import NotAsked
 from tscompat.dotnet_side.digest import digest
-from tscompat.dotnet_side.messages import Thrown
 from tscompat.dotnet_side.optimizer_call import OptimizerFiles, groups_of, poisoned
 from tscompat.python_side.optimizer_run import OptimizerRun, Start, after_step, counts, states
 from tscompat.python_side.torch_optimizers import name_in_dotnet, saved_of
@@ -53,7 +51,7 @@ class OptimizerJob:
         self.last = range(self.case.steps, self.case.steps + self.case.after)
         """those after loading."""
         self.gradients = [entry for entry in job.entries if entry.name.startswith("gradient.")]
-        self._answer: messages.OptimizerUsed | Thrown | NotAsked | None = None
+        self._answer: messages.OptimizerUsed | judging.Failed | None = None
 
     def run(self, given: StateDict, device: str = "cpu") -> OptimizerRun:
         """The case's optimizer in torch, over these parameters and gradients."""

@@ -78,7 +78,7 @@ def _checks(case: Case, subject: Tensors | Model, direction: str) -> tuple[str, 
     if direction == DOTNET_TO_PYTHON and isinstance(subject, Tensors) and subject.pickled != "as-it-is":
         return ()  # what Python makes of a state dict before it pickles it does not concern .NET
     order = ("order",) if direction == DOTNET_TO_PYTHON else ()
-    return ("bits", *order, *(("quantizer",) if "quantizer" in case.checks else ()))
+    return ("bits", *order, *judging.asked(case, direction))
 
 
 ROUTES = tuple(

@@ -1,4 +1,6 @@
-"""What a route is, and what its functions get and return. May import values, catalogue, python_side, dotnet_side."""
+"""What a route is, and what its functions get and return. May import values, resources, catalogue, python_side,
+dotnet_side.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,15 @@ import functools
 import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from tscompat.catalogue import Case, CatalogueError, Subject, TensorSpec
-from tscompat.dotnet_side.client import CALL_SECONDS, Client, NotAsked
-from tscompat.dotnet_side.messages import Call, Thrown
+from tscompat.dotnet_side.client import CALL_SECONDS, Client, NotAsked, Violation
+from tscompat.dotnet_side.messages import Call, Done, Thrown
 from tscompat.python_side.scripts import Script
+from tscompat.resources.stamps import stamps
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Verdict
 
@@ -23,6 +27,9 @@ MUCH_GARBAGE = 64 << 20
 after the transfer: torch's scripts and exceptions are reference cycles."""
 SLOWEST = 10e6
 """Bytes a second: a deadline allows for a load or save as slow as this. PyBridge deflates some 50e6 on two cores."""
+
+CHANGED = ".NET changed what it must leave as it is"
+"""How the sentence about such a change begins."""
 
 S = TypeVar("S", bound=Subject)
 Answer = TypeVar("Answer")
@@ -61,15 +68,25 @@ class Job(Generic[S]):
         """Where .NET writes what it computes."""
         return self.artifact.with_suffix(".outputs")
 
-    def ask(self, call: Call[Answer]) -> Answer | Thrown | NotAsked:
+    def ask(self, call: Call[Answer]) -> Answer | Thrown | NotAsked | Violation:
         """Send a call to the peer, with a deadline that grows with the case's size, and return the answer.
 
-        Raises PeerDied and PeerBroken as ``Client.ask`` does.
+        The answer is a Violation if .NET has changed an object or a file that the call must leave as it is. Raises
+        PeerDied and PeerBroken as ``Client.ask`` does.
         """
         size = sum(spec.nbytes for spec in self.specs)
         if size > MUCH_GARBAGE:
             gc.collect()
-        return self.peer.ask(call, CALL_SECONDS + size / SLOWEST)
+        given = [Path(path) for path in map(partial(getattr, call), call.reads) if path]
+        before = list(map(stamps, given))
+        answer = self.peer.ask(call, CALL_SECONDS + size / SLOWEST)
+        changed = list(answer.changed) if isinstance(answer, Done) else []
+        changed += [
+            f"the file {path.name}, which it was to read, is {'another' if path.exists() else 'gone'}"
+            for path, found in zip(given, before, strict=True)
+            if stamps(path) != found
+        ]
+        return Violation(f"{CHANGED}: {'; '.join(changed)}") if changed else answer
 
 
 @dataclass(frozen=True)

@@ -59,17 +59,25 @@ def dotnet_to_python(job: Job[Tensors | Model]) -> Transfer:
     programs.save_script(job.artifact, subject, other, given)
     answer = dotnet_half.save(job, None)
     if judging.failed(answer):
-        return Transfer(dict.fromkeys(("bits", "forward"), judging.failure(answer, job)), job.artifact)
+        return _all(judging.failure(answer, job), job)
     try:
         script = programs.load_script(job.artifact)
     except UNREADABLE as error:
-        return Transfer(dict.fromkeys(("bits", "forward"), judging.unreadable(error, job)), job.artifact)
+        return _all(judging.unreadable(error, job), job)
     state = torch_tensors.on(job.reader_device, script.state_dict())
-    verdicts = {"bits": judging.held(torch_tensors.export(state), job)}
+    verdicts = {
+        "bits": judging.roles(job, [name for name, _ in script.named_buffers()])
+        or judging.held(torch_tensors.export(state), job),
+        "quantizer": judging.quantizer(torch_tensors.quantizer(state), job),
+    }
     if isinstance(subject, Model):
         outputs = native.forward(script, subject, given, subject.dtype)
         verdicts["forward"] = agrees(subject, job.entries, given, outputs, subject.dtype)
     return Transfer(verdicts, job.artifact)
+
+
+def _all(verdict: Verdict, job: Job[Tensors | Model]) -> Transfer:
+    return Transfer(dict.fromkeys(("bits", "forward", "quantizer"), verdict), job.artifact)
 
 
 def _inputs(job: Job[Tensors | Model]) -> StateDict:
@@ -97,9 +105,9 @@ def tensor_to_python(read: Callable[[Path], Tensor], job: Job[Tensors]) -> Trans
 def _checks(case: Case, subject: Tensors | Model, direction: str) -> tuple[str, ...]:
     if isinstance(subject, Model):
         return ("bits", "forward") if subject.inputs else ()  # without inputs there is nothing to trace
-    if direction == DOTNET_TO_PYTHON:
-        return () if subject.layout != "contiguous" else ("bits",)  # Python wrote the script that .NET saves
-    return ("bits", "quantizer") if "quantizer" in case.checks else ("bits",)
+    if direction == DOTNET_TO_PYTHON and subject.layout != "contiguous":
+        return ()  # Python wrote the script that .NET saves
+    return ("bits", *judging.asked(case, direction))
 
 
 def _tensor_checks(case: Case, subject: Tensors, direction: str) -> tuple[str, ...]:

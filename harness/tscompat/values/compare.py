@@ -89,7 +89,7 @@ def compare(expected: StateDict, actual: StateDict, *, identity: bool = False) -
     A name that occurs several times is matched in order. With ``identity``, ``expected`` holds the identity pattern,
     and a detail states where a misplaced element comes from. Raises ValueError as ``difference`` does.
     """
-    differences = _names([name for name, _ in expected], [name for name, _ in actual])
+    differences = compare_names([name for name, _ in expected], [name for name, _ in actual])
     found: defaultdict[str, list[Tensor]] = defaultdict(list)
     for name, tensor in reversed(actual):
         found[name].append(tensor)
@@ -152,7 +152,8 @@ def same_stream(expected: Iterable[Buffer], found: Buffer) -> Difference | None:
     return None
 
 
-def _names(expected: list[str], actual: list[str]) -> list[Difference]:
+def compare_names(expected: list[str], actual: list[str]) -> list[Difference]:
+    """The differences of the names alone: one if they differ, and one if those that both have are in another order."""
     if expected == actual:
         return []
     counts, found = Counter(expected), Counter(actual)

@@ -59,7 +59,12 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         Patterns, Meta(description="Patterns of ids that the entry does not cover, though ids matches them.")
     ] = ()
     message: Annotated[
-        Regex, Meta(min_length=1, description="A regular expression that is searched in the verdict's detail.")
+        Regex,
+        Meta(
+            pattern=r"^\^",
+            description="A regular expression for the beginning of the verdict's detail. That of a refusal has the "
+            "full name of the exception's type.",
+        ),
     ] = ""
     predicts: Annotated[
         tuple[Fault, ...],

@@ -68,6 +68,10 @@ static class Faults
             [il.Argument(0), il.Int(1), il.Call("System.IO.BinaryReader::ReadBytes(System.Int32)"), il.Pop, il.Right], -1),
         new("dtype-not-compared", LoadTensor, "beq", il => [il.Pop, il.Pop, il.Jump]),
         new("shape-not-compared", LoadTensor, "brtrue", il => [il.Pop, il.Jump], 1),
+        new("eval-after-load", LoadModule, "ldarg strict", il =>
+            [il.Op(OpCodes.Ldarg_0), il.Call("nn/Module::eval()"), il.Right]),
+        new("frozen-after-load", LoadTensor, "beq", il =>
+            [il.Argument(0), il.Int(0), il.Call("Tensor::set_requires_grad(System.Boolean)"), il.Right]),
         new("missing-keys-lost", LoadEntries, "List`1<System.String>::Add(!0)", il => [il.Pop, il.Pop], 1),
         new("refusal-without-strict", LoadEntries, "ldarg strict", il => [il.Int(1)]),
         // Layers

@@ -19,7 +19,7 @@ from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, flipped
 
-from . import probes, probes_of_bytes, probes_of_pybridge, probes_of_states
+from . import kept, probes, probes_of_bytes, probes_of_pybridge, probes_of_states
 from .clr import Dotnet, DotnetError
 from .optimizers import use_optimizer
 from .overloads import OVERLOADS
@@ -44,11 +44,12 @@ def save(dotnet: Dotnet, watch: Stopwatch, call: messages.Save) -> Done:
         try:
             if call.flip is not None:
                 work.overwrite(held, flipped(work.entries, call.flip))
+            before = kept.state(dotnet, watch, held)
             with dotnet.errors():
                 overload.save(work, held, call.artifact)
+            return Done(kept.changed(before, kept.state(dotnet, watch, held)))
         finally:
             held.Dispose()
-    return Done()
 
 
 def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Loaded:
@@ -57,8 +58,10 @@ def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Load
     work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected), call.strict)
     with watch.running():
         target = overload.make(work, call.artifact, True)
+        before = kept.flags(dotnet, target)
         with dotnet.errors():
             held = overload.load(work, target, call.artifact)
+        changed = kept.changed(before, kept.flags(dotnet, target))
     with snapshot(dotnet, watch, held, held) as (taken, found):
         if len(found) == len(work.entries) == 1 and not found[0].name:
             found = [Entry(work.entries[0].name, found[0].tensor)]
@@ -72,6 +75,7 @@ def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Load
             unexpected=tuple(entry.name for entry in found if entry.name not in places),
             digest=digest(entry for entry in found if entry.name in places),
             quantizer=scale_and_zero_point,
+            changed=changed,
         )
 
 
@@ -102,13 +106,15 @@ def forward(dotnet: Dotnet, watch: Stopwatch, call: messages.Forward) -> Done:
                 module = dotnet.Modules.ToType(module, BY_NAME[call.dtype].code)
         module.train(call.train)
         tensors = [work.tensor(tensor, poison=False) for _, tensor in inputs]
+        before = kept.flags(dotnet, module) if call.train else kept.state(dotnet, watch, module)
         with dotnet.errors():
             outputs = dotnet.Layers.Forward(module, tensors)
+        after = kept.flags(dotnet, module) if call.train else kept.state(dotnet, watch, module)
     with snapshot(dotnet, watch, module if call.train else outputs, module, *outputs) as (_, found):
         buffers = set(dotnet.Modules.BufferNames(module))
-        kept = [entry for entry in found if not call.train or entry.name in buffers]
-        write_whole(call.outputs, encode_state_dict(kept))
-    return Done()
+        wanted = [entry for entry in found if not call.train or entry.name in buffers]
+        write_whole(call.outputs, encode_state_dict(wanted))
+    return Done(kept.changed(before, after))
 
 
 def load_into(dotnet: Dotnet, watch: Stopwatch, call: messages.LoadInto) -> messages.LoadedInto:

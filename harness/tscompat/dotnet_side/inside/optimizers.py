@@ -195,10 +195,15 @@ class _OptimizerRun:
             write_whole(file, encode_state_dict(named))
 
     def _write_memory(self, file: str) -> None:
+        """Raises DotnetError for a state that is null though the class always has it: what uses it will fail too."""
         layout = LAYOUTS[self._call.optimizer]
         held = self._optimizer.state_dict()
         options = [{name: getattr(row, _FIELDS.get(name, name)) for name in layout.options} for row in held.Options]
         states = [{name: getattr(row, name) for name in layout.state} for row in held.State]
+        for number, state in enumerate(states):
+            for name, kind in layout.state.items():
+                if kind == "tensor" and state[name] is None:
+                    raise DotnetError("System.NullReferenceException", f"{name} of parameter {number} is null")
         places = [
             (state, name)
             for state in states

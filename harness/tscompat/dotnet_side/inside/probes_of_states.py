@@ -88,16 +88,19 @@ def _same(found: Tensor, expected: Tensor) -> bool:
 
 
 def two_modules_in_one_file(work: Work, call: Probe, read: Read) -> str:
-    """Save a module twice with one BinaryWriter, and load both with one BinaryReader."""
+    """Save a module and its complement with one BinaryWriter, and load both, each into the other, with one
+    BinaryReader.
+    """
+    held = [digest(work.entries), digest(read(work.module(poison=True)))]
     with writer(work.dotnet, call.artifact) as made:
-        for _ in range(2):
-            work.module(poison=False).save(made)
+        for poison in (False, True):
+            work.module(poison=poison).save(made)
     same: list[bool] = []
     with reader(work.dotnet, call.artifact) as made:
-        for _ in range(2):
-            module = work.module(poison=True)
+        for expected, poison in zip(held, (True, False), strict=True):
+            module = work.module(poison=poison)
             module.load(made)
-            same.append(digest(read(module)) == digest(work.entries))
+            same.append(digest(read(module)) == expected)
     return "the same bits" if all(same) else "other bits"
 
 
