@@ -36,6 +36,17 @@ def save_then_load(work: Work, call: Probe, read: Read) -> str:
     return "the same bits" if digest(read(again)) == digest(work.entries) else "other bits"
 
 
+def load_twice(work: Work, call: Probe, read: Read) -> str:
+    """The second file has the complement of the first one's bits."""
+    module = work.module(poison=True)
+    module.save(call.artifact)
+    module.load(call.expected)
+    first = digest(read(module)) == digest(work.entries)
+    module.load(call.artifact)
+    second = digest(read(module)) == digest(read(work.module(poison=True)))
+    return "the bits of each" if first and second else "other bits"
+
+
 def save_moves_to_the_cpu(work: Work, call: Probe, read: Read) -> str:
     module = work.module(poison=False)
     module.save(call.artifact)
@@ -103,11 +114,13 @@ def _training_and_gradients(work: Work, load: Callable[[DotnetModule], None]) ->
 def exactly_the_same_name(work: Work, call: Probe, read: Read) -> str:
     renamed = [entry._replace(name=entry.name.capitalize()) for entry in work.entries]
     module = work.bag(renamed, poison=True)
+    before = digest(read(module))
     try:
         with work.dotnet.errors():
             module.load(call.expected)
     except DotnetError as error:
-        return "refused" if "Mismatched module state names" in error.message else error.message
+        refused = "refused" if "Mismatched module state names" in error.message else error.message
+        return f"{refused}; {'unchanged' if digest(read(module)) == before else 'changed'}"
     return "accepted"
 
 
@@ -217,7 +230,8 @@ def pybridge_safetensors_over_a_longer_file(work: Work, call: Probe, read: Read)
 PROBES: dict[str, Callable[[Work, Probe, Read], str]] = {
     probe.__name__.replace("_", "-"): probe
     for probe in (
-        *(save_then_load, save_moves_to_the_cpu, load_then_move, usable_after_save, save_over_a_longer_file),
+        *(save_then_load, load_twice, save_moves_to_the_cpu, load_then_move),
+        *(usable_after_save, save_over_a_longer_file),
         *(save_leaves_a_stream_open, failed_save_keeps_the_old_file, load_keeps_training_and_gradients),
         *(exactly_the_same_name, names_not_places, fields_are_registered, python_state_dict_from_the_cpu),
         *(save_into_a_missing_folder, read_only_folder),

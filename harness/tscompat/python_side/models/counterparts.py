@@ -62,10 +62,12 @@ def load_keeps_training_and_gradients(module: torch.nn.Module, folder: Path) -> 
 
 
 def exactly_the_same_name(module: torch.nn.Module, folder: Path) -> str:
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     try:
-        module.load_state_dict({name.capitalize(): tensor for name, tensor in module.state_dict().items()})
+        module.load_state_dict({name.capitalize(): tensor + 1 for name, tensor in before.items()})
     except RuntimeError:
-        return "refused"
+        same = all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+        return f"refused; {'unchanged' if same else 'changed'}"
     return "accepted"
 
 
