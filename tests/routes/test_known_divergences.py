@@ -29,8 +29,8 @@ from tscompat.resources.whole import write_whole
 from tscompat.routes import ROUTES, Job, judging, verdict_ids
 from tscompat.routes.dotnet_half import RefusedLoad
 from tscompat.routes.formats import STATE_DICT, TENSOR
+from tscompat.routes.forward import agrees
 from tscompat.routes.load import tensor_digest
-from tscompat.routes.model import agrees
 from tscompat.routes.optim import FIRST
 from tscompat.routes.predictions import ENCODINGS, FAULTS, STEPS, faulty, remade
 from tscompat.routes.route import PYTHON_TO_DOTNET

@@ -11,7 +11,7 @@ from tscompat.catalogue import Case, Model, TensorSpec, make_inputs
 from tscompat.python_side.models import native
 from tscompat.python_side.rounding import Reference
 from tscompat.routes.agreement import agree, within_rounding
-from tscompat.routes.model import NARROW, WIDER
+from tscompat.routes.forward import NARROW, WIDER
 from tscompat.values.dtypes import DType
 from tscompat.values.tensors import StateDict
 

@@ -12,14 +12,27 @@ from typing import Any
 from tscompat.catalogue import Case, CatalogueError
 from tscompat.values.verdict import VerdictId
 
-from . import dat, export, guarantee, load, model, optim, optim_python, pybridge, scripts, torchscript, training
+from . import (
+    dat,
+    export,
+    forward,
+    guarantee,
+    load,
+    optim,
+    optim_python,
+    pybridge,
+    schema,
+    scripts,
+    torchscript,
+    training,
+)
 from .route import Job, Route, Transfer
 
-ROUTES: Mapping[str, Route[Any]] = {
-    route.name: route
-    for module in (dat, model, training, load, guarantee, optim, optim_python, scripts, pybridge, torchscript, export)
-    for route in module.ROUTES
-}
+_MODULES = (
+    *(dat, schema, forward, training, load, guarantee, optim, optim_python),
+    *(scripts, pybridge, torchscript, export),
+)
+ROUTES: Mapping[str, Route[Any]] = {route.name: route for module in _MODULES for route in module.ROUTES}
 
 __all__ = ["ROUTES", "Job", "Route", "Transfer", "verdict_ids"]
 

@@ -19,7 +19,7 @@ from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict
 
 from . import dotnet_half, judging
-from .model import agrees
+from .forward import agrees
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 Save = Callable[[Path, programs.Program, StateDict, StateDict], None]

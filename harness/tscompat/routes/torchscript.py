@@ -22,7 +22,7 @@ from tscompat.values.verdict import Verdict
 
 from . import dotnet_half, judging
 from .formats import UNREADABLE
-from .model import agrees
+from .forward import agrees
 from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
 
 

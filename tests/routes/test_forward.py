@@ -1,4 +1,4 @@
-"""The routes of natively built modules: their verdicts of a peer's answers, by doubles of the peer."""
+"""The verdicts of what natively built modules compute, by doubles of the peer."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 import torch
 
-from doubles import MakeJob, honestly, kinds, transfer, with_peer
+from doubles import MakeJob, honestly, kinds, same, transfer, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import Model, load_catalogue, make_inputs
 from tscompat.codec import encode_state_dict, read_state_dict
-from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Forward, SchemaEntry, SchemaFound, Thrown
+from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Forward, Thrown
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.resources.whole import write_whole
@@ -23,97 +22,9 @@ from tscompat.routes import ROUTES, Job
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict
-from tscompat.values.verdict import FirstDifference, Kind, Verdict
+from tscompat.values.verdict import Kind, Verdict
 
 CASE = "layer/batchnorm1d/default/f32"
-Entries = list[SchemaEntry]
-
-
-def schema_of(job: Job[Any]) -> Entries:
-    """The entries of Python's module, as a peer would answer them."""
-    return [SchemaEntry(spec.name, spec.dtype.code, spec.shape, spec.buffer) for spec in job.specs]
-
-
-def differing(job: Job[Any], entries: Entries) -> dict[str, Kind]:
-    """The checks that do not pass if the peer answers with these entries, and their kinds."""
-    found = kinds(with_peer(job, lambda call: SchemaFound(tuple(entries))), "schema", PYTHON_TO_DOTNET)
-    return {check: kind for check, kind in found.items() if kind is not Kind.PASS}
-
-
-def same(entries: Any) -> Any:
-    return entries
-
-
-def but_the_first(entries: Entries) -> Entries:
-    return entries[1:]
-
-
-def in_reverse(entries: Entries) -> Entries:
-    return entries[::-1]
-
-
-def first_with(**change: Any) -> Callable[[Entries], Entries]:
-    """A function that changes these fields of the first entry."""
-    return lambda entries: [msgspec.structs.replace(entries[0], **change), *entries[1:]]
-
-
-@pytest.mark.parametrize(
-    ("change", "differences"),
-    [
-        (same, {}),
-        (but_the_first, {"names": Kind.NAMES}),
-        (in_reverse, {"order": Kind.ORDER}),
-        (first_with(code=7), {"dtype": Kind.DTYPE}),
-        (first_with(shape=(1,)), {"shape": Kind.SHAPE}),
-        (first_with(buffer=True), {"buffers": Kind.NAMES}),
-    ],
-    ids=["same", "one-less", "order", "dtype", "shape", "buffer"],
-)
-def test_each_check_of_the_schema_sees_its_own_difference(
-    make_job: MakeJob, change: Callable[[Entries], Entries], differences: dict[str, Kind]
-) -> None:
-    job = make_job(CASE, "schema")
-    assert differing(job, change(schema_of(job))) == differences
-
-
-@pytest.mark.parametrize(("number", "here", "there"), [(0, "a parameter", "a buffer"), (2, "a buffer", "a parameter")])
-def test_what_is_a_buffer_on_one_side_alone_is_named(make_job: MakeJob, number: int, here: str, there: str) -> None:
-    job = make_job(CASE, "schema")
-    entries = schema_of(job)
-    entries[number] = msgspec.structs.replace(entries[number], buffer=not entries[number].buffer)
-    answering = with_peer(job, lambda call: SchemaFound(tuple(entries)))
-    verdict = transfer(answering, "schema", PYTHON_TO_DOTNET).verdicts["buffers"]
-    name = entries[number].name
-    assert verdict == Verdict(
-        Kind.NAMES,
-        f"{name!r} is {here} in Python, {there} in .NET; 1 entries differ so",
-        FirstDifference(name, "buffer", None, here, there),
-    )
-
-
-def test_a_buffer_that_one_side_alone_has_is_a_difference_of_names_alone(make_job: MakeJob) -> None:
-    job = make_job(CASE, "schema")
-    assert differing(job, [each for each in schema_of(job) if not each.buffer]) == {"names": Kind.NAMES}
-
-
-def test_a_fault_predicts_what_a_schema_has_otherwise(make_job: MakeJob) -> None:
-    job = make_job(CASE, "schema")
-    answering = with_peer(job, lambda call: SchemaFound(tuple(schema_of(job)[1:])))
-    predicted = transfer(answering, "schema", PYTHON_TO_DOTNET).verdicts["names"].as_predicted
-    assert predicted is not None
-    assert [predicted([f"without {name}"]) for name in ("weight", "bias")] == [True, False]
-    assert predicted(["parameters-before-buffers", "without weight"])
-
-
-def test_a_schema_gives_the_artifact_whatever_becomes_of_it(make_job: MakeJob) -> None:
-    job = make_job(CASE, "schema")
-    for each in (job, with_peer(job, lambda call: THROWN)):
-        assert transfer(each, "schema", PYTHON_TO_DOTNET).artifact == job.artifact
-
-
-def test_of_a_module_that_one_side_has_only_the_names_are_compared() -> None:
-    case = next(case for case in load_catalogue().values() if getattr(case.subject, "only", None))
-    assert ROUTES["schema"].checks_of(case, PYTHON_TO_DOTNET) == ("names",)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +35,8 @@ def test_of_a_module_that_one_side_has_only_the_names_are_compared() -> None:
         ("layer/linear/default/f16", ("forward", "loaded", "widened")),
         ("arch/mnist-trained/f32", ("forward", "predictions")),
         ("arch/mlp/f32", ("forward",)),
+        ("arch/resnet101/f32", ("forward", "widened")),
+        ("arch/resnet101/f64", ("forward",)),
     ],
 )
 def test_a_forward_pass_has_these_checks(case_id: str, checks: tuple[str, ...]) -> None:
@@ -294,6 +207,23 @@ def test_the_inputs_have_the_dtype_in_which_is_computed(make_job: MakeJob) -> No
     assert seen == [("bf16", "bf16"), ("bf16", "bf16"), ("f32", "f32")]
 
 
+CHANGED = Done(("the bits of 'weight': 1 before, 2 after",))
+
+
+@pytest.mark.parametrize(
+    ("case_id", "kind"), [("layer/embedding/max-norm/f32", Kind.PASS), ("layer/embedding/default/f32", Kind.BITS)]
+)
+def test_only_a_pass_that_changes_pythons_module_too_may_change_dotnets(
+    make_job: MakeJob, case_id: str, kind: Kind
+) -> None:
+    def answer(call: AnyCall) -> AnyAnswer:
+        honestly(job, call)
+        return CHANGED
+
+    job = make_job(case_id, "forward")
+    assert kinds(with_peer(job, answer), "forward", PYTHON_TO_DOTNET) == {"forward": kind, "loaded": kind}
+
+
 THROWN = Thrown("System.Exception", "no")
 STATED = "System.Exception: no"
 
@@ -443,17 +373,3 @@ def test_only_what_a_module_with_torchsharps_faults_computes_is_predicted(
     assert verdict.kind is Kind.BITS
     assert verdict.as_predicted is not None
     assert [verdict.as_predicted(each) for each in (["values-of-the-constructor"], [])] == [predicted, False]
-
-
-@pytest.mark.parametrize(
-    ("case_id", "has"),
-    [
-        ("layer/linear/default/f16", True),
-        ("layer/linear/default/f32", False),
-        ("arch/resnet101/f32", True),
-        ("arch/resnet101/f64", False),
-    ],
-)
-def test_a_case_in_float32_may_be_widened_too(case_id: str, has: bool) -> None:
-    checks = ROUTES["forward"].checks_of(load_catalogue()[case_id], PYTHON_TO_DOTNET)
-    assert ("widened" in checks) is has

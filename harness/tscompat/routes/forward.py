@@ -1,8 +1,7 @@
-"""Compares modules that both sides build natively: their state dicts, and what they compute.
+"""Compares what modules compute that both sides build natively.
 
-May import every room above it in ARCHITECTURE.md's table. ``schema`` compares names, shapes, dtypes, buffers and order,
-with a verdict for each. ``forward`` gives both sides the same bits and inputs; their outputs must be bitwise equal, or
-as close to what Python computes in float64 as rounding explains (docs/bounds.md).
+May import every room above it in ARCHITECTURE.md's table. Both sides get the same bits and inputs; their outputs must
+be bitwise equal, or as close to what Python computes in float64 as rounding explains (docs/bounds.md).
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import VALUES, compare, first
-from tscompat.values.dtypes import BY_CODE, BY_NAME, DType
-from tscompat.values.tensors import Entry, StateDict, Tensor, as_float64
-from tscompat.values.verdict import PASS, Kind, Verdict
+from tscompat.values.dtypes import BY_NAME, DType
+from tscompat.values.tensors import StateDict, as_float64
+from tscompat.values.verdict import Kind, Verdict
 
 from . import dotnet_half, judging
 from .agreement import agree
@@ -34,33 +33,6 @@ NARROW = {"f16", "bf16"}
 """The dtypes whose rounding hides small faults: ``widened`` has none of it. A case in f32 may ask for it too."""
 WIDER = {"f16": BY_NAME["f32"], "bf16": BY_NAME["f32"], "f32": BY_NAME["f64"]}
 """The dtype in which ``widened`` computes."""
-SCHEMA_CHECKS = {
-    "names": Kind.NAMES,
-    "order": Kind.ORDER,
-    "dtype": Kind.DTYPE,
-    "shape": Kind.SHAPE,
-    "buffers": Kind.NAMES,
-}
-"""The checks of ``schema``, and the kind of their differences. ``buffers``: each buffer is one on both sides."""
-
-
-def schema(job: Job[Model]) -> Transfer:
-    """Compare the state dicts of the two modules as their constructors leave them, without their values."""
-    answer = job.ask(messages.Schema(dotnet_half.native(job.subject)))
-    if judging.failed(answer):
-        return Transfer(dict.fromkeys(SCHEMA_CHECKS, judging.failure(answer, job)), job.artifact)
-    expected = [Entry(spec.name, Tensor(spec.dtype, spec.shape, b"")) for spec in job.specs]
-    found = [Entry(each.name, Tensor(BY_CODE[each.code], each.shape, b"")) for each in answer.entries]
-    differences = compare(expected, found)
-    shapes = digest(found)
-    verdicts = {
-        check: judging.with_predictions(first(differences, {kind}), job, shapes, expected)
-        for check, kind in SCHEMA_CHECKS.items()
-    }
-    names = {each.name for each in answer.entries}
-    buffers = [each.name for each in answer.entries if each.buffer]
-    verdicts["buffers"] = judging.roles(job, buffers, names) or PASS
-    return Transfer(verdicts, job.artifact)
 
 
 def forward(job: Job[Model]) -> Transfer:
@@ -71,7 +43,7 @@ def forward(job: Job[Model]) -> Transfer:
     buffers after a pass in train mode.
     """
     given = make_inputs(job.case.id, job.subject)
-    checks = _forward_checks(job.case, job.subject, PYTHON_TO_DOTNET)
+    checks = _checks(job.case, job.subject, PYTHON_TO_DOTNET)
     verdicts = {"forward": _compute(job, given)}
     if "predictions" in job.case.checks:
         verdicts["predictions"] = predictions(job, given, verdicts["forward"])
@@ -175,11 +147,7 @@ def predictions(job: Job[Model], given: StateDict, computed: Verdict) -> Verdict
     return Verdict(Kind.BITS if different or np.unique(mine).size < 2 else Kind.PASS, sentence)
 
 
-def _schema_checks(case: Case, model: Model, direction: str) -> tuple[str, ...]:
-    return ("names",) if model.only else tuple(SCHEMA_CHECKS)
-
-
-def _forward_checks(case: Case, model: Model, direction: str) -> tuple[str, ...]:
+def _checks(case: Case, model: Model, direction: str) -> tuple[str, ...]:
     if not model.inputs:
         return ()
     return (
@@ -193,20 +161,11 @@ def _forward_checks(case: Case, model: Model, direction: str) -> tuple[str, ...]
 
 ROUTES = (
     Route(
-        name="schema",
-        why="the state dict of a module built natively on both sides",
-        subjects=(Model,),
-        overload="",
-        directions={PYTHON_TO_DOTNET: schema},
-        checks=_schema_checks,
-        needs_bits=False,
-    ),
-    Route(
         name="forward",
         why="what a module built natively on both sides computes from the same bits",
         subjects=(Model,),
         overload="",
         directions={PYTHON_TO_DOTNET: forward},
-        checks=_forward_checks,
+        checks=_checks,
     ),
 )
