@@ -191,6 +191,7 @@ class Net:
             "Loading": SimpleNamespace(Load=self.load, Report=list),
             "Programs": SimpleNamespace(LoadScript=self._script, Run=self.compute),
             "Tensor": NetTensor,
+            "Array": {NetTensor: list},
             "GC": SimpleNamespace(
                 Collect=lambda: self.collected.append("collect"),
                 WaitForPendingFinalizers=lambda: self.collected.append("wait"),

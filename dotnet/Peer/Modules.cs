@@ -31,7 +31,7 @@ public static class Modules
 
     /// <summary>
     /// What a module is beside the bits of its tensors: of each module in it whether it is in train mode, of each tensor
-    /// whether it is a parameter or a buffer, and requires a gradient. By what it is of, in words.
+    /// whether it is a parameter or a buffer, requires a gradient, and how it lies on which device. In words.
     /// </summary>
     public static Dictionary<string, string> Flags(nn.Module module)
     {
@@ -39,11 +39,20 @@ public static class Modules
         foreach (var (name, each) in module.named_modules().Prepend(("", module)))
             flags[$"the mode of {Quoted(name)}"] = each.training ? "train" : "eval";
         foreach (var (name, each) in module.named_parameters())
-            flags[Quoted(name)] = each.requires_grad ? "a parameter that requires a gradient" : "a frozen parameter";
+            flags[Quoted(name)] = (each.requires_grad ? "a parameter that requires a gradient" : "a frozen parameter") + Lies(each);
         foreach (var (name, each) in module.named_buffers())
-            flags[Quoted(name)] = each.requires_grad ? "a buffer that requires a gradient" : "a buffer";
+            flags[Quoted(name)] = (each.requires_grad ? "a buffer that requires a gradient" : "a buffer") + Lies(each);
         return flags;
     }
+
+    /// <summary>Freezes the first parameter, and puts the first submodule into eval mode.</summary>
+    public static void Vary(nn.Module module)
+    {
+        module.named_parameters().First().parameter.requires_grad = false;
+        module.named_children().First().module.eval();
+    }
+
+    private static string Lies(Tensor tensor) => $" on {tensor.device}, strides [{string.Join(", ", tensor.stride())}]";
 
     private static string Quoted(string name) => name.Length == 0 ? "the module" : $"'{name}'";
 }

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import pytest
 
+import dotnet_double
 from dotnet_double import (
     BAG,
     CPU,
@@ -64,24 +65,41 @@ def changing_its_bits(module: NetModule) -> None:
 
 
 MODE = "the mode of the module: train before, eval after"
-BITS = f"the bits of 'b': {digest([Entry('', ENTRIES[1].tensor)])} before, "
 
 
-@pytest.mark.parametrize(("change", "words"), [(changing_its_flags, MODE), (changing_its_bits, BITS)])
-def test_a_save_that_changes_the_module_states_how(
-    net: Net, save: messages.Save, monkeypatch: pytest.MonkeyPatch, change: Callable[[NetModule], None], words: str
+@pytest.mark.parametrize(("change", "words"), [(changing_its_flags, MODE), (changing_its_bits, "the bits of 'b'")])
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_save_that_changes_the_module_states_what(
+    net: Net,
+    save: messages.Save,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[NetModule], None],
+    words: str,
+    refused: bool,
 ) -> None:
     honest = NetModule.save
 
     def saving(module: NetModule, path: str) -> None:
         honest(module, path)
         change(module)
+        if refused:
+            raise NetException("System.IO.IOException", "no")
 
     monkeypatch.setattr(NetModule, "save", saving)
-    done = answer(net, save)
-    assert isinstance(done, Done)
-    (sentence,) = done.changed
-    assert sentence.startswith(words)
+    assert answer(net, save) == (Thrown("System.IO.IOException", "no", (words,)) if refused else Done((words,)))
+
+
+def test_what_can_no_longer_be_looked_at_after_a_save_was_destroyed_by_it(
+    net: Net, save: messages.Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def saving(module: NetModule, path: str) -> None:
+        monkeypatch.setattr(dotnet_double, "NetSnapshot", destroyed)
+
+    def destroyed(held: object) -> NoReturn:
+        raise NetException("System.InvalidOperationException", "Tensor invalid -- empty handle")
+
+    monkeypatch.setattr(NetModule, "save", saving)
+    assert answer(net, save) == Thrown("System.InvalidOperationException", "Tensor invalid -- empty handle")
 
 
 def test_a_save_of_other_memory_writes_that(net: Net, save: messages.Save) -> None:
@@ -192,18 +210,35 @@ def test_a_forward_pass_computes_with_the_bits_and_the_inputs(net: Net, forward:
     assert module.disposed == 1
 
 
-@pytest.mark.parametrize(("train", "changed"), [(False, 1), (True, 0)])
-def test_a_pass_in_eval_mode_that_changes_the_module_states_how(
-    net: Net, forward: messages.Forward, train: bool, changed: int
+@pytest.mark.parametrize(
+    ("train", "name", "words"),
+    [
+        (False, "w", ("the bits of 'w'",)),
+        (True, "w", ("the bits of 'w'",)),
+        (False, "b", ("the bits of 'b'",)),
+        (True, "b", ()),
+    ],
+)
+def test_a_pass_changes_buffers_in_train_mode_alone(
+    net: Net, forward: messages.Forward, train: bool, name: str, words: tuple[str, ...]
 ) -> None:
     def computing(module: NetModule, inputs: list[NetTensor]) -> list[NetTensor]:
-        module.tensors["w"].data[0] ^= 1
+        module.tensors[name].data[0] ^= 1
         return list(map(copy, inputs))
 
     net.compute = computing
-    done = answer(net, msgspec.structs.replace(forward, train=train))
-    assert isinstance(done, Done)
-    assert [words.partition(":")[0] for words in done.changed] == ["the bits of 'w'"] * changed
+    assert answer(net, msgspec.structs.replace(forward, train=train)) == Done(words)
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_a_pass_that_changes_its_input_states_it(net: Net, forward: messages.Forward, train: bool) -> None:
+    def computing(module: NetModule, inputs: list[NetTensor]) -> list[NetTensor]:
+        outputs = list(map(copy, inputs))
+        inputs[0].data[0] ^= 1
+        return outputs
+
+    net.compute = computing
+    assert answer(net, msgspec.structs.replace(forward, train=train)) == Done(("the bits of input 0",))
 
 
 @pytest.mark.parametrize("train", [False, True])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,10 +61,18 @@ def test_a_file_that_is_read_keeps_its_stamp(tmp_path: Path) -> None:
     assert stamps(file) == before != []
 
 
-def test_a_folder_has_the_stamps_of_its_files(tmp_path: Path) -> None:
-    for name in ("b", "a"):
-        (tmp_path / name).write_bytes(b"")
-    assert stamps(tmp_path) == [*stamps(tmp_path / "a"), *stamps(tmp_path / "b")]
+def test_a_folder_has_the_stamps_of_all_that_it_holds(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("b", "a", "sub/c"):
+        (folder / name).write_bytes(b"")
+    assert [stamp.name for stamp in stamps(folder)] == [*("folder/a", "folder/b", "folder/sub", "folder/sub/c")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a link takes a privilege there")
+def test_a_link_to_nothing_has_a_stamp(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    assert [stamp.name for stamp in stamps(tmp_path / "link")] == ["link"]
 
 
 def test_what_is_not_there_has_none(tmp_path: Path) -> None:

@@ -31,12 +31,21 @@ def test_a_pickle_is_a_zip_file_unless_it_is_legacy(tmp_path: Path, legacy: bool
     assert torch.load(tmp_path / "state", weights_only=True).keys() == STATE.keys()
 
 
+LONG = torch.zeros(100)
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
         ({"_epoch": 3}, "'_epoch' is stored as int; expected Tensor"),
         ({"f": torch.nn.Parameter(torch.zeros(1))}, "'f' is stored as Parameter; expected Tensor"),
-        ({"f": torch.zeros(100)[:1]}, "the file stores 460 bytes of elements, of which its tensors have 64"),
+        ({"f": LONG[:1]}, "the storage of 'f' has 400 bytes, of which tensors have 4"),
+        ({"f": LONG[:60], "g": LONG[20:80]}, "the storage of 'f' has 400 bytes, of which tensors have 320"),
+        (
+            {"f": LONG[:60], "g": LONG[:60], "h": LONG[99]},
+            "the storage of 'f' has 400 bytes, of which tensors have 244",
+        ),
+        ({"f": LONG[:0]}, "the storage of 'f' has 400 bytes, of which tensors have 0"),
     ],
 )
 def test_a_pickle_that_holds_more_than_the_tensors_of_a_state_dict_is_refused(
@@ -47,9 +56,16 @@ def test_a_pickle_that_holds_more_than_the_tensors_of_a_state_dict_is_refused(
         read_pickle(tmp_path / "state")
 
 
+@pytest.mark.parametrize(("held", "words"), [([LONG], "a list"), (LONG, "a Tensor"), (None, "a NoneType")])
+def test_a_pickle_of_something_else_than_a_dict_is_refused(tmp_path: Path, held: Any, words: str) -> None:
+    torch.save(held, tmp_path / "state")
+    with pytest.raises(TypeError, match=f"the file holds {words}; expected a state dict"):
+        read_pickle(tmp_path / "state")
+
+
 def test_tensors_that_share_one_storage_are_read(tmp_path: Path) -> None:
     whole = torch.arange(6.0)
-    state = {"a": whole[:4], "b": whole[2:], "c": torch.zeros(0)}
+    state = {"a": whole[:4], "b": whole[2:], "c": torch.zeros(0), "d": torch.zeros(2, 3).T, "e": LONG.expand(3, 100)}
     write_pickle(tmp_path / "state", state)
     assert digest(torch_tensors.export(read_pickle(tmp_path / "state"))) == digest(torch_tensors.export(state))
 

@@ -15,7 +15,7 @@ from doubles import MakeJob, changing, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import TensorSpec
 from tscompat.dotnet_side.client import CALL_SECONDS, Violation
-from tscompat.dotnet_side.messages import Done, NativeModule, Placement, Save, Schema
+from tscompat.dotnet_side.messages import Done, NativeModule, Placement, Save, Schema, Thrown
 from tscompat.routes import Job, dotnet_half
 from tscompat.routes.route import MUCH_GARBAGE, SLOWEST, is_identity
 from tscompat.values.dtypes import BY_NAME
@@ -55,20 +55,34 @@ def test_only_a_large_case_collects_garbage_before_a_call(
     assert len(collected) == times
 
 
-SAVED = Done(("the mode of the module: train before, eval after",))
-
-
 def saving(job: Job[Any]) -> Save:
     return Save(
         "module-path", str(job.expected_file), str(job.artifact), None, Placement("cpu", "contiguous", 1.0, 0), None
     )
 
 
-def test_an_answer_with_a_change_is_a_violation(make_job: MakeJob) -> None:
+MANY = ("a: b before, c after", "d", "e", "f", "g")
+CHANGED = ".NET changed what it must leave as it is"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Done(MANY[:3]), "a: b before, c after; d; e"),
+        (Done(MANY), "a: b before, c after; d; e; and 2 more"),
+        (Thrown("System.Exception", "no", MANY[:1]), "a: b before, c after; it threw System.Exception: no"),
+    ],
+)
+def test_an_answer_with_a_change_is_a_violation(make_job: MakeJob, answer: Done | Thrown, words: str) -> None:
     job = make_job("layer/linear/default/f32", "dat")
-    assert with_peer(job, lambda call: SAVED).ask(saving(job)) == Violation(
-        ".NET changed what it must leave as it is: the mode of the module: train before, eval after"
-    )
+    found = with_peer(job, lambda call: answer).ask(saving(job))
+    assert found == Violation(f"{CHANGED}: {words}", answer.changed)
+
+
+def test_what_dotnet_throws_without_a_change_is_the_answer(make_job: MakeJob) -> None:
+    job = make_job("layer/linear/default/f32", "dat")
+    thrown = Thrown("System.Exception", "no")
+    assert with_peer(job, lambda call: thrown).ask(saving(job)) == thrown
 
 
 def rewrite(path: Path) -> None:
@@ -85,9 +99,16 @@ def test_a_load_that_changes_a_file_that_it_reads_is_a_violation(
     spoiling = changing(job, lambda call: change(Path(getattr(call, field))))
     found = dotnet_half.load(spoiling, dotnet_half.module(job), artifact=job.artifact)
     name = {"expected": job.expected_file, "artifact": job.artifact}[field].name
-    assert found == Violation(
-        f".NET changed what it must leave as it is: the file {name}, which it was to read, is {words}"
-    )
+    what = f"the file {name}, which it was to read, is {words}"
+    assert found == Violation(f"{CHANGED}: {what}", (what,))
+
+
+def test_a_file_that_is_read_twice_is_named_once(make_job: MakeJob) -> None:
+    job = make_job("layer/linear/default/f32", "dat")
+    spoiling = changing(job, lambda call: rewrite(job.expected_file))
+    found = dotnet_half.load(spoiling, dotnet_half.module(job), artifact=job.expected_file)
+    assert isinstance(found, Violation)
+    assert len(found.changed) == 1
 
 
 def test_a_save_writes_its_artifact(make_job: MakeJob) -> None:

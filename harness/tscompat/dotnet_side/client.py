@@ -32,6 +32,8 @@ class Violation:
 
     what: str
     """What it did, in a sentence."""
+    changed: tuple[str, ...] = ()
+    """Each thing that it changed, as ``messages.Done`` names them, and each file."""
 
 
 class Client(Protocol):

@@ -35,6 +35,8 @@ class Bag(Message, frozen=True, tag="bag"):
     """Whether the dots of a name separate submodules."""
     reversed: bool
     """Whether the entries are registered from the last to the first."""
+    varied: bool = False
+    """Whether the first parameter is frozen, and the first submodule in eval mode."""
 
 
 class NativeModule(Message, frozen=True, tag="native"):
@@ -78,7 +80,7 @@ class Done(Message, frozen=True, tag="done"):
 
     changed: tuple[str, ...] = ()
     """What the call has changed in .NET's memory though it must leave it as it is, in words (inside/kept.py): a save,
-    the object that it saves; a pass, the module, or in train mode all of it but the bits."""
+    the object that it saves; a pass, its inputs and the module, in train mode without the buffers."""
 
 
 class Loaded(Message, frozen=True, tag="loaded"):
@@ -121,6 +123,8 @@ class Thrown(Message, frozen=True, tag="thrown"):
     type_name: str
     """The exception's type, with its namespace."""
     message: str
+    changed: tuple[str, ...] = ()
+    """As that of ``Done``."""
 
 
 class LoadedInto(Message, frozen=True, tag="loaded-into"):
@@ -362,6 +366,15 @@ encode = msgspec.json.Encoder().encode
 decode_call = msgspec.json.Decoder[AnyCall](AnyCall).decode
 decode_reply = msgspec.json.Decoder[Reply](Reply).decode
 """Both decoders raise msgspec.MsgspecError, which names the wrong field, for a line that is no such message."""
+
+
+BITS_OF = "the bits of "
+"""How ``changed`` names elements."""
+
+
+def bits_of(name: str) -> str:
+    """How ``changed`` names the elements of an entry; a single tensor has no name."""
+    return f"{BITS_OF}{text(repr(name)) if name else 'the tensor'}"
 
 
 def text(words: str) -> str:

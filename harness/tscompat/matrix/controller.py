@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -187,6 +188,8 @@ class Controller:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note whether it was Ctrl-C, and not one of pytest's own ways to stop."""
         self._interrupted = excinfo.type is KeyboardInterrupt
+        if self._interrupted:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which CI sends some seconds after SIGINT: tidy up first
 
     def _stop(self, reason: str) -> None:
         """End the run early: no further item could be decided (no peer can be had, or the run folder is full)."""

@@ -96,6 +96,7 @@ def bag(job: Job[Any], *, reverse: bool = False) -> Bag:
         transient=subject.transient if isinstance(subject, Load) else (),
         nested=subject.nested if isinstance(subject, Tensors | Load) else False,
         reversed=reverse,
+        varied="flags" in job.case.checks,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import safetensors
 import torch
@@ -79,18 +79,41 @@ class PythonFormat:
 def read_pickle(path: Path) -> State:
     """Read a state dict with ``torch.load``: tensors, as ``torch.save`` of ``state_dict()`` stores them.
 
-    Raises what torch.load raises, TypeError for an entry that is no plain tensor, and ValueError for elements in the
-    file that belong to no tensor.
+    Raises what torch.load raises, TypeError for what is no dict and for an entry that is no plain tensor, and
+    ValueError for a storage with elements that belong to no tensor.
     """
-    state: dict[str, Any] = torch.load(path, weights_only=True)
-    for name, value in state.items():
+    state: Any = torch.load(path, weights_only=True)
+    if not isinstance(state, dict):
+        raise TypeError(f"the file holds a {type(state).__name__}; expected a state dict")
+    loaded = cast("dict[str, Any]", state)
+    for name, value in loaded.items():
         if type(value) is not torch.Tensor:
             raise TypeError(f"{name!r} is stored as {type(value).__name__}; expected Tensor")
-    storages = {each.data_ptr(): each.nbytes() for each in (tensor.untyped_storage() for tensor in state.values())}
-    stored, used = sum(storages.values()), sum(tensor.nbytes for tensor in state.values())
-    if stored > used:
-        raise ValueError(f"the file stores {stored} bytes of elements, of which its tensors have {used}")
-    return state
+    held: dict[int, list[tuple[int, int]]] = {}
+    for tensor in loaded.values():
+        held.setdefault(tensor.untyped_storage().data_ptr(), []).append(_reach(tensor))
+    for name, tensor in loaded.items():
+        storage = tensor.untyped_storage()
+        used = _covered(held[storage.data_ptr()])
+        if storage.nbytes() > used:
+            raise ValueError(f"the storage of {name!r} has {storage.nbytes()} bytes, of which tensors have {used}")
+    return loaded
+
+
+def _reach(tensor: torch.Tensor) -> tuple[int, int]:
+    """The bytes of its storage from a tensor's first element to its last one."""
+    start = int(tensor.storage_offset()) * tensor.itemsize
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return start, start + (int(last) + 1) * tensor.itemsize if tensor.numel() else start
+
+
+def _covered(ranges: list[tuple[int, int]]) -> int:
+    """How many bytes lie in at least one of the ranges."""
+    total = end = 0
+    for first, behind in sorted(ranges):
+        total += max(0, behind - max(first, end))
+        end = max(end, behind)
+    return total
 
 
 def write_pickle(path: Path, state: State, legacy: bool = False) -> None:

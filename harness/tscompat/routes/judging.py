@@ -5,7 +5,7 @@ May import values, codec, catalogue, dotnet_side.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -46,7 +46,7 @@ def failure(answer: Failed, job: Job[Any]) -> Verdict:
     if isinstance(answer, NotAsked):
         return Verdict(Kind.NOT_RUN, answer.reason)
     if isinstance(answer, Violation):
-        return Verdict(Kind.BITS, answer.what)
+        return Verdict(Kind.BITS, without_paths(answer.what, job))
     return Verdict(Kind.REFUSED, without_paths(f"{answer.type_name}: {answer.message}", job))
 
 
@@ -170,18 +170,13 @@ def _in_order_of(expected: StateDict, entries: StateDict) -> StateDict:
     return sorted(entries, key=lambda entry: (places.get(entry.name, len(places)), entry.name))
 
 
-def roles(job: Job[Any], buffers: Collection[str], names: Collection[str] | None = None) -> Verdict | None:
-    """The verdict if parameters and buffers are not those of the case's specs; None if they are.
-
-    ``buffers`` has .NET's, of those in ``names``: by default all of the case's.
+def roles(job: Job[Any], is_buffer: Mapping[str, bool]) -> Verdict:
+    """Whether parameters and buffers are those of the case's specs. ``is_buffer`` has .NET's, by name; a name that it
+    lacks is left out.
     """
-    moved = [
-        spec
-        for spec in job.specs
-        if (names is None or spec.name in names) and (spec.name in buffers) != spec.buffer and not spec.tied_to
-    ]
+    moved = [spec for spec in job.specs if is_buffer.get(spec.name, spec.buffer) != spec.buffer]
     if not moved:
-        return None
+        return PASS
     here, there = ("a buffer", "a parameter") if moved[0].buffer else ("a parameter", "a buffer")
     sentence = f"{moved[0].name!r} is {here} in Python, {there} in .NET; {len(moved)} entries differ so"
     return Verdict(Kind.NAMES, sentence, FirstDifference(moved[0].name, "buffer", None, here, there))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,8 +28,8 @@ after the transfer: torch's scripts and exceptions are reference cycles."""
 SLOWEST = 10e6
 """Bytes a second: a deadline allows for a load or save as slow as this. PyBridge deflates some 50e6 on two cores."""
 
-CHANGED = ".NET changed what it must leave as it is"
-"""How the sentence about such a change begins."""
+NAMED = 3
+"""How many changes a sentence names; the others are counted."""
 
 S = TypeVar("S", bound=Subject)
 Answer = TypeVar("Answer")
@@ -77,16 +77,23 @@ class Job(Generic[S]):
         size = sum(spec.nbytes for spec in self.specs)
         if size > MUCH_GARBAGE:
             gc.collect()
-        given = [Path(path) for path in map(partial(getattr, call), call.reads) if path]
-        before = list(map(stamps, given))
+        paths = dict.fromkeys(path for path in map(partial(getattr, call), call.reads) if path)
+        before = {path: stamps(Path(path)) for path in paths}
         answer = self.peer.ask(call, CALL_SECONDS + size / SLOWEST)
-        changed = list(answer.changed) if isinstance(answer, Done) else []
-        changed += [
-            f"the file {path.name}, which it was to read, is {'another' if path.exists() else 'gone'}"
-            for path, found in zip(given, before, strict=True)
-            if stamps(path) != found
-        ]
-        return Violation(f"{CHANGED}: {'; '.join(changed)}") if changed else answer
+        changed = answer.changed if isinstance(answer, Done | Thrown) else ()
+        changed += tuple(
+            f"the file {Path(path).name}, which it was to read, is {'another' if Path(path).exists() else 'gone'}"
+            for path, found in before.items()
+            if stamps(Path(path)) != found
+        )
+        return Violation(_sentence(changed, answer), changed) if changed else answer
+
+
+def _sentence(changed: Sequence[str], answer: object) -> str:
+    """What .NET changed, the first few by name; and what it threw then, if it did."""
+    more = f"; and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+    thrown = f"; it threw {answer.type_name}: {answer.message}" if isinstance(answer, Thrown) else ""
+    return f".NET changed what it must leave as it is: {'; '.join(changed[:NAMED])}{more}{thrown}"
 
 
 @dataclass(frozen=True)

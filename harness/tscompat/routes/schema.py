@@ -11,7 +11,7 @@ from tscompat.dotnet_side.digest import digest
 from tscompat.values.compare import compare, first
 from tscompat.values.dtypes import BY_CODE
 from tscompat.values.tensors import Entry, Tensor
-from tscompat.values.verdict import PASS, Kind
+from tscompat.values.verdict import Kind
 
 from . import dotnet_half, judging
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
@@ -39,9 +39,7 @@ def schema(job: Job[Model]) -> Transfer:
         check: judging.with_predictions(first(differences, {kind}), job, shapes, expected)
         for check, kind in CHECKS.items()
     }
-    names = {each.name for each in answer.entries}
-    buffers = [each.name for each in answer.entries if each.buffer]
-    verdicts["buffers"] = judging.roles(job, buffers, names) or PASS
+    verdicts["buffers"] = judging.roles(job, {each.name: each.buffer for each in answer.entries})
     return Transfer(verdicts, job.artifact)
 
 

@@ -18,7 +18,7 @@ from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native, programs
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict, Tensor
-from tscompat.values.verdict import Verdict
+from tscompat.values.verdict import Kind, Verdict
 
 from . import dotnet_half, judging
 from .formats import UNREADABLE
@@ -65,9 +65,11 @@ def dotnet_to_python(job: Job[Tensors | Model]) -> Transfer:
     except UNREADABLE as error:
         return _all(judging.unreadable(error, job), job)
     state = torch_tensors.on(job.reader_device, script.state_dict())
+    buffers = {name: True for name, _ in script.named_buffers()}
+    roles = judging.roles(job, buffers | {name: False for name, _ in script.named_parameters()})
+    bits = judging.held(torch_tensors.export(state), job)
     verdicts = {
-        "bits": judging.roles(job, [name for name, _ in script.named_buffers()])
-        or judging.held(torch_tensors.export(state), job),
+        "bits": bits if bits.kind is not Kind.PASS else roles,
         "quantizer": judging.quantizer(torch_tensors.quantizer(state), job),
     }
     if isinstance(subject, Model):

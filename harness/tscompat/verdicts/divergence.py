@@ -85,7 +85,7 @@ class Divergence:
             wrong = f"expected divergence '{self.name}' did not happen: passed"
         elif verdict.kind is not expected.kind:
             wrong = f"kind changed: '{self.name}' expects {expected.kind}, got {verdict.kind}"
-        elif not re.search(expected.message, verdict.detail):
+        elif not re.match(expected.message, verdict.detail):
             wrong = f"message no longer matches /{expected.message}/ of '{self.name}'"
         elif verdict.as_predicted is None and expected.predicts:
             wrong = f"'{self.name}' predicts {', '.join(expected.predicts)}, and nothing was found that can be compared"

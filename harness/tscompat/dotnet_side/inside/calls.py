@@ -41,15 +41,14 @@ def save(dotnet: Dotnet, watch: Stopwatch, call: messages.Save) -> Done:
     work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected))
     with watch.running():
         held = overload.make(work, call.artifact, False)
-        try:
-            if call.flip is not None:
-                work.overwrite(held, flipped(work.entries, call.flip))
-            before = kept.state(dotnet, watch, held)
-            with dotnet.errors():
-                overload.save(work, held, call.artifact)
-            return Done(kept.changed(before, kept.state(dotnet, watch, held)))
-        finally:
-            held.Dispose()
+    try:
+        if call.flip is not None:
+            work.overwrite(held, flipped(work.entries, call.flip))
+        with kept.watched(dotnet, watch, held) as changed, watch.running(), dotnet.errors():
+            overload.save(work, held, call.artifact)
+        return Done(tuple(changed))
+    finally:
+        held.Dispose()
 
 
 def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Loaded:
@@ -58,10 +57,8 @@ def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Load
     work = Work(dotnet, watch, call.placement, call.module, read_state_dict(call.expected), call.strict)
     with watch.running():
         target = overload.make(work, call.artifact, True)
-        before = kept.flags(dotnet, target)
-        with dotnet.errors():
-            held = overload.load(work, target, call.artifact)
-        changed = kept.changed(before, kept.flags(dotnet, target))
+    with kept.watched(dotnet, watch, target, bits=False) as changed, watch.running(), dotnet.errors():
+        held = overload.load(work, target, call.artifact)
     with snapshot(dotnet, watch, held, held) as (taken, found):
         if len(found) == len(work.entries) == 1 and not found[0].name:
             found = [Entry(work.entries[0].name, found[0].tensor)]
@@ -75,7 +72,7 @@ def load(dotnet: Dotnet, watch: Stopwatch, call: messages.Load) -> messages.Load
             unexpected=tuple(entry.name for entry in found if entry.name not in places),
             digest=digest(entry for entry in found if entry.name in places),
             quantizer=scale_and_zero_point,
-            changed=changed,
+            changed=tuple(changed),
         )
 
 
@@ -106,15 +103,18 @@ def forward(dotnet: Dotnet, watch: Stopwatch, call: messages.Forward) -> Done:
                 module = dotnet.Modules.ToType(module, BY_NAME[call.dtype].code)
         module.train(call.train)
         tensors = [work.tensor(tensor, poison=False) for _, tensor in inputs]
-        before = kept.flags(dotnet, module) if call.train else kept.state(dotnet, watch, module)
-        with dotnet.errors():
-            outputs = dotnet.Layers.Forward(module, tensors)
-        after = kept.flags(dotnet, module) if call.train else kept.state(dotnet, watch, module)
-    with snapshot(dotnet, watch, module if call.train else outputs, module, *outputs) as (_, found):
         buffers = set(dotnet.Modules.BufferNames(module))
+    but = buffers if call.train else ()
+    with (
+        kept.watched(dotnet, watch, module, but=but, inputs=tensors) as changed,
+        watch.running(),
+        dotnet.errors(),
+    ):
+        outputs = dotnet.Layers.Forward(module, tensors)
+    with snapshot(dotnet, watch, module if call.train else outputs, module, *outputs) as (_, found):
         wanted = [entry for entry in found if not call.train or entry.name in buffers]
         write_whole(call.outputs, encode_state_dict(wanted))
-    return Done(kept.changed(before, after))
+    return Done(tuple(changed))
 
 
 def load_into(dotnet: Dotnet, watch: Stopwatch, call: messages.LoadInto) -> messages.LoadedInto:
@@ -187,7 +187,7 @@ def reply(dotnet: Dotnet, call: AnyCall) -> Reply:
     try:
         answer = CALLS[type(call)](dotnet, watch, call)
     except DotnetError as error:
-        answer = Thrown(error.type_name, error.message)
+        answer = Thrown(error.type_name, error.message, error.changed)
     expected: str | None = getattr(call, "expected", None)  # not every call has one
     if expected and Path(expected).stat().st_size > LARGE:
         dotnet.GC.Collect()

@@ -61,6 +61,8 @@ class DotnetError(Exception):
         super().__init__(f"{type_name}: {message}")
         self.type_name = type_name
         self.message = message
+        self.changed: tuple[str, ...] = ()
+        """What the call has changed before, as ``messages.Thrown`` has it."""
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,8 @@ class Work:
                 made.AddTransient(name, self.tensor(tensor, poison=poison))
             else:
                 made.Add(name, self.tensor(tensor, poison=poison), number in kind.buffers, kind.nested)
+        if kind.varied:
+            self.dotnet.Modules.Vary(made)
         return made
 
     def state_dict_to_load(self) -> DotnetBag:
