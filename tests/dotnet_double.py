@@ -168,6 +168,7 @@ class Net:
     typed: list[int] = field(default_factory=list[int])
     loads: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     collected: list[str] = field(default_factory=list[str])
+    varied: list[NetModule] = field(default_factory=list[NetModule])
 
     @property
     def dotnet(self) -> Dotnet:
@@ -184,6 +185,7 @@ class Net:
                 Build=self._build,
                 BufferNames=attrgetter("buffers"),
                 Flags=flags,
+                Vary=self.varied.append,
                 To=self._move,
                 ToType=self._type,
             ),
@@ -282,7 +284,7 @@ def written(path: Path | str, entries: StateDict) -> str:
 # What the tests' calls have in common.
 
 CPU = Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
-BAG = Bag(buffers=(1,), tied={}, transient=(), nested=False, reversed=False)
+BAG = Bag(buffers=(1,), tied={}, transient=(), nested=False, reversed=False, varied=False)
 NATIVE = NativeModule("layer", "{}", "f16")
 F32, I16, QI8 = BY_NAME["f32"], BY_NAME["i16"], BY_NAME["qi8"]
 ENTRIES = [Entry("w", Tensor(F32, (2,), bytes(range(8)))), Entry("b", Tensor(I16, (1, 2), bytes(range(4))))]

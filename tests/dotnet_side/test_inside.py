@@ -43,7 +43,7 @@ def call(tmp_path: Path, entries: StateDict) -> Load:
         overload="module-path",
         expected=str(tmp_path / "expected.dat"),
         artifact=str(tmp_path / "actual.dat"),
-        module=Bag(buffers=(1,), tied={}, transient=(), nested=False, reversed=False),
+        module=Bag(buffers=(1,), tied={}, transient=(), nested=False, reversed=False, varied=False),
         placement=Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0),
         identity=False,
         strict=True,

@@ -126,7 +126,7 @@ def test_a_call_that_needs_a_bag_takes_nothing_else(module: Module | None) -> No
 
 def test_a_bag_is_registered_as_described() -> None:
     entries = [*ENTRIES, Entry("t", ENTRIES[0].tensor), Entry("again", ENTRIES[0].tensor)]
-    kind = Bag(buffers=(1, 2), tied={"again": "w"}, transient=("t",), nested=True, reversed=False)
+    kind = Bag(buffers=(1, 2), tied={"again": "w"}, transient=("t",), nested=True, reversed=False, varied=False)
     made: Any = work(Net(), kind, entries=entries).bag(entries, poison=True)
     assert (list(made.tensors), made.buffers, made.nested) == (["w", "b", "again"], ["b"], {True})
     assert (list(made.transient), made.tied) == (["t"], {"again": ("w", True)})
@@ -137,6 +137,13 @@ def test_a_bag_is_registered_as_described() -> None:
 def test_a_bag_can_be_registered_from_the_last_entry_to_the_first(turned: bool, names: list[str]) -> None:
     made: Any = work(Net(), msgspec.structs.replace(BAG, reversed=turned)).bag(ENTRIES, poison=False)
     assert (list(made.tensors), made.buffers) == (names, ["b"])
+
+
+@pytest.mark.parametrize("varied", [False, True])
+def test_a_bag_is_varied_if_it_is_asked_for(varied: bool) -> None:
+    net = Net()
+    made = work(net, msgspec.structs.replace(BAG, varied=varied)).bag(ENTRIES, poison=False)
+    assert net.varied == ([made] if varied else [])
 
 
 def test_a_state_dict_to_load_has_the_files_names_and_the_complement() -> None:

@@ -34,7 +34,7 @@ from tscompat.values.compare import Difference
 from tscompat.values.verdict import FirstDifference
 
 PLACEMENT = Placement(device="cpu", layout="contiguous", scale=0.25, zero_point=3)
-BAG = Bag(buffers=(1,), tied={"b": "a"}, transient=("t",), nested=True, reversed=False)
+BAG = Bag(buffers=(1,), tied={"b": "a"}, transient=("t",), nested=True, reversed=False, varied=False)
 NATIVE = NativeModule("layer", "{}", "bf16")
 CALLS: list[AnyCall] = [
     messages.Save("o", "e", "a", BAG, PLACEMENT, 3),

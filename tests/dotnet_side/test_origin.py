@@ -27,7 +27,7 @@ from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, tensor_of
 
 CPU = Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
-BAG = Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False)
+BAG = Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False, varied=False)
 MLP = NativeModule("arch", "mlp", "f32")
 
 

@@ -110,8 +110,9 @@ def bag(
     *,
     nested: bool = False,
     reverse: bool = False,
+    varied: bool = False,
 ) -> Bag:
-    return Bag(buffers=buffers, tied=tied or {}, transient=transient, nested=nested, reversed=reverse)
+    return Bag(buffers=buffers, tied=tied or {}, transient=transient, nested=nested, reversed=reverse, varied=varied)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +120,7 @@ def bag(
     [
         ("role/both/bf16", bag((1,))),
         ("role/parameters/f32", bag()),
+        ("role/flags/f32", bag((2,), nested=True, varied=True)),
         (TIED, bag(tied={"decoder.weight": "encoder.weight"})),
         ("tied/nested/f32", bag(tied={"decoder.weight": "encoder.weight"}, nested=True)),
         ("load/transient/left-out/f32", bag((1,), transient=("t",))),

@@ -35,7 +35,7 @@ class Bag(Message, frozen=True, tag="bag"):
     """Whether the dots of a name separate submodules."""
     reversed: bool
     """Whether the entries are registered from the last to the first."""
-    varied: bool = False
+    varied: bool
     """Whether the first parameter is frozen, and the first submodule in eval mode."""
 
 

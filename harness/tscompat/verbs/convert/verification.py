@@ -38,7 +38,7 @@ _COPIES = 4
 _SECONDS_PER_BYTE = 1e-7
 """What each byte of the file adds to the deadline of a call; ten times what TorchSharp took where it was measured."""
 _ON_THE_CPU = messages.Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
-_FLAT = messages.Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False)
+_FLAT = messages.Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False, varied=False)
 
 
 def verify(file: Path, items: Sequence[Item], tell: Tell) -> Verdict:
