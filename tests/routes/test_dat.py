@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from doubles import FakePeer, MakeJob, kinds, nothing, transfer, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import load_catalogue
 from tscompat.codec import encode_state_dict, encode_tensor
+from tscompat.codec.fields import fields_of_state_dict
 from tscompat.dotnet_side.client import WithoutDotnet
 from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.dotnet_side.messages import AnyCall, Done, Load, Loaded, Save, Thrown
@@ -21,8 +23,7 @@ from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.python_side.torch_tensors import poison
 from tscompat.resources.whole import write_whole
-from tscompat.routes import ROUTES, Job
-from tscompat.routes.judging import same_file
+from tscompat.routes import ROUTES, Job, judging
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.tensors import Entry, Tensor
 from tscompat.values.verdict import Kind, Verdict
@@ -118,13 +119,14 @@ def test_a_saved_tensor_of_other_bits_is_a_difference(make_job: MakeJob) -> None
     assert kinds(saved, "tensor", DOTNET_TO_PYTHON) == {"bytes": Kind.BYTES, "bits": Kind.BITS}
 
 
-def test_the_first_byte_that_differs_is_data_too(job: Job[Any]) -> None:
+def test_the_first_element_that_differs_is_data_too(job: Job[Any]) -> None:
     data = bytearray(job.expected_file.read_bytes())
     data[-1] ^= 1
     saved = with_peer(job, saving(lambda artifact: artifact.write_bytes(data)))
     difference = transfer(saved, "dat", DOTNET_TO_PYTHON).verdicts["bytes"].difference
     assert difference is not None
-    assert (difference.field, difference.offset) == ("byte", len(data) - 1)
+    size = job.entries[-1].tensor.dtype.itemsize
+    assert (difference.entry, difference.field, difference.offset) == ("buffer", "element", len(data) - size)
 
 
 def test_an_unreadable_file_is_a_difference_of_bytes_for_every_check(make_job: MakeJob) -> None:
@@ -265,16 +267,40 @@ def other(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("change", "detail"),
+    ("change", "explained", "byte"),
     [
-        (shorter, r"byte \d+: expected 0x.., the file ends there"),
-        (longer, r"1 bytes too many after byte \d+"),
-        (other, "byte 0: expected 0x02, found 0x07"),
+        (
+            shorter,
+            r"entry 1 'buffer', elements at byte 0x\w+ \(FORMAT 3.8 element.order\): 10 bytes, bf16 of shape \[5\] "
+            r"expected, 9 bytes, then the end found; the rest is equal",
+            r"byte \d+: expected 0x.., the file ends there",
+        ),
+        (
+            longer,
+            r"the file, end at byte 0x\w+ \(FORMAT 1.5 file.trailing\): nothing expected, 1 bytes more found",
+            r"1 bytes too many after byte \d+",
+        ),
+        (
+            other,
+            r"the file, count of entries at byte 0x0 \(FORMAT 2.1 entry.count\): 2 expected, 7 found; "
+            "the rest is equal",
+            "byte 0: expected 0x02, found 0x07",
+        ),
     ],
     ids=["short", "long", "other"],
 )
-def test_a_file_that_differs_names_the_place(job: Job[Any], change: Callable[[bytes], bytes], detail: str) -> None:
+@pytest.mark.parametrize("most", [judging.MOST_EXPLAINED, 1])
+def test_a_file_that_differs_names_the_place(
+    job: Job[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[bytes], bytes],
+    explained: str,
+    byte: str,
+    most: int,
+) -> None:
+    """A file above the limit is not explained."""
+    monkeypatch.setattr(judging, "MOST_EXPLAINED", most)
     job.artifact.write_bytes(change(job.expected_file.read_bytes()))
-    verdict = same_file(encode_state_dict(job.entries), job.artifact)
+    verdict = judging.same_file(partial(encode_state_dict, job.entries), fields_of_state_dict, job.artifact)
     assert verdict.kind is Kind.BYTES
-    assert re.fullmatch(detail, verdict.detail)
+    assert re.fullmatch(byte if most == 1 else explained, verdict.detail)

@@ -271,10 +271,11 @@ def test_an_element_in_the_wrong_place_is_named_where_the_bits_are_the_identity_
 
 def test_the_bytes_of_a_file_are_those_of_the_entries(job: Job[Any]) -> None:
     write_whole(job.artifact, encode_state_dict(job.entries))
-    assert judging.as_encoded(STATE_DICT.encode, job, job.artifact) is PASS
+    assert judging.as_encoded(STATE_DICT, job, job.artifact) is PASS
     write_whole(job.artifact, encode_state_dict(job.entries[:2]))
-    verdict = judging.as_encoded(STATE_DICT.encode, job, job.artifact)
-    assert verdict.kind is Kind.BYTES
+    verdict = judging.as_encoded(STATE_DICT, job, job.artifact)
+    words = "the file, count of entries at byte 0x0 (FORMAT 2.1 entry.count): 3 expected, 2 found; the rest differs too"
+    assert (verdict.kind, verdict.detail) == (Kind.BYTES, words)
     assert verdict.as_predicted is not None
     assert [verdict.as_predicted([f"without {name}"]) for name in ("decoder.weight", "bias")] == [True, False]
 

@@ -170,9 +170,9 @@ def loaded(expected: StateDict, found: StateDict) -> Loaded:
 
 
 def judged_file(table: Divergence, job: Job[Any], found: StateDict) -> Verdict:
-    encode = TENSOR.encode if job.overload.startswith("tensor") else STATE_DICT.encode
-    write_whole(job.artifact, ENCODINGS.get(table.expected.predicts[-1], encode)(found))
-    return judging.as_encoded(encode, job, job.artifact)
+    form = TENSOR if job.overload.startswith("tensor") else STATE_DICT
+    write_whole(job.artifact, ENCODINGS.get(table.expected.predicts[-1], form.encode)(found))
+    return judging.as_encoded(form, job, job.artifact)
 
 
 def loaded_by_python(verdict_id: VerdictId, job: Job[Any]) -> StateDict:

@@ -214,7 +214,7 @@ def _fields_of(kinds: Mapping[str, Kind], fields: Mapping[str, Value], where: st
 def _decode_options(kinds: Mapping[str, Kind], data: memoryview, at: int) -> tuple[dict[str, float], int]:
     options: dict[str, float] = {}
     for name, kind in kinds.items():
-        options[name], at = _number(data, at, kind, name)
+        options[name], at = number(data, at, kind, name)
     return options, at
 
 
@@ -224,10 +224,10 @@ def _decode_state(kinds: Mapping[str, Kind], data: memoryview, at: int) -> tuple
         if kind == "tensor":
             state[name], at = _tensor(data, at)
         elif kind == "tensor?":
-            there, at = _number(data, at, "bool", f"whether there is {name}")
+            there, at = number(data, at, "bool", f"whether there is {name}")
             state[name], at = _tensor(data, at) if there else (None, at)
         else:
-            state[name], at = _number(data, at, kind, name)
+            state[name], at = number(data, at, kind, name)
     return state, at
 
 
@@ -236,7 +236,8 @@ def _tensor(data: memoryview, at: int) -> tuple[Tensor, int]:
     return Tensor(dtype, shape, data[at : at + nbytes]), at + nbytes
 
 
-def _number(data: memoryview, at: int, kind: Kind, what: str) -> tuple[float, int]:
+def number(data: memoryview, at: int, kind: Kind, what: str) -> tuple[float, int]:
+    """The number of this kind at ``at``, and the offset after it. Raises FormatError; ``what`` is its name there."""
     form = _NUMBERS[kind]
     end = at + struct.calcsize(form)
     raw = data[at:end]

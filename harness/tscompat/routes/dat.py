@@ -25,12 +25,12 @@ def python_to_dotnet(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
     """The oracle writes torch's tensors; TorchSharp loads the file."""
     exported = torch_tensors.export(torch_tensors.on(job.writer_device, native.state(job.subject, job.entries)))
     artifact = job.artifact
-    written = judging.same_file(form.encode(exported), job.expected_file) if not form.single else None
+    written = None if form.single else judging.same_file(partial(form.encode, exported), form.fields, job.expected_file)
     if written is PASS:
         artifact = job.expected_file  # it has the same bytes, and a large model is not written twice
     else:
         form.write(artifact, exported)
-    written = written or judging.as_encoded(form.encode, job, artifact)  # before .NET has the file
+    written = written or judging.as_encoded(form, job, artifact)  # before .NET has the file
     layout, reverse = _target(job.subject)
     into = None if form.single else dotnet_half.module(job, reverse=reverse)
     answer = dotnet_half.load(job, into, artifact=artifact, layout=layout)
@@ -50,7 +50,7 @@ def dotnet_to_python(form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
         return _all(Verdict(Kind.BYTES, f"unreadable: {error.args[0]}"), job)
     unlike = judging.held(entries, job, VALUES - {Kind.BITS})
     verdicts = {
-        "bytes": judging.as_encoded(form.encode, job, job.artifact),
+        "bytes": judging.as_encoded(form, job, job.artifact),
         # torch's copy_ casts and broadcasts: entries of other dtypes or shapes must not get that far.
         "bits": unlike if unlike.kind in (Kind.DTYPE, Kind.SHAPE) else _load(job, entries),
         "order": judging.held(entries, job, {Kind.NAMES, Kind.ORDER}),

@@ -19,6 +19,7 @@ from safetensors import torch as safetensors_torch
 from typing_extensions import Buffer
 
 from tscompat import codec
+from tscompat.codec.fields import Walk, fields_of_state_dict, fields_of_tensor
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 
@@ -40,6 +41,7 @@ class DatFormat:
     """TorchSharp's own format, in which the oracle defines each byte: of a state dict, or of a single tensor."""
 
     encode: Callable[[StateDict], Iterator[Buffer]]
+    fields: Walk
     read: Callable[[Path, StateDict], StateDict]
     """Takes the path and the expected entries, from which a single tensor gets its name."""
     checks: Mapping[str, tuple[str, ...]]
@@ -54,11 +56,13 @@ class DatFormat:
 
 STATE_DICT = DatFormat(
     encode=codec.encode_state_dict,
+    fields=fields_of_state_dict,
     read=lambda path, expected: codec.read_state_dict(path),
     checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits", "order")},
 )
 TENSOR = DatFormat(
     encode=lambda entries: codec.encode_tensor(entries[0].tensor),
+    fields=fields_of_tensor,
     read=lambda path, expected: [Entry(expected[0].name, codec.read_tensor(path))],
     checks={PYTHON_TO_DOTNET: ("bytes", "bits"), DOTNET_TO_PYTHON: ("bytes", "bits")},
     single=True,

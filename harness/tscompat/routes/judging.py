@@ -16,6 +16,7 @@ from typing_extensions import Buffer, TypeIs
 
 from tscompat.catalogue import Case, Tensors
 from tscompat.codec import OptimizerRecord, encode_optimizer
+from tscompat.codec.fields import Walk, explain, fields_of_optimizer
 from tscompat.codec.reader import map_file
 from tscompat.dotnet_side.client import NotAsked, Violation
 from tscompat.dotnet_side.digest import digest
@@ -26,9 +27,12 @@ from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 from .dotnet_half import RefusedLoad
-from .predictions import Encode, faulty, faulty_file, faulty_record
+from .formats import DatFormat
+from .predictions import faulty, faulty_file, faulty_record
 from .route import PYTHON_TO_DOTNET, Job, is_identity
 
+MOST_EXPLAINED = 1 << 28
+"""Bytes. To explain a difference, the whole of the expected file is made in memory."""
 ASKED = ("quantizer", "flags")
 """The checks of a transfer that only some cases ask for: scale and zero point; train mode, roles, requires_grad."""
 Failed: TypeAlias = Thrown | NotAsked | Violation
@@ -197,18 +201,18 @@ def quantizer(found: tuple[float, int] | None, job: Job[Any]) -> Verdict:
     )
 
 
-def as_encoded(encode: Encode, job: Job[Any], file: Path) -> Verdict:
-    """The ``bytes`` verdict: whether a file holds exactly the job's entries, as ``encode`` writes them."""
-    verdict = same_file(encode(job.entries), file)
+def as_encoded(form: DatFormat, job: Job[Any], file: Path) -> Verdict:
+    """The ``bytes`` verdict: whether a file holds exactly the job's entries, as the oracle writes them."""
+    verdict = same_file(partial(form.encode, job.entries), form.fields, file)
     if verdict is PASS:
         return verdict
     found = _digest_of_file([map_file(file)])
-    return verdict.comparing(lambda predicts: _digest_of_file(faulty_file(job, encode, predicts)) == found)
+    return verdict.comparing(lambda predicts: _digest_of_file(faulty_file(job, form.encode, predicts)) == found)
 
 
 def as_recorded(record: OptimizerRecord, job: Job[Any], file: Path) -> Verdict:
     """The ``bytes`` verdict: whether an optimizer's file holds exactly this record."""
-    verdict = same_file(encode_optimizer(record), file)
+    verdict = same_file(partial(encode_optimizer, record), fields_of_optimizer, file)
     if verdict is PASS:
         return verdict
     found = _digest_of_file([map_file(file)])
@@ -226,7 +230,14 @@ def _digest_of_file(chunks: Iterable[Buffer]) -> str:
     return made.hexdigest()
 
 
-def same_file(expected: Iterable[Buffer], file: Path) -> Verdict:
-    """The ``bytes`` verdict: whether a file holds exactly these bytes. A difference has the first byte's offset."""
-    difference = same_stream(expected, map_file(file))
-    return PASS if difference is None else first([difference], {Kind.BYTES})
+def same_file(encode: Callable[[], Iterable[Buffer]], fields: Walk, file: Path) -> Verdict:
+    """The ``bytes`` verdict: whether a file holds exactly the bytes that ``encode`` makes. A difference names the field
+    in which the first byte lies, its offset and its clause; of a file above ``MOST_EXPLAINED``, the byte alone.
+    """
+    found = map_file(file)
+    difference = same_stream(encode(), found)
+    if difference is None:
+        return PASS
+    if memoryview(found).nbytes <= MOST_EXPLAINED:
+        difference = explain(b"".join(encode()), found, fields) or difference
+    return first([difference], {Kind.BYTES})

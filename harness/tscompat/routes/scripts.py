@@ -44,7 +44,7 @@ def exported(write: Write, form: DatFormat, job: Job[Tensors | Model]) -> Transf
         write(script_of(job), job.artifact, state)
     except ScriptRaised as raised:
         return Transfer(dict.fromkeys(EXPORTED, refused(raised, job)), job.artifact)
-    written = judging.as_encoded(form.encode, job, job.artifact)
+    written = judging.as_encoded(form, job, job.artifact)
     reverse = isinstance(job.subject, Tensors) and job.subject.target_reversed
     into = None if form.single else dotnet_half.module(job, reverse=reverse)
     answer = dotnet_half.load(job, into, lax=written is PASS)
