@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,12 @@ def test_a_pickle_that_holds_more_than_the_tensors_of_a_state_dict_is_refused(
 def test_a_pickle_of_something_else_than_a_dict_is_refused(tmp_path: Path, held: Any, words: str) -> None:
     torch.save(held, tmp_path / "state")
     with pytest.raises(TypeError, match=f"the file holds {words}; expected a state dict"):
+        read_pickle(tmp_path / "state")
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": tmp_path}, tmp_path / "state")
+    with pytest.raises(pickle.UnpicklingError):
         read_pickle(tmp_path / "state")
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from doubles import MakeJob
-from tscompat.catalogue import Model
+from tscompat.catalogue import Model, load_catalogue
 from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict
 from tscompat.dotnet_side.client import NotAsked, Violation
 from tscompat.dotnet_side.digest import digest
@@ -19,6 +19,7 @@ from tscompat.resources.whole import write_whole
 from tscompat.routes import Job, judging
 from tscompat.routes.dotnet_half import RefusedLoad
 from tscompat.routes.formats import STATE_DICT
+from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
@@ -60,6 +61,25 @@ def test_nothing_missing_leaves_the_refusal(job: Job[Any]) -> None:
         Kind.REFUSED,
         f"{REFUSAL}; without strict: all entries are equal",
     )
+
+
+def test_where_there_is_nothing_to_compare_that_is_stated(make_job: MakeJob) -> None:
+    empty = make_job("count/0/f32", "dat")
+    assert refused(empty, loaded(empty, [])) == (Kind.REFUSED, f"{REFUSAL}; without strict: there are no entries")
+
+
+@pytest.mark.parametrize(
+    ("case_id", "direction", "asked"),
+    [
+        ("role/flags/f32", PYTHON_TO_DOTNET, ("flags",)),
+        ("role/flags/f32", DOTNET_TO_PYTHON, ()),
+        ("quantized/per-tensor/qi8", PYTHON_TO_DOTNET, ("quantizer",)),
+        ("quantized/per-tensor/qi8", DOTNET_TO_PYTHON, ("quantizer",)),
+        ("role/both/f32", PYTHON_TO_DOTNET, ()),
+    ],
+)
+def test_a_case_asks_for_some_checks(case_id: str, direction: str, asked: tuple[str, ...]) -> None:
+    assert judging.asked(load_catalogue()[case_id], direction) == asked
 
 
 def test_an_entry_that_was_not_loaded_is_a_difference_of_bits(job: Job[Any]) -> None:
@@ -155,8 +175,11 @@ def test_a_peer_whose_lists_of_names_contradict_its_difference_is_found_out(
     job: Job[Any], changed: dict[str, Any]
 ) -> None:
     answer = msgspec.structs.replace(with_names(job, 2, ("extra",)), **changed)
-    with pytest.raises(PeerBroken, match="lists as missing and unexpected are not those of its difference"):
+    with pytest.raises(PeerBroken) as broken:
         judging.loaded(answer, job)
+    assert str(broken.value) == (
+        "the names that the peer lists as missing and unexpected are not those of its difference"
+    )
 
 
 @pytest.mark.parametrize(

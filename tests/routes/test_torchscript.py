@@ -23,7 +23,7 @@ from tscompat.routes import ROUTES, dotnet_half
 from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, Quantizer, Tensor
-from tscompat.values.verdict import Kind
+from tscompat.values.verdict import PASS, Kind
 
 BAG = "role/both/bf16"
 MODEL = "layer/linear/default/f32"
@@ -76,7 +76,9 @@ def test_a_quantizer_that_another_takes_the_place_of_is_seen(make_job: MakeJob) 
         programs.save_script(job.artifact, other, job.entries, [])
         return Done()
 
-    assert kinds(with_peer(job, save), "torchscript", DOTNET_TO_PYTHON) == {"bits": Kind.PASS, "quantizer": Kind.BITS}
+    verdicts = transfer(with_peer(job, save), "torchscript", DOTNET_TO_PYTHON).verdicts
+    assert verdicts["bits"] is PASS
+    assert verdicts["quantizer"].detail == "scale 0.25 and zero point 3 became scale 0.5 and zero point 1"
 
 
 def test_a_file_that_python_cannot_read_is_a_difference_of_bytes(make_job: MakeJob) -> None:
