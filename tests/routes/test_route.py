@@ -79,6 +79,13 @@ def test_an_answer_with_a_change_is_a_violation(make_job: MakeJob, answer: Done 
     assert found == Violation(f"{CHANGED}: {words}", answer.changed)
 
 
+def test_what_a_refused_load_changes_is_no_violation(make_job: MakeJob) -> None:
+    job = make_job("layer/linear/default/f32", "dat")
+    thrown = Thrown("System.Exception", "no", MANY)
+    found = dotnet_half.load(with_peer(job, lambda call: thrown), dotnet_half.module(job), artifact=job.expected_file)
+    assert found == thrown
+
+
 def test_what_dotnet_throws_without_a_change_is_the_answer(make_job: MakeJob) -> None:
     job = make_job("layer/linear/default/f32", "dat")
     thrown = Thrown("System.Exception", "no")

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from tscompat.catalogue import Case, CatalogueError, Subject, TensorSpec
 from tscompat.dotnet_side.client import CALL_SECONDS, Client, NotAsked, Violation
-from tscompat.dotnet_side.messages import Call, Done, Thrown
+from tscompat.dotnet_side.messages import Call, Done, Load, Thrown
 from tscompat.python_side.scripts import Script
 from tscompat.resources.stamps import stamps
 from tscompat.values.tensors import StateDict
@@ -80,7 +80,8 @@ class Job(Generic[S]):
         paths = dict.fromkeys(path for path in map(partial(getattr, call), call.reads) if path)
         before = {path: stamps(Path(path)) for path in paths}
         answer = self.peer.ask(call, CALL_SECONDS + size / SLOWEST)
-        changed = answer.changed if isinstance(answer, Done | Thrown) else ()
+        loads = isinstance(call, Load)  # what a load changes beside the bits has a check of its own, flags
+        changed = answer.changed if isinstance(answer, Done | Thrown) and not loads else ()
         changed += tuple(
             f"the file {Path(path).name}, which it was to read, is {'another' if Path(path).exists() else 'gone'}"
             for path, found in before.items()
