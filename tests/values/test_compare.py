@@ -376,6 +376,22 @@ def test_the_first_byte_of_a_stream_that_differs_is_described(
     assert wrong == Difference("bytes", f"byte {offset}: expected {wanted}, {what}", place)
 
 
+@pytest.mark.parametrize("at", [0, 1, (1 << 20) - 1, 1 << 20, (2 << 20) + 5])
+def test_the_first_byte_is_found_in_a_long_chunk(at: int) -> None:
+    whole = bytearray(3 << 20)
+    whole[at] = whole[-1] = 1
+    for found in (whole, whole[: at + 1]):
+        wrong = same_stream([bytes(3 << 20)], found)
+        assert wrong is not None
+        assert wrong.first == FirstDifference(None, "byte", at, "0x00", "0x01")
+
+
+def test_a_long_chunk_that_is_cut_ends_at_its_end() -> None:
+    wrong = same_stream([bytes(3 << 20)], bytes((1 << 20) + 7))
+    assert wrong is not None
+    assert wrong.first == FirstDifference(None, "byte", (1 << 20) + 7, "0x00", None)
+
+
 def test_bytes_after_the_end_of_a_stream_are_counted() -> None:
     assert same_stream([b"ab"], b"abcde") == Difference(
         "bytes", "3 bytes too many after byte 2", FirstDifference(None, "byte", 2, None, "0x63")

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from typing_extensions import Buffer
 
-from tscompat.values.compare import Difference, difference, same_bytes
+from tscompat.values.compare import Difference, difference, same_bytes, same_stream
 from tscompat.values.dtypes import BY_CODE, DType
 from tscompat.values.tensors import Tensor
 from tscompat.values.verdict import FirstDifference
@@ -27,8 +27,6 @@ from .reader import flat, read_header, read_name
 _brief = reprlib.Repr()
 _brief.maxstring, _brief.maxlist = 80, 8
 
-_STEP = 1 << 20
-"""How many bytes are compared at a time."""
 LENGTH = "length of the"
 ELEMENTS = "elements"
 """What the elements of a tensor are, all of them one field."""
@@ -164,10 +162,12 @@ def explain(expected: Buffer, found: Buffer, walk: Walk) -> Difference | None:
 
     ``expected`` keeps the format. Of ``found``, all before the first difference does.
     """
-    wanted, there = flat(expected), flat(found)
-    at = _first_difference(wanted, there)
-    if at is None:
+    unlike = same_stream([expected], found)
+    if unlike is None:
         return None
+    assert unlike.first
+    assert unlike.first.offset is not None
+    wanted, there, at = flat(expected), flat(found), unlike.first.offset
     if at == len(wanted):
         field, other = Field(at, 0, "the file", "end", "file.trailing", "nothing"), None
         words, rest = f"{len(there) - at} bytes more", ""
@@ -190,15 +190,6 @@ def _whole_names(fields: Iterator[Field]) -> Iterator[Field]:
             continue
         name = next(fields)  # raises FormatError for a name that cannot be read
         yield name._replace(offset=field.offset, nbytes=field.nbytes + name.nbytes)
-
-
-def _first_difference(wanted: memoryview, there: memoryview) -> int | None:
-    both = min(len(wanted), len(there))
-    for start in range(0, both, _STEP):
-        ours, theirs = wanted[start : min(both, start + _STEP)], there[start : min(both, start + _STEP)]
-        if not same_bytes(ours, theirs):
-            return start + int(np.flatnonzero(np.frombuffer(ours, np.uint8) != np.frombuffer(theirs, np.uint8))[0])
-    return None if len(wanted) == len(there) else both
 
 
 def _counterpart(offset: int, there: memoryview, walk: Walk) -> tuple[Field | None, str]:

@@ -140,7 +140,7 @@ def same_stream(expected: Iterable[Buffer], found: Buffer) -> Difference | None:
         wanted = chunk.cast("B") if chunk.nbytes else memoryview(b"")
         there = whole[offset : offset + wanted.nbytes]
         if not same_bytes(wanted, there):
-            at = next((i for i in range(there.nbytes) if wanted[i] != there[i]), there.nbytes)
+            at = _first_byte(wanted, there)
             byte = f"0x{there[at]:02x}" if at < there.nbytes else None
             place = FirstDifference(None, "byte", offset + at, f"0x{wanted[at]:02x}", byte)
             what = f"found {byte}" if byte else "the file ends there"
@@ -150,6 +150,18 @@ def same_stream(expected: Iterable[Buffer], found: Buffer) -> Difference | None:
         place = FirstDifference(None, "byte", offset, None, f"0x{whole[offset]:02x}")
         return Difference("bytes", f"{whole.nbytes - offset} bytes too many after byte {offset}", place)
     return None
+
+
+def _first_byte(wanted: memoryview, there: memoryview) -> int:
+    """The first byte that differs; ``there`` may be shorter, and then ends at the latest."""
+    for start in range(0, there.nbytes, _STEP):
+        ours, theirs = (
+            np.frombuffer(side[start : min(there.nbytes, start + _STEP)], np.uint8) for side in (wanted, there)
+        )
+        wrong = np.flatnonzero(ours != theirs)
+        if wrong.size:
+            return start + int(wrong[0])
+    return there.nbytes
 
 
 def compare_names(expected: list[str], actual: list[str]) -> list[Difference]:
