@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drawn import optimizers, state_dicts
-from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict, encode_tensor
+from tscompat.codec import (
+    FormatError,
+    OptimizerRecord,
+    decode_optimizer,
+    decode_state_dict,
+    encode_optimizer,
+    encode_state_dict,
+    encode_tensor,
+)
 from tscompat.codec.clauses import CLAUSES
 from tscompat.codec.fields import (
     Walk,
@@ -57,6 +65,10 @@ def test_the_fields_of_a_state_dict() -> None:
     ]
 
 
+def test_each_field_of_a_tensor_has_its_name() -> None:
+    assert [field.entry for field in fields_of_state_dict(FILE)][2:9] == [*["fc.weight"] * 6, None]
+
+
 def test_the_fields_of_a_tensor_and_what_follows_it() -> None:
     data = b"".join(encode_tensor(BIAS.tensor)) + b"!?"
     assert [(field.place, field.what, field.value) for field in fields_of_tensor(data)] == [
@@ -72,10 +84,11 @@ def test_the_fields_of_an_optimizer() -> None:
     assert [(field.place, field.what, field.value) for field in fields[:5]] == [
         ("the file", "length of the class", "3"),
         ("the file", "class", "'SGD'"),
-        ("the file", "count of groups", "1"),
+        ("the file", "count of parameter groups", "1"),
         ("the file", "count of states", "2"),
         ("group 0", "initial_lr", "0.5"),
     ]
+    assert fields[4].clause == "optimizer.number"
     assert [(field.place, field.what, field.value, field.clause, field.entry) for field in fields[-6:]] == [
         ("group 0", "maximize", "False", "optimizer.bool", None),
         ("state 0", "whether there is momentum_buffer", "True", "optimizer.optional", None),
@@ -237,3 +250,60 @@ def test_an_optimizers_changed_byte_is_explained(record: OptimizerRecord, data: 
     whole = b"".join(encode_optimizer(record))
     at = data.draw(st.integers(0, len(whole) - 1))
     assert explain(whole, with_byte(at, whole[at] ^ 1)(whole), fields_of_optimizer) is not None
+
+
+def error_of(read: Callable[[bytes], object], data: bytes) -> str:
+    try:
+        read(data)
+    except FormatError as error:
+        return "" if error.clause in ("entry.duplicate", "file.trailing") else str(error)
+    return ""
+
+
+FILES = st.one_of(
+    st.tuples(state_dicts.map(encode_state_dict).map(b"".join), st.just((fields_of_state_dict, decode_state_dict))),
+    st.tuples(optimizers.map(encode_optimizer).map(b"".join), st.just((fields_of_optimizer, decode_optimizer))),
+)
+
+
+@given(FILES, st.data())
+def test_what_cannot_be_walked_is_refused_as_the_reader_refuses_it(
+    file: tuple[bytes, tuple[Walk, Callable[[bytes], object]]], data: st.DataObject
+) -> None:
+    """Two names of one tensor and bytes behind the end are fields, too."""
+    whole, (walk, read) = file
+    at = data.draw(st.integers(0, len(whole) - 1))
+    changed = with_byte(at, data.draw(st.integers(0, 255)))(whole)
+    for damaged in (changed, whole[:at]):
+        refused = error_of(read, damaged)
+        assert error_of(lambda data: list(walk(data)), damaged) == refused or not refused
+
+
+@pytest.mark.parametrize(
+    ("walk", "read", "data"),
+    [
+        (fields_of_state_dict, decode_state_dict, b""),
+        (fields_of_state_dict, decode_state_dict, b"\1"),
+        (fields_of_state_dict, decode_state_dict, b"\1\1"),
+        (fields_of_state_dict, decode_state_dict, b"\1\1a"),
+        (fields_of_state_dict, decode_state_dict, b"\1\1a\6"),
+        (fields_of_state_dict, decode_state_dict, b"\1\1a\6\2\1"),
+        (fields_of_state_dict, decode_state_dict, b"\1\1a\6\1\x80"),
+        (fields_of_state_dict, decode_state_dict, b"\1\1a\6\1\1\0"),
+        (fields_of_state_dict, decode_state_dict, b"\1\1a\x63\0"),
+        (fields_of_state_dict, decode_state_dict, b"\1\1a\6\x81\0\1"),
+        (fields_of_optimizer, decode_optimizer, b""),
+        (fields_of_optimizer, decode_optimizer, b"\3Nil"),
+        (fields_of_optimizer, decode_optimizer, b"\3SGD"),
+        (fields_of_optimizer, decode_optimizer, b"\3SGD\1"),
+        (fields_of_optimizer, decode_optimizer, b"\3SGD\1\0\0"),
+        (fields_of_optimizer, decode_optimizer, b"\3SGD\0\1"),
+        (fields_of_optimizer, decode_optimizer, b"\3SGD\0\1\1"),
+    ],
+)
+def test_a_damaged_file_is_refused_in_the_words_of_the_reader(
+    walk: Walk, read: Callable[[bytes], object], data: bytes
+) -> None:
+    refused = error_of(read, data)
+    assert refused
+    assert error_of(lambda data: list(walk(data)), data) == refused

@@ -6,7 +6,6 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -27,11 +26,11 @@ from tscompat.codec import (
 from tscompat.codec.clauses import CLAUSES
 from tscompat.codec.errors import Clause
 from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
+from tscompat.resources.folders import data_folder
 from tscompat.values.dtypes import BY_CODE
 from tscompat.values.tensors import StateDict, Tensor
 
-ROOT = Path(__file__).parents[2]
-HELD: Mapping[str, list[str]] = tomllib.loads((ROOT / "cases" / "clauses.toml").read_text(encoding="utf-8"))
+HELD: Mapping[str, list[str]] = tomllib.loads((data_folder("cases") / "clauses.toml").read_text(encoding="utf-8"))
 DAT_ROUTES = re.compile(r"(dat|tensor|optimizer|load|exportsd|importsd)\b.*")
 SHOWN = 20
 """So many elements are written out in an example."""

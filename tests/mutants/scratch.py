@@ -22,7 +22,7 @@ PACKAGE = Path(tscompat.__file__).parent
 _CONFIGURATION = """
 [tool.mutmut]
 source_paths = ["src"]
-also_copy = ["docs"]
+also_copy = ["docs", "FORMAT.md"]
 only_mutate = {files}
 pytest_add_cli_args = ["-p", "mutants.plugin", "-p", "pytest_timeout", "-p", "no:cacheprovider"]
 pytest_add_cli_args_test_selection = {tests}
@@ -66,4 +66,5 @@ def copy(folder: Path) -> None:
         shutil.copytree(TOP / name, package / "_data" / name, ignore=ignored)
     for name in ("tests", "docs"):
         shutil.copytree(TOP / name, folder / name, ignore=ignored)
-    shutil.copy(TOP / "pyproject.toml", folder)
+    for name in ("pyproject.toml", "FORMAT.md"):
+        shutil.copy(TOP / name, folder)

@@ -21,7 +21,7 @@ from tscompat.values.verdict import FirstDifference
 from . import leb128
 from .clauses import CLAUSES
 from .errors import FormatError, refuse
-from .optimizer import LAYOUTS, Kind, number
+from .optimizer import LAYOUTS, Kind, decode_optimizer, number
 from .reader import flat, read_header, read_name
 
 _brief = reprlib.Repr()
@@ -66,10 +66,8 @@ def fields_of_state_dict(buffer: Buffer) -> Iterator[Field]:
     count, at = leb128.decode(data, 0, "the entry count")
     yield Field(0, at, "the file", "count of entries", "entry.count", str(count))
     for place in range(count):
-        name = ""
-        for field in _name(data, at, f"entry {place}", "name", "entry.name"):
-            yield field
-            at, name = field.end, field.entry or ""
+        yield from _name(data, at, f"entry {place}", "name", "entry.name")
+        name, at = read_name(data, at, refuse)
         for field in _tensor(data, at, f"entry {place} {_brief.repr(name)}", name):
             yield field
             at = field.end
@@ -89,16 +87,14 @@ def fields_of_tensor(buffer: Buffer) -> Iterator[Field]:
 def fields_of_optimizer(buffer: Buffer) -> Iterator[Field]:
     """The fields of an optimizer's file."""
     data = flat(buffer)
-    name, at = "", 0
-    for field in _name(data, 0, "the file", "class", "optimizer.name"):
-        yield field
-        at, name = field.end, field.entry or ""
+    yield from _name(data, 0, "the file", "class", "optimizer.name")
+    name, at = read_name(data, 0, refuse)
     if name not in LAYOUTS:
-        raise FormatError(0, repr(name[:80]), "an optimizer", "optimizer.name")
+        decode_optimizer(data)  # raises
     counts: list[int] = []
-    for what in ("groups", "states"):
-        count, end = leb128.decode(data, at, f"the count of {what}")
-        yield Field(at, end - at, "the file", f"count of {what}", "optimizer.counts", str(count))
+    for what in ("count of parameter groups", "count of states"):
+        count, end = leb128.decode(data, at, f"the {what}")
+        yield Field(at, end - at, "the file", what, "optimizer.counts", str(count))
         counts.append(count)
         at = end
     for part, count, kinds in zip(("group", "state"), counts, LAYOUTS[name], strict=True):
@@ -169,16 +165,17 @@ def explain(expected: Buffer, found: Buffer, walk: Walk) -> Difference | None:
     assert unlike.first.offset is not None
     wanted, there, at = flat(expected), flat(found), unlike.first.offset
     if at == len(wanted):
-        field, other = Field(at, 0, "the file", "end", "file.trailing", "nothing"), None
-        words, rest = f"{len(there) - at} bytes more", ""
-    else:
-        field = next(each for each in _whole_names(walk(wanted)) if at < each.end)
-        other, words = _counterpart(field.offset, there, walk)
-        if field.of and other and other.nbytes == field.nbytes:
-            return _of_elements(field, wanted, there)
-        end = other.end if other else field.end
-        rest = _rest(wanted[field.end :], there[end:], end - field.end)
-    sentence = f"{_where(field)}: {field.value} expected, {words} found{rest}"
+        more = f"{len(there) - at} bytes more"
+        sentence = f"{_where('the file, end', at, 'file.trailing')}: nothing expected, {more} found"
+        return Difference("bytes", sentence, FirstDifference(None, "end", at, "nothing", more))
+    field = next(each for each in _whole_names(walk(wanted)) if at < each.end)
+    other, words = _counterpart(field.offset, there, walk)
+    if field.of and other and other.nbytes == field.nbytes:
+        return _of_elements(field, wanted, there)
+    end = other.end if other else field.end
+    rest = _rest(wanted[field.end :], there[end:], end - field.end)
+    where = _where(f"{field.place}, {field.what}", field.offset, field.clause)
+    sentence = f"{where}: {field.value} expected, {words} found{rest}"
     return Difference("bytes", sentence, FirstDifference(field.entry, field.what, field.offset, field.value, words))
 
 
@@ -195,12 +192,10 @@ def _whole_names(fields: Iterator[Field]) -> Iterator[Field]:
 def _counterpart(offset: int, there: memoryview, walk: Walk) -> tuple[Field | None, str]:
     """The field of another file that begins at the byte ``offset``, if it can be read, and what it holds."""
     try:
-        for each in _whole_names(walk(there)):
-            if each.end > offset:
-                return each, each.value
+        field = next(each for each in _whole_names(walk(there)) if each.end > offset)
     except FormatError as error:
         return None, error.found
-    return None, "the end of the file"
+    return field, field.value
 
 
 def _of_elements(field: Field, wanted: memoryview, there: memoryview) -> Difference:
@@ -214,21 +209,19 @@ def _of_elements(field: Field, wanted: memoryview, there: memoryview) -> Differe
     dtype, shape = field.of
     index = [int(each) for each in np.unravel_index(unlike.first.offset // dtype.itemsize, shape)]
     offset = field.offset + unlike.first.offset
-    rest = _rest(wanted[field.end :], there[field.end :], 0)
+    rest = _rest(wanted[field.end :], there[field.end :])
     counted = unlike.detail.rpartition("; ")[2]
-    sentence = (
-        f"{field.place}, element {_brief.repr(index)} at byte 0x{offset:x} (FORMAT {CLAUSES[field.clause]} "
-        f"{field.clause}): {unlike.first.expected} expected, {unlike.first.found} found; {counted}{rest}"
-    )
+    where = _where(f"{field.place}, element {_brief.repr(index)}", offset, field.clause)
+    sentence = f"{where}: {unlike.first.expected} expected, {unlike.first.found} found; {counted}{rest}"
     place = FirstDifference(field.entry, "element", offset, unlike.first.expected, unlike.first.found)
     return Difference("bytes", sentence, place)
 
 
-def _where(field: Field) -> str:
-    return f"{field.place}, {field.what} at byte 0x{field.offset:x} (FORMAT {CLAUSES[field.clause]} {field.clause})"
+def _where(what: str, offset: int, clause: str) -> str:
+    return f"{what} at byte 0x{offset:x} (FORMAT {CLAUSES[clause]} {clause})"
 
 
-def _rest(wanted: memoryview, there: memoryview, shift: int) -> str:
+def _rest(wanted: memoryview, there: memoryview, shift: int = 0) -> str:
     if not same_bytes(wanted, there):
         return "; the rest differs too"
     if shift:
