@@ -7,7 +7,7 @@ readers' own functions. May import values.
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -28,8 +28,7 @@ _brief = reprlib.Repr()
 _brief.maxstring, _brief.maxlist = 80, 8
 
 LENGTH = "length of the"
-ELEMENTS = "elements"
-"""What the elements of a tensor are, all of them one field."""
+"""How ``Field.what`` begins for the number before a name."""
 
 
 class Field(NamedTuple):
@@ -66,29 +65,22 @@ def fields_of_state_dict(buffer: Buffer) -> Iterator[Field]:
     count, at = leb128.decode(data, 0, "the entry count")
     yield Field(0, at, "the file", "count of entries", "entry.count", str(count))
     for place in range(count):
-        yield from _name(data, at, f"entry {place}", "name", "entry.name")
-        name, at = read_name(data, at, refuse)
-        for field in _tensor(data, at, f"entry {place} {_brief.repr(name)}", name):
-            yield field
-            at = field.end
+        name, at = yield from _name(data, at, f"entry {place}", "name", "entry.name")
+        at = yield from _tensor(data, at, f"entry {place} {_brief.repr(name)}", name)
     yield from _trailing(data, at)
 
 
 def fields_of_tensor(buffer: Buffer) -> Iterator[Field]:
     """The fields of a single tensor's file."""
     data = flat(buffer)
-    at = 0
-    for field in _tensor(data, at, "the tensor", None):
-        yield field
-        at = field.end
+    at = yield from _tensor(data, 0, "the tensor", None)
     yield from _trailing(data, at)
 
 
 def fields_of_optimizer(buffer: Buffer) -> Iterator[Field]:
     """The fields of an optimizer's file."""
     data = flat(buffer)
-    yield from _name(data, 0, "the file", "class", "optimizer.name")
-    name, at = read_name(data, 0, refuse)
+    name, at = yield from _name(data, 0, "the file", "class", "optimizer.name")
     if name not in LAYOUTS:
         decode_optimizer(data)  # raises
     counts: list[int] = []
@@ -100,35 +92,38 @@ def fields_of_optimizer(buffer: Buffer) -> Iterator[Field]:
     for part, count, kinds in zip(("group", "state"), counts, LAYOUTS[name], strict=True):
         for place in range(count):
             for what, kind in kinds.items():
-                for field in _value(data, at, f"{part} {place}", what, kind):
-                    yield field
-                    at = field.end
+                at = yield from _value(data, at, f"{part} {place}", what, kind)
     yield from _trailing(data, at)
 
 
-def _value(data: memoryview, at: int, place: str, what: str, kind: Kind) -> Iterator[Field]:
+# Parts of a file. Each gives its fields and returns the offset after them.
+
+
+def _value(data: memoryview, at: int, place: str, what: str, kind: Kind) -> Generator[Field, None, int]:
     if not kind.startswith("tensor"):
         value, end = number(data, at, kind, what)
         clause = "optimizer.bool" if kind == "bool" else "optimizer.number"
         yield Field(at, end - at, place, what, clause, str(value))
-        return
+        return end
     if kind == "tensor?":
         there, end = number(data, at, "bool", f"whether there is {what}")
         yield Field(at, end - at, place, f"whether there is {what}", "optimizer.optional", str(there))
         if not there:
-            return
+            return end
         at = end
-    yield from _tensor(data, at, f"{place} {what}", f"{place.replace(' ', '.')}.{what}")
+    return (yield from _tensor(data, at, f"{place} {what}", f"{place.replace(' ', '.')}.{what}"))
 
 
-def _name(data: memoryview, at: int, place: str, what: str, clause: str) -> Iterator[Field]:
+def _name(data: memoryview, at: int, place: str, what: str, clause: str) -> Generator[Field, None, tuple[str, int]]:
+    """Returns the name too."""
     size, start = leb128.decode(data, at, "a name length")
     yield Field(at, start - at, place, f"{LENGTH} {what}", clause, str(size))
     name, end = read_name(data, at, refuse)
     yield Field(start, end - start, place, what, clause, _brief.repr(name), name)
+    return name, end
 
 
-def _tensor(data: memoryview, at: int, place: str, entry: str | None) -> Iterator[Field]:
+def _tensor(data: memoryview, at: int, place: str, entry: str | None) -> Generator[Field, None, int]:
     """Each field is given before it is known whether the next ones can be read."""
     code, end = leb128.decode(data, at, "a dtype code")
     words = f"{code} ({BY_CODE[code].name})" if code in BY_CODE else str(code)
@@ -143,7 +138,8 @@ def _tensor(data: memoryview, at: int, place: str, entry: str | None) -> Iterato
         start = end
     (dtype, shape, nbytes), start = read_header(data, at, refuse)
     words = f"{nbytes} bytes, {dtype.name} of shape {_brief.repr(list(shape))}"
-    yield Field(start, nbytes, place, ELEMENTS, "element.order", words, entry, (dtype, shape))
+    yield Field(start, nbytes, place, "elements", "element.order", words, entry, (dtype, shape))
+    return start + nbytes
 
 
 def _trailing(data: memoryview, at: int) -> Iterator[Field]:

@@ -97,8 +97,8 @@ class Loaded(Message, frozen=True, tag="loaded"):
     quantizer: tuple[float, int] | None
     """Scale and zero point of the first tensor; None if it has none."""
     changed: tuple[str, ...] = ()
-    """What the load has changed in the module beside the bits, in words: train mode, the roles of its tensors, whether
-    they require a gradient."""
+    """What the load has changed in the module beside the bits, in words: train mode, and of its tensors the roles,
+    requires_grad, device and strides."""
 
 
 class SchemaEntry(Message, frozen=True):

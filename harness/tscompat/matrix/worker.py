@@ -157,12 +157,12 @@ class Worker:
             if reason:
                 return Finding(self._record(verdict_id, case, Verdict(Kind.NOT_RUN, reason)))
         self._peer.start(str(verdict_id))
-        if ROUTES[verdict_id.route].needs_bits and not current.is_made():
-            current.make()
         key = verdict_id[:3]
         if key in current.transfers:
             known = current.transfers[key]
             return Finding(self._record(verdict_id, case, known.verdicts[verdict_id.check], known))
+        if ROUTES[verdict_id.route].needs_bits and not current.is_made():
+            current.make()
         unproven = self._unproven(verdict_id)
         current.clear()
         checks = ROUTES[verdict_id.route].checks_of(case, verdict_id.direction)

@@ -7,7 +7,7 @@ from stat import S_ISREG
 from typing import NamedTuple
 
 SMALL = 1 << 16
-"""Bytes. The clock of a file's times has steps of milliseconds, in which no more than this is written and read."""
+"""Bytes. Of a larger file the time of the last write is enough: it takes longer to write than a step of that clock."""
 
 
 class Stamp(NamedTuple):

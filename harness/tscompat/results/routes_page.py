@@ -7,7 +7,7 @@ that it gets.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from typing import NamedTuple
@@ -80,7 +80,7 @@ def routes_page(versions: Mapping[str, str], formats: Mapping[str, str], records
 
 def _counted(records: Iterable[Record]) -> dict[str, dict[str, int]]:
     """How many verdicts there are of each check, by route: a case that is lost shows here."""
-    counts: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for record in records:
         counts[record.route][record.check] += 1
     return {route: dict(sorted(counts[route].items())) for route in sorted(counts)}

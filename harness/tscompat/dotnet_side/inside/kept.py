@@ -1,4 +1,4 @@
-"""What a call must leave as it is: the object that a save saves, a module's flags in a load, a module in eval mode.
+"""What a call must leave as it is: the object of a save, the flags of a module in a load, module and inputs of a pass.
 
 May import values, dotnet_side.digest, dotnet_side.messages.
 """
