@@ -10,7 +10,7 @@ import pytest
 from subjects import subject, tensors
 from tscompat.catalogue import Model
 from tscompat.catalogue.bits import RandomBits
-from tscompat.catalogue.case import TensorSpec
+from tscompat.catalogue.case import InputSpec, TensorSpec
 from tscompat.catalogue.fills import make, make_batches, special_values
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Tensor
@@ -90,3 +90,12 @@ def test_each_step_of_a_training_has_numbers_of_its_own() -> None:
     batches = make_batches("key", model, model.training)
     assert [name for name, _ in batches[:3]] == ["input.0.0", "target.0.0", "input.1.0"]
     assert len({data(tensor) for _, tensor in batches}) == len(batches) == 2 * model.training.steps
+
+
+def test_a_target_of_a_training_has_its_own_dtype_and_shape() -> None:
+    model = subject("training/lstm-classifier/f32", Model)
+    assert model.training is not None
+    ((_, given), (_, target)) = make_batches("key", model, model.training)[:2]
+    wanted = model.training.target
+    assert isinstance(wanted, InputSpec)
+    assert given.shape != target.shape == wanted.shape

@@ -78,6 +78,11 @@ def test_a_guarantee_has_the_tables_sentences_and_is_tried_by_the_probe_of_the_c
     }
 
 
+def test_a_guarantee_that_every_machine_can_try_needs_no_reason() -> None:
+    row: Row = {"tensors": [{"shape": []}], "observed": "it holds", "otherwise": "bits"}
+    assert guarantee(table(row, "i64")).unable == ""
+
+
 # loads
 
 

@@ -70,7 +70,7 @@ class Lesson:
         self.loaded.append(bytes(module.tensors["w"].data))
         values = [struct.unpack("<f", each.data)[0] for each in (*inputs, target)]
         self.steps.append((optimizer, loss, values))
-        module.tensors["w"].data[0] += 1
+        module.tensors["w"].data[0] = len(self.steps)
         self.losses.append(NetTensor(F32.code, (), bytearray(struct.pack("<f", len(self.steps))), (1.0, 0)))
         return self.losses[-1]
 
@@ -131,6 +131,18 @@ def test_the_module_is_loaded_from_the_file_and_in_train_mode(net: Net, call: me
     answer(net, lesson, call)
     assert lesson.loaded[0] == bytes(range(8))
     assert (net.modules[0].loads, net.modules[0].trained) == ([(call.expected,)], [True])
+
+
+def test_before_it_is_loaded_the_module_has_other_bits(
+    net: Net, call: messages.Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(self: Trained, path: str) -> None:
+        pass
+
+    monkeypatch.setattr(Trained, "load", nothing)
+    lesson, call = Lesson(), msgspec.structs.replace(call, steps=1)
+    answer(net, lesson, call)
+    assert lesson.loaded == [bytes(0xFF - each for each in range(8))]
 
 
 def test_each_loss_and_all_tensors_after_each_step_are_written_down(net: Net, call: messages.Train) -> None:

@@ -227,6 +227,8 @@ def test_a_refusal_gives_the_artifact_too(job: Job[Any]) -> None:
         (CASE, PYTHON_TO_DOTNET, ("bytes", "bits")),
         (CASE, DOTNET_TO_PYTHON, ("bytes", "bits", "order")),
         ("quantized/per-tensor/qi8", PYTHON_TO_DOTNET, ("bytes", "bits", "quantizer")),
+        ("role/flags/f32", PYTHON_TO_DOTNET, ("bytes", "bits", "flags")),
+        ("role/flags/f32", DOTNET_TO_PYTHON, ("bytes", "bits", "order")),
     ],
 )
 def test_a_state_dict_has_these_checks(case_id: str, direction: str, checks: tuple[str, ...]) -> None:

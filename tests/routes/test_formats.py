@@ -47,6 +47,7 @@ LONG = torch.zeros(100)
             "the storage of 'f' has 400 bytes, of which tensors have 244",
         ),
         ({"f": LONG[:0]}, "the storage of 'f' has 400 bytes, of which tensors have 0"),
+        ({"f": LONG.reshape(2, 50)[:, :0]}, "the storage of 'f' has 400 bytes, of which tensors have 0"),
     ],
 )
 def test_a_pickle_that_holds_more_than_the_tensors_of_a_state_dict_is_refused(

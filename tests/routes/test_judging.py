@@ -303,6 +303,13 @@ def test_the_bytes_of_a_file_are_those_of_the_entries(job: Job[Any]) -> None:
     assert [verdict.as_predicted([f"without {name}"]) for name in ("decoder.weight", "bias")] == [True, False]
 
 
+def test_a_difference_of_bytes_in_a_later_entry_is_named_there(job: Job[Any]) -> None:
+    *first, (name, tensor) = job.entries
+    write_whole(job.artifact, encode_state_dict([*first, Entry(name.upper(), tensor)]))
+    detail = judging.as_encoded(STATE_DICT, job, job.artifact).detail
+    assert detail.startswith("entry 2, name at byte 0x")
+
+
 def test_the_bytes_of_an_optimizers_file_are_those_of_the_record(job: Job[Any]) -> None:
     tensor = Tensor(BY_NAME["f32"], (1,), bytes(4))
     group = {"initial_lr": 0.5, "lr": 0.25, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0}

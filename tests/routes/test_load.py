@@ -219,6 +219,11 @@ def test_a_damaged_file_lacks_bytes_or_has_too_many(cut: int, trailing: int, lef
     assert load.damaged(replace(SKIPS, cut=cut, trailing=trailing), b"abc") == left
 
 
+@pytest.mark.parametrize(("from_end", "left"), [(1, b"abcXY"), (2, b"abXYd"), (4, b"XYbcd")])
+def test_of_a_damaged_file_one_byte_can_be_others(from_end: int, left: bytes) -> None:
+    assert load.damaged(replace(SKIPS, changed=(from_end, b"XY"), cut=0, trailing=0), b"abcd") == left
+
+
 def test_nothing_is_left_of_a_file_that_is_cut_by_more_than_it_has() -> None:
     assert load.damaged(replace(SKIPS, cut=9), b"abc") == b""
 

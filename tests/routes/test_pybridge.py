@@ -54,6 +54,13 @@ def state_of(case_id: str, **changes: Any) -> dict[str, torch.Tensor]:
     return torch_tensors.source(replace(subject, **changes), make(case_id, subject.specs))
 
 
+@pytest.mark.parametrize(
+    ("direction", "checks"), [(PYTHON_TO_DOTNET, ("bits", "flags")), (DOTNET_TO_PYTHON, ("bits", "order"))]
+)
+def test_flags_are_those_of_a_load_in_dotnet(direction: str, checks: tuple[str, ...]) -> None:
+    assert ROUTES["pybridge-pickle"].checks_of(load_catalogue()["role/flags/f32"], direction) == checks
+
+
 @pytest.mark.parametrize(("route", "direction"), TRANSFERS)
 def test_the_real_peer_passes(real_job: MakeJob, route: str, direction: str) -> None:
     assert set(kinds(real_job(CASE.id, route), route, direction).values()) == {Kind.PASS}

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from doubles import MakeJob, changing, kinds, with_peer
+from doubles import MakeJob, changing, kinds, transfer, with_peer
 from honest_peer import HonestPeer
-from tscompat.catalogue import CatalogueError, load_catalogue
+from tscompat.catalogue import CatalogueError, load_catalogue, make_batches
 from tscompat.codec import encode_state_dict, read_state_dict
+from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.messages import NativeModule, Thrown, Train
 from tscompat.python_side import torch_tensors
 from tscompat.resources.whole import write_whole
@@ -81,6 +82,28 @@ def test_all_of_the_training_is_in_the_call(make_job: MakeJob) -> None:
             device="cpu",
         )
     ]
+
+
+def test_the_batches_are_the_case_s(make_job: MakeJob) -> None:
+    job = make_job(CASE, "training")
+    transfer(job, "training", PYTHON_TO_DOTNET)
+    model = job.subject
+    assert model.training
+    assert digest(read_state_dict(job.inputs)) == digest(make_batches(CASE, model, model.training))
+
+
+def test_a_difference_is_one_after_steps(make_job: MakeJob) -> None:
+    def rewritten(call: Train) -> None:
+        write_whole(call.outputs, encode_state_dict(times("loss.0", 1.5)(read_state_dict(call.outputs))))
+
+    found = transfer(changing(make_job(CASE, "training"), rewritten), "training", PYTHON_TO_DOTNET)
+    assert found.verdicts["losses"].detail.startswith("after steps, 'loss.0' (f32) at []: .NET has ")
+    assert found.artifact == make_job(CASE, "training").outputs
+
+
+def test_a_refusal_gives_the_results_as_the_artifact(make_job: MakeJob) -> None:
+    job = with_peer(make_job(CASE, "training"), lambda call: Thrown("System.Exception", "no"))
+    assert transfer(job, "training", PYTHON_TO_DOTNET).artifact == job.outputs
 
 
 def test_what_torchsharp_throws_is_the_verdict_of_both_checks(make_job: MakeJob) -> None:

@@ -98,6 +98,7 @@ class Reproduction(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         ),
     ]
     large: Annotated[bool, Meta(description="Needs gigabytes of memory and disk.")] = False
+    cuda: Annotated[bool, Meta(description="Needs a CUDA device, and for C# a TorchSharp that sees it.")] = False
 
     @property
     def pieces(self) -> list[tuple[Language, str]]:
@@ -162,7 +163,7 @@ def newest_versions(entries: Mapping[str, Entry]) -> dict[str, str]:
     """
     named = {version for entry in entries.values() for version in entry.versions}
     newest: dict[str, str] = {}
-    for name_and_version in sorted(named, key=lambda each: [int(part) for part in re.findall(r"\d+", each)]):
+    for name_and_version in sorted(named, key=lambda each: ([int(part) for part in re.findall(r"\d+", each)], each)):
         name, version = name_and_version.split()
         newest[name] = version
     return newest
