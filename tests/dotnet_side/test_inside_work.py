@@ -159,6 +159,13 @@ def test_a_native_module_is_moved_to_its_device(device: str, moved: list[str]) -
     assert net.moved == moved
 
 
+def test_a_module_that_cannot_be_moved_is_torchsharp_s_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Net, "_move", refusing)
+    placement = msgspec.structs.replace(CPU, device="cuda")
+    with pytest.raises(DotnetError, match=r"System\.Exception: no"):
+        work(Net(), NATIVE, placement).module(poison=False)
+
+
 def test_what_a_native_module_lacks_is_left_out() -> None:
     net = Net(build=lambda: module_of(ENTRIES[:1]))
     assert held(work(net, NATIVE).module(poison=False)) == {"w": BITS["w"]}
@@ -251,6 +258,17 @@ def test_after_an_error_everything_is_disposed_of() -> None:
     with pytest.raises(ValueError, match="no"), snapshot(net.dotnet, Stopwatch(), module, module):
         raise ValueError("no")
     assert (module.disposed, net.snapshots[0].disposed) == (1, 1)
+
+
+def refusing(*_: Any) -> Any:
+    raise NetException("System.Exception", "no")
+
+
+def test_values_that_torchsharp_cannot_give_are_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Net, "_snapshot", refusing)
+    net = Net()
+    with pytest.raises(DotnetError, match=r"System\.Exception: no"), snapshot(net.dotnet, Stopwatch(), NetModule()):
+        pass
 
 
 # Time.

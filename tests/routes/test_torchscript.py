@@ -116,6 +116,20 @@ def test_what_pytorch_refuses_is_an_unreadable_file(make_job: MakeJob) -> None:
     assert (verdict.kind, verdict.detail[:26]) == (Kind.BYTES, "unreadable: RuntimeError: ")
 
 
+@pytest.mark.parametrize("direction", [PYTHON_TO_DOTNET, DOTNET_TO_PYTHON])
+def test_a_script_that_pytorch_cannot_write_is_refused(
+    make_job: MakeJob, direction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("expected int at position 0")
+
+    monkeypatch.setattr(programs, "save_script", refuse)
+    verdicts = transfer(make_job(MODEL, "torchscript"), "torchscript", direction).verdicts
+    assert {(each.kind, each.detail) for each in verdicts.values()} == {
+        (Kind.REFUSED, "Python's writer: RuntimeError: expected int at position 0")
+    }
+
+
 def test_a_model_without_inputs_is_not_claimed() -> None:
     models = ((case, case.subject) for case in load_catalogue().values())
     without = next(case for case, subject in models if isinstance(subject, Model) and not subject.inputs)

@@ -29,7 +29,10 @@ from .route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job, Route, Transfer
 def python_to_dotnet(job: Job[Tensors | Model]) -> Transfer:
     """Python writes a script with torch.jit.save; TorchSharp loads it and, for a model, runs it."""
     given = _inputs(job)
-    programs.save_script(job.artifact, job.subject, job.entries, given, job.writer_device)
+    try:
+        programs.save_script(job.artifact, job.subject, job.entries, given, job.writer_device)
+    except UNREADABLE as error:
+        return _unwritable(error, job)
     verdicts = judging.arrived(dotnet_half.load(job, None), job)
     if isinstance(job.subject, Model):
         verdicts["forward"] = _forward(job, job.subject, given)
@@ -56,26 +59,35 @@ def dotnet_to_python(job: Job[Tensors | Model]) -> Transfer:
     """TorchSharp saves a script; Python loads it with torch.jit.load and, for a model, runs it."""
     subject, given = job.subject, _inputs(job)
     other = [Entry(name, torch_tensors.poison(tensor)) for name, tensor in job.entries]
-    programs.save_script(job.artifact, subject, other, given)
+    try:
+        programs.save_script(job.artifact, subject, other, given)
+    except UNREADABLE as error:
+        return _unwritable(error, job)
     answer = dotnet_half.save(job, None)
     if judging.failed(answer):
         return _all(judging.failure(answer, job), job)
     try:
         script = programs.load_script(job.artifact)
+        state = torch_tensors.on(job.reader_device, script.state_dict())
+        entries, quantizer = torch_tensors.export(state), torch_tensors.quantizer(state)
     except UNREADABLE as error:
         return _all(judging.unreadable(error, job), job)
-    state = torch_tensors.on(job.reader_device, script.state_dict())
     buffers = {name: True for name, _ in script.named_buffers()}
     roles = judging.roles(job, buffers | {name: False for name, _ in script.named_parameters()})
-    bits = judging.held(torch_tensors.export(state), job)
+    bits = judging.held(entries, job)
     verdicts = {
         "bits": bits if bits.kind is not Kind.PASS else roles,
-        "quantizer": judging.quantizer(torch_tensors.quantizer(state), job),
+        "quantizer": judging.quantizer(quantizer, job),
     }
     if isinstance(subject, Model):
         outputs = native.forward(script, subject, given, subject.dtype)
         verdicts["forward"] = agrees(subject, job.entries, given, outputs, subject.dtype)
     return Transfer(verdicts, job.artifact)
+
+
+def _unwritable(error: Exception, job: Job[Tensors | Model]) -> Transfer:
+    """The verdicts where torch.jit refuses the script."""
+    return _all(Verdict(Kind.REFUSED, f"Python's writer: {judging.raised(error, job)}"), job)
 
 
 def _all(verdict: Verdict, job: Job[Tensors | Model]) -> Transfer:

@@ -24,9 +24,9 @@ def snapshot(
     """A snapshot of a module, a tensor or an array of tensors: device, strides, conj and neg are resolved.
 
     Gives the snapshot, and its entries as views, which live as long as the context. At the end of the context, the
-    objects in ``disposed`` are disposed of.
+    objects in ``disposed`` are disposed of. Raises DotnetError where TorchSharp cannot give a tensor's values.
     """
-    with watch.running():
+    with watch.running(), dotnet.errors():
         taken: Snapshot = dotnet.Snapshot.Of(held)
     try:
         yield taken, _entries(taken)

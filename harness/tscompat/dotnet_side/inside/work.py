@@ -125,7 +125,7 @@ class Work:
         return made
 
     def overwrite(self, held: Any, entries: StateDict) -> None:
-        """Write these bits into the memory of a tensor, or of the module with these names. All lie on the CPU.
+        """Write these bits into the memory of a tensor, or of the module with these names.
 
         Raises Refused for a name that the module lacks.
         """
@@ -142,7 +142,10 @@ class Work:
         for name, tensor in self.entries:
             slots.Write(name, tensor.dtype.code, address(tensor), tensor.nbytes, poison)
         device = self.placement.device
-        return module if device == "cpu" else self.dotnet.Modules.To(module, device)
+        if device == "cpu":
+            return module
+        with self.dotnet.errors():
+            return self.dotnet.Modules.To(module, device)
 
 
 def build(dotnet: Dotnet, native: NativeModule) -> DotnetModule:

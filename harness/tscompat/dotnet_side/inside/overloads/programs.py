@@ -17,9 +17,9 @@ def _script(work: Work, path: str, poison: bool) -> DotnetModule | None:
         return None
     with work.dotnet.errors():
         script = work.dotnet.Programs.LoadScript(path, work.placement.device)
-    slots = work.dotnet.Slots(script)
-    for name, tensor in work.entries:
-        slots.Write(name, tensor.dtype.code, address(tensor), tensor.nbytes, False)
+        slots = work.dotnet.Slots(script)
+        for name, tensor in work.entries:
+            slots.Write(name, tensor.dtype.code, address(tensor), tensor.nbytes, False)
     return script
 
 
