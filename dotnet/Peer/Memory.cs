@@ -17,6 +17,13 @@ public static unsafe class Memory
     /// <summary>The address of the first element. It ignores strides, conj and neg: call Resolve first.</summary>
     public static long Address(Tensor tensor) => (long)THSTensor_data(tensor.Handle);
 
+    /// <summary>Whether LibTorchSharp reads this libtorch's tensors rightly. It has their layout compiled in.</summary>
+    public static bool Fits()
+    {
+        using var plain = zeros(2, 3);
+        return plain.is_contiguous() && plain.shape.SequenceEqual([2, 3]);
+    }
+
     /// <summary>
     /// A new contiguous CPU tensor. <paramref name="dims"/> is the address of <paramref name="rank"/> 64-bit integers,
     /// <paramref name="data"/> the address of the elements in row-major order.
@@ -31,9 +38,17 @@ public static unsafe class Memory
         return tensor;
     }
 
-    /// <summary>Overwrites a contiguous CPU tensor with the elements at the address, or their complement.</summary>
+    /// <summary>Overwrites a contiguous tensor, on any device, with the elements at the address, or their complement.</summary>
     public static void Write(Tensor tensor, long data, bool poison)
     {
+        if (tensor.device_type != DeviceType.CPU)
+        {
+            using var plain = tensor.detach().cpu();
+            Write(plain, data, poison);
+            using var _ = no_grad();
+            tensor.copy_(plain);
+            return;
+        }
         var size = tensor.NumberOfElements * tensor.ElementSize;
         var from = (byte*)data;
         var to = (byte*)Address(tensor);

@@ -235,7 +235,7 @@ def test_key_follows_the_hosts_libstdcxx(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_no_dotnet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BuildError, match=r"no dotnet on PATH: install the \.NET SDK 8 or later"):
-        build.ensure_built(progress=print)
+        build.plan()
 
 
 SAID = """The command could not be loaded, possibly because:
@@ -262,6 +262,29 @@ https://example.invalid/sdk-not-found
 def test_no_sdk_of_use(monkeypatch: pytest.MonkeyPatch, code: int, out: str, err: str, error: str) -> None:
     monkeypatch.setattr(subprocess, "run", fixed(subprocess.CompletedProcess("dotnet", code, out, err)))
     with pytest.raises(BuildError, match=error):
+        build.plan()
+
+
+@pytest.fixture
+def without_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(folder: Path) -> str:
+        raise build.NoSdk("there is no SDK")
+
+    monkeypatch.setattr(build, "sdk_version", none)
+
+
+@pytest.mark.usefixtures("without_sdk")
+def test_without_an_sdk_what_was_built_from_the_same_sources_is_used(publish: Publish) -> None:
+    said: list[str] = []
+    found = build.ensure_built(progress=said.append)
+    assert (found.sources, len(said)) == (publish.sources, 1)
+    assert said[0] == f"there is no SDK. Used instead: {found.folder}, which was built from the same sources"
+
+
+@pytest.mark.usefixtures("without_sdk", "publish")
+def test_without_an_sdk_other_sources_could_not_be_built(sources: Path) -> None:
+    (sources / "Memory.cs").write_text("", encoding="utf-8")
+    with pytest.raises(BuildError, match="there is no SDK"):
         build.ensure_built(progress=print)
 
 
@@ -271,7 +294,7 @@ def test_another_sdk_is_pinned(sources: Path) -> None:
     with pytest.raises(
         BuildError, match=r"dotnet's advice: Install the \[8\.0\.1\] \.NET SDK or update \[.*global\.json\]"
     ):
-        build.ensure_built(progress=print)
+        build.plan()
 
 
 def test_host_without_libtorch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tscompat.dotnet_side import integrity
 from tscompat.dotnet_side.errors import BuildError
 from tscompat.dotnet_side.glibcxx import Patch
-from tscompat.dotnet_side.integrity import Recorded, own, sha256, verify
+from tscompat.dotnet_side.integrity import Given, Recorded, own, sha256, verify
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="this platform has no owners and no modes")
 PATCH = Patch(file="native.so", versions=["V1"], unused_symbols=[], original_sha256="", patched_sha256="")
@@ -35,7 +35,7 @@ class Made(NamedTuple):
     nuget: Path
 
     def verify(self, **changed: Recorded) -> None:
-        verify(self.folder, {**self.recorded, **changed}, None, None)
+        verify(self.folder, {**self.recorded, **changed}, {}, None)
 
     def overwrite(self, name: str, data: bytes) -> None:
         (self.folder / name).chmod(0o600)
@@ -140,13 +140,17 @@ def test_a_large_file_that_was_written_to_is_hashed(made: Made, monkeypatch: pyt
         made.verify()
 
 
+def given(digest: str) -> dict[str, Given]:
+    return {"TorchSharp.dll": Given("--torchsharp-dll", digest)}
+
+
 def test_the_dll_of_a_person_may_differ_from_the_package_s(made: Made) -> None:
-    verify(made.folder, made.recorded, made.recorded["TorchSharp.dll"].sha256, None)
+    verify(made.folder, made.recorded, given(made.recorded["TorchSharp.dll"].sha256), None)
     made.overwrite("TorchSharp.dll", b"another")
     changed = {**made.recorded, "TorchSharp.dll": made.record("TorchSharp.dll")}
-    verify(made.folder, changed, sha256(made.folder / "TorchSharp.dll"), None)
+    verify(made.folder, changed, given(sha256(made.folder / "TorchSharp.dll")), None)
     with pytest.raises(BuildError, match=r"TorchSharp\.dll is not the file that --torchsharp-dll names"):
-        verify(made.folder, changed, made.recorded["TorchSharp.dll"].sha256, None)
+        verify(made.folder, changed, given(made.recorded["TorchSharp.dll"].sha256), None)
 
 
 @pytest.mark.parametrize(("data", "accepted"), [(b"natiVe", True), (b"nAtiVe", False), (b"native2", False)])
@@ -155,7 +159,7 @@ def test_a_patch_is_a_flag_for_each_version(made: Made, data: bytes, accepted: b
     (made.folder / "native.so").write_bytes(data)
     changed = {**made.recorded, "native.so": made.record("native.so")}
     if accepted:
-        verify(made.folder, changed, None, PATCH)
+        verify(made.folder, changed, {}, PATCH)
     else:
         with pytest.raises(BuildError, match=r"native\.so is not the package's"):
-            verify(made.folder, changed, None, PATCH)
+            verify(made.folder, changed, {}, PATCH)

@@ -121,7 +121,7 @@ def test_without_dotnet_the_environment_has_none(run: Callable[..., Run]) -> Non
     assert (environment.dotnet, environment.torchsharp, environment.libtorch) == (None, None, None)
 
 
-@pytest.mark.parametrize("options", [("--torchsharp", "0.106.0"), ("--torchsharp-dll", "my.dll")])
+@pytest.mark.parametrize("options", [("--torchsharp", "0.106.0"), ("--torchsharp-dll", "my.dll"), ("--native", ".")])
 def test_without_dotnet_there_is_no_other_torchsharp(run: Callable[..., Run], options: tuple[str, str]) -> None:
     code, output = run("--no-dotnet", *options).end()
     assert (code, "leave one of them out" in output) == (2, True)
@@ -141,6 +141,34 @@ def test_another_torchsharp_dll_is_named_with_its_hash(
     assert environment.dotnet
     assert (environment.dotnet.torchsharp_dll, environment.torchsharp.sha256) == ("Mine.dll", digest)
     assert output.count(f"TorchSharp.dll is Mine.dll (--torchsharp-dll), {digest}") == 2  # at the start and at the end
+
+
+def test_a_folder_without_native_libraries_could_not_run(run: Callable[..., Run], tmp_path: Path) -> None:
+    code, output = run("--native", str(tmp_path)).end()
+    assert (code, f"could not run: --native {tmp_path}: found no " in output) == (2, True)
+
+
+def test_a_native_half_has_its_own_libtorch(run: Callable[..., Run], tmp_path: Path) -> None:
+    code, output = run("--native", str(tmp_path), "--libtorch", "2.10.0").end()
+    assert (code, "--native has its own libtorch: leave out --libtorch" in output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "end"),
+    [
+        ((), 0, "2 passed, 1 known divergences, 0 failures, 0 not run"),
+        (("--strict",), 1, "Problem: gone, and --strict allows none: gone-in-the-new-one"),
+    ],
+)
+def test_a_new_version_may_have_lost_a_fault_unless_the_run_is_strict(
+    run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], code: int, end: str
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    ids = "dat/ and cpu/role/both/u8/bits or torchscript-bytes/dotnet-to-python/cpu/pattern/random/u8"
+    new = run("-p", "new_version", "-n", "0", "-k", ids, *options)
+    found, output = new.end()
+    assert (found, end in output) == (code, True), output
+    assert "New version: known divergences assumed to go on: 1, gone: 1; new failures: 0" in output
 
 
 def test_a_torchsharp_dll_that_is_not_there_could_not_run(run: Callable[..., Run]) -> None:

@@ -17,18 +17,19 @@ from tscompat.routes import verdict_ids
 CASES = load_catalogue()
 
 
-def selected(expression: str = "", run: str = "default", **options: Any) -> Selection:
+def selected(
+    expression: str = "", run: str = "default", dotnet_device: str | None = "cpu", **options: Any
+) -> Selection:
     values: dict[str, Any] = {
         "keyword": expression,
         "tscompat_route": [],
         "tscompat_device": [],
         "tscompat_run": run,
-        "tscompat_no_dotnet": False,
         **{f"tscompat_{name}": "" for name in FUNCTIONS},
         **options,
     }
     config: Any = SimpleNamespace(option=SimpleNamespace(**values), getoption=values.__getitem__)
-    return select(config)
+    return select(config, dotnet_device)
 
 
 @pytest.mark.parametrize("run", ["default", "full"])
@@ -64,14 +65,24 @@ def test_without_a_device_its_verdicts_are_not_run() -> None:
     assert set(selected(tscompat_route=["dat"], tscompat_device=["cuda"]).not_run.values()) == {"no CUDA device"}
 
 
+@pytest.mark.parametrize(("dotnet_device", "runs"), [("cpu", {"cpu-cuda"}), ("cuda", {"cpu-cuda", "cuda-cpu", "cuda"})])
+def test_with_a_device_what_dotnet_does_there_takes_a_libtorch_for_it(
+    dotnet_device: str, runs: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_tensors, "cuda_version", lambda: "13.0")
+    route, devices = ["dat"], ["cuda", "cuda-cpu", "cpu-cuda"]
+    found = selected("dotnet-to-python", "default", dotnet_device, tscompat_route=route, tscompat_device=devices)
+    assert {each.device for each in found.ids} == runs
+
+
 def test_without_dotnet_what_only_dotnet_writes_is_not_run() -> None:
-    without = selected(tscompat_route=["dat"], tscompat_device=["cpu"], tscompat_no_dotnet=True)
+    without = selected(tscompat_route=["dat"], tscompat_device=["cpu"], dotnet_device=None)
     assert {each.direction for each in without.not_run} == {"dotnet-to-python"}
 
 
 def test_without_dotnet_a_cuda_device_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_tensors, "cuda_version", lambda: "12.8")
-    without = selected("pattern/random", tscompat_route=["dat"], tscompat_device=["cuda"], tscompat_no_dotnet=True)
+    without = selected("pattern/random", tscompat_route=["dat"], tscompat_device=["cuda"], dotnet_device=None)
     assert {each.direction for each in without.ids} == {"python-to-dotnet"}
 
 

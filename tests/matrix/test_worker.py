@@ -35,6 +35,7 @@ def worker_with(peer: FakePeer, folder: Path) -> Worker:
     setting = Setting(
         run_folder=str(folder),
         out=str(folder / "out"),
+        dotnet_device="cpu",
         publish="publish",
         environment="",
         running=[],

@@ -91,6 +91,8 @@ def why_not(entry: Entry) -> str | None:
             return f"TSCOMPAT_{name.upper()} has no path to {name}.py"
     if entry.reproduction.large and not os.environ.get("LARGE"):
         return "needs gigabytes: LARGE=1 runs it"
+    if entry.reproduction.cuda:
+        return "needs a CUDA device and a TorchSharp that sees it"
     return None
 
 

@@ -75,6 +75,8 @@ def test_the_environment_is_kept(path: Path) -> None:
         pybridge="1.4.4",
         rid="linux-x64",
         torchsharp_dll="my.dll",
+        native="mine",
+        device="cuda",
         patched=patch,
     )
     environment = msgspec.structs.replace(ENVIRONMENT, dotnet=dotnet)

@@ -226,6 +226,35 @@ def test_a_run_of_nothing_can_be_shown() -> None:
     assert shown([]).splitlines()[-1] == "0 passed, 0 known divergences, 0 failures, 0 not run"
 
 
+def test_another_native_half_is_named_with_its_hash_and_version() -> None:
+    assert ENVIRONMENT.dotnet
+    environment = msgspec.structs.replace(
+        ENVIRONMENT, dotnet=msgspec.structs.replace(ENVIRONMENT.dotnet, native="mine")
+    )
+    output = shown([], results=changed(environments={environment.key: environment}))
+    assert f"LibTorchSharp is that of mine (--native), {ZEROS}, with libtorch 2.10.0" in output
+
+
+def assumed(name: str, outcome: Outcome, case: str = "pattern/all/bf16") -> Record:
+    kind = Kind.PASS if outcome is Outcome.PASSED else Kind.BITS
+    return a_record(case=case, verdict=Verdict(kind), judgement=Judgement(outcome, name, CAUSE, assumed=True))
+
+
+def test_of_a_new_version_it_is_said_what_goes_on_and_what_is_gone() -> None:
+    records = [
+        *(assumed("one", Outcome.DIVERGENCE, "a/a"), assumed("two", Outcome.DIVERGENCE, "a/b")),
+        *(assumed("two", Outcome.PASSED, "a/c"), assumed("three", Outcome.PASSED, "a/d")),
+        *(assumed("three", Outcome.PASSED, "a/e"), assumed("four", Outcome.FAILED, "a/f"), FAILURE),
+    ]
+    output = shown(records)
+    assert "New version: known divergences assumed to go on: 2, gone: 1; new failures: 2" in output
+    assert "Gone\n  2  three       \n  1  two, in part\n" in output
+
+
+def test_without_a_new_version_nothing_is_said_of_it() -> None:
+    assert "New version" not in shown([DIVERGENCE, FAILURE])
+
+
 def test_a_script_under_test_is_named_with_its_hash() -> None:
     environment = msgspec.structs.replace(ENVIRONMENT, scripts={"exportsd": ZEROS})
     output = shown([], results=changed(environments={environment.key: environment}))

@@ -92,9 +92,41 @@ def test_not_run_is_not_run_even_where_a_divergence_is_expected() -> None:
     assert judge(Verdict(Kind.NOT_RUN, "no CUDA device")) == Judgement(Outcome.NOT_RUN)
 
 
-def test_an_entry_for_another_version_does_not_apply() -> None:
-    known = divergence(versions=("TorchSharp 0.106.0",))
-    assert judge(Verdict(Kind.REFUSED, "not supported"), known=known).reason == "unexpected: refused"
+def test_an_entry_for_an_older_version_does_not_apply() -> None:
+    known = [divergence(versions=("TorchSharp 0.106.0",)), divergence("second", message="^other")]
+    judgement = Divergences(known, ["TorchSharp 0.108.0"], {}).judge(REFUSED, Verdict(Kind.REFUSED, "not supported"))
+    assert judgement.divergence == "second"
+
+
+def judge_new(verdict: Verdict, *known: Divergence) -> Judgement:
+    """As judge, but of a TorchSharp that no entry names."""
+    return Divergences([*known, divergence()], ["TorchSharp 0.108.0-dev"], {}).judge(REFUSED, verdict)
+
+
+def test_for_a_version_that_no_entry_names_the_newest_one_s_are_assumed_to_go_on() -> None:
+    judgement = Judgement(Outcome.DIVERGENCE, "no-c32", CAUSE, assumed=True)
+    assert judge_new(Verdict(Kind.REFUSED, "not yet supported")) == judgement
+
+
+def test_what_was_assumed_may_be_gone() -> None:
+    assert judge_new(Verdict(Kind.PASS)) == Judgement(Outcome.PASSED, "no-c32", assumed=True)
+
+
+def test_what_was_assumed_may_not_change() -> None:
+    wrong = "kind changed: 'no-c32' expects refused, got crash"
+    assert judge_new(Verdict(Kind.CRASH)) == Judgement(Outcome.FAILED, "no-c32", wrong, assumed=True)
+
+
+def test_one_that_is_gone_does_not_mask_one_that_is_known() -> None:
+    known = divergence("second", ("torch 2.13",))
+    divergences = Divergences([divergence(), known], ["TorchSharp 0.108.0", "torch 2.13"], {})
+    wrong = "expected divergence 'second' did not happen: passed"
+    assert divergences.judge(REFUSED, Verdict(Kind.PASS)) == Judgement(Outcome.FAILED, "second", wrong)
+
+
+def test_nothing_is_assumed_of_what_does_not_run() -> None:
+    divergences = Divergences([divergence(versions=("safetensors 0.8",))], [VERSION], {})
+    assert divergences.judge(REFUSED, Verdict(Kind.PASS)) == Judgement(Outcome.PASSED)
 
 
 def test_an_entry_for_a_script_applies_when_the_script_of_that_hash_runs() -> None:

@@ -44,9 +44,15 @@ Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the fi
 Full = Annotated[bool, typer.Option("--full", help="Also more float dtypes of the architectures, and slow routes.")]
 Large = Annotated[bool, typer.Option("--large", help="Only tensors above 2 GiB and files above 4 GiB.")]
 NoDotnet = Annotated[bool, typer.Option("--no-dotnet", help="Only the verdicts that need no .NET.")]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Fail, too, where a known divergence is gone in a version that no entry names.")
+]
 TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; also give --libtorch.")]
 TorchSharpDll = Annotated[
     str, typer.Option(help="The path of a TorchSharp.dll that takes the place of the package's, in this run alone.")
+]
+Native = Annotated[
+    str, typer.Option(metavar="DIR", help="A folder with another LibTorchSharp and the libtorch that goes with it.")
 ]
 Exportsd = Annotated[str, typer.Option(envvar="TSCOMPAT_EXPORTSD", help="The path to TorchSharp's exportsd.py.")]
 Importsd = Annotated[str, typer.Option(envvar="TSCOMPAT_IMPORTSD", help="The path to TorchSharp's importsd.py.")]
@@ -63,9 +69,11 @@ def run(
     full: Full = False,
     large: Large = False,
     no_dotnet: NoDotnet = False,
+    strict: Strict = False,
     torchsharp: TorchSharp = "",
     libtorch: LibTorch = "",
     torchsharp_dll: TorchSharpDll = "",
+    native: Native = "",
     exportsd: Exportsd = "",
     importsd: Importsd = "",
 ) -> None:
@@ -77,7 +85,7 @@ def run(
         raise typer.BadParameter("--large and --full are two runs: leave one of them out", param_hint="--large")
     matrix = Path(__file__).parent.parent / "matrix"
     things = {
-        **{"torchsharp": torchsharp, "libtorch": libtorch, "torchsharp-dll": torchsharp_dll},
+        **{"torchsharp": torchsharp, "libtorch": libtorch, "torchsharp-dll": torchsharp_dll, "native": native},
         **{"exportsd": exportsd, "importsd": importsd},
     }
     arguments = [
@@ -88,6 +96,7 @@ def run(
         *(f"--tscompat-device={name}" for name in devices or ()),
         *(f"--tscompat-{thing}={which}" for thing, which in things.items() if which),
         *(["--tscompat-no-dotnet"] if no_dotnet else []),
+        *(["--tscompat-strict"] if strict else []),
         *(f"--tscompat-run={name}" for name, wanted in (("full", full), ("large", large)) if wanted),
         *(("-k", keyword) if keyword else ()),
         *context.args,

@@ -30,7 +30,7 @@ NEEDED_BYTES = 2_500_000_000
 intermediate files."""
 
 _RIDS = {("Linux", "x86_64"): "linux-x64", ("Windows", "AMD64"): "win-x64", ("Darwin", "arm64"): "osx-arm64"}
-_FORMAT = 2
+_FORMAT = 3
 """The form of a publish and its record: another one takes another key."""
 _PUBLISH = (
     *("publish", "Peer.csproj", "--configuration", "Release", "--nologo", "-maxCpuCount:1", "--disable-build-servers"),
@@ -65,20 +65,26 @@ class Plan:
     source: Path
     versions: Versions
     rid: str
+    sources: str
+    """The hash of what is built, without the SDK and the host."""
     sdk: str
     key: str
 
 
+class NoSdk(BuildError):
+    """This machine has no .NET SDK that can build the project."""
+
+
 def dotnet_command() -> str:
-    """The path of ``dotnet``. Raises BuildError if there is none."""
+    """The path of ``dotnet``. Raises NoSdk if there is none."""
     found = shutil.which("dotnet")
     if found is None:
-        raise BuildError(f"there is no dotnet on PATH: install the .NET SDK {OLDEST_SDK} or later")
+        raise NoSdk(f"there is no dotnet on PATH: install the .NET SDK {OLDEST_SDK} or later")
     return found
 
 
 def sdk_version(folder: Path) -> str:
-    """The version of the SDK that ``dotnet`` uses in ``folder``. Raises BuildError if it is missing or too old."""
+    """The version of the SDK that ``dotnet`` uses in ``folder``. Raises NoSdk if it is missing or too old."""
     asked = subprocess.run(
         [dotnet_command(), "--version"], cwd=folder, env=_environment(), capture_output=True, text=True, check=False
     )
@@ -86,12 +92,12 @@ def sdk_version(folder: Path) -> str:
     if asked.returncode:
         # dotnet's error ends with a link. The paragraph before it has the advice, also if global.json pins a version.
         advice = " ".join(asked.stderr.strip().split("\n\n")[-2:][0].splitlines()[:2])
-        raise BuildError(
+        raise NoSdk(
             f"dotnet finds no SDK to use (a runtime is not enough): install the .NET SDK {OLDEST_SDK} or later. "
             f"dotnet's advice: {advice}"
         )
     if int(version.split(".")[0]) < OLDEST_SDK:
-        raise BuildError(f"the .NET SDK {version} is too old: install {OLDEST_SDK} or later")
+        raise NoSdk(f"the .NET SDK {version} is too old: install {OLDEST_SDK} or later")
     return version
 
 
@@ -103,25 +109,48 @@ def find_built(versions: Versions = DEFAULT) -> Publish | None:
 def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None]) -> Publish:
     """The publish of these sources and versions, built now if it is not there; callers in parallel build once.
 
+    A machine without an SDK can use what another has built from the same sources, copied into its cache folder.
+
     ``progress`` gets a sentence before a wait for another process, and before and after a build. Raises BuildError if
     the project cannot be built.
     """
-    todo = plan(versions)
+    try:
+        todo = plan(versions)
+    except NoSdk as error:
+        copied = cache.find_built_from(_sources(versions, _rid()))
+        if copied:
+            progress(f"{error}. Used instead: {copied.folder}, which was built from the same sources")
+            return copied
+        raise
     return cache.ensure(todo.key, lambda partial: _build(todo, partial, progress), progress)
 
 
 def plan(versions: Versions = DEFAULT) -> Plan:
     """The build's inputs and its cache key.
 
-    Raises BuildError if libtorch has no package for this platform, or dotnet finds no SDK 8 or later.
+    Raises BuildError if libtorch has no package for this platform, NoSdk if dotnet finds no SDK 8 or later.
     """
+    rid = _rid()
+    source = data_folder("dotnet") / "Peer"
+    sdk = sdk_version(source)
+    sources = _sources(versions, rid)
+    key = hashlib.sha256(json.dumps([sources, sdk, glibcxx.host_versions()]).encode()).hexdigest()[:16]
+    return Plan(source, versions, rid, sources, sdk, key)
+
+
+def _rid() -> str:
+    """.NET's name for this platform."""
     host = (platform.system(), platform.machine())
     rid = _RIDS.get(host)
     if rid is None:
         raise BuildError(f"there is no libtorch package for {' '.join(host)}: use one of {', '.join(_RIDS.values())}")
+    return rid
+
+
+def _sources(versions: Versions, rid: str) -> str:
+    """The hash of what is built, without the SDK and the host."""
     source = data_folder("dotnet") / "Peer"
-    sdk = sdk_version(source)
-    settings = json.dumps([_FORMAT, _PUBLISH, asdict(versions), rid, sdk, glibcxx.host_versions()])
+    settings = json.dumps([_FORMAT, _PUBLISH, asdict(versions), rid])
     code = sorted([*source.glob("*.cs"), *source.glob("Models/*.cs")])
     files = [*code, source / "Peer.csproj", source / f"packages.{rid}.lock.json"]
     digest = hashlib.sha256(settings.encode())
@@ -129,7 +158,7 @@ def plan(versions: Versions = DEFAULT) -> Plan:
         digest.update(
             f"\n{file.relative_to(source).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode()
         )
-    return Plan(source, versions, rid, sdk, digest.hexdigest()[:16])
+    return digest.hexdigest()
 
 
 def _build(plan: Plan, partial: Path, progress: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
@@ -144,7 +173,8 @@ def _build(plan: Plan, partial: Path, progress: Callable[[str], None]) -> tuple[
     started = time.monotonic()
     folder = partial / "publish"
     _publish(plan, partial / "artifacts", folder, root / "build.log")
-    record = {**_packages(folder, plan.rid), "rid": plan.rid, "patched": glibcxx.make_loadable(folder)}
+    built = {"rid": plan.rid, "sources": plan.sources, "patched": glibcxx.make_loadable(folder)}
+    record = {**_packages(folder, plan.rid), **built}
     progress(f"built the .NET project in {time.monotonic() - started:.0f} s")
     return folder, record
 

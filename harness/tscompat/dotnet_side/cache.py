@@ -21,7 +21,8 @@ import platformdirs
 
 from .errors import BuildError
 from .glibcxx import Patch
-from .integrity import RECORD, Recorded, own, verify
+from .integrity import RECORD, TORCHSHARP, Given, Recorded, own, verify
+from .native import names
 
 _KEPT = 2
 _STORE = "files"
@@ -41,6 +42,19 @@ class Dll(NamedTuple):
     sha256: str
 
 
+class Native(NamedTuple):
+    """A native half that is not the packages' (``dotnet_side.replacement``)."""
+
+    folder: str
+    """The absolute path of its libtorch, which peers load from there."""
+    libtorchsharp: str
+    """The hash of its LibTorchSharp, as it was given."""
+    libtorch: str
+    """The hash of its largest library of libtorch."""
+    compiled_for: str | None
+    """The version of libtorch that its LibTorchSharp names; None if it names none."""
+
+
 @dataclass(frozen=True)
 class Publish:
     """A published .NET project: the folder that a peer loads, and what is in it."""
@@ -50,6 +64,8 @@ class Publish:
     libtorch: str
     pybridge: str
     rid: str
+    sources: str
+    """The hash of what the project was built from; empty for a copy with a person's own build in it."""
     patched: Patch | None
     """The change that makes TorchSharp load on this host; None if it loads unchanged."""
     key: str
@@ -57,10 +73,28 @@ class Publish:
     """All files but the record, by name, as they were when the publish was made."""
     torchsharp_dll: Dll | None = None
     """What lies there as TorchSharp.dll; None if it is the package's."""
+    native: Native | None = None
+    """None if the native half is the packages'."""
+
+    @property
+    def libtorch_digest(self) -> str:
+        """The hash of libtorch's largest library."""
+        return self.native.libtorch if self.native else self.files[names().torch_cpu].sha256
+
+    @property
+    def libtorchsharp_digest(self) -> str:
+        """The hash of LibTorchSharp as it came, before it was made loadable."""
+        return self.patched["original_sha256"] if self.patched else self.files[names().libtorchsharp].sha256
 
     def verify(self) -> None:
         """Raises BuildError where the folder is not as it was made, or others can change it (``integrity.verify``)."""
-        verify(self.folder, self.files, self.torchsharp_dll and self.torchsharp_dll.sha256, self.patched)
+        given: dict[str, Given] = {}
+        if self.torchsharp_dll:
+            given[TORCHSHARP] = Given("--torchsharp-dll", self.torchsharp_dll.sha256)
+        if self.native:
+            changed = self.patched and self.patched["patched_sha256"]
+            given[names().libtorchsharp] = Given("--native", changed or self.native.libtorchsharp)
+        verify(self.folder, self.files, given, self.patched)
 
 
 def cache_folder() -> Path:
@@ -77,6 +111,12 @@ def find(key: str) -> Publish | None:
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
     return publish
+
+
+def find_built_from(sources: str) -> Publish | None:
+    """A publish that was built from these sources; None if there is none."""
+    found = map(find, sorted(record.parent.name for record in cache_folder().glob(f"*/{RECORD}")))
+    return next((each for each in found if each and each.sources == sources), None)
 
 
 def ensure(key: str, make: Make, progress: Callable[[str], None]) -> Publish:
@@ -109,7 +149,8 @@ def read(folder: Path) -> Publish:
     """The publish in this folder. Raises OSError, ValueError, KeyError or TypeError if its record cannot be read."""
     record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     files = {name: Recorded(*row) for name, row in record.pop("files").items()}
-    return Publish(folder=folder, key=folder.name, files=files, **record)
+    given = record.pop("native", None)
+    return Publish(folder=folder, key=folder.name, files=files, native=given and Native(*given), **record)
 
 
 def _add(root: Path, key: str, make: Make) -> Publish:

@@ -38,6 +38,14 @@ class Recorded(NamedTuple):
     inode: int
 
 
+class Given(NamedTuple):
+    """A file of a publish that is not the package's, by a person's wish."""
+
+    option: str
+    """The option that names it: ``--torchsharp-dll``."""
+    sha256: str
+
+
 def own(folder: Path, store: Path) -> dict[str, Recorded]:
     """Make every file of a new publish our own, and return what they are.
 
@@ -71,13 +79,13 @@ def link(file: Path, name: Path) -> None:
         shutil.copy2(file, name)
 
 
-def verify(folder: Path, recorded: Mapping[str, Recorded], dll: str | None, patch: Patch | None) -> None:
+def verify(folder: Path, recorded: Mapping[str, Recorded], given: Mapping[str, Given], patch: Patch | None) -> None:
     """Raises BuildError, which names the file, where the publish in ``folder`` is not as it was recorded.
 
-    ``dll`` is the hash of the TorchSharp.dll that ``--torchsharp-dll`` has put there; ``patch`` is what else differs on
-    purpose from NuGet's folder.
+    ``given`` has the files that are not the packages', by name; ``patch`` is what else differs on purpose from NuGet's
+    folder.
     """
-    for wrong in _wrong(folder, recorded, dll, patch):
+    for wrong in _wrong(folder, recorded, given, patch):
         raise BuildError(f"{wrong}: remove {folder}, and the next run builds it again")
 
 
@@ -87,7 +95,9 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _wrong(folder: Path, recorded: Mapping[str, Recorded], dll: str | None, patch: Patch | None) -> Iterator[str]:
+def _wrong(
+    folder: Path, recorded: Mapping[str, Recorded], given: Mapping[str, Given], patch: Patch | None
+) -> Iterator[str]:
     yield from filter(None, map(_open_to_others, (folder.parent, folder)))
     files = {file.name: file for file in folder.iterdir() if file.name != RECORD}
     for name in files.keys() ^ recorded.keys():
@@ -99,9 +109,9 @@ def _wrong(folder: Path, recorded: Mapping[str, Recorded], dll: str | None, patc
             continue
         if sha256(files[name]) != expected.sha256:
             yield f"{files[name]} has other bytes than were built"
-        if name == TORCHSHARP and dll:
-            if expected.sha256 != dll:
-                yield f"{files[name]} is not the file that --torchsharp-dll names"
+        if name in given:
+            if expected.sha256 != given[name].sha256:
+                yield f"{files[name]} is not the file that {given[name].option} names"
         elif name in packages and _differing(files[name], packages[name]) > _patched(name, patch):
             yield f"{files[name]} is not the package's, {packages[name]}"
 

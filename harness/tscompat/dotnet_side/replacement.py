@@ -1,23 +1,27 @@
-"""Puts another TorchSharp.dll into a copy of a publish: ``tscompat run --torchsharp-dll``. May import resources.
+"""Puts a person's own build into a copy of a publish: ``--torchsharp-dll`` and ``--native``. May import resources.
 
-The copy is a publish of its own, under a key that has the hash of the dll. Its other files are hard links to those of
-the publish, its TorchSharp.dll is a new file: neither the publish nor NuGet's folder is written to.
+The copy is a publish of its own, under a key that has the hashes of what was given. Its other files are hard links to
+those of the publish, what was given is a new file: neither the publish nor NuGet's folder is written to.
+
+Of a native half, LibTorchSharp is copied; peers load libtorch from where it lies, because a build for CUDA has
+gigabytes and finds more libraries beside itself.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import cache
-from .cache import Dll, Publish
+from . import cache, glibcxx, native
+from .cache import Dll, Native, Publish
 from .errors import BuildError
-from .integrity import RECORD, TORCHSHARP, link
+from .integrity import RECORD, TORCHSHARP, link, sha256
 
 
 class Identity(NamedTuple):
@@ -58,20 +62,91 @@ def with_dll(publish: Publish, dll: Path, *, progress: Callable[[str], None]) ->
     digest = hashlib.sha256(data).hexdigest()
 
     def make(partial: Path) -> tuple[Path, dict[str, Any]]:
-        folder = partial / "publish"
-        folder.mkdir()
-        for file in publish.folder.iterdir():
-            if file.name not in (TORCHSHARP, RECORD):
-                link(file, folder / file.name)
+        folder = _copy_without(publish, {TORCHSHARP}, partial)
         (folder / TORCHSHARP).write_bytes(data)
         _refuse_another_assembly(publish, folder / TORCHSHARP, dll)
-        record = {name: getattr(publish, name) for name in ("torchsharp", "libtorch", "pybridge", "rid", "patched")}
-        return folder, record
+        return folder, _record(publish)
 
     key = hashlib.sha256(f"{publish.key} {digest}".encode()).hexdigest()[:16]
     made = cache.ensure(key, make, progress)
     progress(f"{TORCHSHARP} is {dll.name} (--torchsharp-dll), sha256:{digest}")
     return replace(made, torchsharp_dll=Dll(dll.name, digest))
+
+
+def with_native(publish: Publish, given: Path, *, progress: Callable[[str], None]) -> Publish:
+    """A copy of the publish over the LibTorchSharp and the libtorch of the folder ``given``.
+
+    ``progress`` gets a sentence with the versions. Raises BuildError if a library is missing there, or libtorch does
+    not have the version that LibTorchSharp was compiled for.
+    """
+    option = f"--native {given}"
+    folder = given.absolute()
+    library, torch_cpu = (folder / name for name in (native.names().libtorchsharp, native.names().torch_cpu))
+    for needed in (library, torch_cpu):
+        if not needed.is_file():
+            raise BuildError(
+                f"{option}: found no {needed.name}; expected {library.name} and its libtorch in one folder"
+            )
+    files = Native(str(folder), sha256(library), sha256(torch_cpu), native.compiled_for(library))
+
+    def make(partial: Path) -> tuple[Path, dict[str, Any]]:
+        libtorch = _libtorch_version(folder, option)
+        if files.compiled_for not in (None, libtorch):
+            raise BuildError(
+                f"{option}: {library.name} was compiled for libtorch {files.compiled_for}, but {torch_cpu.name} is of "
+                f"{libtorch}: put the libtorch {files.compiled_for} there"
+            )
+        made = _copy_without(publish, _packages_natives(publish.folder), partial)
+        (made / library.name).write_bytes(library.read_bytes())
+        patched = glibcxx.make_loadable(made)
+        return made, {**_record(publish), "libtorch": libtorch, "patched": patched, "native": files}
+
+    key = hashlib.sha256(json.dumps([publish.key, files]).encode()).hexdigest()[:16]
+    made = cache.ensure(key, make, progress)
+    compiled = f"compiled for {files.compiled_for}" if files.compiled_for else "which does not name its version"
+    progress(
+        f"the native half is {library.name} of {given} (--native), sha256:{files.libtorchsharp}, {compiled}, with "
+        f"libtorch {made.libtorch}"
+    )
+    return made
+
+
+def _copy_without(publish: Publish, left_out: Set[str], partial: Path) -> Path:
+    """A new folder below ``partial`` with links to the files of the publish."""
+    folder = partial / "publish"
+    folder.mkdir()
+    for file in publish.folder.iterdir():
+        if file.name not in {RECORD, *left_out}:
+            link(file, folder / file.name)
+    return folder
+
+
+def _record(publish: Publish) -> dict[str, Any]:
+    """What the record of a copy states, as that of the publish does."""
+    names = ("torchsharp", "libtorch", "pybridge", "rid", "patched", "native")
+    return {"sources": "", **{name: getattr(publish, name) for name in names}}
+
+
+def _packages_natives(folder: Path) -> set[str]:
+    """The names of the native files that TorchSharp's and libtorch's packages have put into a publish."""
+    document: dict[str, Any] = json.loads((folder / "Peer.deps.json").read_text(encoding="utf-8"))
+    return {
+        Path(asset).name
+        for target in document["targets"].values()
+        for name, library in target.items()
+        if name.startswith(("TorchSharp/", "libtorch-"))
+        for asset in library.get("native", {})
+    }
+
+
+def _libtorch_version(folder: Path, option: str) -> str:
+    """The version of the libtorch in a folder. Raises BuildError if it does not load or states none."""
+    command = [sys.executable, "-X", "utf8", "-m", "tscompat.dotnet_side.inside.libtorch_version", str(folder)]
+    asked = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    if asked.returncode:
+        why = (asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"])[-1]
+        raise BuildError(f"{option}: libtorch cannot be used: {why}")
+    return asked.stdout.strip()
 
 
 def _refuse_another_assembly(publish: Publish, file: Path, dll: Path) -> None:

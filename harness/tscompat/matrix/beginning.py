@@ -24,7 +24,7 @@ from tscompat.dotnet_side.build import Versions, ensure_built
 from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.dotnet_side.process import Peer, inside
-from tscompat.dotnet_side.replacement import with_dll
+from tscompat.dotnet_side.replacement import with_dll, with_native
 from tscompat.python_side.scripts import ScriptUnusable
 from tscompat.resources.folders import fast_folder
 from tscompat.results.lock import FolderInUse, lock
@@ -49,6 +49,11 @@ class Beginning:
     peer: Future[Peer] | None
     """The first peer, which shows that peers can be had; None without .NET. A run without workers decides with it."""
 
+    @property
+    def dotnet_device(self) -> str | None:
+        """As in ``Setting``. Waits for the first peer, and raises PeerBroken if it does not start."""
+        return self.peer.result().versions["device"] if self.peer else None
+
     def end(self) -> None:
         """End the first peer and remove the run folder."""
         if self.peer and self.peer.exception() is None:
@@ -72,18 +77,23 @@ def could_not_run() -> Generator[None, None, None]:
 BEGINNING = pytest.StashKey[Beginning]()
 
 
-def begin(out: Path, versions: Versions | None, run: str, dll: Path | None = None) -> Beginning:
+def begin(
+    out: Path, versions: Versions | None, run: str, dll: Path | None = None, native: Path | None = None
+) -> Beginning:
     """Build, make the run folder, start the first peer. Without ``versions`` there is no .NET.
 
-    ``dll`` is used in the place of the package's TorchSharp.dll.
+    ``dll`` is used in the place of the package's TorchSharp.dll, the folder ``native`` in the place of the packages'
+    native libraries.
 
     The run folder of a default run is in ``fast_folder`` (shared memory, if there is room), of the others on disk.
-    Raises BuildError where nothing can be built, the dll cannot be used or what was built has changed, OSError where
-    the folder cannot be made.
+    Raises BuildError where nothing can be built, what is given cannot be used or what was built has changed, OSError
+    where the folder cannot be made.
     """
     started = time.monotonic()
     output_lock = lock(out)
     publish = ensure_built(versions, progress=_tell) if versions else None
+    if publish and native:
+        publish = with_native(publish, native, progress=_tell)
     if publish and dll:
         publish = with_dll(publish, dll, progress=_tell)
     if publish:

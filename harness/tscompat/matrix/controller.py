@@ -70,9 +70,14 @@ class Controller:
         out: Path,
         workers: int,
         again: str,
+        strict: bool = False,
     ) -> None:
-        """Raises PeerBroken where no peer can be had, DivergencesError and OSError where files cannot be used."""
+        """``strict`` makes a problem of each divergence that was assumed to go on and is gone.
+
+        Raises PeerBroken where no peer can be had, DivergencesError and OSError where files cannot be used."""
         self._started = beginning.started
+        self._strict = strict
+        self._gone: set[str] = set()
         self._cores = max(1, workers)
         self._seconds = 0.0
         self._dotnet_seconds = 0.0
@@ -91,6 +96,7 @@ class Controller:
             run_folder=str(beginning.run_folder),
             out=str(out),
             publish=str(publish.folder) if publish else None,
+            dotnet_device=versions.get("device"),
             environment=found.key,
             running=running(publish, versions, loaded),
             memory_limit=int(psutil.virtual_memory().total * MEMORY / self._cores),
@@ -139,6 +145,8 @@ class Controller:
             self._reports += 1
             self._failed |= record.outcome is Outcome.FAILED
             self._answered |= record.outcome is not Outcome.NOT_RUN
+            if record.outcome is Outcome.PASSED and record.divergence:
+                self._gone.add(record.divergence)
             self._seconds += record.seconds
             self._dotnet_seconds += found.get(DOTNET_SECONDS, 0.0)
         elif report.failed and DEATH not in found:
@@ -201,6 +209,8 @@ class Controller:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write results.json for the last time and set the exit code."""
         problems = self._stale.result()
+        if self._strict and self._gone:
+            problems.append(f"gone, and --strict allows none: {', '.join(sorted(self._gone))}")
         stopped = exitstatus == pytest.ExitCode.INTERRUPTED and self._failed  # -x, --maxfail
         if stopped or ((problems or self._died) and exitstatus == pytest.ExitCode.OK):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -239,8 +249,12 @@ def start(config: pytest.Config, selection: Selection) -> Controller:
         again(
             None if option.tscompat_no_dotnet else Versions(option.tscompat_torchsharp, option.tscompat_libtorch),
             option.tscompat_run,
-            {**({"torchsharp-dll": dll} if (dll := option.tscompat_torchsharp_dll) else {}), **paths},
+            {
+                **{"torchsharp-dll": option.tscompat_torchsharp_dll, "native": option.tscompat_native},
+                **paths,
+            },
         ),
+        option.tscompat_strict,
     )
 
 
@@ -248,7 +262,7 @@ def again(versions: Versions | None, run: str, paths: Mapping[str, str]) -> str:
     """The command that starts a run of this kind with these versions, and paths by option: by nox, if this one does."""
     nox = Path(sys.prefix).parent.name == ".nox"
     quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
-    files = {name: quoted([path]) for name, path in paths.items()}
+    files = {name: quoted([path]) for name, path in paths.items() if path}
     packages = asdict(versions) if versions else {}
     return " ".join(
         [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import sys
 from collections.abc import Mapping
 from importlib.metadata import distribution, version
+from pathlib import Path
 
 import msgspec
 import psutil
@@ -18,9 +18,6 @@ from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import programs
 from tscompat.python_side.scripts import Script
 from tscompat.results.environment import Dotnet, Environment, Formats, Library, Patch
-
-LIBTORCH = {"linux": "libtorch_cpu.so", "darwin": "libtorch_cpu.dylib", "win32": "torch_cpu.dll"}
-"""The largest library of libtorch, by ``sys.platform``."""
 
 
 def running(publish: Publish | None, peer_versions: Mapping[str, str], scripts: Mapping[str, Script]) -> list[str]:
@@ -42,16 +39,19 @@ def environment(
     publish: Publish | None, peer_versions: Mapping[str, str], scripts: Mapping[str, Script]
 ) -> Environment:
     """What a run runs on. ``peer_versions`` is what a peer reports when it is ready; it is empty without .NET."""
-    torchsharp = libtorch = dotnet = None
+    torchsharp = libtorch = libtorchsharp = dotnet = None
     if publish:
-        torchsharp = Library(version=peer_versions["torchsharp"], sha256=_recorded(publish, TORCHSHARP))
-        libtorch = Library(version=publish.libtorch, sha256=_recorded(publish, LIBTORCH[sys.platform]))
+        torchsharp = Library(version=peer_versions["torchsharp"], sha256=_sha256(publish.files[TORCHSHARP].sha256))
+        libtorch = Library(version=publish.libtorch, sha256=_sha256(publish.libtorch_digest))
+        libtorchsharp = _sha256(publish.libtorchsharp_digest)
         dotnet = Dotnet(
             version=peer_versions["dotnet"],
             libtorch_reported=peer_versions["libtorch_reported"],
             pybridge=peer_versions["pybridge"],
             rid=publish.rid,
             torchsharp_dll=publish.torchsharp_dll and publish.torchsharp_dll.name,
+            native=publish.native and Path(publish.native.folder).name,
+            device="cuda" if peer_versions["device"] == "cuda" else "cpu",
             patched=msgspec.convert(publish.patched, Patch | None),
         )
     return Environment(
@@ -60,6 +60,7 @@ def environment(
         torch=Library(version=version("torch"), sha256=torch_digest()),
         torchsharp=torchsharp,
         libtorch=libtorch,
+        libtorchsharp=libtorchsharp,
         scripts={name: script.digest for name, script in scripts.items()},
         system=platform.platform(),
         cpus=os.cpu_count() or 1,
@@ -85,6 +86,5 @@ def torch_digest() -> str:
     return f"sha256:{hashlib.sha256(chr(10).join(own).encode()).hexdigest()}"
 
 
-def _recorded(publish: Publish, name: str) -> str:
-    """The hash of a file of the publish, which has been verified at the beginning of the run."""
-    return f"sha256:{publish.files[name].sha256}"
+def _sha256(digest: str) -> str:
+    return f"sha256:{digest}"

@@ -15,7 +15,7 @@ import msgspec
 import psutil
 import pytest
 
-from .beginning import could_not_run
+from .beginning import BEGINNING, could_not_run
 from .controller import DEATHS, NAME, Controller, start
 from .scheduling import CaseScheduling
 from .selection import Selection, select
@@ -30,7 +30,9 @@ SELECTION = pytest.StashKey[Selection]()
 
 def prepare(config: pytest.Config) -> None:
     """Select the run's verdicts, before xdist asks how many workers to start."""
-    config.stash[SELECTION] = select(config)
+    beginning = config.stash.get(BEGINNING, None)  # a run that only collects has none
+    expected = None if config.option.tscompat_no_dotnet else "cpu"
+    config.stash[SELECTION] = select(config, beginning.dotnet_device if beginning else expected)
 
 
 @pytest.hookimpl(optionalhook=True, wrapper=True)

@@ -27,6 +27,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--tscompat-torchsharp", default=None, help="another version of the package TorchSharp")
     group.addoption("--tscompat-libtorch", default=None, help="the version of libtorch that goes with it")
     group.addoption("--tscompat-torchsharp-dll", default="", help="the path of another TorchSharp.dll")
+    group.addoption("--tscompat-native", default="", help="a folder with another LibTorchSharp and its libtorch")
+    group.addoption("--tscompat-strict", action="store_true", help="a gone divergence of a new version is a problem")
     group.addoption("--tscompat-no-dotnet", action="store_true", help="without .NET")
     group.addoption("--tscompat-device", action="append", default=[], help="only this device (may be given again)")
     for name in scripts.FUNCTIONS:
@@ -45,12 +47,20 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     with could_not_run():
         if first and not option.collectonly:
             versions = Versions(option.tscompat_torchsharp, option.tscompat_libtorch)
-            dll = Path(option.tscompat_torchsharp_dll) if option.tscompat_torchsharp_dll else None
-            if option.tscompat_no_dotnet and (dll or versions != DEFAULT):
-                others = "--torchsharp, --libtorch and --torchsharp-dll"
+            dll, native = (
+                Path(path) if path else None for path in (option.tscompat_torchsharp_dll, option.tscompat_native)
+            )
+            if option.tscompat_no_dotnet and (dll or native or versions != DEFAULT):
+                others = "--torchsharp, --libtorch, --torchsharp-dll and --native"
                 raise pytest.UsageError(f"--no-dotnet goes without {others}: leave one of them out")
+            if native and option.tscompat_libtorch:
+                raise pytest.UsageError("--native has its own libtorch: leave out --libtorch")
             config.stash[BEGINNING] = begin(
-                Path(option.tscompat_out), None if option.tscompat_no_dotnet else versions, option.tscompat_run, dll
+                Path(option.tscompat_out),
+                None if option.tscompat_no_dotnet else versions,
+                option.tscompat_run,
+                dll,
+                native,
             )
             config.add_cleanup(config.stash[BEGINNING].end)
         hooks = import_module(".hooks", __package__)

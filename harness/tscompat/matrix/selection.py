@@ -31,8 +31,8 @@ class Selection:
     """Those that cannot be decided on this machine, each with the reason."""
 
 
-def select(config: pytest.Config) -> Selection:
-    """Select the verdicts of a run by its options.
+def select(config: pytest.Config, dotnet_device: str | None) -> Selection:
+    """Select the verdicts of a run by its options. ``dotnet_device`` is as in ``Setting``.
 
     Raises pytest.UsageError for an unknown route, a ``-k`` that is no expression, and where nothing is selected.
     """
@@ -53,8 +53,7 @@ def select(config: pytest.Config) -> Selection:
         by = f"by -k {expression!r}" + (f" of what {options} leaves" if options else "")
         raise pytest.UsageError("\n  ".join([f"nothing is selected {by}; the nearest ids are", *near]))
     scripts = [name for name in FUNCTIONS if config.getoption(f"tscompat_{name}")]
-    dotnet = not config.option.tscompat_no_dotnet
-    reasons = {each: why_not(each, cases[each.case], scripts, dotnet) for each in selected}
+    reasons = {each: why_not(each, cases[each.case], scripts, dotnet_device) for each in selected}
     return Selection(
         ids=long_cases_first(cases, [each for each, reason in reasons.items() if reason is None]),
         not_run={each: reason for each, reason in reasons.items() if reason is not None},

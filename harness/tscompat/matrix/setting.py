@@ -18,6 +18,8 @@ class Setting:
     out: str
     publish: str | None
     """The folder that a peer loads; None in a run without .NET."""
+    dotnet_device: str | None
+    """cuda where .NET finds a CUDA device, else cpu; None in a run without .NET."""
     environment: str
     """The key of the run's environment, by which records name it."""
     running: list[str]

@@ -130,7 +130,7 @@ class Worker:
         self._out = Path(setting.out)
         self._environment = setting.environment
         self._again = setting.again
-        self._dotnet = setting.publish is not None
+        self._dotnet = setting.dotnet_device
         self._peer = peer
         self._divergences = divergences
         self._scripts = scripts
@@ -324,8 +324,8 @@ def devices(verdict_id: VerdictId) -> tuple[str, str]:
     return writer, reader or writer
 
 
-def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str], dotnet: bool) -> str | None:
-    """Why this cannot be run here; None if it can."""
+def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str], dotnet: str | None) -> str | None:
+    """Why this cannot be run here; None if it can. ``dotnet`` is as ``Setting.dotnet_device``."""
     if isinstance(case.subject, Model) and case.subject.only:
         return f"only {case.subject.only} has this module"
     script = ROUTES[verdict_id.route].script
@@ -338,8 +338,8 @@ def why_not(verdict_id: VerdictId, case: Case, scripts: Collection[str], dotnet:
     if torch_tensors.cuda_version() is None:
         return "no CUDA device"
     writer, reader = devices(verdict_id)
-    if dotnet and (reader if verdict_id.direction == PYTHON_TO_DOTNET else writer) == "cuda":
-        return "TorchSharp has the CPU build of libtorch here"
+    if dotnet == "cpu" and (reader if verdict_id.direction == PYTHON_TO_DOTNET else writer) == "cuda":
+        return "TorchSharp has the CPU build of libtorch here (--native DIR gives it another)"
     return None
 
 

@@ -21,6 +21,8 @@ with warnings.catch_warnings():
     torch.empty(0, dtype=torch.complex32)
     torch.quantize_per_tensor(torch.zeros(1), 1.0, 0, torch.qint8)
 
+torch.backends.cudnn.allow_tf32 = False  # TF32 keeps 10 bits of a float32's 23; for products it is off by default
+
 VERSION: str = torch.__version__
 
 

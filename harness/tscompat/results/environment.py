@@ -6,7 +6,7 @@ Every field of these classes stands in results.json under its own name.
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -57,6 +57,11 @@ class Dotnet(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     torchsharp_dll: str | None
     """The name of the file that ``--torchsharp-dll`` gave; ``torchsharp`` has its hash. Null for the package's
     TorchSharp.dll."""
+    native: str | None
+    """The name of the folder that ``--native`` gave, from which come LibTorchSharp and libtorch. Null for the
+    packages'."""
+    device: Literal["cpu", "cuda"]
+    """cuda where this libtorch finds a CUDA device."""
     patched: Patch | None
     """Null where TorchSharp loads unchanged."""
 
@@ -73,8 +78,10 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """cpu, or the name of the accelerator that torch sees."""
     torch: Library
     torchsharp: Library | None
-    """Null in a run without .NET, and so is libtorch."""
+    """Null in a run without .NET, and so are libtorch and libtorchsharp."""
     libtorch: Library | None
+    libtorchsharp: Sha256 | None
+    """TorchSharp's native library, as it came."""
     scripts: dict[str, Sha256]
     """Upstream's scripts that were tested, by name: the hash of the script's text with LF line ends."""
     system: str
@@ -95,5 +102,13 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     @property
     def key(self) -> str:
         """Twelve hexadecimal digits of a hash of the fields from ``platform`` to ``scripts``."""
-        identity = [self.platform, self.device, self.torch, self.torchsharp, self.libtorch, self.scripts]
+        identity = [
+            self.platform,
+            self.device,
+            self.torch,
+            self.torchsharp,
+            self.libtorch,
+            self.libtorchsharp,
+            self.scripts,
+        ]
         return hashlib.sha256(msgspec.json.encode(identity, order="deterministic")).hexdigest()[:12]

@@ -66,7 +66,10 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
     others."""
     outcome: Outcome
     divergence: Words | None = None
-    """The entry of cases/divergences/ that covers this id; absent where none does, or the verdict is not-run."""
+    """The entry of cases/divergences/ that covers this id; absent where none does, or the verdict is not-run. Where the
+    outcome is passed, the fault of the entry is gone."""
+    assumed: bool = False
+    """Whether that entry names no version of what ran, and is assumed to go on."""
     reason: str = ""
     """Why the verdict fails the run, or the cause of the divergence."""
     files: tuple[Words, ...] = ()
@@ -108,6 +111,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
             outcome=judgement.outcome,
             divergence=judgement.divergence,
             reason=judgement.reason,
+            assumed=judgement.assumed,
             files=files,
             rerun=rerun,
         )

@@ -48,11 +48,16 @@ def show(results: Results, console: Console) -> None:
     _show_failures(by_outcome[Outcome.FAILED], console)
     divergences = [f"{r.divergence}: {first_sentence(r.reason)}" for r in by_outcome[Outcome.DIVERGENCE]]
     _show_groups("Known divergences", divergences, console)
+    _show_assumed(results.verdicts, console)
     _show_groups("Not run", [r.detail for r in by_outcome[Outcome.NOT_RUN]], console)
     for environment in results.environments.values():
         if environment.torchsharp and environment.dotnet and environment.dotnet.torchsharp_dll:
             found = f"{environment.dotnet.torchsharp_dll} (--torchsharp-dll), {environment.torchsharp.sha256}"
             console.print(f"TorchSharp.dll is {found}", highlight=False, soft_wrap=True)
+        if environment.libtorch and environment.dotnet and environment.dotnet.native:
+            found = f"that of {environment.dotnet.native} (--native), {environment.libtorchsharp}"
+            words = f"LibTorchSharp is {found}, with libtorch {environment.libtorch.version}"
+            console.print(words, highlight=False, soft_wrap=True)
     scripts = [script for environment in results.environments.values() for script in environment.scripts.items()]
     for name, digest in scripts:
         console.print(f"Script {name}.py: {digest}", highlight=False)
@@ -149,6 +154,21 @@ def _show_failures(failures: Sequence[Record], console: Console) -> None:
     if len(failures) > SHOWN_FAILURES:
         console.print(Text(f"  … and {len(failures) - SHOWN_FAILURES} more in results.json"))
     console.print()
+
+
+def _show_assumed(records: Sequence[Record], console: Console) -> None:
+    """Print what became of the divergences that were assumed to go on, since they name no version of what ran."""
+    ids: defaultdict[Outcome, list[str]] = defaultdict(list)
+    for record in records:
+        if record.assumed and record.divergence:
+            ids[record.outcome].append(record.divergence)
+    if not ids:
+        return
+    on, passed = set(ids[Outcome.DIVERGENCE]), ids[Outcome.PASSED]
+    new = sum(record.outcome is Outcome.FAILED for record in records)
+    words = f"known divergences assumed to go on: {len(on)}, gone: {len(set(passed) - on)}; new failures: {new}"
+    console.print(Text.assemble(("New version", TITLE), ": ", words), "", sep="\n")
+    _show_groups("Gone", [f"{name}, in part" if name in on else name for name in passed], console)
 
 
 def _show_groups(title: str, words: Sequence[str], console: Console) -> None:

@@ -33,6 +33,8 @@ class Judgement:
     """The name of the entry that covers this id."""
     reason: str = ""
     """Why the verdict fails the run, or the cause of the divergence. Empty for ``passed`` and ``not-run``."""
+    assumed: bool = False
+    """Whether the entry names no version that runs: for a version that no entry names, it is assumed to go on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +46,8 @@ class Divergence:
     """The index of the table in the entry."""
     entry: Entry
     expected: Expected
+    assumed: bool = False
+    """As ``Judgement.assumed``."""
 
     @classmethod
     def of(cls, entries: Mapping[str, Entry]) -> tuple[Divergence, ...]:
@@ -79,8 +83,13 @@ class Divergence:
         return ours.isdisjoint(theirs) or not self.entry.versions.isdisjoint(other.entry.versions)
 
     def judge(self, verdict: Verdict) -> Judgement:
-        """Judge the verdict of an id that this table covers: as expected, or a failure with the reason."""
+        """Judge the verdict of an id that this table covers: as expected, or a failure with the reason.
+
+        A pass is a failure only where the entry is not assumed: a new version may have lost the fault.
+        """
         expected = self.expected
+        if verdict.kind is Kind.PASS and self.assumed:
+            return Judgement(Outcome.PASSED, self.name, assumed=True)
         if verdict.kind is Kind.PASS:
             wrong = f"expected divergence '{self.name}' did not happen: passed"
         elif verdict.kind is not expected.kind:
@@ -92,8 +101,8 @@ class Divergence:
         elif verdict.as_predicted and not verdict.as_predicted(expected.predicts):
             wrong = f"'{self.name}' predicts {', '.join(expected.predicts) or 'nothing'}, and what was found differs"
         else:
-            return Judgement(Outcome.DIVERGENCE, self.name, self.cause)
-        return Judgement(Outcome.FAILED, self.name, wrong)
+            return Judgement(Outcome.DIVERGENCE, self.name, self.cause, self.assumed)
+        return Judgement(Outcome.FAILED, self.name, wrong, self.assumed)
 
 
 class Lookup:

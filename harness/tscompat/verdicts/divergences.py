@@ -6,7 +6,8 @@ and for a declared one that does not happen exactly as declared.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -14,13 +15,17 @@ from tscompat.values.verdict import Kind, Verdict
 
 from .coverage import BLESS, Covered, Survey, changes, read_covered
 from .divergence import Divergence, Judgement, Lookup, Outcome
-from .entries import DivergencesError, read_entries
+from .entries import DivergencesError, Entry, newest_versions, read_entries
 
 __all__ = ["Divergence", "Divergences", "DivergencesError", "Judgement", "Outcome"]
 
 
 class Divergences:
-    """The divergences of the folder. An entry applies if one of its versions is running."""
+    """The divergences of the folder. An entry applies if one of its versions is running.
+
+    Of a package that runs in a version which no entry names, those of the newest version that is named are assumed to
+    go on.
+    """
 
     def __init__(self, known: Sequence[Divergence], running: Collection[str], covered: Covered) -> None:
         """``running`` has what takes part in the run, with versions as entries write them (``TorchSharp 0.107.0``).
@@ -29,7 +34,13 @@ class Divergences:
         """
         self._known = known
         self._covered = covered
+        assumed = _assumed({each.name: each.entry for each in known}, running)
         applying = [each for each in known if not each.entry.versions.isdisjoint(running)]
+        applying += [
+            replace(each, assumed=True)
+            for each in known
+            if each.entry.versions.isdisjoint(running) and not each.entry.versions.isdisjoint(assumed)
+        ]
         applying.sort(key=lambda each: not each.of_a_script)  # those of a script are more exact, so they come first
         self._lookup = Lookup(applying)
 
@@ -49,13 +60,15 @@ class Divergences:
     def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
         """Decide what a verdict means for the run.
 
-        If several divergences cover the id, a verdict that one expects is accepted: one fault can mask another.
+        If several divergences cover the id, a verdict that one expects is accepted: one fault can mask another. A pass
+        must be what all of them allow.
         """
         if verdict.kind is Kind.NOT_RUN:
             return Judgement(Outcome.NOT_RUN)
         judgements = [each.judge(verdict) for each in self.expected(verdict_id)]
         if judgements:
-            return min(judgements, key=lambda each: each.outcome is Outcome.FAILED)
+            passed = verdict.kind is Kind.PASS
+            return min(judgements, key=lambda each: (each.outcome is Outcome.FAILED) is not passed)
         if verdict.kind is Kind.PASS:
             return Judgement(Outcome.PASSED)
         return Judgement(Outcome.FAILED, reason=f"unexpected: {verdict.kind}")
@@ -69,6 +82,13 @@ class Divergences:
         """
         survey = Survey(self._known, ids)
         return [*survey.faults(), *_moved(self._covered, survey.covered())]
+
+
+def _assumed(entries: Mapping[str, Entry], running: Collection[str]) -> set[str]:
+    """The versions whose divergences are assumed to go on: the newest of each package that runs in an unnamed one."""
+    named = {version for entry in entries.values() for version in entry.versions}
+    new = {version.split()[0] for version in running if version not in named}
+    return {f"{name} {version}" for name, version in newest_versions(entries).items() if name in new}
 
 
 def _moved(old: Covered, new: Covered) -> Iterator[str]:

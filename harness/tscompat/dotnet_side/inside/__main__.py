@@ -34,7 +34,10 @@ def main() -> None:
     publish, worker = sys.argv[1:]
     calls, replies = _take_pipe()
     threading.Thread(target=_leave_with, args=[int(worker)], daemon=True).start()
-    dotnet = clr.load(Path(publish))
+    try:
+        dotnet = clr.load(Path(publish))
+    except clr.Unusable as error:
+        sys.exit(str(error))
     _send(replies, Reply(Ready(dotnet.versions), 0.0))
     for line in calls:
         replies.write(TAKEN)

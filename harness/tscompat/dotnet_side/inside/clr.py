@@ -1,4 +1,4 @@
-"""The only module that imports pythonnet. May import dotnet_side.messages.
+"""The only module that imports pythonnet. May import dotnet_side.messages, dotnet_side.native.
 
 pythonnet has no types. The Protocols here give some: to the C# of ``dotnet/Peer`` and to the few members of TorchSharp
 that the overloads call.
@@ -6,6 +6,7 @@ that the overloads call.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from tscompat.dotnet_side.messages import text
+from tscompat.dotnet_side.native import load_libtorch
 
 DotnetTensor: TypeAlias = Any
 """``TorchSharp.torch.Tensor``."""
@@ -52,6 +54,10 @@ class Snapshot(Protocol):
     Quantizer: list[float] | None
 
     def Dispose(self) -> None: ...
+
+
+class Unusable(Exception):
+    """What was loaded is not what was meant, or does not fit together."""
 
 
 class DotnetError(Exception):
@@ -132,7 +138,13 @@ def start(publish: Path) -> Any:
 
 
 def load(publish: Path) -> Dotnet:
-    """Start the .NET runtime in this process and load the published Peer with its TorchSharp."""
+    """Start the .NET runtime in this process and load the published Peer with its TorchSharp.
+
+    Raises Unusable where LibTorchSharp and libtorch do not fit, or an assembly is not the publish's.
+    """
+    record: dict[str, Any] = json.loads((publish / "publish.json").read_text(encoding="utf-8"))
+    if record.get("native"):
+        load_libtorch(Path(record["native"][0]))
     bridge = start(publish)
     sys.path.append(str(publish))
     bridge.AddReference("Peer")
@@ -143,11 +155,22 @@ def load(publish: Path) -> Dotnet:
     torchsharp: Any = import_module("TorchSharp")
     ours: Any = import_module("TorchSharpCompat")
     torchsharp.torch.InitializeDeviceType(torchsharp.DeviceType.CPU)
+    if not ours.Memory.Fits():
+        raise Unusable(
+            "LibTorchSharp misreads tensors of this libtorch, so it was compiled for another version: put the libtorch "
+            "that it was compiled for beside it"
+        )
     torchsharp.torch.set_num_threads(1)  # one worker for each core; and sums always add in the same order
+    cuda = bool(torchsharp.torch.TryInitializeDeviceType(torchsharp.DeviceType.CUDA))
+    if cuda:
+        # TF32 keeps 10 bits of a float32's 23; it is on by default in cuDNN.
+        torchsharp.torch.backends.cuda.matmul.allow_tf32 = False
+        torchsharp.torch.backends.cudnn.allow_tf32 = False
     return Dotnet(
         versions={
             "dotnet": str(system.Environment.Version),
             "libtorch_reported": str(torchsharp.torch.__version__),
+            "device": "cuda" if cuda else "cpu",
             "torchsharp": _version(bridge.GetClrType(torchsharp.torch), publish),
             "pybridge": _version(bridge.GetClrType(import_module("TorchSharp.PyBridge").Safetensors), publish),
         },
@@ -183,9 +206,9 @@ def load(publish: Path) -> Dotnet:
 
 
 def _version(kind: Any, publish: Path) -> str:
-    """The version of the loaded assembly that has this type. Raises RuntimeError for one that is not the publish's."""
+    """The version of the loaded assembly that has this type. Raises Unusable for one that is not the publish's."""
     place = Path(str(kind.Assembly.Location))
     if not place.parent.samefile(publish):
-        raise RuntimeError(f"found {place.name} loaded from {place.parent}; expected it from {publish}")
+        raise Unusable(f"found {place.name} loaded from {place.parent}; expected it from {publish}")
     version = import_module("System.Diagnostics").FileVersionInfo.GetVersionInfo(str(place)).ProductVersion
     return str(version).partition("+")[0]  # behind it comes the commit
