@@ -6,11 +6,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
+from records import ENVIRONMENT, ZEROS, a_record
 from tscompat.cli import app
 from tscompat.resources.folders import data_folder
+from tscompat.results.environment import Library
+from tscompat.results.file import ResultsFile, Timing
+from tscompat.values.verdict import Kind, Verdict
+from tscompat.verdicts.divergences import Judgement, Outcome
+from tscompat.verdicts.entries import read_entries
 
 NAME = "export-needs-compilation"
 
@@ -45,8 +52,40 @@ def fewer(folder: Path) -> Path:
 
 
 def test_nothing_to_change(folder: Path) -> None:
-    ended = bless("--divergences")
+    ended = bless("--divergences", "--out", str(folder))
     assert (ended.exit_code, ended.output) == (0, "nothing to change\n")
+
+
+@pytest.fixture
+def observed(folder: Path, tmp_path: Path) -> Path:
+    """The output folder of a run that has seen a divergence in a TorchSharp that no entry names."""
+    environment = msgspec.structs.replace(ENVIRONMENT, torchsharp=Library(version="0.108.0", sha256=ZEROS))
+    file = ResultsFile(tmp_path / "out" / "results.json", environment)
+    judgement = Judgement(Outcome.DIVERGENCE, "script-save-bytes-nothing", "…", assumed=True)
+    file.add(a_record(verdict=Verdict(Kind.BYTES, "…"), judgement=judgement, environment=environment))
+    file.finish(True, Timing(harness_seconds=0.0, torchsharp_seconds=0.0, wall_seconds=0.0, cores=1), [])
+    return tmp_path / "out"
+
+
+def test_an_entry_gets_the_version_in_which_a_run_has_seen_it(folder: Path, observed: Path) -> None:
+    before = (folder / "torchscript.toml").read_text(encoding="utf-8")
+    ended = bless("--divergences", "--out", str(observed), "--yes")
+    assert ended.output == "script-save-bytes-nothing: goes on in TorchSharp 0.108.0 (1 verdicts)\n"
+    after = (folder / "torchscript.toml").read_text(encoding="utf-8")
+    assert read_entries(folder)["script-save-bytes-nothing"].versions == {"TorchSharp 0.107.0", "TorchSharp 0.108.0"}
+    (old, new) = next(
+        (*pair,) for pair in zip(before.splitlines(), after.splitlines(), strict=True) if len({*pair}) > 1
+    )
+    assert (old, new) == (
+        'versions = ["TorchSharp 0.107.0"]',
+        'versions = ["TorchSharp 0.107.0", "TorchSharp 0.108.0"]',
+    )
+    assert after.count("0.108.0") == 1
+
+
+def test_no_version_is_written_where_the_answer_is_no(folder: Path, observed: Path) -> None:
+    bless("--divergences", "--out", str(observed), answer="n")
+    assert "0.108.0" not in (folder / "torchscript.toml").read_text(encoding="utf-8")
 
 
 def test_a_change_is_shown_with_ids(fewer: Path) -> None:
@@ -93,7 +132,7 @@ def test_a_fault_is_not_blessed_away(faulty: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_refused(folder: Path) -> None:
     (folder / "covered.json").write_text("<<<<<<<", encoding="utf-8")
-    ended = bless("--divergences")
+    ended = bless("--divergences", "--out", str(folder))
     assert (ended.exit_code, "covered.json is not valid JSON" in ended.output) == (2, True)
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from tscompat.dotnet_side.cache import Publish
-from tscompat.matrix import controller
-from tscompat.matrix.environment import running
-from tscompat.python_side.scripts import Script
+from tscompat.results.environment import Environment
 from tscompat.verdicts.divergences import Divergence, Divergences
 from tscompat.verdicts.entries import Entries, read_entries
 
@@ -24,8 +22,11 @@ GONE = {
 }
 
 
-def _new(publish: Publish | None, versions: Mapping[str, str], scripts: Mapping[str, Script]) -> list[str]:
-    return [each.replace("TorchSharp 0.107.0", "TorchSharp 0.108.0") for each in running(publish, versions, scripts)]
+RUNNING: Any = vars(Environment)["running"].fget
+
+
+def _running(environment: Environment) -> list[str]:
+    return [each.replace("TorchSharp 0.107.0", "TorchSharp 0.108.0") for each in RUNNING(environment)]
 
 
 def _load(folder: Path, names: Collection[str]) -> Divergences:
@@ -38,6 +39,6 @@ def _nothing(self: Divergences, ids: Iterable[str]) -> list[str]:
 
 
 patch = pytest.MonkeyPatch()
-patch.setattr(controller, "running", _new)
+patch.setattr(Environment, "running", property(_running))
 patch.setattr(Divergences, "load", _load)
 patch.setattr(Divergences, "stale", _nothing)

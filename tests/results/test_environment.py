@@ -20,6 +20,7 @@ SAME_VERSION = Library(version="2.10.0", sha256=ZEROS.replace("0", "1"))
         {"torch": OTHER},
         {"torchsharp": OTHER},
         {"libtorch": SAME_VERSION},
+        {"libtorchsharp": OTHER.sha256.replace("0", "2")},
         {"scripts": {"exportsd": ZEROS}},
     ],
     ids=lambda change: next(iter(change)),
@@ -37,3 +38,17 @@ def test_the_order_of_the_scripts_does_not_matter() -> None:
     assert (
         msgspec.structs.replace(ENVIRONMENT, scripts=one).key == msgspec.structs.replace(ENVIRONMENT, scripts=other).key
     )
+
+
+def test_what_runs_is_named_as_divergences_name_it() -> None:
+    script = "sha256:" + 64 * "1"
+    environment = msgspec.structs.replace(ENVIRONMENT, scripts={"exportsd": script})
+    assert sorted(environment.running) == [
+        *("TorchSharp 0.107.0", "TorchSharp.PyBridge 1.4.4", f"exportsd {script}"),
+        *("libtorch 2.10.0", "safetensors 0.8", "torch 2.13"),
+    ]
+
+
+def test_without_dotnet_none_of_its_packages_runs() -> None:
+    alone = msgspec.structs.replace(ENVIRONMENT, dotnet=None, torchsharp=None, libtorch=None, libtorchsharp=None)
+    assert sorted(alone.running) == ["safetensors 0.8", "torch 2.13"]

@@ -37,7 +37,7 @@ from tscompat.values.verdict import Kind, Verdict, VerdictId
 from tscompat.verdicts.divergences import Divergences, Judgement, Outcome
 
 from .beginning import BEGINNING, MEMORY, Beginning
-from .environment import environment, running
+from .environment import environment
 from .keyword import MODULE, item_name
 from .selection import Selection
 from .setting import Setting
@@ -98,7 +98,7 @@ class Controller:
             publish=str(publish.folder) if publish else None,
             dotnet_device=versions.get("device"),
             environment=found.key,
-            running=running(publish, versions, loaded),
+            running=found.running,
             memory_limit=int(psutil.virtual_memory().total * MEMORY / self._cores),
             scripts={name: str(script.path) for name, script in loaded.items()},
             again=again,

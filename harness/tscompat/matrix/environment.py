@@ -20,21 +20,6 @@ from tscompat.python_side.scripts import Script
 from tscompat.results.environment import Dotnet, Environment, Formats, Library, Patch
 
 
-def running(publish: Publish | None, peer_versions: Mapping[str, str], scripts: Mapping[str, Script]) -> list[str]:
-    """The packages and scripts of a run with their versions, as divergences name them. No publish: none of .NET's."""
-    versions = {
-        **{name: script.digest for name, script in scripts.items()},
-        **{name: ".".join(version(name).split(".")[:2]) for name in ("safetensors", "torch")},
-    }
-    if publish:
-        versions |= {
-            "TorchSharp.PyBridge": peer_versions["pybridge"],
-            "TorchSharp": peer_versions["torchsharp"],
-            "libtorch": publish.libtorch,
-        }
-    return [f"{name} {version}" for name, version in versions.items()]
-
-
 def environment(
     publish: Publish | None, peer_versions: Mapping[str, str], scripts: Mapping[str, Script]
 ) -> Environment:

@@ -100,6 +100,24 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     torch_formats: Formats
 
     @property
+    def running(self) -> list[str]:
+        """The packages and scripts with their versions, as divergences name them; without .NET, none of its own."""
+        versions = {
+            **self.scripts,
+            **{
+                name: ".".join(version.split(".")[:2])
+                for name, version in (("safetensors", self.safetensors), ("torch", self.torch.version))
+            },
+        }
+        if self.dotnet and self.torchsharp and self.libtorch:
+            versions |= {
+                "TorchSharp.PyBridge": self.dotnet.pybridge,
+                "TorchSharp": self.torchsharp.version,
+                "libtorch": self.libtorch.version,
+            }
+        return [f"{name} {version}" for name, version in versions.items()]
+
+    @property
     def key(self) -> str:
         """Twelve hexadecimal digits of a hash of the fields from ``platform`` to ``scripts``."""
         identity = [

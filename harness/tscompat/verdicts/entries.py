@@ -6,7 +6,7 @@ May import values, resources.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from tscompat.resources.documents import read_document
+from tscompat.resources.whole import write_whole
 from tscompat.values.verdict import Kind
 
 Name = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -154,6 +155,24 @@ def read_entries(folder: Path) -> Entries:
             raise DivergencesError(f"{file}: {', '.join(twice)}: an entry of this name stands in another file too")
         entries |= msgspec.convert(document, Entries)
     return entries
+
+
+def add_versions(folder: Path, added: Mapping[str, Sequence[str]]) -> None:
+    """Write more versions into entries, by their names. All else in the files stays as it is.
+
+    Raises DivergencesError for an entry whose line ``versions`` is not found, OSError if a file cannot be written.
+    """
+    texts = {file: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.toml"))}
+    for name, versions in added.items():
+        line = re.compile(rf"^\[{name}\]\n(?:(?!\[).*\n)*?versions = \[.*(?=\]$)", re.MULTILINE)
+        more = "".join(f', "{version}"' for version in versions)
+        file = next((file for file, text in texts.items() if line.search(text)), None)
+        if file is None:
+            raise DivergencesError(f"{folder}: found no line `versions = [...]` of the entry '{name}'")
+        texts[file] = line.sub(lambda found, more=more: found[0] + more, texts[file], count=1)
+    for file, text in texts.items():
+        if text != file.read_text(encoding="utf-8"):
+            write_whole(file, (text.encode(),))
 
 
 def newest_versions(entries: Mapping[str, Entry]) -> dict[str, str]:
