@@ -32,24 +32,30 @@ PROJECT = "project"
 @nox.session(venv_backend="none")
 def matrix(session: nox.Session) -> None:
     """The compatibility matrix against the real TorchSharp (arguments: tscompat run --help)"""
-    run_matrix(session)
+    run_tscompat(session, "run")
 
 
 @nox.session(venv_backend="none")
 def full(session: nox.Session) -> None:
     """The matrix with more float dtypes of the architectures, and slow routes; takes many minutes and gigabytes"""
-    run_matrix(session, "--full")
+    run_tscompat(session, "run", "--full")
 
 
 @nox.session(venv_backend="none")
 def large(session: nox.Session) -> None:
     """Tensors above 2 GiB and files above 4 GiB; needs 20 GiB of memory and 10 GiB of disk, takes 20 minutes"""
-    run_matrix(session, "--large")
+    run_tscompat(session, "run", "--large")
 
 
-def run_matrix(session: nox.Session, *options: str) -> None:
-    """Run the matrix and exit with its exit code."""
-    code = wait_for(environment(session, PROJECT, "matrix"), "-m", "tscompat", "run", *options, *session.posargs)
+@nox.session(venv_backend="none")
+def gate(session: nox.Session) -> None:
+    """The golden corpus, read and written by all; under a minute (arguments: tscompat gate --help)"""
+    run_tscompat(session, "gate")
+
+
+def run_tscompat(session: nox.Session, *command: str) -> None:
+    """Run a command and exit with its exit code."""
+    code = wait_for(environment(session, PROJECT, "matrix"), "-m", "tscompat", *command, *session.posargs)
     if code != 0:
         # A failed nox session always exits with 1, but tscompat's 1 (incompatible), 2 (could not run) and 130 (Ctrl-C)
         # differ. A negative code is a signal that killed it.

@@ -191,6 +191,7 @@ def test_only_the_matrix_is_a_default_session() -> None:
         ("*", "matrix"),
         ("-", "full"),
         ("-", "large"),
+        ("-", "gate"),
         ("-", "tests"),
         ("-", "lint"),
         ("-", "types"),

@@ -22,6 +22,7 @@ ROOMS: dict[str, list[str]] = {
     "dotnet_side": ["values", "resources", "codec"],
 }
 ROOMS["routes"] = [*ROOMS]
+ROOMS["golden"] = [*ROOMS]
 ROOMS["files"] = ["values", "resources", "codec", "python_side"]
 ROOMS["results"] = ["values", "resources", "verdicts"]
 ROOMS["matrix"] = [*ROOMS]

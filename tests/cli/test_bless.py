@@ -152,4 +152,4 @@ def test_a_ci_variable_that_is_off_is_none(folder: Path, monkeypatch: pytest.Mon
 
 def test_without_a_thing_to_bless_it_names_them(folder: Path) -> None:
     ended = bless()
-    assert (ended.exit_code, ended.output) == (2, "name what to bless: --divergences\n")
+    assert (ended.exit_code, ended.output) == (2, "name what to bless: --divergences, --golden\n")

@@ -11,6 +11,7 @@ from .bless import bless
 from .convert import convert
 from .divergence import divergence
 from .doctor import doctor
+from .gate import gate
 from .list import list_
 from .routes import routes_
 from .run import run
@@ -28,6 +29,7 @@ app.command("doctor")(doctor)
 app.command("convert")(convert)
 app.command("divergence")(divergence)
 app.command("routes")(routes_)
+app.command("gate")(gate)
 app.command("bless")(bless)
 
 

@@ -1,11 +1,12 @@
-"""``tscompat bless``: what known divergences cover and name: covered.json, and versions that a run has observed.
+"""``tscompat bless``: writes what is generated below ``cases/``.
 
-May import resources, catalogue, verdicts, routes, results.
+May import every room above it in ARCHITECTURE.md's table.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Annotated
 import typer
 
 from tscompat.catalogue import CatalogueError, load_catalogue
+from tscompat.dotnet_side.build import DEFAULT
+from tscompat.dotnet_side.errors import BuildError, PeerBroken
+from tscompat.golden.manifest import GoldenError, golden_folder
 from tscompat.resources.folders import data_folder
 from tscompat.results.file import ResultsError, load_results
 from tscompat.results.goes_on import goes_on
@@ -21,19 +25,26 @@ from tscompat.verdicts.coverage import Change, Survey, changes, read_covered, wr
 from tscompat.verdicts.divergences import Divergence, DivergencesError
 from tscompat.verdicts.entries import add_versions, read_entries
 
+from .gate import side
+
 SHOWN_IDS = 5
+SHOWN_FILES = 40
+COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, ResultsError, OSError)
 
 
 def bless(
     divergences: Annotated[
         bool, typer.Option("--divergences", help="Update covered.json, and the versions of cases/divergences.")
     ] = False,
+    golden: Annotated[
+        bool, typer.Option("--golden", help="Write the files of cases/golden anew, by every writer of this version.")
+    ] = False,
     out: Annotated[
         Path, typer.Option(help="The output folder of a run, which may have observed divergences in a new version.")
     ] = Path("results"),
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
-    """Update what is written of the known divergences: show the difference, ask, write.
+    """Update what is generated below cases/: show the difference, ask, write.
 
     covered.json has the number of ids that each covers. An entry gets the versions that no entry names, if the run in
     the output folder found each of its verdicts as it predicts. Refuses in CI.
@@ -42,11 +53,14 @@ def bless(
     """
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         _refuse("this is CI: run bless yourself, look at the difference, and commit covered.json")
-    if not divergences:
-        _refuse("name what to bless: --divergences")
+    if not divergences and not golden:
+        _refuse("name what to bless: --divergences, --golden")
     try:
-        _bless_divergences(out / "results.json", yes)
-    except (CatalogueError, DivergencesError, ResultsError, OSError) as error:
+        if divergences:
+            _bless_divergences(out / "results.json", yes)
+        if golden:
+            _bless_golden(yes)
+    except COULD_NOT_RUN as error:
         _refuse(f"could not run: {error}")
 
 
@@ -71,6 +85,26 @@ def _bless_divergences(results: Path, yes: bool) -> None:
     if yes or typer.confirm(f"Write {len(differences)} numbers, and versions of {len(observed)} entries?"):
         write_covered(folder, covered)
         add_versions(folder, {each.name: each.versions for each in observed})
+
+
+def _bless_golden(yes: bool) -> None:
+    from tscompat.golden.corpus import changes, replace, write_corpus, writers
+
+    root = golden_folder()
+    with tempfile.TemporaryDirectory() as folder:
+        scratch, new = Path(folder), Path(folder) / "golden"
+        with side(DEFAULT, None, None, scratch) as (peer, running):
+            write_corpus(new, load_catalogue(), writers(running), peer, scratch)
+        found = list(changes(root, new))
+        if not found:
+            typer.echo("golden: nothing to change")
+            return
+        for sentence in found[:SHOWN_FILES]:
+            typer.echo(sentence)
+        if len(found) > SHOWN_FILES:
+            typer.echo(f"… and {len(found) - SHOWN_FILES} more")
+        if yes or typer.confirm(f"Write {len(found)} changes of cases/golden?"):
+            replace(root, new, typer.echo)
 
 
 def _show(differences: Sequence[Change], survey: Survey) -> None:

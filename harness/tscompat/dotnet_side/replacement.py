@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import cache, glibcxx, native
+from .build import Versions, ensure_built
 from .cache import Dll, Native, Publish
 from .errors import BuildError
 from .integrity import RECORD, TORCHSHARP, link, sha256
@@ -109,6 +110,22 @@ def with_native(publish: Publish, given: Path, *, progress: Callable[[str], None
         f"libtorch {made.libtorch}"
     )
     return made
+
+
+def chosen(
+    versions: Versions, dll: Path | None, native_half: Path | None, *, progress: Callable[[str], None]
+) -> Publish:
+    """The publish that a person's options choose, built now if it is not there, and verified.
+
+    Raises BuildError where nothing can be built, what is given cannot be used or what was built has changed.
+    """
+    publish = ensure_built(versions, progress=progress)
+    if native_half:
+        publish = with_native(publish, native_half, progress=progress)
+    if dll:
+        publish = with_dll(publish, dll, progress=progress)
+    publish.verify()
+    return publish
 
 
 def _copy_without(publish: Publish, left_out: Set[str], partial: Path) -> Path:

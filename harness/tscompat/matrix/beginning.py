@@ -20,11 +20,11 @@ import pytest
 from filelock import BaseFileLock
 
 from tscompat.catalogue import CatalogueError
-from tscompat.dotnet_side.build import Versions, ensure_built
+from tscompat.dotnet_side.build import Versions
 from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.dotnet_side.process import Peer, inside
-from tscompat.dotnet_side.replacement import with_dll, with_native
+from tscompat.dotnet_side.replacement import chosen
 from tscompat.python_side.scripts import ScriptUnusable
 from tscompat.resources.folders import fast_folder
 from tscompat.results.lock import FolderInUse, lock
@@ -91,13 +91,7 @@ def begin(
     """
     started = time.monotonic()
     output_lock = lock(out)
-    publish = ensure_built(versions, progress=_tell) if versions else None
-    if publish and native:
-        publish = with_native(publish, native, progress=_tell)
-    if publish and dll:
-        publish = with_dll(publish, dll, progress=_tell)
-    if publish:
-        publish.verify()
+    publish = chosen(versions, dll, native, progress=_tell) if versions else None
     folder = make_run_folder(fast_folder() if run == "default" else Path(tempfile.gettempdir()))
     peer = None
     if publish:

@@ -230,14 +230,15 @@ def _digest_of_file(chunks: Iterable[Buffer]) -> str:
     return made.hexdigest()
 
 
-def same_file(encode: Callable[[], Iterable[Buffer]], fields: Walk, file: Path) -> Verdict:
+def same_file(encode: Callable[[], Iterable[Buffer]], fields: Walk | None, file: Path) -> Verdict:
     """The ``bytes`` verdict: whether a file holds exactly the bytes that ``encode`` makes. A difference names the field
-    in which the first byte lies, its offset and its clause; of a file above ``MOST_EXPLAINED``, the byte alone.
+    in which the first byte lies, its offset and its clause; of a file above ``MOST_EXPLAINED``, and of one of which
+    ``fields`` are not known, the byte alone.
     """
     found = map_file(file)
     difference = same_stream(encode(), found)
     if difference is None:
         return PASS
-    if memoryview(found).nbytes <= MOST_EXPLAINED:
+    if fields and memoryview(found).nbytes <= MOST_EXPLAINED:
         difference = explain(b"".join(encode()), found, fields) or difference
     return first([difference], {Kind.BYTES})

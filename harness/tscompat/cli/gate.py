@@ -1,0 +1,110 @@
+"""``tscompat gate``: the golden corpus, read and written by all. May import every room above it in ARCHITECTURE.md."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import typer
+
+from tscompat.catalogue import CatalogueError, load_catalogue
+from tscompat.dotnet_side.build import Versions
+from tscompat.dotnet_side.client import Client, WithoutDotnet
+from tscompat.dotnet_side.errors import BuildError, PeerBroken
+from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
+from tscompat.dotnet_side.replacement import chosen
+from tscompat.golden.manifest import GoldenError, golden_folder, read_corpus
+from tscompat.resources.folders import data_folder
+from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
+
+from .run import LibTorch, Native, NoDotnet, TorchSharp, TorchSharpDll
+
+SHOWN = 20
+MEMORY = 0.5
+"""The share of the machine's memory that the peer may take."""
+
+
+def gate(
+    no_dotnet: NoDotnet = False,
+    torchsharp: TorchSharp = "",
+    libtorch: LibTorch = "",
+    torchsharp_dll: TorchSharpDll = "",
+    native: Native = "",
+) -> None:
+    """Read the golden corpus with every reader, bit for bit, and write it again with every writer.
+
+    The files were written by the oracle, TorchSharp, PyBridge, torch and safetensors. Writers of .dat and .safetensors
+    must write the golden bytes; what writers of zip archives write is compared by bits.
+
+    Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run.
+    """
+    try:
+        failed = _gate(
+            None if no_dotnet else Versions(torchsharp or None, libtorch or None),
+            Path(torchsharp_dll) if torchsharp_dll else None,
+            Path(native) if native else None,
+        )
+    except (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, OSError) as error:
+        typer.echo(f"could not run: {error}", err=True)
+        raise typer.Exit(2) from error
+    raise typer.Exit(1 if failed else 0)
+
+
+def _gate(versions: Versions | None, dll: Path | None, native: Path | None) -> bool:
+    from tscompat.golden.gate import check
+
+    corpus = read_corpus(golden_folder())
+    if not corpus:
+        raise GoldenError(f"{golden_folder()}: found no manifest.json below it")
+    for folder, manifest in corpus.items():
+        typer.echo(f"{folder.name}: {len(manifest.files)} files")
+    with tempfile.TemporaryDirectory() as scratch, side(versions, dll, native, Path(scratch)) as (peer, running):
+        divergences = Divergences.load(data_folder("cases") / "divergences", running)
+        counts: Counter[Outcome] = Counter()
+        for found in check(corpus, load_catalogue(), divergences, peer, Path(scratch)):
+            counts[found.judgement.outcome] += 1
+            if found.judgement.outcome is Outcome.FAILED and counts[Outcome.FAILED] <= SHOWN:
+                words = found.verdict.detail or found.judgement.reason
+                typer.echo(f"{found.file}, {found.what}: {found.verdict.kind}: {words}")
+        peer.close()
+        for death in peer.deaths:
+            counts[Outcome.FAILED] += 1
+            typer.echo(f"{death.purpose}: {death.died.kind}: {death.died.detail}, after its last answer")
+    if counts[Outcome.FAILED] > SHOWN:
+        typer.echo(f"… and {counts[Outcome.FAILED] - SHOWN} more")
+    typer.echo(
+        f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, {counts[Outcome.FAILED]} "
+        f"failures, {counts[Outcome.NOT_RUN]} not run"
+    )
+    return counts[Outcome.FAILED] > 0
+
+
+@contextmanager
+def side(
+    versions: Versions | None, dll: Path | None, native: Path | None, scratch: Path
+) -> Generator[tuple[Client, list[str]]]:
+    """.NET's side, and what runs, with versions as divergences name them. Without ``versions`` there is no .NET.
+
+    Raises BuildError and PeerBroken where no peer can be had.
+    """
+    from tscompat.matrix.environment import environment
+
+    if versions is None:
+        yield WithoutDotnet(), environment(None, {}, {}).running
+        return
+    publish = chosen(versions, dll, native, progress=typer.echo)
+    limit = int(psutil.virtual_memory().total * MEMORY)
+    first = Peer(inside(publish.folder), scratch / "peer.log", limit)
+    running = environment(publish, first.versions, {}).running
+    waiting = [first]
+    keeper = PeerKeeper(lambda: waiting.pop() if waiting else Peer(inside(publish.folder), scratch / "peer.log", limit))
+    try:
+        yield keeper, running
+    finally:
+        keeper.close()
+        for peer in waiting:
+            peer.close()

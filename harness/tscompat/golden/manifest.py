@@ -1,0 +1,151 @@
+"""The manifests of ``cases/golden/``: who wrote which files, and their hashes. May import values, resources.
+
+Each writer, in one version, has a folder with its manifest.json and its files. A folder that is dropped in is read like
+the others. ``python -m tscompat.golden.manifest`` writes the manifests' JSON Schema again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tscompat.resources.documents import read_document
+from tscompat.resources.folders import data_folder
+from tscompat.resources.whole import write_whole
+from tscompat.values.tensors import StateDict
+
+MANIFEST = "manifest.json"
+SCHEMA = "golden.schema.json"
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Words = Annotated[str, Meta(min_length=1)]
+
+
+class Format(StrEnum):
+    """The format of a golden file. The words are those of the manifests."""
+
+    DAT = "dat"
+    """TorchSharp's own, of a module."""
+    TENSOR = "tensor"
+    """TorchSharp's own, of one tensor."""
+    SAFETENSORS = "safetensors"
+    PICKLE = "pickle"
+    """A state dict by torch.save."""
+    TORCHSCRIPT = "torchscript"
+
+
+class GoldenTensor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A tensor of a golden file."""
+
+    name: str
+    dtype: Words
+    """The dtype's short name."""
+    shape: tuple[int, ...]
+    sha256: Sha256
+    """The hash of its elements, row-major and little-endian."""
+
+
+class GoldenFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One golden file."""
+
+    file: Words
+    """Its path below the manifest's folder, with ``/``."""
+    format: Format
+    case: Words
+    """The id of the case whose bits it holds."""
+    sha256: Sha256
+    tensors: tuple[GoldenTensor, ...]
+    """In the order of the case."""
+
+
+class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one writer wrote in one version."""
+
+    writer: Words
+    """oracle, TorchSharp, PyBridge, torch or safetensors."""
+    version: Words
+    beside: dict[str, str] = {}
+    """The versions of what it ran on, by name: libtorch, dotnet, python."""
+    files: tuple[GoldenFile, ...]
+
+
+class GoldenError(ValueError):
+    """The corpus is damaged or cannot be read. The message has the file, what was found and what was expected."""
+
+
+def golden_folder() -> Path:
+    """The folder of the corpus."""
+    return data_folder("cases") / "golden"
+
+
+def read_corpus(root: Path) -> dict[Path, Manifest]:
+    """The manifests below ``root``, by folder.
+
+    Raises GoldenError for a manifest that does not fit its schema, and for a file that is missing, has another hash or
+    is in no manifest; OSError if a file cannot be read.
+    """
+    found: dict[Path, Manifest] = {}
+    for path in sorted(root.glob(f"*/{MANIFEST}")):
+        document: dict[str, Any] = read_document(path, GoldenError, data_folder("cases") / SCHEMA)
+        manifest = msgspec.convert(document, Manifest)
+        _compare(path.parent, manifest)
+        found[path.parent] = manifest
+    return found
+
+
+def _compare(folder: Path, manifest: Manifest) -> None:
+    listed = {each.file: each for each in manifest.files}
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    for name in sorted(listed.keys() ^ there):
+        raise GoldenError(
+            f"{folder / name}: {'in no manifest' if name in there else 'the manifest names it, but it is not there'}"
+        )
+    for name, each in listed.items():
+        digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if digest != each.sha256:
+            raise GoldenError(
+                f"{folder / name}: found the hash {digest}; expected {each.sha256}: take it from git again"
+            )
+
+
+def tensors_of(entries: StateDict) -> tuple[GoldenTensor, ...]:
+    """What a manifest states of these entries."""
+    return tuple(
+        GoldenTensor(name=name, dtype=dtype.name, shape=shape, sha256=hashlib.sha256(data).hexdigest())
+        for name, (dtype, shape, data) in entries
+    )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest, a line for each file."""
+    head: dict[str, Any] = msgspec.to_builtins(manifest)
+    rows: Sequence[Any] = head.pop("files")
+    lines = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    text = json.dumps(head, ensure_ascii=False)[:-1] + ', "files": [\n  ' + lines + "\n]}\n"
+    write_whole(folder / MANIFEST, (text.encode(),))
+
+
+def schema_text() -> str:
+    """The text of the manifests' JSON Schema."""
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:torchsharp-compat:golden",
+        "description": "golden/*/manifest.json: the files that one writer wrote in one version. Generated.",
+    }
+    return json.dumps(head | msgspec.json.schema(Manifest), indent=2) + "\n"
+
+
+def differing(ours: Iterable[GoldenTensor], theirs: Iterable[GoldenTensor]) -> list[str]:
+    """The names of the tensors that differ, or that only one side has."""
+    mine, other = {each.name: each for each in ours}, {each.name: each for each in theirs}
+    return sorted(name for name in mine.keys() | other.keys() if mine.get(name) != other.get(name))
+
+
+if __name__ == "__main__":
+    (data_folder("cases") / SCHEMA).write_text(schema_text(), encoding="utf-8", newline="\n")

@@ -1,0 +1,105 @@
+"""The manifests of the golden corpus, and damage that is noticed before anything is read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tscompat.golden.manifest import (
+    Format,
+    GoldenError,
+    GoldenTensor,
+    differing,
+    golden_folder,
+    read_corpus,
+    schema_text,
+    write_manifest,
+)
+from tscompat.resources.folders import data_folder
+
+FOLDER = "safetensors-0.8"
+FILE = "safetensors/role/both/f32.safetensors"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A corpus of one folder."""
+    shutil.copytree(golden_folder() / FOLDER, tmp_path / FOLDER)
+    return tmp_path
+
+
+def test_the_published_schema_is_the_one_that_the_classes_give() -> None:
+    published = (data_folder("cases") / "golden.schema.json").read_text(encoding="utf-8")
+    assert published == schema_text(), "write it again: python -m tscompat.golden.manifest"
+
+
+def test_the_corpus_is_whole_and_has_every_writer_and_every_format() -> None:
+    corpus = read_corpus(golden_folder())
+    assert {each.writer for each in corpus.values()} == {"oracle", "TorchSharp", "PyBridge", "torch", "safetensors"}
+    assert {file.format for each in corpus.values() for file in each.files} == {*Format}
+
+
+def test_the_corpus_is_a_few_hundred_files_of_a_few_megabytes() -> None:
+    sizes = [path.stat().st_size for path in golden_folder().rglob("*") if path.is_file()]
+    assert 300 < len(sizes) < 1000
+    assert sum(sizes) < 5_000_000
+
+
+def test_a_folder_that_is_dropped_in_is_read(root: Path) -> None:
+    (root / FOLDER).rename(root / "safetensors-0.9")
+    shutil.copytree(golden_folder() / FOLDER, root / FOLDER)
+    assert [folder.name for folder in read_corpus(root)] == [FOLDER, "safetensors-0.9"]
+
+
+def test_what_is_written_is_what_is_read(root: Path) -> None:
+    path, before = root / FOLDER / "manifest.json", read_corpus(root)
+    text = path.read_text(encoding="utf-8")
+    write_manifest(root / FOLDER, before[root / FOLDER])
+    assert (path.read_text(encoding="utf-8"), read_corpus(root)) == (text, before)
+
+
+def damaged(root: Path) -> str:
+    with pytest.raises(GoldenError) as refused:
+        read_corpus(root)
+    return str(refused.value)
+
+
+def test_a_missing_file_is_named(root: Path) -> None:
+    (root / FOLDER / FILE).unlink()
+    assert damaged(root) == f"{root / FOLDER / FILE}: the manifest names it, but it is not there"
+
+
+def test_a_file_of_no_manifest_is_named(root: Path) -> None:
+    (root / FOLDER / "more.dat").write_bytes(b"")
+    assert damaged(root) == f"{root / FOLDER / 'more.dat'}: in no manifest"
+
+
+def test_a_changed_file_is_named_with_both_hashes(root: Path) -> None:
+    (root / FOLDER / FILE).write_bytes(b"")
+    assert damaged(root).startswith(f"{root / FOLDER / FILE}: found the hash e3b0c44298fc1c149afbf4c8996fb924")
+    assert ": take it from git again" in damaged(root)
+
+
+@pytest.mark.parametrize(("key", "value"), [("writer", ""), ("more", 1), ("files", 1)])
+def test_a_manifest_that_does_not_fit_the_schema_is_refused(root: Path, key: str, value: Any) -> None:
+    path = root / FOLDER / "manifest.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(document | {key: value}), encoding="utf-8")
+    assert damaged(root).startswith(f"{path}: ")
+
+
+def test_tensors_differ_by_all_that_a_manifest_states() -> None:
+    one = GoldenTensor(name="a", dtype="f32", shape=(1,), sha256=64 * "0")
+    others = [
+        GoldenTensor(name="b", dtype="f64", shape=(1,), sha256=64 * "0"),
+        GoldenTensor(name="b", dtype="f32", shape=(1, 1), sha256=64 * "0"),
+        GoldenTensor(name="b", dtype="f32", shape=(1,), sha256=64 * "1"),
+    ]
+    second = GoldenTensor(name="b", dtype="f32", shape=(1,), sha256=64 * "0")
+    assert differing([one, second], [second, one]) == []
+    assert [differing([one, second], [one, other]) for other in others] == 3 * [["b"]]
+    assert differing([one, second], [one]) == differing([one], [one, second]) == ["b"]
