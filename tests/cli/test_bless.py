@@ -10,11 +10,13 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from records import ENVIRONMENT, ZEROS, a_record
+from records import ENVIRONMENT, FAILURE, ZEROS, a_record
 from tscompat.cli import app
 from tscompat.resources.folders import data_folder
+from tscompat.results import comparison
 from tscompat.results.environment import Library
 from tscompat.results.file import ResultsFile, Timing
+from tscompat.results.record import Record
 from tscompat.values.verdict import Kind, Verdict
 from tscompat.verdicts.divergences import Judgement, Outcome
 from tscompat.verdicts.entries import read_entries
@@ -88,6 +90,36 @@ def test_no_version_is_written_where_the_answer_is_no(folder: Path, observed: Pa
     assert "0.108.0" not in (folder / "torchscript.toml").read_text(encoding="utf-8")
 
 
+def a_run(folder: Path, record: Record, *problems: str) -> str:
+    """The output folder of a run with one verdict."""
+    file = ResultsFile(folder / "out" / "results.json", ENVIRONMENT)
+    file.add(record)
+    timing = Timing(harness_seconds=0.0, torchsharp_seconds=0.0, wall_seconds=0.0, cores=1)
+    file.finish(True, timing, problems)
+    return str(folder / "out")
+
+
+def test_a_baseline_is_written_under_the_platform_s_name(folder: Path) -> None:
+    out = a_run(folder.parent, a_record())
+    assert bless("--baseline", "--out", out, "--yes").output == "linux-x86_64.json.xz: 1 new\n"
+    assert comparison.load(folder.parent / "baselines" / "linux-x86_64.json.xz").verdicts.keys() == {a_record().id}
+    assert bless("--baseline", "--out", out).output == "baseline: nothing to change\n"
+
+
+def test_what_changes_in_a_baseline_is_counted(folder: Path) -> None:
+    bless("--baseline", "--out", a_run(folder.parent, a_record()), "--yes")
+    ended = bless("--baseline", "--out", a_run(folder.parent, a_record(case="a/b")), answer="n")
+    assert ended.output.splitlines()[0] == "linux-x86_64.json.xz: 1 new, 1 gone"
+    assert comparison.load(folder.parent / "baselines" / "linux-x86_64.json.xz").verdicts.keys() == {a_record().id}
+
+
+@pytest.mark.parametrize(("record", "problems"), [(FAILURE, ()), (a_record(), ("it broke",))])
+def test_a_run_that_failed_is_no_baseline(folder: Path, record: Record, problems: tuple[str, ...]) -> None:
+    ended = bless("--baseline", "--out", a_run(folder.parent, record, *problems), "--yes")
+    assert (ended.exit_code, "a baseline has no failure and no problem; found " in ended.output) == (2, True)
+    assert not (folder.parent / "baselines").exists()
+
+
 def test_a_change_is_shown_with_ids(fewer: Path) -> None:
     lines = bless("--divergences", answer="n").output.splitlines()
     assert (lines[:2], lines[7]) == ([f"{NAME} (refused)", "  export: 30 → 50"], "    … and 45 more")
@@ -152,4 +184,4 @@ def test_a_ci_variable_that_is_off_is_none(folder: Path, monkeypatch: pytest.Mon
 
 def test_without_a_thing_to_bless_it_names_them(folder: Path) -> None:
     ended = bless()
-    assert (ended.exit_code, ended.output) == (2, "name what to bless: --divergences, --golden\n")
+    assert (ended.exit_code, ended.output) == (2, "name what to bless: --divergences, --golden, --baseline\n")

@@ -60,7 +60,7 @@ def test_a_person_can_read_the_file_line_by_line(path: Path) -> None:
     file.add(a_record())
     file.finish(True, TIMING)
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[:3] == ["{", ' "schema": 2,', ' "complete": true,']
+    assert lines[:3] == ["{", ' "schema": 3,', ' "complete": true,']
     assert lines[-3:-1] == [msgspec.json.encode(a_record()).decode(), "]}"] or lines[-2:] == [
         msgspec.json.encode(a_record()).decode(),
         "]}",
@@ -223,7 +223,7 @@ def test_what_is_no_json_is_refused(path: Path) -> None:
 
 Faulty = Callable[[dict[str, Any]], object]
 FAULTS: dict[str, tuple[Faulty, str]] = {
-    "another schema version": (lambda it: it.update(schema=1), "schema: 1 is not one of [2]"),
+    "another schema version": (lambda it: it.update(schema=1), "schema: 1 is not one of [3]"),
     "an unknown kind": (
         lambda it: it["verdicts"][0].update(verdict="fine"),
         "verdicts / 0 / verdict: 'fine' is not one of",

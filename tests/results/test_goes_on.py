@@ -26,7 +26,7 @@ def seen(name: str, outcome: Outcome, case: str, assumed: bool = True) -> Record
 
 def results(*verdicts: Record) -> Results:
     return Results(
-        schema=2,
+        schema=3,
         complete=True,
         started="2026-01-01T00:00:00+00:00",
         finished="2026-01-01T00:01:00+00:00",

@@ -22,7 +22,7 @@ DIVERGENCE = a_record(case="pattern/all/c32", dtype="c32", verdict=Verdict(Kind.
 NOT = Judgement(Outcome.NOT_RUN)
 NOT_RUN = a_record(device="cuda", verdict=Verdict(Kind.NOT_RUN, "no CUDA device"), judgement=NOT)
 RESULTS = Results(
-    schema=2,
+    schema=3,
     complete=True,
     started="2026-01-01T00:00:00+00:00",
     finished="2026-01-01T00:01:00+00:00",

@@ -8,6 +8,7 @@ import traceback
 import typer
 
 from .bless import bless
+from .compare import compare_
 from .convert import convert
 from .divergence import divergence
 from .doctor import doctor
@@ -29,6 +30,7 @@ app.command("doctor")(doctor)
 app.command("convert")(convert)
 app.command("divergence")(divergence)
 app.command("routes")(routes_)
+app.command("compare")(compare_)
 app.command("gate")(gate)
 app.command("bless")(bless)
 

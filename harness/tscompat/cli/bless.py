@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -19,10 +20,11 @@ from tscompat.dotnet_side.build import DEFAULT
 from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.golden.manifest import GoldenError, golden_folder
 from tscompat.resources.folders import data_folder
+from tscompat.results import comparison
 from tscompat.results.file import ResultsError, load_results
 from tscompat.results.goes_on import goes_on
 from tscompat.verdicts.coverage import Change, Survey, changes, read_covered, write_covered
-from tscompat.verdicts.divergences import Divergence, DivergencesError
+from tscompat.verdicts.divergences import Divergence, DivergencesError, Outcome
 from tscompat.verdicts.entries import add_versions, read_entries
 
 from .gate import side
@@ -39,8 +41,11 @@ def bless(
     golden: Annotated[
         bool, typer.Option("--golden", help="Write the files of cases/golden anew, by every writer of this version.")
     ] = False,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Write the run in the output folder as this platform's baseline.")
+    ] = False,
     out: Annotated[
-        Path, typer.Option(help="The output folder of a run, which may have observed divergences in a new version.")
+        Path, typer.Option(help="The output folder of a run: for --baseline, and --divergences in a new version.")
     ] = Path("results"),
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
@@ -53,13 +58,15 @@ def bless(
     """
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         _refuse("this is CI: run bless yourself, look at the difference, and commit covered.json")
-    if not divergences and not golden:
-        _refuse("name what to bless: --divergences, --golden")
+    if not divergences and not golden and not baseline:
+        _refuse("name what to bless: --divergences, --golden, --baseline")
     try:
         if divergences:
             _bless_divergences(out / "results.json", yes)
         if golden:
             _bless_golden(yes)
+        if baseline:
+            _bless_baseline(out / "results.json", yes)
     except COULD_NOT_RUN as error:
         _refuse(f"could not run: {error}")
 
@@ -105,6 +112,26 @@ def _bless_golden(yes: bool) -> None:
             typer.echo(f"… and {len(found) - SHOWN_FILES} more")
         if yes or typer.confirm(f"Write {len(found)} changes of cases/golden?"):
             replace(root, new, typer.echo)
+
+
+def _bless_baseline(path: Path, yes: bool) -> None:
+    results = load_results(path)
+    new = comparison.Baseline.of(results, path)
+    failed = [record.id for record in results.verdicts if record.outcome is Outcome.FAILED]
+    if new.problems or failed:
+        _refuse(
+            f"{path}: a baseline has no failure and no problem; found {', '.join([*failed[:SHOWN_IDS], *new.problems])}"
+        )
+    (environment,) = results.environments.values()
+    target = data_folder("cases") / "baselines" / f"{environment.platform}.json{comparison.SUFFIX}"
+    old = comparison.load(target) if target.exists() else None
+    if old == new:
+        typer.echo("baseline: nothing to change")
+        return
+    counts = Counter(change.what for change in comparison.compare(old, new)) if old else {"new": len(new.verdicts)}
+    typer.echo(f"{target.name}: {', '.join(f'{count} {what}' for what, count in counts.items()) or 'other versions'}")
+    if yes or typer.confirm(f"Write {len(new.verdicts)} verdicts?"):
+        comparison.save(new, target)
 
 
 def _show(differences: Sequence[Change], survey: Survey) -> None:

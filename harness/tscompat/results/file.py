@@ -58,7 +58,7 @@ class Timing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Results(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """results.json of torchsharp-compat: the verdicts of a run, or of several."""
 
-    schema: Literal[2]
+    schema: Literal[3]
     """The version of this schema. A file with another number has another format."""
     complete: bool
     """Whether the run came to its end. False while it is going, and if it was interrupted, killed or stopped early."""
@@ -95,7 +95,7 @@ class ResultsFile:
         """``environment`` is what the run runs on. The file's folder is made if it does not exist. Raises OSError."""
         self._path = path
         self._head = Results(
-            schema=2,
+            schema=3,
             complete=False,
             started=_now(),
             finished=None,

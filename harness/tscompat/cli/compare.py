@@ -1,0 +1,45 @@
+"""``tscompat compare``: what differs between two runs. May import results."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tscompat.results.comparison import Change, compare, load
+from tscompat.results.file import ResultsError
+
+SHOWN = 20
+
+
+def compare_(
+    old: Annotated[Path, typer.Argument(help="A results.json, or a baseline (.xz).")],
+    new: Annotated[Path, typer.Argument(help="The same, of the later run.")],
+) -> None:
+    """Compare two runs: regressions, what is fixed, changed, not run any more, gone and new.
+
+    Exit codes: 0 no regression, 1 a regression or a problem of the new run, 2 a file cannot be used.
+    """
+    try:
+        before, after = load(old), load(new)
+    except (ResultsError, OSError) as error:
+        typer.echo(f"could not run: {error}", err=True)
+        raise typer.Exit(2) from error
+    for name, side in (("old", before), ("new", after)):
+        typer.echo(f"{name}: {len(side.verdicts)} verdicts; {side.ran_on}")
+    changes: defaultdict[str, list[Change]] = defaultdict(list)
+    for change in compare(before, after):
+        changes[change.what].append(change)
+    for what, found in changes.items():
+        typer.echo(f"{what} ({len(found)})")
+        for each in found[:SHOWN]:
+            typer.echo(f"  {each.verdict_id}: {' → '.join(filter(None, (each.before, each.after)))}")
+        if len(found) > SHOWN:
+            typer.echo(f"  … and {len(found) - SHOWN} more")
+    for problem in after.problems:
+        typer.echo(f"problem of the new run: {problem}")
+    if not changes:
+        typer.echo("no verdict differs")
+    raise typer.Exit(1 if changes["regression"] or after.problems else 0)

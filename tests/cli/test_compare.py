@@ -1,0 +1,74 @@
+"""``tscompat compare``: what it prints and its exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from records import ENVIRONMENT, FAILURE, a_record
+from tscompat.cli import app
+from tscompat.results.comparison import Baseline, save
+from tscompat.results.file import ResultsFile, Timing, load_results
+from tscompat.results.record import Record
+
+TIMING = Timing(harness_seconds=0.0, torchsharp_seconds=0.0, wall_seconds=0.0, cores=1)
+
+
+def written(path: Path, *verdicts: Record, problems: tuple[str, ...] = ()) -> str:
+    file = ResultsFile(path, ENVIRONMENT)
+    for each in verdicts:
+        file.add(each)
+    file.finish(True, TIMING, problems)
+    return str(path)
+
+
+def compared(old: str, new: str) -> Result:
+    return CliRunner().invoke(app, ["compare", old, new])
+
+
+def test_two_equal_runs(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.json", a_record())
+    ended = compared(file, file)
+    assert (ended.exit_code, ended.output.splitlines()[-1]) == (0, "no verdict differs")
+
+
+def test_a_regression_exits_with_1_and_is_named(tmp_path: Path) -> None:
+    good = a_record(case="pattern/special/bf16")
+    ended = compared(written(tmp_path / "a.json", good), written(tmp_path / "b.json", FAILURE))
+    assert ended.exit_code == 1
+    assert ended.output.splitlines()[-2:] == [
+        "regression (1)",
+        "  dat/python-to-dotnet/cpu/pattern/special/bf16/bits: passed, pass → failed, bits",
+    ]
+
+
+def test_the_versions_of_both_come_first(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.json", a_record())
+    lines = compared(file, file).output.splitlines()
+    assert [line.split(";")[0] for line in lines[:2]] == ["old: 1 verdicts", "new: 1 verdicts"]
+
+
+def test_a_baseline_stands_for_the_run(tmp_path: Path) -> None:
+    file = written(tmp_path / "a.json", a_record())
+    save(Baseline.of(load_results(Path(file)), Path(file)), tmp_path / "a.json.xz")
+    assert compared(str(tmp_path / "a.json.xz"), file).exit_code == 0
+
+
+def test_of_many_the_first_are_shown(tmp_path: Path) -> None:
+    many = [a_record(case=f"a/{number}") for number in range(25)]
+    ended = compared(written(tmp_path / "a.json"), written(tmp_path / "b.json", *many))
+    assert (ended.exit_code, ended.output.splitlines()[-1]) == (0, "  … and 5 more")
+
+
+def test_a_problem_of_the_new_run_exits_with_1(tmp_path: Path) -> None:
+    old, new = written(tmp_path / "a.json"), written(tmp_path / "b.json", problems=("it broke",))
+    assert (compared(old, new).exit_code, compared(new, old).exit_code) == (1, 0)
+    assert "problem of the new run: it broke" in compared(old, new).output
+
+
+@pytest.mark.parametrize("name", ["gone.json", "gone.json.xz"])
+def test_a_file_that_is_not_there_could_not_run(tmp_path: Path, name: str) -> None:
+    ended = compared(str(tmp_path / name), written(tmp_path / "a.json"))
+    assert (ended.exit_code, ended.output.startswith("could not run: ")) == (2, True)
