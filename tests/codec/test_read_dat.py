@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drawn import state_dicts
-from tscompat.codec import FormatError, decode_state_dict, encode_state_dict
+from tscompat.codec import FormatError, decode_state_dict, encode_state_dict, read_state_dict
+from tscompat.golden.manifest import golden_folder
 from tscompat.values.tensors import StateDict
 
 FILE = Path(__file__).parents[2] / "docs" / "read_dat.py"
@@ -35,6 +36,14 @@ def of(entries: StateDict) -> list[tuple[str, str, list[int], bytes]]:
 
 def test_it_has_no_more_than_60_lines() -> None:
     assert len(FILE.read_text(encoding="utf-8").splitlines()) <= 60
+
+
+GOLDEN = sorted(golden_folder().glob("*/dat/**/*.dat"))
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=[file.relative_to(golden_folder()).as_posix() for file in GOLDEN])
+def test_it_reads_a_golden_file(file: Path) -> None:
+    assert READER.read(file.read_bytes()) == of(read_state_dict(file))
 
 
 @given(state_dicts)

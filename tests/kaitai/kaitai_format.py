@@ -27,6 +27,7 @@ from tscompat.codec import (
     encode_tensor,
 )
 from tscompat.codec.optimizer import LAYOUTS
+from tscompat.golden.manifest import Format, golden_folder, read_corpus
 from tscompat.values.tensors import Tensor
 
 HERE = Path(__file__).parent
@@ -128,6 +129,23 @@ def agree(parser: Any, kind: str, data: bytes) -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=[each.clause for each in EXAMPLES])
 def test_an_example_of_the_specification(parser: Any, example: Example) -> None:
     agree(parser, example.kind, example.data)
+
+
+GOLDEN = [
+    pytest.param(
+        {Format.DAT: "state-dict", Format.TENSOR: "tensor"}[each.format],
+        folder / each.file,
+        id=f"{folder.name}/{each.file}",
+    )
+    for folder, manifest in read_corpus(golden_folder()).items()
+    for each in manifest.files
+    if each.format in (Format.DAT, Format.TENSOR)
+]
+
+
+@pytest.mark.parametrize(("kind", "file"), GOLDEN)
+def test_a_golden_file(parser: Any, kind: str, file: Path) -> None:
+    agree(parser, kind, file.read_bytes())
 
 
 def joined(parts: Iterable[Buffer]) -> bytes:
