@@ -20,7 +20,7 @@ from tscompat.golden.manifest import Format, GoldenFile, GoldenTensor, Manifest,
 from tscompat.golden.tables import PYTHON
 from tscompat.resources.folders import data_folder
 from tscompat.values.tensors import Entry, StateDict
-from tscompat.values.verdict import Kind
+from tscompat.values.verdict import Kind, Verdict
 from tscompat.verdicts.divergences import Divergences, Outcome
 
 RUNNING = ["TorchSharp 0.107.0", "TorchSharp.PyBridge 1.4.4", "libtorch 2.10.0", "torch 2.13", "safetensors 0.8"]
@@ -162,6 +162,31 @@ def test_a_case_that_is_gone_is_named(found: Callable[..., list[Finding]]) -> No
     corpus = {folder: msgspec.structs.replace(CORPUS[folder], files=(gone,))}
     words = "there is no case 'role/none/f32' now: its id must not change"
     assert failures(found(corpus)) == [("oracle-1/dat/role/both/f32.dat", "its case", Kind.NAMES, words)]
+
+
+def test_a_library_that_refuses_what_it_wrote_is_seen(
+    found: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, case: Case, entries: StateDict) -> None:
+        raise RuntimeError("no")
+
+    side = PYTHON[Format.SAFETENSORS]._replace(write=refuse)
+    monkeypatch.setitem(PYTHON, Format.SAFETENSORS, side)  # pyright: ignore[reportArgumentType]
+    ((_, what, kind, detail),) = failures(found(part("role/both/f32", Format.SAFETENSORS)))
+    assert (what, kind, detail) == ("written by safetensors", Kind.REFUSED, "RuntimeError: no")
+
+
+def test_a_save_that_changes_what_it_saves_is_seen_though_the_bytes_are_golden(
+    found: Callable[..., list[Finding]], keeper: PeerKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = GoldenCase.write
+
+    def violating(case: GoldenCase, route: str) -> tuple[Verdict, Path]:
+        return Verdict(Kind.BITS, ".NET changed what it must leave as it is"), write(case, route)[1]
+
+    monkeypatch.setattr(GoldenCase, "write", violating)
+    ((_, what, kind, _),) = failures(found(part("role/both/f32", Format.DAT), keeper))
+    assert (what, kind) == ("written by TorchSharp (dat)", Kind.BITS)
 
 
 def test_a_peer_that_dies_is_the_reader_s_verdict(
