@@ -22,6 +22,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(golden_folder() / FOLDER, tmp_path / FOLDER)
     for module in ("tscompat.cli.gate", "tscompat.golden.gate"):
         monkeypatch.setattr(import_module(module), "golden_folder", lambda: tmp_path)
+
+    def whole(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(import_module("tscompat.golden.gate"), "refuse_missing", whole)
     return tmp_path
 
 
@@ -66,10 +71,17 @@ def test_a_damaged_corpus_could_not_run(root: Path) -> None:
     assert (ended.exit_code, ended.output.startswith("could not run: ")) == (2, True)
 
 
-def test_without_a_corpus_there_is_nothing_to_run(root: Path) -> None:
-    shutil.rmtree(root / FOLDER)
+def test_a_corpus_that_lacks_a_writer_could_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(golden_folder() / FOLDER, tmp_path / FOLDER)
+    monkeypatch.setattr(import_module("tscompat.cli.gate"), "golden_folder", lambda: tmp_path)
     ended = gate("--no-dotnet")
-    assert (ended.exit_code, ended.output) == (2, f"could not run: {root}: found no manifest.json below it\n")
+    assert (ended.exit_code, "found nothing of PyBridge, TorchSharp, oracle, torch, dat/" in ended.output) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--native", "--torchsharp", "--torchsharp-dll", "--libtorch"])
+def test_without_dotnet_there_is_no_other_torchsharp(option: str) -> None:
+    ended = gate("--no-dotnet", option, "x")
+    assert (ended.exit_code, "goes without the options" in ended.output) == (2, True)
 
 
 def test_a_dll_that_is_not_there_could_not_run(root: Path) -> None:

@@ -14,10 +14,9 @@ from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.golden import jobs
 from tscompat.golden.corpus import Writers, changes, replace, write_corpus
 from tscompat.golden.jobs import selected
-from tscompat.golden.manifest import Format, GoldenError, golden_folder, read_corpus, write_manifest
+from tscompat.golden.manifest import Format, GoldenError, Writer, golden_folder, read_corpus, write_manifest
 
-NAMES = ("oracle", "TorchSharp", "PyBridge", "torch", "safetensors")
-WRITERS = Writers(dict.fromkeys(NAMES, "9"), {"python": "3"})
+WRITERS = Writers(dict.fromkeys(Writer, "9"), {"python": "3"})
 FOLDER = "torch-2.13"
 PICKLE = "pickle/role/both/f32.pth"
 
@@ -54,7 +53,11 @@ def test_each_writer_writes_what_it_can(chosen: Path, keeper: PeerKeeper, tmp_pa
     (chosen / "cases.toml").write_text(
         'dat = ["shape/0-d/u8"]\npickle = ["role/both/c32"]\nsafetensors = ["role/both/c64"]'
     )
-    write_corpus(tmp_path / "new", load_catalogue(), WRITERS, keeper, tmp_path)
+    not_golden = write_corpus(tmp_path / "new", load_catalogue(), WRITERS, keeper, tmp_path)
+    assert {file: reason.split(":")[0] for file, reason in not_golden.items()} == {
+        "PyBridge-9/pickle/role/both/c32.pth": "refused",
+        "PyBridge-9/safetensors/role/both/c64.safetensors": "refused",
+    }
     corpus = {folder.name: manifest for folder, manifest in read_corpus(tmp_path / "new").items()}
     assert {name: [each.file for each in manifest.files] for name, manifest in corpus.items()} == {
         "TorchSharp-9": ["dat/shape/0-d/u8.dat"],
@@ -99,9 +102,9 @@ def test_changed_bits_are_named(root: Path, tmp_path: Path) -> None:
     assert list(changes(root, new)) == [f"{FOLDER}/{PICKLE}: the case's bits have changed"]
 
 
-def with_other_bytes(root: Path, file: str) -> None:
+def with_other_bytes(folder: Path, file: str) -> None:
     """Append a byte to a file, and put its new hash into the manifest."""
-    path, manifest = root / FOLDER / file, root / FOLDER / "manifest.json"
+    path, manifest = folder / file, folder / "manifest.json"
     old = hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_bytes(path.read_bytes() + b"\0")
     text = manifest.read_text(encoding="utf-8")
@@ -110,7 +113,7 @@ def with_other_bytes(root: Path, file: str) -> None:
 
 def test_other_bytes_of_a_zip_archive_are_no_change_and_the_old_ones_stay(root: Path, tmp_path: Path) -> None:
     new, before = shutil.copytree(root, tmp_path / "new"), read_corpus(root)
-    with_other_bytes(new, PICKLE)
+    with_other_bytes(new / FOLDER, PICKLE)
     assert list(changes(root, new)) == []
     replace(root, new, print)
     assert read_corpus(root) == before
@@ -118,11 +121,11 @@ def test_other_bytes_of_a_zip_archive_are_no_change_and_the_old_ones_stay(root: 
 
 def test_other_bytes_of_a_fixed_format_are_named_and_written(tmp_path: Path) -> None:
     root, file = tmp_path / "root", "safetensors/role/both/f32.safetensors"
-    shutil.copytree(golden_folder() / "safetensors-0.8", root / FOLDER)
+    shutil.copytree(golden_folder() / "safetensors-0.8", root / "safetensors-0.8")
     new = shutil.copytree(root, tmp_path / "new")
-    with_other_bytes(new, file)
-    assert list(changes(root, new)) == [f"{FOLDER}/{file}: safetensors writes other bytes for the same bits"]
-    after = (new / FOLDER / file).read_bytes()
+    with_other_bytes(new / "safetensors-0.8", file)
+    assert list(changes(root, new)) == [f"safetensors-0.8/{file}: safetensors writes other bytes for the same bits"]
+    after = (new / "safetensors-0.8" / file).read_bytes()
     replace(root, new, print)
-    assert (root / FOLDER / file).read_bytes() == after
+    assert (root / "safetensors-0.8" / file).read_bytes() == after
     read_corpus(root)

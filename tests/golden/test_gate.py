@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,19 @@ import pytest
 from tscompat.catalogue import Case, load_catalogue
 from tscompat.dotnet_side.client import WithoutDotnet
 from tscompat.dotnet_side.errors import PeerDied
-from tscompat.dotnet_side.process import PeerKeeper
-from tscompat.golden.gate import Finding, check
+from tscompat.dotnet_side.process import Peer, PeerKeeper
+from tscompat.golden.gate import Finding, check, refuse_missing
 from tscompat.golden.jobs import GoldenCase
-from tscompat.golden.manifest import Format, GoldenFile, GoldenTensor, Manifest, golden_folder, read_corpus
+from tscompat.golden.manifest import (
+    Format,
+    GoldenError,
+    GoldenFile,
+    GoldenTensor,
+    Manifest,
+    Writer,
+    golden_folder,
+    read_corpus,
+)
 from tscompat.golden.tables import PYTHON
 from tscompat.resources.folders import data_folder
 from tscompat.values.tensors import Entry, StateDict
@@ -134,13 +142,81 @@ def test_of_a_zip_archive_the_bits_are_compared(
 def test_a_file_with_other_bits_is_seen_by_its_reader(found: Callable[..., list[Finding]], tmp_path: Path) -> None:
     """As one of another version may be: the manifest has the hash of the file as it is."""
     data = (golden_folder() / "oracle-1/dat/role/both/f32.dat").read_bytes()
-    (tmp_path / "other.dat").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    file = tmp_path / "TorchSharp-0.1.0" / "dat/role/both/f32.dat"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     ((original,),) = (each.files for each in part("role/both/f32", Format.DAT).values() if each.writer == "oracle")
-    other = msgspec.structs.replace(original, file="other.dat", sha256=hashlib.sha256(data).hexdigest())
-    corpus = {tmp_path: Manifest(writer="TorchSharp", version="0.1.0", files=(other,))}
-    ((file, what, kind, detail),) = failures(found(corpus))
-    assert (file, what, kind) == ("other.dat", "read by oracle", Kind.BITS)
+    corpus = {file.parents[3]: Manifest(writer=Writer.TORCHSHARP, version="0.1.0", files=(original,))}
+    ((_, what, kind, detail),) = failures(found(corpus))
+    assert (what, kind) == ("read by oracle", Kind.BITS)
     assert detail.startswith("element ")
+
+
+READERS = {
+    *(("dat", route) for route in ("oracle", "dat", "dat-stream", "dat-writer", "dat-state-dict")),
+    *(("tensor", route) for route in ("oracle", "tensor", "tensor-stream", "tensor-writer")),
+    *(("tensor", route) for route in ("tensor-reader", "tensor-new", "tensor-ref")),
+    *(("safetensors", route) for route in ("safetensors", "pybridge-safetensors", "pybridge-safetensors-stream")),
+    *(("safetensors", "pybridge-safetensors-dict"), ("pickle", "torch"), ("pickle", "pybridge-pickle")),
+    *(("pickle", "pybridge-pickle-stream"), ("pickle", "pybridge-pickler")),
+    *(("torchscript", route) for route in ("torch", "torchscript", "torchscript-bytes")),
+}
+
+
+def test_each_reader_is_proven_to_read(
+    found: Callable[..., list[Finding]], keeper: PeerKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proven: set[tuple[str, str]] = set()
+    start = PeerKeeper.start
+
+    def noting(self: PeerKeeper, purpose: str = "") -> Peer:
+        if purpose.startswith("proof of "):
+            form, reader = purpose.removeprefix("proof of ").split(", ")
+            proven.add((form, reader))
+        return start(self, purpose)
+
+    monkeypatch.setattr(PeerKeeper, "start", noting)
+    found(part("shape/0-d/f32", *Format), keeper)
+    assert proven == READERS
+
+
+@pytest.mark.parametrize("form", Format)
+def test_a_reader_in_python_that_does_not_read_is_found_out(
+    found: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch, form: Format
+) -> None:
+    def read(path: Path, expected: StateDict) -> StateDict:
+        return list(expected)
+
+    monkeypatch.setitem(PYTHON, form, PYTHON[form]._replace(read=read))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(GoldenError, match=f"{form}, read by .*: one byte of a file was changed, and that was not seen"):
+        found(part("shape/0-d/f32", form))
+
+
+def test_a_reader_in_dotnet_that_does_not_read_is_found_out(
+    found: Callable[..., list[Finding]], keeper: PeerKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = GoldenCase.read
+
+    def other(case: GoldenCase, form: Format, route: str, file: Path) -> Verdict:
+        return read(case, form, route, case.folder / "expected.dat")
+
+    monkeypatch.setattr(GoldenCase, "read", other)
+    with pytest.raises(GoldenError, match="dat, read by dat: one byte of a file was changed, and that was not seen"):
+        found(part("shape/0-d/f32", Format.DAT), keeper)
+
+
+def test_a_corpus_without_a_writer_or_a_case_is_refused() -> None:
+    less = {folder: manifest for folder, manifest in CORPUS.items() if manifest.writer is not Writer.PYBRIDGE}
+    with pytest.raises(GoldenError, match="found nothing of PyBridge: take it from git again, or write it"):
+        refuse_missing(less, CASES)
+    files = {
+        folder: msgspec.structs.replace(
+            each, files=tuple(file for file in each.files if (file.format, file.case) != (Format.DAT, "role/both/u8"))
+        )
+        for folder, each in CORPUS.items()
+    }
+    with pytest.raises(GoldenError, match="found nothing of dat/role/both/u8: take"):
+        refuse_missing(files, CASES)
 
 
 def test_a_case_whose_bits_have_changed_is_named(found: Callable[..., list[Finding]]) -> None:
@@ -161,7 +237,7 @@ def test_a_case_that_is_gone_is_named(found: Callable[..., list[Finding]]) -> No
     gone = msgspec.structs.replace(file, case="role/none/f32")
     corpus = {folder: msgspec.structs.replace(CORPUS[folder], files=(gone,))}
     words = "there is no case 'role/none/f32' now: its id must not change"
-    assert failures(found(corpus)) == [("oracle-1/dat/role/both/f32.dat", "its case", Kind.NAMES, words)]
+    assert failures(found(corpus)) == [("oracle-1/dat/role/none/f32.dat", "its case", Kind.NAMES, words)]
 
 
 def test_a_library_that_refuses_what_it_wrote_is_seen(

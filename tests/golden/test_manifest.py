@@ -51,6 +51,7 @@ def test_the_corpus_is_a_few_hundred_files_of_a_few_megabytes() -> None:
 
 def test_a_folder_that_is_dropped_in_is_read(root: Path) -> None:
     (root / FOLDER).rename(root / "safetensors-0.9")
+    rewrite(root / "safetensors-0.9", version="0.9")
     shutil.copytree(golden_folder() / FOLDER, root / FOLDER)
     assert [folder.name for folder in read_corpus(root)] == [FOLDER, "safetensors-0.9"]
 
@@ -62,6 +63,31 @@ def test_what_is_written_is_what_is_read(root: Path) -> None:
     assert (path.read_text(encoding="utf-8"), read_corpus(root)) == (text, before)
 
 
+def rewrite(folder: Path, **fields: Any) -> None:
+    """Change fields of a manifest."""
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | fields), encoding="utf-8")
+
+
+def test_a_folder_without_a_manifest_is_named(root: Path) -> None:
+    (root / "torch-2.14").mkdir()
+    assert damaged(root) == f"{root / 'torch-2.14' / 'manifest.json'} is not there: each folder of the corpus needs one"
+
+
+def test_a_folder_of_another_name_is_named(root: Path) -> None:
+    (root / FOLDER).rename(root / "copy")
+    assert damaged(root) == f"{root / 'copy'}: the manifest is of {FOLDER}: give the folder that name"
+
+
+def test_what_is_there_twice_is_named(root: Path) -> None:
+    document = json.loads((root / FOLDER / "manifest.json").read_text(encoding="utf-8"))
+    rewrite(root / FOLDER, files=[document["files"][0], *document["files"]])
+    assert "or a tensor of it, is there twice" in damaged(root)
+    first, *others = document["files"]
+    rewrite(root / FOLDER, files=[first | {"tensors": 2 * first["tensors"]}, *others])
+    assert "or a tensor of it, is there twice" in damaged(root)
+
+
 def damaged(root: Path) -> str:
     with pytest.raises(GoldenError) as refused:
         read_corpus(root)
@@ -70,12 +96,12 @@ def damaged(root: Path) -> str:
 
 def test_a_missing_file_is_named(root: Path) -> None:
     (root / FOLDER / FILE).unlink()
-    assert damaged(root) == f"{root / FOLDER / FILE}: the manifest names it, but it is not there"
+    assert damaged(root) == f"{root / FOLDER / FILE} is named by the manifest, but not there"
 
 
 def test_a_file_of_no_manifest_is_named(root: Path) -> None:
     (root / FOLDER / "more.dat").write_bytes(b"")
-    assert damaged(root) == f"{root / FOLDER / 'more.dat'}: in no manifest"
+    assert damaged(root) == f"{root / FOLDER / 'more.dat'} is in no manifest"
 
 
 def test_a_changed_file_is_named_with_both_hashes(root: Path) -> None:
@@ -84,7 +110,7 @@ def test_a_changed_file_is_named_with_both_hashes(root: Path) -> None:
     assert ": take it from git again" in damaged(root)
 
 
-@pytest.mark.parametrize(("key", "value"), [("writer", ""), ("more", 1), ("files", 1)])
+@pytest.mark.parametrize(("key", "value"), [("writer", "Torch"), ("more", 1), ("files", [])])
 def test_a_manifest_that_does_not_fit_the_schema_is_refused(root: Path, key: str, value: Any) -> None:
     path = root / FOLDER / "manifest.json"
     document = json.loads(path.read_text(encoding="utf-8"))

@@ -232,7 +232,7 @@ def test_another_native_half_is_named_with_its_hash_and_version() -> None:
         ENVIRONMENT, dotnet=msgspec.structs.replace(ENVIRONMENT.dotnet, native="mine")
     )
     output = shown([], results=changed(environments={environment.key: environment}))
-    assert f"LibTorchSharp is that of mine (--native), {ZEROS}, with libtorch 2.10.0" in output
+    assert f"\nLibTorchSharp is that of mine (--native), {ZEROS}, with libtorch 2.10.0\n" in f"\n{output}"
 
 
 def assumed(name: str, outcome: Outcome, case: str = "pattern/all/bf16") -> Record:
@@ -247,8 +247,8 @@ def test_of_a_new_version_it_is_said_what_goes_on_and_what_is_gone() -> None:
         *(assumed("three", Outcome.PASSED, "a/e"), assumed("four", Outcome.FAILED, "a/f"), FAILURE),
     ]
     output = shown(records)
-    assert "New version: known divergences assumed to go on: 2, gone: 1; new failures: 2" in output
-    assert "Gone\n  2  three       \n  1  two, in part\n" in output
+    sentence = "New version: known divergences assumed to go on: 2, gone: 1; new failures: 2"
+    assert f"\n{sentence}\n\nGone\n  2  three       \n  1  two, in part\n" in output
 
 
 def test_without_a_new_version_nothing_is_said_of_it() -> None:

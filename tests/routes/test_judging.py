@@ -310,6 +310,15 @@ def test_a_difference_of_bytes_in_a_later_entry_is_named_there(job: Job[Any]) ->
     assert detail.startswith("entry 2, name at byte 0x")
 
 
+def test_a_file_that_is_expected_in_parts_is_one_file(job: Job[Any]) -> None:
+    *first, (name, tensor) = job.entries
+    whole = b"".join(encode_state_dict(job.entries))
+    write_whole(job.artifact, encode_state_dict([*first, Entry(name.upper(), tensor)]))
+    parts = [whole[:9], whole[9:]]
+    verdict = judging.same_file(lambda: parts, STATE_DICT.fields, job.artifact)
+    assert verdict.detail == judging.as_encoded(STATE_DICT, job, job.artifact).detail
+
+
 def test_the_bytes_of_an_optimizers_file_are_those_of_the_record(job: Job[Any]) -> None:
     tensor = Tensor(BY_NAME["f32"], (1,), bytes(4))
     group = {"initial_lr": 0.5, "lr": 0.25, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0}

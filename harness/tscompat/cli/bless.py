@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
@@ -16,18 +16,19 @@ from typing import Annotated
 import typer
 
 from tscompat.catalogue import CatalogueError, load_catalogue
-from tscompat.dotnet_side.build import DEFAULT
+from tscompat.dotnet_side.build import Versions
 from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.golden.manifest import GoldenError, golden_folder
 from tscompat.resources.folders import data_folder
 from tscompat.results import comparison
 from tscompat.results.file import ResultsError, load_results
-from tscompat.results.goes_on import goes_on
+from tscompat.results.goes_on import GoesOn, goes_on
 from tscompat.verdicts.coverage import Change, Survey, changes, read_covered, write_covered
 from tscompat.verdicts.divergences import Divergence, DivergencesError, Outcome
-from tscompat.verdicts.entries import add_versions, read_entries
+from tscompat.verdicts.entries import Entry, add_versions, read_entries
 
 from .gate import side
+from .run import LibTorch, Native, TorchSharp
 
 SHOWN_IDS = 5
 SHOWN_FILES = 40
@@ -47,6 +48,9 @@ def bless(
     out: Annotated[
         Path, typer.Option(help="The output folder of a run: for --baseline, and --divergences in a new version.")
     ] = Path("results"),
+    torchsharp: TorchSharp = "",
+    libtorch: LibTorch = "",
+    native: Native = "",
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
     """Update what is generated below cases/: show the difference, ask, write.
@@ -64,7 +68,7 @@ def bless(
         if divergences:
             _bless_divergences(out / "results.json", yes)
         if golden:
-            _bless_golden(yes)
+            _bless_golden(Versions(torchsharp or None, libtorch or None), Path(native) if native else None, yes)
         if baseline:
             _bless_baseline(out / "results.json", yes)
     except COULD_NOT_RUN as error:
@@ -82,7 +86,7 @@ def _bless_divergences(results: Path, yes: bool) -> None:
         _refuse("\n".join([*faults, "correct these first: nothing was written"]))
     covered = survey.covered()
     differences = changes(read_covered(folder), covered)
-    observed = goes_on(load_results(results), entries) if results.exists() else []
+    observed = _observed(results, entries) if results.exists() else []
     if not differences and not observed:
         typer.echo("nothing to change")
         return
@@ -94,14 +98,35 @@ def _bless_divergences(results: Path, yes: bool) -> None:
         add_versions(folder, {each.name: each.versions for each in observed})
 
 
-def _bless_golden(yes: bool) -> None:
+def _observed(path: Path, entries: Mapping[str, Entry]) -> list[GoesOn]:
+    """The entries that the run in ``path`` has seen to go on. Refuses one that stopped early or has a person's dll."""
+    results = load_results(path)
+    observed = goes_on(results, entries)
+    if observed and (
+        not results.complete
+        or any(each.dotnet and each.dotnet.torchsharp_dll for each in results.environments.values())
+    ):
+        _refuse(f"{path}: a new version is observed by a run that came to its end, without --torchsharp-dll")
+    if observed:
+        typer.echo(f"observed in {path}, of {results.started}, {len(results.verdicts)} verdicts:")
+    return observed
+
+
+def _bless_golden(versions: Versions, native: Path | None, yes: bool) -> None:
     from tscompat.golden.corpus import changes, replace, write_corpus, writers
 
     root = golden_folder()
     with tempfile.TemporaryDirectory() as folder:
         scratch, new = Path(folder), Path(folder) / "golden"
-        with side(DEFAULT, None, None, scratch) as (peer, running):
-            write_corpus(new, load_catalogue(), writers(running), peer, scratch)
+        with side(versions, None, native, scratch) as (peer, running):
+            not_golden = write_corpus(new, load_catalogue(), writers(running), peer, scratch)
+        lost = [f"{file}: {reason}" for file, reason in not_golden.items() if (root / file).exists()]
+        if lost:
+            _refuse(
+                "\n".join(
+                    [*lost[:SHOWN_FILES], f"{len(lost)} golden files are not written so any more: nothing was written"]
+                )
+            )
         found = list(changes(root, new))
         if not found:
             typer.echo("golden: nothing to change")

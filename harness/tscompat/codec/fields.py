@@ -128,6 +128,8 @@ def _tensor(data: memoryview, at: int, place: str, entry: str | None) -> Generat
     code, end = leb128.decode(data, at, "a dtype code")
     words = f"{code} ({BY_CODE[code].name})" if code in BY_CODE else str(code)
     yield Field(at, end - at, place, "dtype code", "dtype.code", words, entry)
+    if code not in BY_CODE:
+        read_header(data, at, refuse)  # raises
     rank, start = leb128.decode(data, end, "a rank")
     yield Field(end, start - end, place, "rank", "shape.rank", str(rank), entry)
     if rank > len(data) - start:
@@ -164,7 +166,9 @@ def explain(expected: Buffer, found: Buffer, walk: Walk) -> Difference | None:
         more = f"{len(there) - at} bytes more"
         sentence = f"{_where('the file, end', at, 'file.trailing')}: nothing expected, {more} found"
         return Difference("bytes", sentence, FirstDifference(None, "end", at, "nothing", more))
-    field = next(each for each in _whole_names(walk(wanted)) if at < each.end)
+    field = next((each for each in _whole_names(walk(wanted)) if at < each.end), None)
+    if field is None:
+        return unlike  # behind all that the format has
     other, words = _counterpart(field.offset, there, walk)
     if field.of and other and other.nbytes == field.nbytes:
         return _of_elements(field, wanted, there)
@@ -188,10 +192,10 @@ def _whole_names(fields: Iterator[Field]) -> Iterator[Field]:
 def _counterpart(offset: int, there: memoryview, walk: Walk) -> tuple[Field | None, str]:
     """The field of another file that begins at the byte ``offset``, if it can be read, and what it holds."""
     try:
-        field = next(each for each in _whole_names(walk(there)) if each.end > offset)
+        field = next((each for each in _whole_names(walk(there)) if each.end > offset), None)
     except FormatError as error:
         return None, error.found
-    return field, field.value
+    return (field, field.value) if field else (None, "nothing")
 
 
 def _of_elements(field: Field, wanted: memoryview, there: memoryview) -> Difference:

@@ -53,6 +53,8 @@ class Native(NamedTuple):
     """The hash of its largest library of libtorch."""
     compiled_for: str | None
     """The version of libtorch that its LibTorchSharp names; None if it names none."""
+    libraries: list[str]
+    """The names and hashes of all its libraries that a peer loads."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def read(folder: Path) -> Publish:
     record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     files = {name: Recorded(*row) for name, row in record.pop("files").items()}
     given = record.pop("native", None)
-    return Publish(folder=folder, key=folder.name, files=files, native=given and Native(*given), **record)
+    return Publish(folder=folder, key=folder.name, files=files, native=given and Native._make(given), **record)
 
 
 def _add(root: Path, key: str, make: Make) -> Publish:

@@ -81,14 +81,21 @@ def with_native(publish: Publish, given: Path, *, progress: Callable[[str], None
     not have the version that LibTorchSharp was compiled for.
     """
     option = f"--native {given}"
-    folder = given.absolute()
+    folder = given.resolve()
     library, torch_cpu = (folder / name for name in (native.names().libtorchsharp, native.names().torch_cpu))
     for needed in (library, torch_cpu):
         if not needed.is_file():
             raise BuildError(
                 f"{option}: found no {needed.name}; expected {library.name} and its libtorch in one folder"
             )
-    files = Native(str(folder), sha256(library), sha256(torch_cpu), native.compiled_for(library))
+    hashes = {name: sha256(folder / name) for name in native.names().libtorch if (folder / name).exists()}
+    files = Native(
+        str(folder),
+        sha256(library),
+        hashes[torch_cpu.name],
+        native.compiled_for(library),
+        [f"{name} {digest}" for name, digest in hashes.items()],
+    )
 
     def make(partial: Path) -> tuple[Path, dict[str, Any]]:
         libtorch = _libtorch_version(folder, option)
@@ -106,7 +113,7 @@ def with_native(publish: Publish, given: Path, *, progress: Callable[[str], None
     made = cache.ensure(key, make, progress)
     compiled = f"compiled for {files.compiled_for}" if files.compiled_for else "which does not name its version"
     progress(
-        f"the native half is {library.name} of {given} (--native), sha256:{files.libtorchsharp}, {compiled}, with "
+        f"the native half is {library.name} of {folder} (--native), sha256:{files.libtorchsharp}, {compiled}, with "
         f"libtorch {made.libtorch}"
     )
     return made

@@ -21,8 +21,8 @@ from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import PASS
 
 from .jobs import GoldenCase, selected
-from .manifest import MANIFEST, Format, GoldenFile, Manifest, read_corpus, tensors_of, write_manifest
-from .tables import FIXED, PYTHON, SUFFIX
+from .manifest import MANIFEST, SUFFIX, Format, GoldenFile, Manifest, Writer, read_corpus, tensors_of, write_manifest
+from .tables import FIXED, PYTHON
 
 FORMAT = "1"
 """The version of the format, which has only one so far: the oracle's files are its."""
@@ -31,73 +31,73 @@ FORMAT = "1"
 class Writers(NamedTuple):
     """The versions of the writers, and of what they ran on."""
 
-    versions: Mapping[str, str]
-    """By the writer's name."""
+    versions: Mapping[Writer, str]
     beside: Mapping[str, str]
 
 
 def writers(running: Sequence[str]) -> Writers:
     """The writers of a run on these packages, which are named as divergences name them."""
     versions = dict(each.split() for each in running)
+    packages = {each: str(each) for each in (Writer.TORCHSHARP, Writer.TORCH, Writer.SAFETENSORS)}
+    packages[Writer.PYBRIDGE] = "TorchSharp.PyBridge"
     beside = {"libtorch": versions["libtorch"], "python": platform.python_version(), "system": platform.system()}
-    names = {
-        "PyBridge": "TorchSharp.PyBridge",
-        "TorchSharp": "TorchSharp",
-        "torch": "torch",
-        "safetensors": "safetensors",
-    }
-    return Writers({"oracle": FORMAT, **{name: versions[package] for name, package in names.items()}}, beside)
+    return Writers({Writer.ORACLE: FORMAT, **{each: versions[name] for each, name in packages.items()}}, beside)
 
 
-def write_corpus(root: Path, cases: Mapping[str, Case], writers: Writers, peer: Client, scratch: Path) -> None:
-    """Write a folder for each writer below ``root``, which has none of these folders."""
-    files: defaultdict[str, list[GoldenFile]] = defaultdict(list)
+def write_corpus(
+    root: Path, cases: Mapping[str, Case], writers: Writers, peer: Client, scratch: Path
+) -> dict[str, str]:
+    """Write a folder for each writer below ``root``, which has none of these folders.
+
+    Returns why a file is not golden, by its path below ``root``: its writer does not write the case's bits.
+    """
+    files: defaultdict[Writer, list[GoldenFile]] = defaultdict(list)
+    not_golden: dict[str, str] = {}
     for form, chosen in selected(cases):
         case = GoldenCase.of(chosen, scratch, peer)
         for writer, written in _written(form, case):
             name = f"{form}/{chosen.id}{SUFFIX[form]}"
-            kept = root / folder_name(writer, writers) / name
+            kept = root / f"{writer}-{writers.versions[writer]}" / name
+            if isinstance(written, str):
+                not_golden[kept.relative_to(root).as_posix()] = written
+                continue
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.move(written, kept)
             digest = hashlib.sha256(kept.read_bytes()).hexdigest()
             tensors = tensors_of(case.entries)
-            files[writer].append(GoldenFile(file=name, format=form, case=chosen.id, sha256=digest, tensors=tensors))
+            files[writer].append(GoldenFile(format=form, case=chosen.id, sha256=digest, tensors=tensors))
     for writer, listed in files.items():
-        manifest = Manifest(
+        made = Manifest(
             writer=writer, version=writers.versions[writer], beside=dict(writers.beside), files=tuple(listed)
         )
-        write_manifest(root / folder_name(writer, writers), manifest)
+        write_manifest(root / made.folder, made)
+    return not_golden
 
 
-def _written(form: Format, case: GoldenCase) -> Iterator[tuple[str, Path]]:
-    """The file of each writer that writes the case's bits."""
+def _written(form: Format, case: GoldenCase) -> Iterator[tuple[Writer, Path | str]]:
+    """The file of each writer; in its place a reason, where a writer does not write the case's bits."""
     side = PYTHON[form]
     file = case.folder / "python.written"
     try:
         side.write(file, case.case, case.entries)
-        if _has_its_bits(case, side.read(file, case.entries)):
-            yield side.writer, file
-    except UNREADABLE:
-        pass  # the library has no such dtype
+        whole = _has_its_bits(case, side.read(file, case.entries))
+        yield side.writer, file if whole else "Python reads other bits"
+    except UNREADABLE as error:
+        yield side.writer, f"{type(error).__name__}: {error}"
     route = case.writer(form)
     if route:
         verdict, artifact = case.write(route)
-        if verdict is PASS and _has_its_bits(case, side.read(artifact, case.entries)):
-            yield dotnet_writer(route), artifact
+        right = verdict is PASS and _has_its_bits(case, side.read(artifact, case.entries))
+        yield dotnet_writer(route), artifact if right else f"{verdict.kind}: {verdict.detail}"
 
 
 def _has_its_bits(case: GoldenCase, found: StateDict) -> bool:
     return first(compare(case.entries, found), VALUES) is PASS
 
 
-def dotnet_writer(route: str) -> str:
-    """The name in manifests of the package whose method a route calls."""
-    return "PyBridge" if route.startswith("pybridge-") else "TorchSharp"
-
-
-def folder_name(writer: str, writers: Writers) -> str:
-    """The name of a writer's folder."""
-    return f"{writer}-{writers.versions[writer]}"
+def dotnet_writer(route: str) -> Writer:
+    """The package whose method a route calls."""
+    return Writer.PYBRIDGE if route.startswith("pybridge-") else Writer.TORCHSHARP
 
 
 def changes(old: Path, new: Path) -> Iterator[str]:

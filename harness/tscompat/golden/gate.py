@@ -6,6 +6,7 @@ May import every room above it in ARCHITECTURE.md's table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,12 +18,13 @@ from tscompat.dotnet_side.errors import PeerDied
 from tscompat.routes import judging
 from tscompat.routes.formats import STATE_DICT, TENSOR, UNREADABLE
 from tscompat.routes.route import PYTHON_TO_DOTNET
+from tscompat.values.tensors import Entry
 from tscompat.values.verdict import Kind, Verdict, VerdictId
 from tscompat.verdicts.divergences import Divergences, Judgement
 
 from .corpus import dotnet_writer
-from .jobs import GoldenCase
-from .manifest import Format, GoldenFile, Manifest, differing, golden_folder, tensors_of
+from .jobs import GoldenCase, selected
+from .manifest import Format, GoldenError, GoldenFile, Manifest, Writer, differing, golden_folder, tensors_of
 from .tables import FIXED, PYTHON, ROUTES_OF
 
 
@@ -41,7 +43,7 @@ class Golden(NamedTuple):
     """A golden file, and who wrote it."""
 
     path: Path
-    writer: str
+    writer: Writer
     file: GoldenFile
 
 
@@ -50,19 +52,71 @@ def check(
 ) -> Iterator[Finding]:
     """Check all golden files, case by case. ``scratch`` is an empty folder.
 
-    Raises PeerBroken where no peer can be had, or our own code in it fails.
+    Before the first file of a format each of its readers must see one changed byte (``_prove``). Raises GoldenError
+    where one does not; PeerBroken where no peer can be had, or our own code in it fails.
     """
     by_case: dict[tuple[str, Format], list[Golden]] = {}
     for folder, manifest in corpus.items():
         for each in manifest.files:
             golden = Golden(folder / each.file, manifest.writer, each)
             by_case.setdefault((each.case, each.format), []).append(golden)
+    for form in dict.fromkeys(form for _, form in by_case):
+        golden = next((each.path.read_bytes() for each in by_case.get((PROOF, form), [])), b"")
+        if golden:
+            _prove(form, GoldenCase.of(cases[PROOF], scratch, peer), golden)
     for (case_id, form), goldens in by_case.items():
         if case_id in cases:
             yield from _of_case(form, GoldenCase.of(cases[case_id], scratch, peer), goldens, divergences)
         else:
             verdict = Verdict(Kind.NAMES, f"there is no case {case_id!r} now: its id must not change")
             yield from (Finding(_name(each), "its case", verdict, divergences.judge("", verdict)) for each in goldens)
+
+
+def refuse_missing(corpus: Mapping[Path, Manifest], cases: Mapping[str, Case]) -> None:
+    """Raises GoldenError where a writer has no folder, or a case of TorchSharp's own format no file."""
+    writers = {*Writer} - {manifest.writer for manifest in corpus.values()}
+    there = {(each.format, each.case) for manifest in corpus.values() for each in manifest.files}
+    files = [
+        f"{form}/{case.id}"
+        for form, case in selected(cases)
+        if PYTHON[form].writer is Writer.ORACLE and (form, case.id) not in there  # the others cannot write each dtype
+    ]
+    missing = [*sorted(writers), *files]
+    if missing:
+        raise GoldenError(
+            f"{golden_folder()}: found nothing of {', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}: take it "
+            "from git again, or write it: tscompat bless --golden"
+        )
+
+
+PROOF = "shape/0-d/f32"
+"""A case of one tensor, which every writer writes and every reader reads."""
+
+
+def _prove(form: Format, case: GoldenCase, golden: bytes) -> None:
+    """Raises GoldenError for a reader that does not see one changed byte of an element.
+
+    In ``golden``, the case's golden file, it is the last byte. A zip archive is written anew with one; if it cannot be
+    written, there is no proof, and the writer's own finding says so.
+    """
+    file = case.folder / "proof.written"
+    if form in FIXED:
+        file.write_bytes(golden[:-1] + bytes([golden[-1] ^ 1]))
+    else:
+        ((name, tensor),) = case.entries
+        data = bytearray(memoryview(tensor.data).cast("B"))
+        data[-1] ^= 1
+        with suppress(*UNREADABLE):
+            PYTHON[form].write(file, case.case, [Entry(name, tensor._replace(data=bytes(data)))])
+        if not file.exists():
+            return
+    readers = {str(PYTHON[form].writer): partial(_read, form, case, file)}
+    readers |= {route: partial(case.read, form, route, file) for route in case.readers(form)}
+    for reader, read in readers.items():
+        case.peer.start(f"proof of {form}, {reader}")
+        if read().kind is Kind.PASS:
+            raise GoldenError(f"{form}, read by {reader}: one byte of a file was changed, and that was not seen")
+    file.unlink()
 
 
 def _of_case(form: Format, case: GoldenCase, goldens: Sequence[Golden], divergences: Divergences) -> Iterator[Finding]:
@@ -73,6 +127,7 @@ def _of_case(form: Format, case: GoldenCase, goldens: Sequence[Golden], divergen
             yield Finding(_name(golden), "its case", verdict, divergences.judge("", verdict))
             continue
         for what, matrix_id, decide in _tasks(form, case, golden):
+            case.peer.start(f"{_name(golden)}, {what}")
             try:
                 verdict = decide()
             except PeerDied as died:

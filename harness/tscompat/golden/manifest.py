@@ -40,6 +40,22 @@ class Format(StrEnum):
     TORCHSCRIPT = "torchscript"
 
 
+class Writer(StrEnum):
+    """Who wrote golden files. The words are those of the manifests."""
+
+    ORACLE = "oracle"
+    TORCHSHARP = "TorchSharp"
+    PYBRIDGE = "PyBridge"
+    TORCH = "torch"
+    SAFETENSORS = "safetensors"
+
+
+SUFFIX = {
+    **{Format.DAT: ".dat", Format.TENSOR: ".dat", Format.SAFETENSORS: ".safetensors"},
+    **{Format.PICKLE: ".pth", Format.TORCHSCRIPT: ".ts"},
+}
+
+
 class GoldenTensor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A tensor of a golden file."""
 
@@ -52,10 +68,8 @@ class GoldenTensor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class GoldenFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One golden file."""
+    """One golden file. Its path below the manifest's folder is ``FORMAT/CASE`` with the format's suffix."""
 
-    file: Words
-    """Its path below the manifest's folder, with ``/``."""
     format: Format
     case: Words
     """The id of the case whose bits it holds."""
@@ -63,16 +77,25 @@ class GoldenFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tensors: tuple[GoldenTensor, ...]
     """In the order of the case."""
 
+    @property
+    def file(self) -> str:
+        """Its path below the manifest's folder, with ``/``."""
+        return f"{self.format}/{self.case}{SUFFIX[self.format]}"
+
 
 class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one writer wrote in one version."""
 
-    writer: Words
-    """oracle, TorchSharp, PyBridge, torch or safetensors."""
+    writer: Writer
     version: Words
     beside: dict[str, str] = {}
     """The versions of what it ran on, by name: libtorch, dotnet, python."""
-    files: tuple[GoldenFile, ...]
+    files: Annotated[tuple[GoldenFile, ...], Meta(min_length=1)]
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return f"{self.writer}-{self.version}"
 
 
 class GoldenError(ValueError):
@@ -87,25 +110,33 @@ def golden_folder() -> Path:
 def read_corpus(root: Path) -> dict[Path, Manifest]:
     """The manifests below ``root``, by folder.
 
-    Raises GoldenError for a manifest that does not fit its schema, and for a file that is missing, has another hash or
-    is in no manifest; OSError if a file cannot be read.
+    Raises GoldenError for a folder without a manifest, a manifest that does not fit its schema or its folder's name,
+    and a file that is missing, has another hash or is in no manifest; OSError if a file cannot be read.
     """
     found: dict[Path, Manifest] = {}
-    for path in sorted(root.glob(f"*/{MANIFEST}")):
+    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise GoldenError(f"{path} is not there: each folder of the corpus needs one")
         document: dict[str, Any] = read_document(path, GoldenError, data_folder("cases") / SCHEMA)
         manifest = msgspec.convert(document, Manifest)
-        _compare(path.parent, manifest)
-        found[path.parent] = manifest
+        if folder.name != manifest.folder:
+            raise GoldenError(f"{folder}: the manifest is of {manifest.folder}: give the folder that name")
+        _compare(folder, manifest)
+        found[folder] = manifest
     return found
 
 
 def _compare(folder: Path, manifest: Manifest) -> None:
     listed = {each.file: each for each in manifest.files}
+    for each in manifest.files:
+        names = [tensor.name for tensor in each.tensors]
+        if listed[each.file] is not each or len(set(names)) < len(names):
+            raise GoldenError(f"{folder / MANIFEST}: {each.file}, or a tensor of it, is there twice")
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
     for name in sorted(listed.keys() ^ there):
-        raise GoldenError(
-            f"{folder / name}: {'in no manifest' if name in there else 'the manifest names it, but it is not there'}"
-        )
+        wrong = "is in no manifest" if name in there else "is named by the manifest, but not there"
+        raise GoldenError(f"{folder / name} {wrong}")
     for name, each in listed.items():
         digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if digest != each.sha256:

@@ -16,7 +16,7 @@ from tscompat.python_side.models import native, programs
 from tscompat.routes.formats import PICKLE, SAFETENSORS, STATE_DICT, TENSOR, DatFormat, PythonFormat
 from tscompat.values.tensors import StateDict
 
-from .manifest import Format
+from .manifest import Format, Writer
 
 Write: TypeAlias = Callable[[Path, Case, StateDict], None]
 """Takes the file, the case and its entries."""
@@ -27,8 +27,7 @@ Read: TypeAlias = Callable[[Path, StateDict], StateDict]
 class PythonSide(NamedTuple):
     """What Python does with a format."""
 
-    writer: str
-    """The writer's name in manifests."""
+    writer: Writer
     write: Write
     read: Read
 
@@ -37,10 +36,10 @@ def _oracle(form: DatFormat) -> PythonSide:
     def write(path: Path, case: Case, entries: StateDict) -> None:
         form.write(path, entries)
 
-    return PythonSide("oracle", write, form.read)
+    return PythonSide(Writer.ORACLE, write, form.read)
 
 
-def _library(writer: str, form: PythonFormat) -> PythonSide:
+def _library(writer: Writer, form: PythonFormat) -> PythonSide:
     def write(path: Path, case: Case, entries: StateDict) -> None:
         subject: Any = case.subject
         form.write(path, native.state(subject, entries))
@@ -66,9 +65,9 @@ def _read_script(path: Path, expected: StateDict) -> StateDict:
 PYTHON: Mapping[Format, PythonSide] = {
     Format.DAT: _oracle(STATE_DICT),
     Format.TENSOR: _oracle(TENSOR),
-    Format.SAFETENSORS: _library("safetensors", SAFETENSORS),
-    Format.PICKLE: _library("torch", PICKLE),
-    Format.TORCHSCRIPT: PythonSide("torch", _write_script, _read_script),
+    Format.SAFETENSORS: _library(Writer.SAFETENSORS, SAFETENSORS),
+    Format.PICKLE: _library(Writer.TORCH, PICKLE),
+    Format.TORCHSCRIPT: PythonSide(Writer.TORCH, _write_script, _read_script),
 }
 ROUTES_OF: Mapping[Format, Sequence[str]] = {
     Format.DAT: ("dat", "dat-stream", "dat-writer", "dat-state-dict"),
@@ -83,7 +82,3 @@ FIXED = {Format.DAT, Format.TENSOR, Format.SAFETENSORS}
 depend on the clock and the library: of what is written anew, the bits are compared."""
 WITHOUT_MODULE = {Format.TENSOR, Format.TORCHSCRIPT}
 """Formats that .NET does not load into a module."""
-SUFFIX = {
-    **{Format.DAT: ".dat", Format.TENSOR: ".dat", Format.SAFETENSORS: ".safetensors"},
-    **{Format.PICKLE: ".pth", Format.TORCHSCRIPT: ".ts"},
-}

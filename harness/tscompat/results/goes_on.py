@@ -33,5 +33,6 @@ def goes_on(results: Results, entries: Mapping[str, Entry]) -> list[GoesOn]:
         if name in entries and set(seen) == {Outcome.DIVERGENCE}:
             packages = {version.split()[0] for version in entries[name].versions}
             versions = tuple(version for version in new if version.split()[0] in packages)
-            found.append(GoesOn(name, versions, len(seen)))
+            if versions:
+                found.append(GoesOn(name, versions, len(seen)))
     return found

@@ -30,7 +30,7 @@ LIBRARY: Any = safetensors_torch
 State: TypeAlias = Mapping[str, Any]
 """A state dict of torch's."""
 UNREADABLE = (
-    *(RuntimeError, ValueError, TypeError, LookupError),
+    *(RuntimeError, ValueError, TypeError, LookupError, EOFError),
     *(pickle.UnpicklingError, safetensors.SafetensorError),
 )
 """What torch and safetensors raise for what they cannot write or read."""

@@ -144,8 +144,15 @@ def load(publish: Path) -> Dotnet:
     """
     record: dict[str, Any] = json.loads((publish / "publish.json").read_text(encoding="utf-8"))
     if record.get("native"):
-        load_libtorch(Path(record["native"][0]))
-    bridge = start(publish)
+        try:
+            load_libtorch(Path(record["native"][0]))
+        except (OSError, LookupError) as error:
+            raise Unusable(f"libtorch cannot be loaded from {record['native'][0]}: {error}") from error
+    try:
+        bridge = start(publish)
+    except RuntimeError as error:
+        words = "install the .NET runtime 8 or later, or set DOTNET_ROOT"
+        raise Unusable(f".NET does not start: {words}. pythonnet's reason: {error}") from error
     sys.path.append(str(publish))
     bridge.AddReference("Peer")
     bridge.AddReference("TorchSharp")
