@@ -282,6 +282,14 @@ def test_without_an_sdk_what_was_built_from_the_same_sources_is_used(publish: Pu
 
 
 @pytest.mark.usefixtures("without_sdk", "publish")
+def test_without_a_runtime_nothing_that_was_built_is_of_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("DOTNET_ROOT", raising=False)
+    with pytest.raises(BuildError, match="there is no SDK"):
+        build.ensure_built(progress=print)
+
+
+@pytest.mark.usefixtures("without_sdk", "publish")
 def test_without_an_sdk_other_sources_could_not_be_built(sources: Path) -> None:
     (sources / "Memory.cs").write_text("", encoding="utf-8")
     with pytest.raises(BuildError, match="there is no SDK"):

@@ -124,6 +124,12 @@ def test_one_that_is_gone_does_not_mask_one_that_is_known() -> None:
     assert divergences.judge(REFUSED, Verdict(Kind.PASS)) == Judgement(Outcome.FAILED, "second", wrong)
 
 
+def test_nothing_is_assumed_of_another_script() -> None:
+    divergences = Divergences([divergence(versions=(SCRIPT,))], ["exportsd sha256:" + 64 * "1"], {})
+    assert divergences.judge(REFUSED, Verdict(Kind.PASS)) == Judgement(Outcome.PASSED)
+    assert divergences.judge(REFUSED, Verdict(Kind.REFUSED, "not yet supported")).reason == "unexpected: refused"
+
+
 def test_nothing_is_assumed_of_what_does_not_run() -> None:
     divergences = Divergences([divergence(versions=("safetensors 0.8",))], [VERSION], {})
     assert divergences.judge(REFUSED, Verdict(Kind.PASS)) == Judgement(Outcome.PASSED)

@@ -109,7 +109,8 @@ def find_built(versions: Versions = DEFAULT) -> Publish | None:
 def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None]) -> Publish:
     """The publish of these sources and versions, built now if it is not there; callers in parallel build once.
 
-    A machine without an SDK can use what another has built from the same sources, copied into its cache folder.
+    A machine with a runtime, but without an SDK, can use what another has built from the same sources, copied into its
+    cache folder.
 
     ``progress`` gets a sentence before a wait for another process, and before and after a build. Raises BuildError if
     the project cannot be built.
@@ -117,7 +118,8 @@ def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None
     try:
         todo = plan(versions)
     except NoSdk as error:
-        copied = cache.find_built_from(_sources(versions, _rid()))
+        runtime = shutil.which("dotnet") or os.environ.get("DOTNET_ROOT")
+        copied = cache.find_built_from(_sources(versions, _rid())) if runtime else None
         if copied:
             progress(f"{error}. Used instead: {copied.folder}, which was built from the same sources")
             return copied

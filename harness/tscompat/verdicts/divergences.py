@@ -85,9 +85,12 @@ class Divergences:
 
 
 def _assumed(entries: Mapping[str, Entry], running: Collection[str]) -> set[str]:
-    """The versions whose divergences are assumed to go on: the newest of each package that runs in an unnamed one."""
+    """The versions whose divergences are assumed to go on: the newest of each package that runs in an unnamed one.
+
+    None of a script: its version is a hash, and nothing is known of another.
+    """
     named = {version for entry in entries.values() for version in entry.versions}
-    new = {version.split()[0] for version in running if version not in named}
+    new = {version.split()[0] for version in running if version not in named and "sha256:" not in version}
     return {f"{name} {version}" for name, version in newest_versions(entries).items() if name in new}
 
 
