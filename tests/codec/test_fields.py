@@ -307,3 +307,16 @@ def test_a_damaged_file_is_refused_in_the_words_of_the_reader(
     refused = error_of(read, data)
     assert refused
     assert error_of(lambda data: list(walk(data)), data) == refused
+
+
+def test_of_a_file_that_is_longer_than_its_format_the_end_is_missed() -> None:
+    whole = b"".join(encode_state_dict([]))
+    found = explain(whole + b"xx", whole, fields_of_state_dict)
+    assert found
+    assert ": 2 bytes expected, nothing found" in found.detail
+
+
+def test_an_unknown_dtype_is_refused_before_what_follows_it() -> None:
+    with pytest.raises(FormatError) as refused:
+        list(fields_of_tensor(b"\x10\x80"))
+    assert refused.value.clause == "dtype.code"

@@ -105,6 +105,31 @@ def test_several_environments_are_refused() -> None:
         Baseline.of(both, PATH)
 
 
+def test_the_file_of_several_environments_is_named(tmp_path: Path) -> None:
+    other = msgspec.structs.replace(ENVIRONMENT, torch=Library(version="2.14", sha256=ZEROS))
+    both = msgspec.structs.replace(results(), environments={each.key: each for each in (ENVIRONMENT, other)})
+    (tmp_path / "both.json").write_bytes(msgspec.json.encode(both))
+    with pytest.raises(ResultsError) as refused:
+        load(tmp_path / "both.json")
+    words = f"found the environments {ENVIRONMENT.key}, {other.key}; expected one"
+    assert str(refused.value).startswith(f"{tmp_path / 'both.json'}: {words}")
+
+
+def test_a_baseline_is_written_below_folders_and_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        save(run(record("P")), tmp_path / "a" / "b" / "c.json.xz")
+    assert load(tmp_path / "a" / "b" / "c.json.xz") == run(record("P"))
+
+
+def test_what_is_gone_is_named_with_what_it_was() -> None:
+    assert list(compare(run(record("d")), run())) == [Change("gone", record("d").id, "divergence, bits", "")]
+    assert list(compare(run(), run(record("d")))) == [Change("new", record("d").id, "", "divergence, bits")]
+
+
+def test_a_run_that_came_to_its_end_without_problems_has_none() -> None:
+    assert run().problems == ()
+
+
 def test_the_problems_of_a_run_are_kept() -> None:
     stopped = Baseline.of(results(complete=False, problems=("it broke",)), PATH)
     assert stopped.problems == ("it broke", "the run stopped before its end")

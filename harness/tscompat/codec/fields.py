@@ -166,9 +166,7 @@ def explain(expected: Buffer, found: Buffer, walk: Walk) -> Difference | None:
         more = f"{len(there) - at} bytes more"
         sentence = f"{_where('the file, end', at, 'file.trailing')}: nothing expected, {more} found"
         return Difference("bytes", sentence, FirstDifference(None, "end", at, "nothing", more))
-    field = next((each for each in _whole_names(walk(wanted)) if at < each.end), None)
-    if field is None:
-        return unlike  # behind all that the format has
+    field = next(each for each in _whole_names(walk(wanted)) if at < each.end)
     other, words = _counterpart(field.offset, there, walk)
     if field.of and other and other.nbytes == field.nbytes:
         return _of_elements(field, wanted, there)
