@@ -15,24 +15,23 @@ from typing import Annotated
 
 import typer
 
-from tscompat.catalogue import CatalogueError, load_catalogue
+from tscompat.catalogue import load_catalogue
 from tscompat.dotnet_side.build import Versions
-from tscompat.dotnet_side.errors import BuildError, PeerBroken
-from tscompat.golden.manifest import GoldenError, golden_folder
+from tscompat.golden.manifest import golden_folder
 from tscompat.resources.folders import data_folder
 from tscompat.results import comparison
 from tscompat.results.file import ResultsError, load_results
 from tscompat.results.goes_on import GoesOn, goes_on
 from tscompat.verdicts.coverage import Change, Survey, changes, read_covered, write_covered
-from tscompat.verdicts.divergences import Divergence, DivergencesError, Outcome
+from tscompat.verdicts.divergences import Divergence, Outcome
 from tscompat.verdicts.entries import Entry, add_versions, read_entries
 
-from .gate import side
+from .gate import COULD_NOT_RUN, side
 from .run import LibTorch, Native, TorchSharp
+from .shown import shown
 
 SHOWN_IDS = 5
 SHOWN_FILES = 40
-COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, ResultsError, OSError)
 
 
 def bless(
@@ -61,7 +60,7 @@ def bless(
     Exit codes: 0 written, declined or nothing to change; 2 refused.
     """
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
-        _refuse("this is CI: run bless yourself, look at the difference, and commit covered.json")
+        _refuse("this is CI: run bless yourself, look at the difference, and commit what it writes")
     if not divergences and not golden and not baseline:
         _refuse("name what to bless: --divergences, --golden, --baseline")
     try:
@@ -71,7 +70,7 @@ def bless(
             _bless_golden(Versions(torchsharp or None, libtorch or None), Path(native) if native else None, yes)
         if baseline:
             _bless_baseline(out / "results.json", yes)
-    except COULD_NOT_RUN as error:
+    except (*COULD_NOT_RUN, ResultsError) as error:
         _refuse(f"could not run: {error}")
 
 
@@ -122,19 +121,14 @@ def _bless_golden(versions: Versions, native: Path | None, yes: bool) -> None:
             not_golden = write_corpus(new, load_catalogue(), writers(running), peer, scratch)
         lost = [f"{file}: {reason}" for file, reason in not_golden.items() if (root / file).exists()]
         if lost:
-            _refuse(
-                "\n".join(
-                    [*lost[:SHOWN_FILES], f"{len(lost)} golden files are not written so any more: nothing was written"]
-                )
-            )
+            end = f"{len(lost)} golden files are not written so any more: nothing was written"
+            _refuse("\n".join([*shown(lost, SHOWN_FILES), end]))
         found = list(changes(root, new))
         if not found:
             typer.echo("golden: nothing to change")
             return
-        for sentence in found[:SHOWN_FILES]:
+        for sentence in shown(found, SHOWN_FILES):
             typer.echo(sentence)
-        if len(found) > SHOWN_FILES:
-            typer.echo(f"… and {len(found) - SHOWN_FILES} more")
         if yes or typer.confirm(f"Write {len(found)} changes of cases/golden?"):
             replace(root, new, typer.echo)
 

@@ -11,6 +11,8 @@ import typer
 from tscompat.results.comparison import Change, compare, load
 from tscompat.results.file import ResultsError
 
+from .shown import shown
+
 SHOWN = 20
 
 
@@ -34,10 +36,9 @@ def compare_(
         changes[change.what].append(change)
     for what, found in changes.items():
         typer.echo(f"{what} ({len(found)})")
-        for each in found[:SHOWN]:
-            typer.echo(f"  {each.verdict_id}: {' → '.join(filter(None, (each.before, each.after)))}")
-        if len(found) > SHOWN:
-            typer.echo(f"  … and {len(found) - SHOWN} more")
+        lines = [f"{each.verdict_id}: {' → '.join(filter(None, (each.before, each.after)))}" for each in found]
+        for line in shown(lines, SHOWN):
+            typer.echo(f"  {line}")
     for problem in after.problems:
         typer.echo(f"problem of the new run: {problem}")
     if not changes:

@@ -24,6 +24,7 @@ from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
 from .run import LibTorch, Native, NoDotnet, TorchSharp, TorchSharpDll
 
 SHOWN = 20
+COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, OSError)
 MEMORY = 0.5
 """The share of the machine's memory that the peer may take."""
 
@@ -52,7 +53,7 @@ def gate(
             Path(torchsharp_dll) if torchsharp_dll else None,
             Path(native) if native else None,
         )
-    except (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, OSError) as error:
+    except COULD_NOT_RUN as error:
         typer.echo(f"could not run: {error}", err=True)
         raise typer.Exit(2) from error
     raise typer.Exit(1 if failed else 0)

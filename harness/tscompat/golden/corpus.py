@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from tscompat.catalogue import Case
 from tscompat.dotnet_side.client import Client
 from tscompat.routes.formats import UNREADABLE
@@ -107,8 +109,8 @@ def changes(old: Path, new: Path) -> Iterator[str]:
     """
     before, after = ({folder.name: manifest for folder, manifest in read_corpus(root).items()} for root in (old, new))
     for name, manifest in after.items():
-        known = {each.file: each for each in before[name].files} if name in before else {}
-        found = {each.file: each for each in manifest.files}
+        known = before[name].by_file if name in before else {}
+        found = manifest.by_file
         for file in sorted(known.keys() | found.keys()):
             if file not in found:
                 yield f"{name}/{file}: goes"
@@ -128,7 +130,7 @@ def replace(old: Path, new: Path, tell: Callable[[str], None]) -> None:
     kept = read_corpus(old)
     for folder, manifest in read_corpus(new).items():
         target = old / folder.name
-        before = {each.file: each for each in kept[target].files} if target in kept else {}
+        before = kept[target].by_file if target in kept else {}
         files: list[GoldenFile] = []
         for each in manifest.files:
             same = before.get(each.file)
@@ -137,10 +139,7 @@ def replace(old: Path, new: Path, tell: Callable[[str], None]) -> None:
                 files.append(same)
             else:
                 files.append(each)
-        write_manifest(
-            folder,
-            Manifest(writer=manifest.writer, version=manifest.version, beside=manifest.beside, files=tuple(files)),
-        )
+        write_manifest(folder, msgspec.structs.replace(manifest, files=tuple(files)))
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(folder, target)
         tell(f"wrote {target.name}: {len(files)} files and {MANIFEST}")

@@ -18,7 +18,7 @@ from tscompat.dotnet_side.errors import PeerDied
 from tscompat.routes import judging
 from tscompat.routes.formats import STATE_DICT, TENSOR, UNREADABLE
 from tscompat.routes.route import PYTHON_TO_DOTNET
-from tscompat.values.tensors import Entry
+from tscompat.values.tensors import flipped
 from tscompat.values.verdict import Kind, Verdict, VerdictId
 from tscompat.verdicts.divergences import Divergences, Judgement
 
@@ -103,11 +103,8 @@ def _prove(form: Format, case: GoldenCase, golden: bytes) -> None:
     if form in FIXED:
         file.write_bytes(golden[:-1] + bytes([golden[-1] ^ 1]))
     else:
-        ((name, tensor),) = case.entries
-        data = bytearray(memoryview(tensor.data).cast("B"))
-        data[-1] ^= 1
         with suppress(*UNREADABLE):
-            PYTHON[form].write(file, case.case, [Entry(name, tensor._replace(data=bytes(data)))])
+            PYTHON[form].write(file, case.case, flipped(case.entries, -1))
         if not file.exists():
             return
     readers = {str(PYTHON[form].writer): partial(_read, form, case, file)}

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from tscompat.catalogue import Case
+from tscompat.catalogue import Case, TensorSpec
 from tscompat.codec import encode_state_dict
 from tscompat.dotnet_side.client import Client
 from tscompat.python_side.models import native
@@ -48,6 +48,7 @@ class GoldenCase:
     """A case that is read or written by several routes, with its bits."""
 
     case: Case
+    specs: tuple[TensorSpec, ...]
     entries: StateDict
     folder: Path
     """For files."""
@@ -56,7 +57,8 @@ class GoldenCase:
     @classmethod
     def of(cls, case: Case, folder: Path, peer: Client) -> GoldenCase:
         """Make the case's bits, and the expected file that .NET's memory is compared with."""
-        golden_case = cls(case, native.entries_of(case, native.specs_of(case)), folder, peer)
+        specs = native.specs_of(case)
+        golden_case = cls(case, specs, native.entries_of(case, specs), folder, peer)
         write_whole(golden_case._expected, encode_state_dict(golden_case.entries))
         return golden_case
 
@@ -69,7 +71,7 @@ class GoldenCase:
         return Job(
             case=self.case,
             subject=self.case.subject,
-            specs=native.specs_of(self.case),
+            specs=self.specs,
             entries=self.entries,
             expected_file=self._expected,
             artifact=self.folder / f"{route}.written",

@@ -97,6 +97,11 @@ class Manifest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         """The name of its folder."""
         return f"{self.writer}-{self.version}"
 
+    @property
+    def by_file(self) -> dict[str, GoldenFile]:
+        """The files by their paths."""
+        return {each.file: each for each in self.files}
+
 
 class GoldenError(ValueError):
     """The corpus is damaged or cannot be read. The message has the file, what was found and what was expected."""
@@ -128,7 +133,7 @@ def read_corpus(root: Path) -> dict[Path, Manifest]:
 
 
 def _compare(folder: Path, manifest: Manifest) -> None:
-    listed = {each.file: each for each in manifest.files}
+    listed = manifest.by_file
     for each in manifest.files:
         names = [tensor.name for tensor in each.tensors]
         if listed[each.file] is not each or len(set(names)) < len(names):

@@ -249,10 +249,7 @@ def start(config: pytest.Config, selection: Selection) -> Controller:
         again(
             None if option.tscompat_no_dotnet else Versions(option.tscompat_torchsharp, option.tscompat_libtorch),
             option.tscompat_run,
-            {
-                **{"torchsharp-dll": option.tscompat_torchsharp_dll, "native": option.tscompat_native},
-                **paths,
-            },
+            {"torchsharp-dll": option.tscompat_torchsharp_dll, "native": option.tscompat_native, **paths},
         ),
         option.tscompat_strict,
     )
