@@ -272,5 +272,5 @@ def test_a_peer_that_dies_is_the_reader_s_verdict(
         raise PeerDied(Kind.CRASH, "it died", "")
 
     monkeypatch.setattr(GoldenCase, "read", die)
-    verdicts = {(each.what, each.verdict.kind) for each in found(part("role/both/f32", Format.SAFETENSORS))}
+    verdicts = {(each.what, each.verdict.kind) for each in found(part("shape/0-d/f32", Format.SAFETENSORS))}
     assert ("read by PyBridge (pybridge-safetensors)", Kind.CRASH) in verdicts
