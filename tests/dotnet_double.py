@@ -6,8 +6,9 @@ It does what TorchSharp should do, with paths; ``Net.loads`` and the like record
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import repeat
 from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
@@ -169,6 +170,9 @@ class Net:
     loads: list[tuple[Any, ...]] = field(default_factory=list[tuple[Any, ...]])
     collected: list[str] = field(default_factory=list[str])
     varied: list[NetModule] = field(default_factory=list[NetModule])
+    open_files: set[str] = field(default_factory=set[str])
+    heap: Iterator[int] = field(default_factory=lambda: repeat(0))
+    """The bytes that .NET has allocated so far, each time that it is asked."""
 
     @property
     def dotnet(self) -> Dotnet:
@@ -190,16 +194,20 @@ class Net:
                 ToType=self._type,
             ),
             "Layers": SimpleNamespace(Forward=self.compute),
-            "Loading": SimpleNamespace(Load=self.load, Report=list),
+            "Loading": SimpleNamespace(Load=self.load, Report=list, IsOpen=self.open_files.__contains__),
             "Programs": SimpleNamespace(LoadScript=self._script, Run=self.compute),
             "Tensor": NetTensor,
             "Array": {NetTensor: list},
             "GC": SimpleNamespace(
                 Collect=lambda: self.collected.append("collect"),
                 WaitForPendingFinalizers=lambda: self.collected.append("wait"),
+                GetTotalAllocatedBytes=self._allocated,
             ),
         }
         return Dotnet(**members)
+
+    def _allocated(self, precise: bool) -> int:
+        return next(self.heap)
 
     def _make(self, code: int, dims: int, rank: int, address: int, poison: bool, scale: float, zero: int) -> NetTensor:
         assert isinstance(poison, bool), "pythonnet makes no bool of anything else"

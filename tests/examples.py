@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tscompat.catalogue.hostile import from_hex
+
 TEXT = (Path(__file__).parents[1] / "FORMAT.md").read_text(encoding="utf-8")
 
 
@@ -29,14 +31,10 @@ def examples() -> Iterator[Example]:
         clause = heading or clause
         if not heading and kind in ("state-dict", "tensor", "optimizer"):
             lines = [line.partition("#")[0].strip() for line in body.splitlines()]
-            data = b"".join(map(part, (line for line in lines if line[:1] not in ("=", "~", "!"))))
+            data = from_hex("\n".join(line for line in lines if line[:1] not in ("=", "~", "!")))
             results = [line[2:] for line in lines if line[:1] in ("=", "~") and line[2:]]
             refused = next((line[2:] for line in lines if line.startswith("!")), None)
             yield Example(clause, kind, data, results, refused, any(line.startswith("~") for line in lines))
-
-
-def part(line: str) -> bytes:
-    return bytes(int(line[1:])) if line.startswith("*") else bytes.fromhex(line)
 
 
 EXAMPLES = list(examples())

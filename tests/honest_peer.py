@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from samples import load_safetensors
-from tscompat.catalogue import Group, Guarantee, Load, Model, OptimizerCase
+from tscompat.catalogue import Group, Guarantee, Hostile, Load, Model, OptimizerCase
 from tscompat.codec import (
     FormatError,
     OptimizerRecord,
@@ -37,6 +37,8 @@ from tscompat.python_side.optimizer_run import OptimizerRun
 from tscompat.python_side.torch_optimizers import name_in_torch, saved_of
 from tscompat.resources.whole import write_whole
 from tscompat.routes.formats import UNREADABLE, write_pickle
+from tscompat.routes.hostile import READ as HOSTILE
+from tscompat.routes.hostile import digests
 from tscompat.routes.load import tensor_digest
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
@@ -240,6 +242,13 @@ def load_into(subject: Load, call: messages.LoadInto) -> messages.LoadedInto:
     )
 
 
+def load_hostile(subject: Hostile, call: messages.LoadHostile) -> messages.HostileLoaded:
+    """It refuses the file, keeps what it has, and loads the whole one."""
+    whole = digests(HOSTILE[subject.kind](Path(call.whole).read_bytes(), None))
+    refused = Thrown("System.IO.EndOfStreamException", "no")
+    return messages.HostileLoaded(refused, dict.fromkeys(whole, "before"), (), 0, False, None, dict(whole))
+
+
 def probe(subject: Guarantee, call: messages.Probe) -> messages.Observed:
     return messages.Observed(subject.observed)
 
@@ -297,6 +306,7 @@ ANSWERS: Mapping[type[AnyCall], Callable[[Any, Any], AnyAnswer]] = {
     messages.Forward: forward,
     messages.Train: train,
     messages.LoadInto: load_into,
+    messages.LoadHostile: load_hostile,
     messages.Probe: probe,
     messages.RunProgram: run_program,
 }

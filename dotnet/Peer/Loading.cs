@@ -50,6 +50,20 @@ public static class Loading
         return stream.CanRead;
     }
 
+    /// <summary>Whether a file is open in this process: .NET then opens it for nobody else.</summary>
+    public static bool IsOpen(string path)
+    {
+        try
+        {
+            File.Open(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Saves to a stream; returns whether the stream is open afterwards.</summary>
     public static bool SaveLeavesOpen(nn.Module module)
     {

@@ -49,6 +49,7 @@ CALLS: list[AnyCall] = [
     ),
     messages.RunProgram("o", "a", "i", "out", PLACEMENT),
     messages.Train("e", NATIVE, "b", "Adam", {"lr": 0.5, "amsgrad": True}, "mse_loss", 20, "o", "cpu"),
+    messages.LoadHostile("r", "w", "a"),
 ]
 DIFFERENCE = Difference("bits", "element [0]", FirstDifference("w", "element", 4, "0x00 (0)", "0x01 (1)"))
 ANSWERS: list[AnyAnswer] = [
@@ -56,6 +57,7 @@ ANSWERS: list[AnyAnswer] = [
     messages.Loaded((DIFFERENCE,), ("v",), ("w",), "digest", (0.25, 3)),
     SchemaFound((SchemaEntry("w", 6, (2, 3), buffer=False),)),
     LoadedInto(Thrown("System.Exception", "no"), None, {"w": "digest"}, {"w": True}),
+    messages.HostileLoaded(None, {"w": "digest"}, ("w",), 1 << 40, True, Thrown("System.Exception", "no"), {}),
     messages.Observed("the same bits"),
     messages.Unable("not here"),
     messages.OptimizerUsed({"begin": Thrown("System.Exception", "no")}),

@@ -293,7 +293,12 @@ INVENTED: Mapping[Kind, Sequence[str]] = {
         "RuntimeError: something else",
         "TorchSharp: something else; expected: open",
     ],
-    Kind.ACCEPTED: ["PyTorch refuses: something else", "TorchSharp: something else; expected: refused"],
+    Kind.ACCEPTED: [
+        "PyTorch refuses: something else",
+        "TorchSharp: something else; expected: refused",
+        "no error; the file breaks leb128.range; 'other' otherwise, the others loaded",
+        "no error; the file breaks something.else; all loaded",
+    ],
     Kind.NAMES: ["'c' was not loaded, the report has True", "'b' was loaded, the report has None", "missing 'other'"],
     Kind.BYTES: [
         "unreadable: RuntimeError: something else",
@@ -307,8 +312,13 @@ INVENTED: Mapping[Kind, Sequence[str]] = {
         "scale 0.25 and zero point 3 became scale nan and zero point 0",
         "TorchSharp: something else; expected: training",
         "element [0] of 'weight' (f32): expected 0x3f800000 (1.0), found 0x7fc00000 (nan); 1 of 1 elements differ",
+        "'a' loaded, the others kept, then System.Exception: something else",
+        "all otherwise, then System.IO.EndOfStreamException: something else",
+        "the next load: 'other' has other bits",
     ],
-    Kind.CRASH: ["the peer died with signal SIGSEGV", "the worker died"],
+    Kind.CRASH: ["the peer died with signal SIGKILL", "the worker died"],
+    Kind.MEMORY: ["a file of 3 bytes takes too much memory: System.Exception: something else"],
+    Kind.TIMEOUT: ["something else"],
     Kind.DTYPE: ["dtype of 'other': expected f64, found f32"],
 }
 """Details of verdicts that no known fault has."""

@@ -12,6 +12,7 @@ from tscompat.codec import read_state_dict
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.messages import (
     Done,
+    HostileLoaded,
     Loaded,
     LoadedInto,
     Observed,
@@ -35,6 +36,7 @@ LOADS = "load/all/f32"
 REFUSED = "load/shape/strict/f32"
 STREAMS = "pybridge-load-safetensors and load/report/stream/f32"
 REPORTS = "load/report/lax/f32"
+CUT = "hostile/state-dict/truncated/0/mixed"
 
 
 def replaced(**fields: Callable[[Any], Any] | object) -> Callable[[Any], Any]:
@@ -272,6 +274,29 @@ _KEPT = (
     ),
 )
 
+# Hostile files
+
+
+def _next_state(answer: HostileLoaded) -> HostileLoaded:
+    (name, old), *others = answer.next_state.items()
+    return replaced(next_state=dict([(name, old[::-1]), *others]))(answer)
+
+
+_HOSTILE: tuple[tuple[str, str, tuple[str, ...], Callable[[Any], Any]], ...] = (
+    ("hostile-taken", "a file that is cut short is loaded without an error", ("refusal",), replaced(refused=None)),
+    ("hostile-half", "one entry has changed when the file is refused", ("refusal",), replaced(changed=("a",))),
+    (
+        "hostile-unclear",
+        "the file is refused with an arithmetic error",
+        ("refusal",),
+        replaced(refused=Thrown("System.OverflowException", "Arithmetic operation resulted in an overflow.")),
+    ),
+    ("hostile-memory", "the refused load has taken 1 GiB", ("refusal",), replaced(allocated=1 << 30)),
+    ("hostile-open", "the file is still open after the load", ("after",), replaced(still_open=True)),
+    ("hostile-next", "the next load is refused", ("after",), replaced(next_refused=_OTHER_REASON)),
+    ("hostile-next-bits", "the next load gives one tensor other bits", ("after",), _next_state),
+)
+
 
 ANSWERS: tuple[Fault, ...] = (
     *(
@@ -294,6 +319,10 @@ ANSWERS: tuple[Fault, ...] = (
     *(
         Fault(name, "answer", what, checks, select, answered(Observed, change))
         for name, what, checks, select, change in _KEPT
+    ),
+    *(
+        Fault(name, "answer", what, checks, f"hostile-load/ and {CUT}", answered(HostileLoaded, change))
+        for name, what, checks, change in _HOSTILE
     ),
 )
 """Of each row: name, what it does, the checks that must see it, the part of the matrix, and what it changes."""

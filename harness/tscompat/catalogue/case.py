@@ -1,4 +1,5 @@
-"""What a case is: data about one subject, which is a bag of tensors, a model, a load, an optimizer or a guarantee.
+"""What a case is: data about one subject, which is a bag of tensors, a model, a load, an optimizer, a guarantee or a
+hostile file.
 
 May import values.
 """
@@ -190,7 +191,24 @@ class Guarantee:
     """The reason for which some systems cannot try it; empty where every system can."""
 
 
-Subject: TypeAlias = Tensors | Model | Load | OptimizerCase | Guarantee
+@dataclass(frozen=True, slots=True, eq=False)
+class Hostile:
+    """A file that breaks a clause of FORMAT.md."""
+
+    kind: str
+    """What the whole file holds: a state-dict, a tensor or an optimizer."""
+    whole: bytes
+    """The file before the edit."""
+    file: bytes
+    clause: str
+    """The clause whose error the oracle raises."""
+    offset: int
+    """The offset of that error."""
+    specs: tuple[TensorSpec, ...] = ()
+    """Empty: a hostile file has its own bits."""
+
+
+Subject: TypeAlias = Tensors | Model | Load | OptimizerCase | Guarantee | Hostile
 
 
 @dataclass(frozen=True, slots=True)

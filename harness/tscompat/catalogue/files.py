@@ -1,4 +1,4 @@
-"""Reads ``cases/*.toml``. May import values, resources.
+"""Reads ``cases/*.toml`` and ``cases/hostile/*.toml``. May import values, resources.
 
 A file is a family. Keys that a case leaves out come from ``[defaults]``. A table makes a case for each of its dtypes.
 """
@@ -15,6 +15,7 @@ from tscompat.resources.folders import data_folder
 from tscompat.values.dtypes import BY_NAME
 
 from .case import Case, Subject
+from .hostile import hostile
 from .loads import load
 from .modules import model
 from .optimizers import optimizer_case
@@ -42,6 +43,10 @@ FAMILIES: Mapping[str, Family] = {
     "load": Family("load", ("tensors", "file"), load),
     "optim": Family("optimizer", ("parameters", "steps", "after"), optimizer_case),
     "guarantee": Family("guarantee", ("tensors", "observed"), guarantee),
+    **dict.fromkeys(
+        ("hostile/optimizer", "hostile/state-dict", "hostile/tensor"),
+        Family("hostile", ("whole", "clause", "offset"), hostile),
+    ),
 }
 TENSORS = Family("family", ("tensors",), tensors)
 """The family of every other file."""
@@ -64,11 +69,12 @@ def load_catalogue(folder: Path | None = None) -> dict[str, Case]:
 def _load(folder: Path) -> dict[str, Case]:
     groups = read_document(folder / "dtypes.toml", CatalogueError)["groups"]
     cases: dict[str, Case] = {}
-    for file in sorted(folder.glob("*.toml")):
+    for file in sorted([*folder.glob("*.toml"), *folder.glob("hostile/*.toml")]):
         if file.name not in NOT_FAMILIES:
-            kind = FAMILIES.get(file.stem, TENSORS)
+            family = file.relative_to(folder).with_suffix("").as_posix()
+            kind = FAMILIES.get(family, TENSORS)
             document = read_document(file, CatalogueError, folder / f"{kind.schema}.schema.json")
-            cases.update((case.id, case) for case in _expand(file, kind, document, groups))
+            cases.update((case.id, case) for case in _expand(file, family, kind, document, groups))
     return cases
 
 
@@ -81,7 +87,7 @@ def load_bounds(table: str) -> dict[str, float]:
     return read_document(data_folder("cases") / "dtypes.toml", CatalogueError)[table]
 
 
-def _expand(file: Path, kind: Family, document: Row, groups: Mapping[str, list[str]]) -> Iterator[Case]:
+def _expand(file: Path, family: str, kind: Family, document: Row, groups: Mapping[str, list[str]]) -> Iterator[Case]:
     for name, own in document["case"].items():
         row = {"why": document["why"], **document.get("defaults", {}), **own}
         missing = [key for key in ("dtypes", "routes", *kind.needed) if key not in row]
@@ -92,8 +98,8 @@ def _expand(file: Path, kind: Family, document: Row, groups: Mapping[str, list[s
                 if dtype not in BY_NAME and dtype != MIXED:
                     known = ", ".join([*BY_NAME, *groups, MIXED])
                     raise CatalogueError(f"{file}: case / {name} / dtypes: found {dtype!r}; expected one of {known}")
-                subject = kind.subject(Table(file.stem, name, row, dtype, document.get("rename", {})))
-                yield _case(f"{file.stem}/{name}/{dtype}", dtype, row, subject)
+                subject = kind.subject(Table(family, name, row, dtype, document.get("rename", {})))
+                yield _case(f"{family}/{name}/{dtype}", dtype, row, subject)
 
 
 def _case(case_id: str, dtype: str, row: Row, subject: Subject) -> Case:

@@ -22,8 +22,12 @@ Clause: TypeAlias = Literal[
     "file.truncated",
     "file.trailing",
 ]
-"""The broken rule. A lenient reader goes on after ``leb128.canonical``, ``name.utf8``, ``entry.duplicate`` and
-``file.trailing``; after the others a reader cannot know where the next field starts."""
+"""The broken rule."""
+LENIENT: frozenset[Clause] = frozenset(
+    ("leb128.canonical", "name.utf8", "entry.duplicate", "optimizer.bool", "file.trailing")
+)
+"""The clauses after whose error a lenient reader goes on; after the others a reader cannot know where the next field
+starts."""
 
 
 class FormatError(ValueError):

@@ -23,7 +23,7 @@ from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
 
 from . import leb128
-from .errors import FormatError, refuse
+from .errors import FormatError, Problems, Report, refuse
 from .reader import expect_end, flat, map_file, naming, read_header, read_name
 from .writer import CHUNK, encode_tensor
 
@@ -103,24 +103,28 @@ def encode_optimizer(record: OptimizerRecord) -> Iterator[Buffer]:
     return _joined(_pieces(record, layout))
 
 
-def decode_optimizer(buffer: Buffer) -> OptimizerRecord:
-    """Decode the optimizer file in ``buffer``. The tensors are read-only views of the buffer. Raises FormatError."""
+def decode_optimizer(buffer: Buffer, *, problems: Problems | None = None) -> OptimizerRecord:
+    """Decode the optimizer file in ``buffer``. The tensors are read-only views of the buffer.
+
+    Raises FormatError; when lenient (with ``problems``), only where it cannot go on.
+    """
     data = flat(buffer)
-    name, at = read_name(data, 0, refuse)
+    report = refuse if problems is None else problems.add
+    name, at = read_name(data, 0, report)
     layout = LAYOUTS.get(name)
     if layout is None:
         raise FormatError(0, repr(name[:80]), f"an optimizer, one of {', '.join(LAYOUTS)}", "optimizer.name")
-    groups, at = leb128.decode(data, at, "the count of parameter groups")
-    states, at = leb128.decode(data, at, "the count of states")
+    groups, at = leb128.decode(data, at, "the count of parameter groups", report)
+    states, at = leb128.decode(data, at, "the count of states", report)
     options: list[dict[str, float]] = []
     for _ in range(groups):
-        numbers, at = _decode_options(layout.options, data, at)
+        numbers, at = _decode_options(layout.options, data, at, report)
         options.append(numbers)
     state: list[dict[str, Value]] = []
     for _ in range(states):
-        values, at = _decode_state(layout.state, data, at)
+        values, at = _decode_state(layout.state, data, at, report)
         state.append(values)
-    expect_end(data, at, refuse)
+    expect_end(data, at, report)
     return OptimizerRecord(name, options, state)
 
 
@@ -211,38 +215,43 @@ def _fields_of(kinds: Mapping[str, Kind], fields: Mapping[str, Value], where: st
             raise ValueError(f"{where}: {name}: {error}") from error
 
 
-def _decode_options(kinds: Mapping[str, Kind], data: memoryview, at: int) -> tuple[dict[str, float], int]:
+def _decode_options(
+    kinds: Mapping[str, Kind], data: memoryview, at: int, report: Report
+) -> tuple[dict[str, float], int]:
     options: dict[str, float] = {}
     for name, kind in kinds.items():
-        options[name], at = number(data, at, kind, name)
+        options[name], at = number(data, at, kind, name, report)
     return options, at
 
 
-def _decode_state(kinds: Mapping[str, Kind], data: memoryview, at: int) -> tuple[dict[str, Value], int]:
+def _decode_state(kinds: Mapping[str, Kind], data: memoryview, at: int, report: Report) -> tuple[dict[str, Value], int]:
     state: dict[str, Value] = {}
     for name, kind in kinds.items():
         if kind == "tensor":
-            state[name], at = _tensor(data, at)
+            state[name], at = _tensor(data, at, report)
         elif kind == "tensor?":
-            there, at = number(data, at, "bool", f"whether there is {name}")
-            state[name], at = _tensor(data, at) if there else (None, at)
+            there, at = number(data, at, "bool", f"whether there is {name}", report)
+            state[name], at = _tensor(data, at, report) if there else (None, at)
         else:
-            state[name], at = number(data, at, kind, name)
+            state[name], at = number(data, at, kind, name, report)
     return state, at
 
 
-def _tensor(data: memoryview, at: int) -> tuple[Tensor, int]:
-    (dtype, shape, nbytes), at = read_header(data, at, refuse)
+def _tensor(data: memoryview, at: int, report: Report) -> tuple[Tensor, int]:
+    (dtype, shape, nbytes), at = read_header(data, at, report)
     return Tensor(dtype, shape, data[at : at + nbytes]), at + nbytes
 
 
-def number(data: memoryview, at: int, kind: Kind, what: str) -> tuple[float, int]:
-    """The number of this kind at ``at``, and the offset after it. Raises FormatError; ``what`` is its name there."""
+def number(data: memoryview, at: int, kind: Kind, what: str, report: Report = refuse) -> tuple[float, int]:
+    """The number of this kind at ``at``, and the offset after it. Raises FormatError; ``what`` is its name there.
+
+    A lenient reader takes any byte but 0 as true, as .NET does.
+    """
     form = _NUMBERS[kind]
     end = at + struct.calcsize(form)
     raw = data[at:end]
     if len(raw) < end - at:
         raise FormatError(at, f"{len(raw)} bytes, then the end", f"{what} in {end - at} bytes", "file.truncated")
     if kind == "bool" and raw[0] > 1:
-        raise FormatError(at, f"0x{raw[0]:02x}", f"{what} as 0x00 or 0x01", "optimizer.bool")
+        report(FormatError(at, f"0x{raw[0]:02x}", f"{what} as 0x00 or 0x01", "optimizer.bool"))
     return struct.unpack(form, raw)[0], end

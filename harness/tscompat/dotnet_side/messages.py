@@ -139,6 +139,23 @@ class LoadedInto(Message, frozen=True, tag="loaded-into"):
     """TorchSharp's ``loadedParameters``: whether it has loaded an entry, by name. Empty if no report was wanted."""
 
 
+class HostileLoaded(Message, frozen=True, tag="hostile-loaded"):
+    """What the load of a hostile file did, and how the load of a whole file went after it."""
+
+    refused: Thrown | None
+    state: dict[str, str]
+    """``dotnet_side.digest`` of each entry of the target after the load, by name."""
+    changed: tuple[str, ...]
+    """The names of those that were otherwise before the load."""
+    allocated: int
+    """Bytes that the load allocated in .NET's heap, or by which the process grew, if that is more."""
+    still_open: bool
+    """Whether .NET still holds the file open."""
+    next_refused: Thrown | None
+    next_state: dict[str, str]
+    """As ``state``, after the load of the whole file into the same target."""
+
+
 class Observed(Message, frozen=True, tag="observed"):
     """What a probe saw."""
 
@@ -284,6 +301,18 @@ class LoadInto(Call[LoadedInto], frozen=True, tag="load-into"):
     """Whether TorchSharp is asked which entries it has loaded."""
 
 
+class LoadHostile(Call[HostileLoaded], frozen=True, tag="load-hostile"):
+    """.NET loads a file that breaks the format, with little memory, and then a whole one into the same target."""
+
+    reads: ClassVar = ("artifact", "whole")
+
+    reader: str
+    """A key of inside/hostile.py's READERS."""
+    whole: str
+    """The whole file. The target has its entries, with other bits."""
+    artifact: str
+
+
 class Probe(Call[Observed | Unable], frozen=True, tag="probe"):
     """A probe tries a guarantee (inside/probes.py)."""
 
@@ -337,9 +366,20 @@ class RunProgram(Call[Done], frozen=True, tag="run-program"):
     placement: Placement
 
 
-AnyCall: TypeAlias = Save | Load | Schema | Forward | Train | LoadInto | Probe | UseOptimizer | RunProgram
+AnyCall: TypeAlias = Save | Load | Schema | Forward | Train | LoadInto | LoadHostile | Probe | UseOptimizer | RunProgram
 AnyAnswer: TypeAlias = (
-    Done | Loaded | SchemaFound | LoadedInto | Observed | Unable | OptimizerUsed | Thrown | Ready | Refusal | Fault
+    Done
+    | Loaded
+    | SchemaFound
+    | LoadedInto
+    | HostileLoaded
+    | Observed
+    | Unable
+    | OptimizerUsed
+    | Thrown
+    | Ready
+    | Refusal
+    | Fault
 )
 
 

@@ -17,6 +17,7 @@ from . import (
     export,
     forward,
     guarantee,
+    hostile,
     load,
     optim,
     optim_python,
@@ -29,7 +30,7 @@ from . import (
 from .route import Job, Route, Transfer
 
 _MODULES = (
-    *(dat, schema, forward, training, load, guarantee, optim, optim_python),
+    *(dat, schema, forward, training, load, hostile, guarantee, optim, optim_python),
     *(scripts, pybridge, torchscript, export),
 )
 ROUTES: Mapping[str, Route[Any]] = {route.name: route for module in _MODULES for route in module.ROUTES}

@@ -68,7 +68,7 @@ class Job(Generic[S]):
         """Where .NET writes what it computes."""
         return self.artifact.with_suffix(".outputs")
 
-    def ask(self, call: Call[Answer]) -> Answer | Thrown | NotAsked | Violation:
+    def ask(self, call: Call[Answer], seconds: float = CALL_SECONDS) -> Answer | Thrown | NotAsked | Violation:
         """Send a call to the peer, with a deadline that grows with the case's size, and return the answer.
 
         The answer is a Violation if .NET has changed an object or a file that the call must leave as it is. Raises
@@ -79,7 +79,7 @@ class Job(Generic[S]):
             gc.collect()
         paths = dict.fromkeys(path for path in map(partial(getattr, call), call.reads) if path)
         before = {path: stamps(Path(path)) for path in paths}
-        answer = self.peer.ask(call, CALL_SECONDS + size / SLOWEST)
+        answer = self.peer.ask(call, seconds + size / SLOWEST)
         loads = isinstance(call, Load)  # what a load changes beside the bits has a check of its own, flags
         changed = answer.changed if isinstance(answer, Done | Thrown) and not loads else ()
         changed += tuple(

@@ -59,6 +59,13 @@ class Expected(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     unless: Annotated[
         Patterns, Meta(description="Patterns of ids that the entry does not cover, though ids matches them.")
     ] = ()
+    undefined: Annotated[
+        bool,
+        Meta(
+            description="The fault is undefined behaviour, whose outcome differs from run to run: the ids may pass, or "
+            "be as another table of the entry that is undefined and covers them expects."
+        ),
+    ] = False
     message: Annotated[
         Regex,
         Meta(

@@ -21,6 +21,7 @@ from tscompat.values.tensors import Entry, flipped
 
 from . import kept, probes, probes_of_bytes, probes_of_pybridge, probes_of_states
 from .clr import Dotnet, DotnetError
+from .hostile import load_hostile
 from .optimizers import use_optimizer
 from .overloads import OVERLOADS
 from .probes import CannotTry
@@ -175,6 +176,7 @@ CALLS: Mapping[type[AnyCall], Callable[[Dotnet, Stopwatch, Any], AnyAnswer]] = {
     messages.Forward: forward,
     messages.Train: train,
     messages.LoadInto: load_into,
+    messages.LoadHostile: load_hostile,
     messages.Probe: probe,
     messages.UseOptimizer: use_optimizer,
     messages.RunProgram: run_program,

@@ -190,35 +190,44 @@ class _OptimizerRun:
             guard.Dispose()
 
     def _write_parameters(self, file: str) -> None:
-        with self._seen(self._parameters) as entries:
+        with _seen(self._dotnet, self._watch, self._parameters) as entries:
             named = [Entry(name, tensor) for name, (_, tensor) in zip(self._names, entries, strict=True)]
             write_whole(file, encode_state_dict(named))
 
     def _write_memory(self, file: str) -> None:
-        """Raises DotnetError for a state that is null though the class always has it: what uses it will fail too."""
-        layout = LAYOUTS[self._call.optimizer]
-        held = self._optimizer.state_dict()
-        options = [{name: getattr(row, _FIELDS.get(name, name)) for name in layout.options} for row in held.Options]
-        states = [{name: getattr(row, name) for name in layout.state} for row in held.State]
-        for number, state in enumerate(states):
-            for name, kind in layout.state.items():
-                if kind == "tensor" and state[name] is None:
-                    raise DotnetError("System.NullReferenceException", f"{name} of parameter {number} is null")
-        places = [
-            (state, name)
-            for state in states
-            for name, kind in layout.state.items()
-            if kind.startswith("tensor") and state[name] is not None
-        ]
-        with self._seen([state[name] for state, name in places]) as entries:
-            for (state, name), (_, tensor) in zip(places, entries, strict=True):
-                state[name] = tensor
-            record = OptimizerRecord(self._call.optimizer, options, states)
+        with in_memory(self._dotnet, self._watch, self._optimizer, self._call.optimizer) as record:
             write_whole(file, encode_optimizer(record))
 
-    @contextmanager
-    def _seen(self, tensors: list[DotnetTensor]) -> Generator[StateDict]:
-        """The tensors' memory, as entries. Raises DotnetError for a tensor that TorchSharp has disposed of."""
-        held = self._dotnet.Array[self._dotnet.Tensor](tensors)
-        with self._dotnet.errors(), snapshot(self._dotnet, self._watch, held) as (_, entries):
-            yield entries
+
+@contextmanager
+def in_memory(dotnet: Dotnet, watch: Stopwatch, optimizer: DotnetOptimizer, kind: str) -> Generator[OptimizerRecord]:
+    """What an optimizer of the class ``kind`` holds; its tensors are views, which live as long as the context.
+
+    Raises DotnetError for a state that is null though the class always has it: what uses it will fail too.
+    """
+    layout = LAYOUTS[kind]
+    held = optimizer.state_dict()
+    options = [{name: getattr(row, _FIELDS.get(name, name)) for name in layout.options} for row in held.Options]
+    states = [{name: getattr(row, name) for name in layout.state} for row in held.State]
+    for number, state in enumerate(states):
+        for name, form in layout.state.items():
+            if form == "tensor" and state[name] is None:
+                raise DotnetError("System.NullReferenceException", f"{name} of parameter {number} is null")
+    places = [
+        (state, name)
+        for state in states
+        for name, form in layout.state.items()
+        if form.startswith("tensor") and state[name] is not None
+    ]
+    with _seen(dotnet, watch, [state[name] for state, name in places]) as entries:
+        for (state, name), (_, tensor) in zip(places, entries, strict=True):
+            state[name] = tensor
+        yield OptimizerRecord(kind, options, states)
+
+
+@contextmanager
+def _seen(dotnet: Dotnet, watch: Stopwatch, tensors: list[DotnetTensor]) -> Generator[StateDict]:
+    """The tensors' memory, as entries. Raises DotnetError for a tensor that TorchSharp has disposed of."""
+    held = dotnet.Array[dotnet.Tensor](tensors)
+    with dotnet.errors(), snapshot(dotnet, watch, held) as (_, entries):
+        yield entries

@@ -17,6 +17,10 @@ from .clr import Dotnet, Snapshot
 from .work import Stopwatch
 
 
+class UnknownDType(LookupError):
+    """A tensor has a dtype that the format has no code for. ``args[0]`` is libtorch's number of it."""
+
+
 @contextmanager
 def snapshot(
     dotnet: Dotnet, watch: Stopwatch, held: Any, *disposed: Any
@@ -24,7 +28,8 @@ def snapshot(
     """A snapshot of a module, a tensor or an array of tensors: device, strides, conj and neg are resolved.
 
     Gives the snapshot, and its entries as views, which live as long as the context. At the end of the context, the
-    objects in ``disposed`` are disposed of. Raises DotnetError where TorchSharp cannot give a tensor's values.
+    objects in ``disposed`` are disposed of. Raises DotnetError where TorchSharp cannot give a tensor's values,
+    UnknownDType for a dtype that the format lacks.
     """
     with watch.running(), dotnet.errors():
         taken: Snapshot = dotnet.Snapshot.Of(held)
@@ -45,6 +50,8 @@ def _entries(taken: Snapshot) -> StateDict:
         code, address, rank = numbers[at : at + 3]
         shape = tuple(numbers[at + 3 : at + 3 + rank])
         at += 3 + rank
+        if code not in BY_CODE:
+            raise UnknownDType(code)
         tensor = Tensor(BY_CODE[code], shape, b"")
         if tensor.nbytes:
             tensor = tensor._replace(data=(ctypes.c_ubyte * tensor.nbytes).from_address(address))

@@ -1,0 +1,185 @@
+"""Loads files that break the format, and looks at what that leaves behind. May import values, codec.
+
+A target has the entries of a whole file, with other bits. What it holds is read from .NET's memory before and after.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+import psutil
+
+from tscompat.codec import read_optimizer, read_state_dict, read_tensor
+from tscompat.codec.optimizer import flat_options, flat_states
+from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.messages import Bag, HostileLoaded, LoadHostile, ParameterGroup, Placement, Thrown
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
+
+from .clr import Dotnet, DotnetError, DotnetTensor
+from .optimizers import build_optimizer, in_memory
+from .snapshots import UnknownDType, snapshot
+from .work import Refused, Stopwatch, Work
+
+MEMORY = 1 << 30
+"""Bytes that a load may ask for."""
+_CPU = Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
+_BAG = Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False, varied=False)
+
+
+class Target(Protocol):
+    """What a file is loaded into."""
+
+    def load(self, path: str) -> None:
+        """Raises what .NET throws."""
+        ...
+
+    def state(self) -> dict[str, str]:
+        """The digest of each entry, by name."""
+        ...
+
+
+class _Module:
+    """Module.load, strict or not."""
+
+    def __init__(self, dotnet: Dotnet, watch: Stopwatch, whole: str, strict: bool) -> None:
+        self._dotnet, self._watch, self._strict = dotnet, watch, strict
+        entries = read_state_dict(whole)
+        self._module = Work(dotnet, watch, _CPU, _BAG, entries).bag(entries, poison=True)
+
+    def load(self, path: str) -> None:
+        self._module.load(path, self._strict)
+
+    def state(self) -> dict[str, str]:
+        with snapshot(self._dotnet, self._watch, self._module) as (_, found):
+            return digests(found)
+
+
+class _Tensor:
+    """Tensor.Load of a file, which makes a new tensor; with ``into`` it loads into one that is there."""
+
+    def __init__(self, dotnet: Dotnet, watch: Stopwatch, whole: str, into: bool) -> None:
+        self._dotnet, self._watch = dotnet, watch
+        work = Work(dotnet, watch, _CPU)
+        self._into = into
+        self._tensor: DotnetTensor | None = work.tensor(read_tensor(whole), poison=True) if into else None
+
+    def load(self, path: str) -> None:
+        if not self._into:
+            self._tensor = self._dotnet.Tensor.Load(path)
+            return
+        made = self._dotnet.IO.BinaryReader(self._dotnet.IO.File.OpenRead(path))
+        try:
+            self._dotnet.Memory.LoadInto(self._tensor, made)
+        finally:
+            made.Dispose()
+
+    def state(self) -> dict[str, str]:
+        if self._tensor is None:
+            return {}
+        with snapshot(self._dotnet, self._watch, self._tensor) as (_, found):
+            return digests(found)
+
+
+class _Optimizer:
+    """OptimizerHelper.load_state_dict, of the whole file's class, groups and shapes."""
+
+    def __init__(self, dotnet: Dotnet, watch: Stopwatch, whole: str) -> None:
+        self._dotnet, self._watch = dotnet, watch
+        record = read_optimizer(whole)
+        self._name = record.name
+        shapes = [next(each for each in state.values() if isinstance(each, Tensor)).shape for state in record.states]
+        work = Work(dotnet, watch, _CPU)
+        zeros = (tensor_of(BY_NAME["f32"], shape, np.zeros(shape, np.float32)) for shape in shapes)
+        parameters = [dotnet.Optimizers.Parameter(work.tensor(each, poison=False), True) for each in zeros]
+        group = ParameterGroup({"initial_lr": 0.5, "lr": 0.5}, len(shapes) // len(record.groups))
+        groups = [group] * len(record.groups)
+        self._optimizer = build_optimizer(dotnet, self._name, groups, parameters)
+
+    def load(self, path: str) -> None:
+        self._optimizer.load_state_dict(path)
+
+    def state(self) -> dict[str, str]:
+        with in_memory(self._dotnet, self._watch, self._optimizer, self._name) as record:
+            return digests([*flat_options(record), *flat_states(record)])
+
+
+READERS: Mapping[str, Callable[[Dotnet, Stopwatch, str], Target]] = {
+    "module": lambda dotnet, watch, whole: _Module(dotnet, watch, whole, strict=True),
+    "module-lax": lambda dotnet, watch, whole: _Module(dotnet, watch, whole, strict=False),
+    "tensor": lambda dotnet, watch, whole: _Tensor(dotnet, watch, whole, into=False),
+    "tensor-into": lambda dotnet, watch, whole: _Tensor(dotnet, watch, whole, into=True),
+    "optimizer": _Optimizer,
+}
+"""Makes a target for the entries of a whole file."""
+
+
+def load_hostile(dotnet: Dotnet, watch: Stopwatch, call: LoadHostile) -> HostileLoaded:
+    """.NET loads the artifact, and then the whole file into the same target."""
+    if call.reader not in READERS:
+        raise Refused(f"unknown reader {call.reader!r}; this peer knows {', '.join(READERS)}")
+    with watch.running():
+        target = READERS[call.reader](dotnet, watch, call.whole)
+    before = _state(target)
+    heap, resident = dotnet.GC.GetTotalAllocatedBytes(False), psutil.Process().memory_info().rss
+    with limited(MEMORY):
+        refused = _load(dotnet, watch, target, call.artifact)
+    allocated = max(dotnet.GC.GetTotalAllocatedBytes(False) - heap, psutil.Process().memory_info().rss - resident)
+    state = _state(target)
+    still_open = bool(dotnet.Loading.IsOpen(call.artifact))
+    next_refused = _load(dotnet, watch, target, call.whole)
+    return HostileLoaded(
+        refused=refused,
+        state=state,
+        changed=tuple(sorted(name for name in {**before, **state} if before.get(name) != state.get(name))),
+        allocated=allocated,
+        still_open=still_open,
+        next_refused=next_refused,
+        next_state=_state(target),
+    )
+
+
+def _load(dotnet: Dotnet, watch: Stopwatch, target: Target, path: str) -> Thrown | None:
+    try:
+        with watch.running(), dotnet.errors():
+            target.load(path)
+    except DotnetError as error:
+        return Thrown(error.type_name, error.message)
+    return None
+
+
+def _state(target: Target) -> dict[str, str]:
+    """What the target holds; a sentence in the place of a digest, where that cannot be read."""
+    try:
+        return target.state()
+    except UnknownDType as error:
+        return {"": f"a tensor of dtype {error.args[0]}"}
+    except DotnetError as error:
+        return {"": f"{error.type_name}: {error.message}"}
+
+
+def digests(entries: StateDict) -> dict[str, str]:
+    """The digest of each entry's dtype, shape and bits, by name; of a tensor above ``MEMORY`` bytes the shape."""
+    return {
+        name: str(tensor.shape) if tensor.nbytes > MEMORY else digest([Entry("", tensor)]) for name, tensor in entries
+    }
+
+
+@contextmanager
+def limited(more: int) -> Generator[None]:
+    """Let this process map only so many bytes more. Only Linux does: elsewhere the peer's own limit is all."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + more, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

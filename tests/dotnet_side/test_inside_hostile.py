@@ -1,0 +1,115 @@
+"""A hostile file in the peer, with a double of .NET: what was there before, after, and after the next load."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dotnet_double import ENTRIES, Net, NetException, NetModule, NetTensor, answer, changed, written
+from tscompat.codec import encode_tensor
+from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.inside import hostile
+from tscompat.dotnet_side.messages import HostileLoaded, LoadHostile, Thrown
+from tscompat.resources.whole import write_whole
+from tscompat.values.tensors import Entry, StateDict
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> LoadHostile:
+    """The load of a file that the double refuses: it lacks an entry."""
+    return LoadHostile("module", written(tmp_path / "whole", ENTRIES), written(tmp_path / "artifact", ENTRIES[:1]))
+
+
+def state(entries: StateDict) -> dict[str, str]:
+    return {name: digest([Entry("", tensor)]) for name, tensor in entries}
+
+
+def test_a_refusal_leaves_the_target_and_the_next_load_is_whole(net: Net, call: LoadHostile) -> None:
+    found: HostileLoaded = answer(net, call)
+    assert found.refused == Thrown("System.ArgumentException", "Mismatched state_dict sizes")
+    assert (found.changed, found.next_refused, found.next_state) == ((), None, state(ENTRIES))
+    assert not set(found.state.values()) & set(state(ENTRIES).values()), "the target holds other bits before"
+
+
+def test_what_is_loaded_without_an_error_is_seen(net: Net, call: LoadHostile) -> None:
+    found: HostileLoaded = answer(net, msgspec.structs.replace(call, reader="module-lax"))
+    assert (found.refused, found.changed, found.state["w"]) == (None, ("w",), state(ENTRIES)["w"])
+
+
+def test_strict_is_as_the_reader_asks(net: Net, call: LoadHostile) -> None:
+    for reader, strict in (("module", True), ("module-lax", False)):
+        answer(net, msgspec.structs.replace(call, reader=reader))
+        assert {load[1] for load in net.modules[-1].loads} == {strict}
+
+
+def test_a_file_that_is_still_open_is_seen(net: Net, call: LoadHostile) -> None:
+    net.open_files.add(call.artifact)
+    assert answer(net, call).still_open is True
+
+
+def test_the_heap_that_a_load_takes_is_counted(net: Net, call: LoadHostile) -> None:
+    net.heap = iter((1000, 1000 + (1 << 40)))
+    assert answer(net, call).allocated == 1 << 40
+
+
+def test_a_next_load_that_is_refused_is_seen(net: Net, call: LoadHostile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(module: NetModule, path: str, *strict: bool) -> None:
+        raise NetException("System.Exception", Path(path).name)
+
+    monkeypatch.setattr(NetModule, "load", refuse)
+    found: HostileLoaded = answer(net, call)
+    assert (found.refused, found.next_refused) == (
+        Thrown("System.Exception", "artifact"),
+        Thrown("System.Exception", "whole"),
+    )
+
+
+def test_a_tensor_that_the_format_lacks_is_described(
+    net: Net, call: LoadHostile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(module: NetModule, path: str, *strict: bool) -> None:
+        module.tensors["b"].code = 17
+
+    monkeypatch.setattr(NetModule, "load", load)
+    found: HostileLoaded = answer(net, call)
+    assert found.state == {"": "a tensor of dtype 17"}
+
+
+def test_an_unknown_reader_is_refused(net: Net, call: LoadHostile) -> None:
+    with pytest.raises(Exception, match="unknown reader 'other'; this peer knows module, "):
+        answer(net, msgspec.structs.replace(call, reader="other"))
+
+
+@pytest.fixture
+def tensor(tmp_path: Path) -> LoadHostile:
+    for name, entries in (("whole", ENTRIES), ("artifact", changed(0))):
+        write_whole(tmp_path / name, encode_tensor(entries[0].tensor))
+    return LoadHostile("tensor", str(tmp_path / "whole"), str(tmp_path / "artifact"))
+
+
+def test_a_tensor_is_new(net: Net, tensor: LoadHostile) -> None:
+    found: HostileLoaded = answer(net, tensor)
+    assert (found.changed, found.state) == (("",), {"": state(changed(0))["w"]})
+
+
+def test_a_tensor_that_is_refused_holds_nothing(net: Net, tensor: LoadHostile, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> NetTensor:
+        raise NetException("System.Exception", "no")
+
+    monkeypatch.setattr(NetTensor, "Load", staticmethod(refuse))
+    assert answer(net, tensor).state == {}
+
+
+def test_a_large_tensor_is_its_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hostile, "MEMORY", 7)
+    assert hostile.digests(ENTRIES) == {"w": "(2,)", "b": state(ENTRIES)["b"]}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process maps")
+def test_a_load_can_map_little_more() -> None:
+    with hostile.limited(64 << 20), pytest.raises(MemoryError):
+        bytearray(1 << 30)
+    bytearray(1 << 30)

@@ -1,0 +1,192 @@
+"""The verdicts of hostile files, from what was observed; without a peer. One test asks the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from doubles import FakePeer, MakeJob, honestly, kinds, transfer, with_peer
+from tscompat.catalogue import Hostile
+from tscompat.dotnet_side.messages import HostileLoaded, LoadHostile, Thrown
+from tscompat.routes import Job
+from tscompat.routes.hostile import MOST, READ, SECONDS, after, digests, refusal
+from tscompat.routes.route import PYTHON_TO_DOTNET
+from tscompat.values.dtypes import BY_NAME
+from tscompat.values.tensors import Entry, Tensor
+from tscompat.values.verdict import Kind
+
+LONG = "hostile/state-dict/over-long/count/2-bytes/mixed"
+CUT = "hostile/state-dict/truncated/0/mixed"
+END = Thrown("System.IO.EndOfStreamException", "Unable to read beyond the end of the stream.")
+BEFORE = dict.fromkeys(("a", "b.", "c"), "before")
+
+
+@pytest.fixture
+def job(make_job: MakeJob) -> Job[Hostile]:
+    return make_job(CUT, "hostile-load", FakePeer(lambda call: END))
+
+
+@pytest.fixture
+def over_long(make_job: MakeJob) -> Job[Hostile]:
+    return make_job(LONG, "hostile-load", FakePeer(lambda call: END))
+
+
+def whole(job: Job[Hostile]) -> Mapping[str, str]:
+    return digests(READ["state-dict"](job.subject.whole, None))
+
+
+def answer(job: Job[Hostile], **fields: Any) -> HostileLoaded:
+    """A clear refusal that changes nothing, but for the fields."""
+    honest = HostileLoaded(END, {**BEFORE}, (), 0, False, None, dict(whole(job)))
+    return msgspec.structs.replace(honest, **fields)
+
+
+def partly(job: Job[Hostile]) -> dict[str, Any]:
+    """The fields of a load of the first entry alone."""
+    return {"state": {**BEFORE, "a": whole(job)["a"]}, "changed": ("a",)}
+
+
+def test_a_clear_refusal_passes(job: Job[Hostile]) -> None:
+    assert refusal(answer(job), job).kind is Kind.PASS
+
+
+def test_an_error_about_something_else_is_no_clear_refusal(job: Job[Hostile]) -> None:
+    verdict = refusal(answer(job, refused=Thrown("System.OverflowException", "Arithmetic.")), job)
+    assert (verdict.kind, verdict.detail) == (Kind.REFUSED, "System.OverflowException: Arithmetic.")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"allocated": MOST + 1},
+        {"refused": Thrown("System.OutOfMemoryException", "no")},
+        {"refused": Thrown("System.Runtime.InteropServices.ExternalException", "can't allocate memory: you tried")},
+    ],
+    ids=["allocated", "managed", "native"],
+)
+def test_memory_without_bound_is_named(job: Job[Hostile], fields: dict[str, Any]) -> None:
+    verdict = refusal(answer(job, **fields), job)
+    assert (verdict.kind, verdict.detail[:37]) == (Kind.MEMORY, "a file of 0 bytes takes too much memo")
+
+
+def test_as_much_memory_as_is_allowed_is_fine(job: Job[Hostile]) -> None:
+    assert refusal(answer(job, allocated=MOST), job).kind is Kind.PASS
+
+
+def test_a_module_that_is_half_changed_is_more_dangerous_than_memory(job: Job[Hostile]) -> None:
+    verdict = refusal(answer(job, **partly(job), allocated=MOST + 1), job)
+    assert (verdict.kind, verdict.detail) == (
+        Kind.BITS,
+        f"'a' loaded, the others kept, then {END.type_name}: {END.message}",
+    )
+
+
+def test_no_error_is_the_most_dangerous(job: Job[Hostile]) -> None:
+    verdict = refusal(answer(job, **partly(job), refused=None, allocated=MOST + 1), job)
+    assert (verdict.kind, verdict.detail) == (
+        Kind.ACCEPTED,
+        "no error; the file breaks file.truncated; 'a' loaded, the others kept",
+    )
+
+
+def test_nothing_loaded_without_an_error_is_dangerous_too(job: Job[Hostile]) -> None:
+    verdict = refusal(answer(job, refused=None), job)
+    assert (verdict.kind, verdict.detail) == (Kind.ACCEPTED, "no error; the file breaks file.truncated; all kept")
+
+
+def test_bits_that_are_in_no_file_are_named(job: Job[Hostile]) -> None:
+    state = {**whole(job), "c": "others"}
+    verdict = refusal(answer(job, refused=None, state=state, changed=("a", "b.", "c")), job)
+    assert verdict.detail.endswith("; 'c' otherwise, the others loaded")
+
+
+def test_what_a_lenient_reader_takes_may_be_taken(over_long: Job[Hostile]) -> None:
+    taken = answer(over_long, refused=None, state=dict(whole(over_long)), changed=("a", "b.", "c"))
+    verdict = refusal(taken, over_long)
+    assert (verdict.kind, verdict.detail) == (
+        Kind.BYTES,
+        "taken as a lenient reader takes it; the file breaks leb128.canonical",
+    )
+
+
+def test_with_other_values_it_may_not(over_long: Job[Hostile]) -> None:
+    assert refusal(answer(over_long, **partly(over_long), refused=None), over_long).kind is Kind.ACCEPTED
+
+
+def test_what_no_lenient_reader_takes_may_not_be_taken_with_the_whole_files_bits(job: Job[Hostile]) -> None:
+    taken = answer(job, refused=None, state=dict(whole(job)), changed=("a", "b.", "c"))
+    assert refusal(taken, job).detail == "no error; the file breaks file.truncated; all loaded"
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "words"),
+    [
+        ({}, Kind.PASS, ""),
+        ({"still_open": True}, Kind.REFUSED, "the file is still open"),
+        ({"next_refused": END}, Kind.REFUSED, f"the next load: {END.type_name}: {END.message}"),
+        ({"next_state": {}}, Kind.BITS, "the next load: 'a', 'b.', 'c' has other bits"),
+    ],
+    ids=["fine", "open", "refused", "other-bits"],
+)
+def test_the_next_load_must_be_fine(job: Job[Hostile], fields: dict[str, Any], kind: Kind, words: str) -> None:
+    verdict = after(answer(job, **fields), job)
+    assert (verdict.kind, verdict.detail) == (kind, words)
+
+
+def test_an_entry_that_the_whole_file_lacks_is_no_fine_load(job: Job[Hostile]) -> None:
+    verdict = after(answer(job, next_state={**whole(job), "d": "more"}), job)
+    assert verdict.detail == "the next load: 'd' has other bits"
+
+
+def test_of_a_name_that_is_there_twice_the_last_counts() -> None:
+    entries = [Entry("a", Tensor(BY_NAME["u8"], (), bytes([byte]))) for byte in (7, 8)]
+    assert digests(entries) == digests(entries[1:])
+
+
+def test_the_peer_gets_both_files_and_little_time(job: Job[Hostile]) -> None:
+    seen: list[tuple[bytes, ...]] = []
+
+    def look(call: Any) -> HostileLoaded:
+        assert isinstance(call, LoadHostile)
+        seen.append(tuple(Path(path).read_bytes() for path in (call.whole, call.artifact)))
+        return answer(job)
+
+    assert kinds(with_peer(job, look), "hostile-load", PYTHON_TO_DOTNET) == {"refusal": Kind.PASS, "after": Kind.PASS}
+    assert (seen, SECONDS) == ([(job.subject.whole, b"")], 10)
+
+
+def test_what_a_peer_throws_otherwise_is_a_refusal(job: Job[Hostile]) -> None:
+    assert {each.kind for each in transfer(job, "hostile-load", PYTHON_TO_DOTNET).verdicts.values()} == {Kind.REFUSED}
+
+
+@pytest.mark.parametrize(
+    ("case_id", "route", "found"),
+    [
+        (LONG, "hostile-load", {"refusal": Kind.BYTES, "after": Kind.PASS}),
+        ("hostile/state-dict/code/entry-0-code/262/mixed", "hostile-load-lax", {"refusal": Kind.ACCEPTED}),
+        ("hostile/tensor/truncated/15/mixed", "hostile-tensor-into", {"refusal": Kind.BITS}),
+        ("hostile/tensor/truncated/15/mixed", "hostile-tensor", {"refusal": Kind.PASS}),
+        ("hostile/optimizer/off-by-one/state-0-dim-0/less/mixed", "hostile-optimizer", {"after": Kind.REFUSED}),
+    ],
+)
+def test_the_real_peer_meets_them(real_job: MakeJob, case_id: str, route: str, found: dict[str, Kind]) -> None:
+    assert kinds(real_job(case_id, route), route, PYTHON_TO_DOTNET).items() >= found.items()
+
+
+def test_a_whole_file_as_the_artifact_is_loaded_with_all_its_bits(real_job: MakeJob) -> None:
+    job = real_job(CUT, "hostile-load")
+    good = replace(job.subject, file=job.subject.whole)
+    answered: list[HostileLoaded] = []
+
+    def ask(call: Any) -> Any:
+        answered.append(honestly(job, call))
+        return answered[0]
+
+    transfer(with_peer(replace(job, subject=good), ask), "hostile-load", PYTHON_TO_DOTNET)
+    (seen,) = answered
+    assert (seen.refused, seen.state, seen.changed) == (None, whole(job), ("a", "b.", "c"))
