@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -158,6 +158,17 @@ def test_the_peer_gets_both_files_and_little_time(job: Job[Hostile]) -> None:
 
     assert kinds(with_peer(job, look), "hostile-load", PYTHON_TO_DOTNET) == {"refusal": Kind.PASS, "after": Kind.PASS}
     assert (seen, SECONDS) == ([(job.subject.whole, b"")], 10)
+
+
+@pytest.mark.parametrize(("run", "ended"), [("default", 0), ("full", 1)])
+def test_after_undefined_behaviour_the_peer_ends(
+    job: Job[Hostile], run: Literal["default", "full"], ended: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = FakePeer(lambda call: answer(job))
+    closed: list[None] = []
+    monkeypatch.setattr(peer, "close", lambda: closed.append(None))
+    transfer(replace(job, peer=peer, case=replace(job.case, run=run)), "hostile-load", PYTHON_TO_DOTNET)
+    assert len(closed) == ended
 
 
 def test_what_a_peer_throws_otherwise_is_a_refusal(job: Job[Hostile]) -> None:

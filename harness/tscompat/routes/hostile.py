@@ -47,6 +47,8 @@ def attacked(reader: str, job: Job[Hostile]) -> Transfer:
     write_whole(whole, [job.subject.whole])
     write_whole(job.artifact, [job.subject.file])
     answer = job.ask(LoadHostile(reader, str(whole), str(job.artifact)), SECONDS)
+    if job.case.run == "full":  # undefined behaviour, which may have damaged the process (cases/hostile.schema.json)
+        job.peer.close()
     if judging.failed(answer):
         return Transfer(dict.fromkeys(CHECKS, judging.failure(answer, job)), job.artifact)
     return Transfer({"refusal": refusal(answer, job), "after": after(answer, job)}, job.artifact)
