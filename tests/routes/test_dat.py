@@ -191,6 +191,7 @@ def test_what_torch_exports_otherwise_is_a_difference_and_what_dotnet_loads(
     found = transfer(job, "dat", PYTHON_TO_DOTNET)
     assert (found.verdicts["bytes"].kind, found.verdicts["bits"].kind) == (Kind.BYTES, Kind.BITS)
     assert found.artifact == job.artifact
+    assert "(FORMAT 3." in found.verdicts["bytes"].detail
 
 
 def test_a_state_dict_that_torch_exports_well_is_not_written_twice(job: Job[Any]) -> None:

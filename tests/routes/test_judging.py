@@ -329,6 +329,7 @@ def test_the_bytes_of_an_optimizers_file_are_those_of_the_record(job: Job[Any]) 
     write_whole(job.artifact, encode_optimizer(other))
     verdict = judging.as_recorded(record, job, job.artifact)
     assert verdict.kind is Kind.BYTES
+    assert "(FORMAT 6.3 optimizer.number)" in verdict.detail
     assert verdict.as_predicted is not None
     right = ["present-rate-as-initial", "kept no-such-*"]
     faults: tuple[list[str], ...] = (right, ["rounded-to-float32 *"], [])
