@@ -13,6 +13,7 @@ from tscompat.golden.manifest import (
     Format,
     GoldenError,
     GoldenTensor,
+    Writer,
     differing,
     golden_folder,
     read_corpus,
@@ -39,8 +40,26 @@ def test_the_published_schema_is_the_one_that_the_classes_give() -> None:
 
 def test_the_corpus_is_whole_and_has_every_writer_and_every_format() -> None:
     corpus = read_corpus(golden_folder())
-    assert {each.writer for each in corpus.values()} == {"oracle", "TorchSharp", "PyBridge", "torch", "safetensors"}
+    assert {each.writer for each in corpus.values()} == {*Writer}
     assert {file.format for each in corpus.values() for file in each.files} == {*Format}
+
+
+def test_the_hash_of_a_script_s_file_is_that_of_the_oracle_s_which_all_read() -> None:
+    by_writer = {manifest.writer: manifest for manifest in read_corpus(golden_folder()).values()}
+    oracle = by_writer[Writer.ORACLE].by_file
+    script = by_writer[Writer.EXPORTSD].by_file
+    assert {each.format for each in script.values()} == {Format.DAT, Format.TENSOR, Format.OPTIMIZER}
+    assert script == {name: oracle[name] for name in script}
+
+
+def test_a_file_of_a_writer_of_which_only_hashes_are_kept_may_not_be_there(root: Path) -> None:
+    (folder,) = golden_folder().glob("exportsd-*")
+    shutil.copytree(folder, root / folder.name)
+    read_corpus(root)
+    file = root / folder.name / "dat/role/both/f32.dat"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"")
+    assert damaged(root) == f"{file} is there, and may not be: of exportsd only hashes are kept"
 
 
 def test_the_corpus_is_a_few_hundred_files_of_a_few_megabytes() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import psutil
 import typer
@@ -18,28 +22,45 @@ from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
 from tscompat.dotnet_side.replacement import chosen
 from tscompat.golden.manifest import GoldenError, golden_folder, read_corpus
+from tscompat.python_side.scripts import Script, ScriptUnusable, load_all
 from tscompat.resources.folders import data_folder
 from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
 
-from .run import LibTorch, Native, NoDotnet, TorchSharp, TorchSharpDll
+from .again import again
+from .run import Exportsd, Importsd, LibTorch, Native, NoDotnet, TorchSharp, TorchSharpDll
+
+if TYPE_CHECKING:
+    from tscompat.golden.gate import Finding
 
 SHOWN = 20
-COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, OSError)
+COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, ScriptUnusable, OSError)
 MEMORY = 0.5
 """The share of the machine's memory that the peer may take."""
+FAILURES, UNEXPECTED = "failures.txt", "unexpected"
+"""In the output folder: all failures, and the files that were written otherwise, each under its golden path."""
 
 
 def gate(
+    context: typer.Context,
+    keyword: Annotated[
+        str, typer.Option("-k", metavar="TEXT", help="Only golden files with this in their path: 'dat/shape', 'bf16'.")
+    ] = "",
+    out: Annotated[
+        Path, typer.Option(help="Output folder: all failures, and the files that were written otherwise.")
+    ] = Path("results/gate"),
     no_dotnet: NoDotnet = False,
     torchsharp: TorchSharp = "",
     libtorch: LibTorch = "",
     torchsharp_dll: TorchSharpDll = "",
     native: Native = "",
+    exportsd: Exportsd = "",
+    importsd: Importsd = "",
 ) -> None:
     """Read the golden corpus with every reader, bit for bit, and write it again with every writer.
 
-    The files were written by the oracle, TorchSharp, PyBridge, torch and safetensors. Writers of .dat and .safetensors
-    must write the golden bytes; what writers of zip archives write is compared by bits.
+    The files were written by the oracle, TorchSharp, PyBridge, torch, safetensors and upstream's exportsd.py (of whose
+    files there are only hashes). Writers of .dat and .safetensors must write the golden bytes; what writers of zip
+    archives write is compared by bits.
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run.
     """
@@ -48,7 +69,11 @@ def gate(
     if native and libtorch:
         raise typer.BadParameter("--native has its own libtorch: leave out --libtorch", param_hint="--native")
     try:
+        paths = {"exportsd": exportsd, "importsd": importsd}
         failed = _gate(
+            keyword,
+            _Failures(out, partial(again, context, without="out")),
+            load_all({name: path for name, path in paths.items() if path}),
             None if no_dotnet else Versions(torchsharp or None, libtorch or None),
             Path(torchsharp_dll) if torchsharp_dll else None,
             Path(native) if native else None,
@@ -59,44 +84,103 @@ def gate(
     raise typer.Exit(1 if failed else 0)
 
 
-def _gate(versions: Versions | None, dll: Path | None, native: Path | None) -> bool:
+class _Failures:
+    """What is kept of failures in the output folder, and shown of the first of them."""
+
+    def __init__(self, out: Path, again: Callable[[str], str]) -> None:
+        self._out = out
+        self._again = again
+        self.count = 0
+        (out / FAILURES).unlink(missing_ok=True)
+        shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
+
+    def add(self, sentence: str, name: str, *files: tuple[str, Path]) -> None:
+        """Write a failure down, with files in words, and the command that looks at the golden file ``name`` again."""
+        self.count += 1
+        shown = [f"    {what}: {os.path.relpath(file)}" for what, file in files]
+        lines = [sentence, *shown, f"    again: {self._again(name)}"]
+        self._out.mkdir(parents=True, exist_ok=True)
+        with (self._out / FAILURES).open("a", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        if self.count <= SHOWN:
+            typer.echo("\n".join(lines))
+
+    def found(self, finding: Finding) -> None:
+        """Write a failed finding down, and keep the file that was written."""
+        golden, files = finding.golden, list[tuple[str, Path]]()
+        if finding.written:
+            kept = self._out / UNEXPECTED / golden.name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(finding.written, kept)
+            files.append(("written", kept))
+        if golden.path.exists():
+            files.append(("golden", golden.path))
+        words = finding.verdict.detail or finding.judgement.reason
+        self.add(f"{golden.name}, {finding.what}: {finding.verdict.kind}: {words}", golden.name, *files)
+
+    def end(self) -> None:
+        """Show how many were not shown, and where all of them are."""
+        if self.count > SHOWN:
+            typer.echo(f"… and {self.count - SHOWN} more")
+        if self.count:
+            typer.echo(f"all failures: {os.path.relpath(self._out / FAILURES)}")
+
+
+def _gate(
+    keyword: str,
+    failures: _Failures,
+    scripts: Mapping[str, Script],
+    versions: Versions | None,
+    dll: Path | None,
+    native: Path | None,
+) -> bool:
     from tscompat.golden.gate import check, refuse_missing
 
     corpus, cases = read_corpus(golden_folder()), load_catalogue()
     refuse_missing(corpus, cases)
     for folder, manifest in corpus.items():
         typer.echo(f"{folder.name}: {len(manifest.files)} files")
-    with tempfile.TemporaryDirectory() as scratch, side(versions, dll, native, Path(scratch)) as (peer, running):
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        side(versions, dll, native, Path(scratch), scripts) as (peer, running),
+    ):
         divergences = Divergences.load(data_folder("cases") / "divergences", running)
         counts: Counter[Outcome] = Counter()
         assumed: Counter[Outcome] = Counter()
-        for found in check(corpus, cases, divergences, peer, Path(scratch)):
-            counts[found.judgement.outcome] += 1
-            assumed[found.judgement.outcome] += found.judgement.assumed
-            if found.judgement.outcome is Outcome.FAILED and counts[Outcome.FAILED] <= SHOWN:
-                words = found.verdict.detail or found.judgement.reason
-                typer.echo(f"{found.file}, {found.what}: {found.verdict.kind}: {words}")
+        not_run: Counter[str] = Counter()
+        for found in check(corpus, cases, divergences, peer, Path(scratch), scripts, keyword):
+            outcome = found.judgement.outcome
+            counts[outcome] += 1
+            assumed[outcome] += found.judgement.assumed
+            if outcome is Outcome.FAILED:
+                failures.found(found)
+            elif outcome is Outcome.NOT_RUN:
+                not_run[found.verdict.detail] += 1
         peer.close()
-        for death in peer.deaths:
-            counts[Outcome.FAILED] += 1
-            typer.echo(f"{death.purpose}: {death.died.kind}: {death.died.detail}, after its last answer")
-    if counts[Outcome.FAILED] > SHOWN:
-        typer.echo(f"… and {counts[Outcome.FAILED] - SHOWN} more")
+        for purpose, died in peer.deaths:
+            failures.add(f"{purpose}: {died.kind}: {died.detail}, after its last answer", purpose.partition(",")[0])
+    failures.end()
     if assumed.total():
         typer.echo(
             f"new version: of the readings that were assumed to go wrong as before, {assumed[Outcome.DIVERGENCE]} do, "
             f"{assumed[Outcome.PASSED]} pass"
         )
+    for reason, count in not_run.items():
+        typer.echo(f"{count} not run: {reason}")
     typer.echo(
-        f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, {counts[Outcome.FAILED]} "
-        f"failures, {counts[Outcome.NOT_RUN]} not run"
+        f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, {failures.count} failures, "
+        f"{counts[Outcome.NOT_RUN]} not run"
     )
-    return counts[Outcome.FAILED] > 0
+    return failures.count > 0
 
 
 @contextmanager
 def side(
-    versions: Versions | None, dll: Path | None, native: Path | None, scratch: Path
+    versions: Versions | None,
+    dll: Path | None,
+    native: Path | None,
+    scratch: Path,
+    scripts: Mapping[str, Script],
 ) -> Generator[tuple[Client, list[str]]]:
     """.NET's side, and what runs, with versions as divergences name them. Without ``versions`` there is no .NET.
 
@@ -105,12 +189,12 @@ def side(
     from tscompat.matrix.environment import environment
 
     if versions is None:
-        yield WithoutDotnet(), environment(None, {}, {}).running
+        yield WithoutDotnet(), environment(None, {}, scripts).running
         return
     publish = chosen(versions, dll, native, progress=typer.echo)
     limit = int(psutil.virtual_memory().total * MEMORY)
     first = Peer(inside(publish.folder), scratch / "peer.log", limit)
-    running = environment(publish, first.versions, {}).running
+    running = environment(publish, first.versions, scripts).running
     waiting = [first]
     keeper = PeerKeeper(lambda: waiting.pop() if waiting else Peer(inside(publish.folder), scratch / "peer.log", limit))
     try:

@@ -34,6 +34,8 @@ class Format(StrEnum):
     """TorchSharp's own, of a module."""
     TENSOR = "tensor"
     """TorchSharp's own, of one tensor."""
+    OPTIMIZER = "optimizer"
+    """TorchSharp's own, of an optimizer."""
     SAFETENSORS = "safetensors"
     PICKLE = "pickle"
     """A state dict by torch.save."""
@@ -48,16 +50,20 @@ class Writer(StrEnum):
     PYBRIDGE = "PyBridge"
     TORCH = "torch"
     SAFETENSORS = "safetensors"
+    EXPORTSD = "exportsd"
+    """Upstream's script; its version is the beginning of the hash of its text."""
 
 
 SUFFIX = {
-    **{Format.DAT: ".dat", Format.TENSOR: ".dat", Format.SAFETENSORS: ".safetensors"},
+    **{Format.DAT: ".dat", Format.TENSOR: ".dat", Format.OPTIMIZER: ".dat", Format.SAFETENSORS: ".safetensors"},
     **{Format.PICKLE: ".pth", Format.TORCHSCRIPT: ".ts"},
 }
+HASHES_ONLY = {Writer.EXPORTSD}
+"""Writers whose files are not in the corpus, because they may not be committed: their manifests have the hashes."""
 
 
 class GoldenTensor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A tensor of a golden file."""
+    """A tensor of a golden file. Of an optimizer's, a number is one too; so are its class's name and its counts."""
 
     name: str
     dtype: Words
@@ -75,7 +81,7 @@ class GoldenFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The id of the case whose bits it holds."""
     sha256: Sha256
     tensors: tuple[GoldenTensor, ...]
-    """In the order of the case."""
+    """Of a dat file in its order, else in that of the case."""
 
     @property
     def file(self) -> str:
@@ -139,6 +145,10 @@ def _compare(folder: Path, manifest: Manifest) -> None:
         if listed[each.file] is not each or len(set(names)) < len(names):
             raise GoldenError(f"{folder / MANIFEST}: {each.file}, or a tensor of it, is there twice")
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    if manifest.writer in HASHES_ONLY:
+        for name in sorted(there):
+            raise GoldenError(f"{folder / name} is there, and may not be: of {manifest.writer} only hashes are kept")
+        return
     for name in sorted(listed.keys() ^ there):
         wrong = "is in no manifest" if name in there else "is named by the manifest, but not there"
         raise GoldenError(f"{folder / name} {wrong}")
