@@ -316,6 +316,14 @@ def test_what_importsd_is_known_to_refuse_is_expected(found: Callable[..., list[
     assert {each.judgement.outcome for each in new} == {Outcome.FAILED}
 
 
+def test_a_fault_of_torchsharp_s_writer_is_not_expected_where_importsd_reads_a_golden_file(
+    found: Callable[..., list[Finding]],
+) -> None:
+    """The matrix's id has 'tied-in-one-module', which is about the file that TorchSharp writes there."""
+    (done,) = by_importsd(found, "tied/flat/f32", load_state_dict)
+    assert (done.verdict, done.judgement.outcome) == (PASS, Outcome.PASSED)
+
+
 def test_importsd_is_proven_to_read(found: Callable[..., list[Finding]]) -> None:
     def stale(stream: BinaryIO) -> Any:
         (entry,) = read_state_dict(golden_folder() / "oracle-1/dat/shape/0-d/f32.dat")

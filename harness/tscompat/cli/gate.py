@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import psutil
 import typer
@@ -27,17 +25,12 @@ from tscompat.resources.folders import data_folder
 from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
 
 from .again import again
+from .failures import Failures
 from .run import Exportsd, Importsd, LibTorch, Native, NoDotnet, TorchSharp, TorchSharpDll
 
-if TYPE_CHECKING:
-    from tscompat.golden.gate import Finding
-
-SHOWN = 20
 COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, ScriptUnusable, OSError)
 MEMORY = 0.5
 """The share of the machine's memory that the peer may take."""
-FAILURES, UNEXPECTED = "failures.txt", "unexpected"
-"""In the output folder: all failures, and the files that were written otherwise, each under its golden path."""
 
 
 def gate(
@@ -72,7 +65,7 @@ def gate(
         paths = {"exportsd": exportsd, "importsd": importsd}
         failed = _gate(
             keyword,
-            _Failures(out, partial(again, context, without="out")),
+            Failures(out, partial(again, context)),
             load_all({name: path for name, path in paths.items() if path}),
             None if no_dotnet else Versions(torchsharp or None, libtorch or None),
             Path(torchsharp_dll) if torchsharp_dll else None,
@@ -84,51 +77,9 @@ def gate(
     raise typer.Exit(1 if failed else 0)
 
 
-class _Failures:
-    """What is kept of failures in the output folder, and shown of the first of them."""
-
-    def __init__(self, out: Path, again: Callable[[str], str]) -> None:
-        self._out = out
-        self._again = again
-        self.count = 0
-        (out / FAILURES).unlink(missing_ok=True)
-        shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
-
-    def add(self, sentence: str, name: str, *files: tuple[str, Path]) -> None:
-        """Write a failure down, with files in words, and the command that looks at the golden file ``name`` again."""
-        self.count += 1
-        shown = [f"    {what}: {os.path.relpath(file)}" for what, file in files]
-        lines = [sentence, *shown, f"    again: {self._again(name)}"]
-        self._out.mkdir(parents=True, exist_ok=True)
-        with (self._out / FAILURES).open("a", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-        if self.count <= SHOWN:
-            typer.echo("\n".join(lines))
-
-    def found(self, finding: Finding) -> None:
-        """Write a failed finding down, and keep the file that was written."""
-        golden, files = finding.golden, list[tuple[str, Path]]()
-        if finding.written:
-            kept = self._out / UNEXPECTED / golden.name
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(finding.written, kept)
-            files.append(("written", kept))
-        if golden.path.exists():
-            files.append(("golden", golden.path))
-        words = finding.verdict.detail or finding.judgement.reason
-        self.add(f"{golden.name}, {finding.what}: {finding.verdict.kind}: {words}", golden.name, *files)
-
-    def end(self) -> None:
-        """Show how many were not shown, and where all of them are."""
-        if self.count > SHOWN:
-            typer.echo(f"… and {self.count - SHOWN} more")
-        if self.count:
-            typer.echo(f"all failures: {os.path.relpath(self._out / FAILURES)}")
-
-
 def _gate(
     keyword: str,
-    failures: _Failures,
+    failures: Failures,
     scripts: Mapping[str, Script],
     versions: Versions | None,
     dll: Path | None,

@@ -139,4 +139,5 @@ def _of_file(
         except PeerDied as died:
             verdict = Verdict(died.kind, died.detail)
         written = task.written if task.written and task.written.is_file() else None
-        yield Finding(golden, task.what, verdict, divergences.judge(task.matrix_id, verdict), written)
+        judgement = divergences.judge(task.matrix_id, verdict, scripts_only=task.scripts_only)
+        yield Finding(golden, task.what, verdict, judgement, written)

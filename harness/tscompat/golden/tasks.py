@@ -51,6 +51,8 @@ class Task(NamedTuple):
     decide: Callable[[], Verdict]
     matrix_id: str = ""
     """The same in the matrix: a known divergence that covers this id is expected. Empty if it must pass."""
+    scripts_only: bool = False
+    """Whether a script alone is at work: in the matrix TorchSharp writes the file that the script reads."""
     written: Path | None = None
     """The file that it writes."""
 
@@ -66,7 +68,7 @@ def readings(case: GoldenCase, golden: Golden, scripts: Mapping[str, Script]) ->
     if form is Format.DAT:
         decide = _with("importsd", scripts, partial(_by_importsd, case, golden))
         same = VerdictId("importsd", DOTNET_TO_PYTHON, "cpu", case.case.id, "bits")
-        yield Task("read by importsd", decide, str(same))
+        yield Task("read by importsd", decide, str(same), scripts_only=True)
 
 
 def writing(case: GoldenCase, golden: Golden, scripts: Mapping[str, Script]) -> Task | None:
