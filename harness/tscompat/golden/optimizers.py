@@ -1,25 +1,22 @@
 """The bits of an optimizer's golden file, and TorchSharp's half: it loads such a file, and saves what it has loaded.
 
-May import values, codec, catalogue, dotnet_side, python_side, routes. The bits are those of no library: options are the
-case's or drawn, and so is the state, since torch's defaults and steps may be others in its next version.
+May import values, resources, codec, catalogue, dotnet_side, python_side, routes. No library has computed the bits, since
+torch's defaults and steps may be others in its next version: an option is the case's or drawn, a state is drawn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from tscompat.catalogue import OptimizerCase, TensorSpec, make
 from tscompat.codec import OptimizerRecord, encode_state_dict, read_optimizer
 from tscompat.codec.optimizer import LAYOUTS, Layout, Value, flat_options, flat_states
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.optimizer_call import OptimizerFiles, groups_of, poisoned
-from tscompat.python_side.models import native
 from tscompat.python_side.torch_optimizers import initial_state, name_in_dotnet, options_of
 from tscompat.resources.whole import write_whole
 from tscompat.routes import dotnet_half, judging
@@ -48,14 +45,13 @@ def record_of(case_id: str, case: OptimizerCase) -> OptimizerRecord:
     states: list[dict[str, Value]] = []
     for group in case.groups:
         stated = options_of(case.optimizer, group.options)
-        options = _options(layout.options, stated, partial(_drawn, drawn, f"group.{len(groups)}"))
+        options = _options(layout.options, stated, _part(drawn, f"group.{len(groups)}."))
         groups.append(options)
         for parameter in parameters[len(states) : len(states) + group.parameters]:
             if case.steps and f"0.{len(states)}" in gradients:
-                state = _state(layout.state, options, case.steps, partial(_drawn, drawn, f"state.{len(states)}"))
+                state = _state(layout.state, options, case.steps, _part(drawn, f"state.{len(states)}."))
             else:
-                like = torch.empty(parameter.shape, dtype=native.torch_dtype(parameter.dtype))
-                state = initial_state(case.optimizer, options, like)
+                state = initial_state(case.optimizer, options, parameter.dtype, parameter.shape)
             states.append(state)
     return OptimizerRecord(name, groups, states)
 
@@ -76,29 +72,34 @@ def _specs(layout: Layout, groups: int, parameters: Sequence[TensorSpec]) -> Ite
                 yield replace(parameter, name=name, fill="random")
 
 
-def _drawn(drawn: Mapping[str, Tensor], where: str, field: str) -> Tensor:
-    return drawn[f"{where}.{field}"]
+def _part(drawn: Mapping[str, Tensor], where: str) -> Mapping[str, Tensor]:
+    """What was drawn for one group or state, by field."""
+    return {name.removeprefix(where): tensor for name, tensor in drawn.items() if name.startswith(where)}
 
 
-def _options(kinds: Mapping[str, str], stated: Mapping[str, float], drawn: Callable[[str], Tensor]) -> dict[str, float]:
+def _options(kinds: Mapping[str, str], stated: Mapping[str, float], drawn: Mapping[str, Tensor]) -> dict[str, float]:
     options: dict[str, float] = {}
     for option, kind in kinds.items():
-        off = False if kind == "bool" else 0.0 if option in _DECIDES.values() else None
-        options[option] = stated.get(option, _number(drawn(option)) if off is None else off)
+        if option in stated:
+            options[option] = stated[option]
+        elif kind == "bool":
+            options[option] = False
+        else:
+            options[option] = 0.0 if option in _DECIDES.values() else _number(drawn[option])
     return options | {"initial_lr": stated.get("initial_lr", options["lr"])}
 
 
 def _state(
-    kinds: Mapping[str, str], options: Mapping[str, float], steps: int, drawn: Callable[[str], Tensor]
+    kinds: Mapping[str, str], options: Mapping[str, float], steps: int, drawn: Mapping[str, Tensor]
 ) -> dict[str, Value]:
     state: dict[str, Value] = {}
     for field, kind in kinds.items():
         if kind == "i64":
             state[field] = steps
         elif kind == "f64":
-            state[field] = _number(drawn(field))
+            state[field] = _number(drawn[field])
         else:
-            state[field] = drawn(field) if options.get(_DECIDES.get(field, ""), True) else None
+            state[field] = drawn[field] if options.get(_DECIDES.get(field, ""), True) else None
     return state
 
 

@@ -14,6 +14,7 @@ import torch
 from tscompat.codec import OptimizerRecord
 from tscompat.codec.optimizer import LAYOUTS as FIELDS
 from tscompat.codec.optimizer import Kind, Value
+from tscompat.values.dtypes import DType
 from tscompat.values.tensors import Tensor
 
 from .torch_tensors import from_torch, to_torch
@@ -107,8 +108,9 @@ def record_as_found(name: str, saved: Saved, parameters: Sequence[torch.Tensor] 
     )
 
 
-def initial_state(name: str, options: Mapping[str, float], parameter: torch.Tensor) -> dict[str, Value]:
+def initial_state(name: str, options: Mapping[str, float], dtype: DType, shape: tuple[int, ...]) -> dict[str, Value]:
     """The state in a record of a parameter that was never stepped, in a group with these options."""
+    parameter = torch.empty(shape, dtype=getattr(torch, dtype.torch))
     return _state(FIELDS[name_in_dotnet(name)].state, _initial(name, options, [parameter], "the parameter"))
 
 
