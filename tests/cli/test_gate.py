@@ -113,8 +113,9 @@ def test_the_command_does_one_finding_again_and_removes_the_files_of_the_last_ti
     gate("--no-dotnet")
     ended = gate("--no-dotnet", "-k", FILE)
     assert ended.output.splitlines()[-1] == "1 passed, 0 known divergences, 1 failures, 3 not run"
-    kept = [path for path in Path("results/gate").rglob("*") if path.is_file()]
-    assert sorted(kept) == [Path("results/gate/failures.txt"), Path("results/gate/unexpected") / FILE]
+    kept = sorted(path for path in Path("results/gate").rglob("*") if path.is_file())
+    assert kept == [Path("results/gate/failures.txt"), Path("results/gate/unexpected") / FILE]
+    assert len(kept[0].read_text(encoding="utf-8").splitlines()) == 4
 
 
 def test_a_part_without_a_file_could_not_run(root: Path) -> None:

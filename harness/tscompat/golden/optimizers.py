@@ -1,7 +1,7 @@
 """The bits of an optimizer's golden file, and TorchSharp's half: it loads such a file, and saves what it has loaded.
 
-May import values, resources, codec, catalogue, dotnet_side, python_side, routes. No library has computed the bits, since
-torch's defaults and steps may be others in its next version: an option is the case's or drawn, a state is drawn.
+May import values, resources, codec, catalogue, dotnet_side, python_side, routes. No library computes the bits, as torch's
+defaults and steps may be others in its next version: an option is the case's or drawn, a state is drawn.
 """
 
 from __future__ import annotations
