@@ -1,6 +1,6 @@
 """The bits of an optimizer's golden file, and TorchSharp's half: it loads such a file, and saves what it has loaded.
 
-May import values, resources, codec, catalogue, dotnet_side, python_side, routes. No library computes the bits, as torch's
+May import values, resources, codec, catalogue, dotnet_side, python_side, routes. No library computes the bits, since
 defaults and steps may be others in its next version: an option is the case's or drawn, a state is drawn.
 """
 
