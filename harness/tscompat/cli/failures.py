@@ -47,8 +47,7 @@ class Failures:
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(finding.written, kept)
             files.append(("written", kept))
-        if golden.path.exists():
-            files.append(("golden", golden.path))
+        files.append(("golden", golden.path))
         words = finding.verdict.detail or finding.judgement.reason
         self.add(f"{golden.name}, {finding.what}: {finding.verdict.kind}: {words}", golden.name, *files)
 

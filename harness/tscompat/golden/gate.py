@@ -20,7 +20,7 @@ from tscompat.values.verdict import Kind, Verdict
 from tscompat.verdicts.divergences import Divergences, Judgement
 
 from .jobs import GoldenCase, selected
-from .manifest import HASHES_ONLY, Format, GoldenError, Manifest, Writer, differing, golden_folder, tensors_of
+from .manifest import HASHES_ONLY, Format, GoldenError, Manifest, Writer, differing, golden_folder, path_of, tensors_of
 from .tables import FIXED, PYTHON
 from .tasks import Golden, readings, writing
 
@@ -52,7 +52,7 @@ def check(
     the first file of a format each of its readers must see one changed byte (``_prove``). Raises GoldenError where one
     does not, and where no file is chosen; PeerBroken where no peer can be had, or our own code in it fails.
     """
-    goldens = [Golden(folder / each.file, of, each) for folder, of in corpus.items() for each in of.files]
+    goldens = [Golden(path_of(corpus, folder, each), of, each) for folder, of in corpus.items() for each in of.files]
     by_case: dict[tuple[str, Format], list[Golden]] = {}
     for golden in goldens:
         if part in golden.name:
@@ -61,8 +61,7 @@ def check(
         raise GoldenError(f"the path of no golden file has {part!r} in it, as in oracle-1/dat/role/both/f32.dat")
     for form in dict.fromkeys(form for _, form in by_case):
         case_id = PROOF.get(form, ONE_TENSOR)
-        of_proof = (each for each in goldens if (each.file.format, each.file.case) == (form, case_id))
-        golden = next((each for each in of_proof if each.path.exists()), None)
+        golden = next((each for each in goldens if (each.file.format, each.file.case) == (form, case_id)), None)
         if golden:
             _prove(GoldenCase.of(cases[case_id], scratch, peer), golden, scripts or {})
     for (case_id, _), of_case in by_case.items():

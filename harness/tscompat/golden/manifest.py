@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -122,7 +122,8 @@ def read_corpus(root: Path) -> dict[Path, Manifest]:
     """The manifests below ``root``, by folder.
 
     Raises GoldenError for a folder without a manifest, a manifest that does not fit its schema or its folder's name,
-    and a file that is missing, has another hash or is in no manifest; OSError if a file cannot be read.
+    a file that is missing, has another hash or is in no manifest, and a hash alone that is of no file of the oracle;
+    OSError if a file cannot be read.
     """
     found: dict[Path, Manifest] = {}
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
@@ -135,7 +136,19 @@ def read_corpus(root: Path) -> dict[Path, Manifest]:
             raise GoldenError(f"{folder}: the manifest is of {manifest.folder}: give the folder that name")
         _compare(folder, manifest)
         found[folder] = manifest
+    for folder, manifest in found.items():
+        for each in manifest.files:
+            if manifest.writer in HASHES_ONLY and not path_of(found, folder, each).is_file():
+                raise GoldenError(f"{folder / MANIFEST}: {each.file}: no file of the oracle is the same")
     return found
+
+
+def path_of(corpus: Mapping[Path, Manifest], folder: Path, file: GoldenFile) -> Path:
+    """Where the bytes of a golden file lie: of a writer of ``HASHES_ONLY``, the same file of the oracle's."""
+    if corpus[folder].writer in HASHES_ONLY:
+        oracles = (each for each, of in corpus.items() if of.writer is Writer.ORACLE and file in of.files)
+        folder = next(oracles, folder)
+    return folder / file.file
 
 
 def _compare(folder: Path, manifest: Manifest) -> None:
