@@ -120,7 +120,7 @@ def test_the_command_does_one_finding_again_and_removes_the_files_of_the_last_ti
 
 def test_a_part_without_a_file_could_not_run(root: Path) -> None:
     ended = gate("--no-dotnet", "-k", "role/none")
-    words = "could not run: the path of no golden file has 'role/none' in it"
+    words = "could not run: no golden file has 'role/none' in its path"
     assert (ended.exit_code, words in ended.output) == (2, True)
 
 

@@ -205,7 +205,7 @@ def test_a_reader_that_returns_another_order_is_seen(
 def test_only_the_files_with_a_text_in_their_path_are_checked(found: Callable[..., list[Finding]]) -> None:
     corpus = part("role/both/f32", Format.DAT, Format.PICKLE)
     assert {each.golden.name for each in found(corpus, text="oracle-1/dat")} == {"oracle-1/dat/role/both/f32.dat"}
-    with pytest.raises(GoldenError, match="the path of no golden file has 'role/none' in it"):
+    with pytest.raises(GoldenError, match="no golden file has 'role/none' in its path"):
         found(corpus, text="role/none")
 
 

@@ -58,11 +58,11 @@ def check(
         if part in golden.name:
             by_case.setdefault((golden.file.case, golden.file.format), []).append(golden)
     if not by_case:
-        raise GoldenError(f"the path of no golden file has {part!r} in it, as in oracle-1/dat/role/both/f32.dat")
+        raise GoldenError(f"no golden file has {part!r} in its path, which is like oracle-1/dat/role/both/f32.dat")
     for form in dict.fromkeys(form for _, form in by_case):
         case_id = PROOF.get(form, ONE_TENSOR)
         golden = next((each for each in goldens if (each.file.format, each.file.case) == (form, case_id)), None)
-        if golden:
+        if golden and case_id in cases:
             _prove(GoldenCase.of(cases[case_id], scratch, peer), golden, scripts or {})
     for (case_id, _), of_case in by_case.items():
         case = GoldenCase.of(cases[case_id], scratch, peer) if case_id in cases else None
