@@ -203,7 +203,11 @@ def test_options_have_torchsharps_names_and_are_no_more_than_the_group_has() -> 
     assert options_of("SGD", {"surprise": 3}) == {"surprise": 3}
 
 
-@pytest.mark.parametrize("case_id", [each for each in F32 if "-before/" in each])
+BEFORE = [each for each in F32 if "-before/" in each and "/adagrad-" not in each]
+"""Cases without a step. Adagrad has a state before one, which torch makes otherwise (pytorch-one-initial-accumulator)."""
+
+
+@pytest.mark.parametrize("case_id", BEFORE)
 def test_the_first_state_is_that_of_a_parameter_that_was_never_stepped(case_id: str) -> None:
     record = trained(case_id).record()
     states = [
