@@ -204,7 +204,7 @@ def test_options_have_torchsharps_names_and_are_no_more_than_the_group_has() -> 
 
 
 BEFORE = [each for each in F32 if "-before/" in each and "/adagrad-" not in each]
-"""Cases without a step. Adagrad has a state before one, which torch makes otherwise (pytorch-one-initial-accumulator)."""
+"""Cases without a step. Before one Adagrad has a state; torch makes it otherwise (pytorch-one-initial-accumulator)."""
 
 
 @pytest.mark.parametrize("case_id", BEFORE)
