@@ -1,7 +1,10 @@
 """``tscompat bless``, in a copy of cases/divergences."""
 
+import hashlib
 import json
 import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,9 @@ from typer.testing import CliRunner, Result
 
 from records import ENVIRONMENT, FAILURE, ZEROS, a_record
 from tscompat.cli import app
+from tscompat.dotnet_side.client import WithoutDotnet
+from tscompat.golden.manifest import golden_folder
+from tscompat.python_side.scripts import FUNCTIONS
 from tscompat.resources.folders import data_folder
 from tscompat.results import comparison
 from tscompat.results.environment import Library
@@ -185,3 +191,56 @@ def test_a_ci_variable_that_is_off_is_none(folder: Path, monkeypatch: pytest.Mon
 def test_without_a_thing_to_bless_it_names_them(folder: Path) -> None:
     ended = bless()
     assert (ended.exit_code, ended.output) == (2, "name what to bless: --divergences, --golden, --baseline\n")
+
+
+# --golden
+
+RUNNING = ["TorchSharp 0.107.0", "TorchSharp.PyBridge 1.4.4", "libtorch 2.10.0", "torch 2.13", "safetensors 0.8"]
+CASE = "dat/role/both/f32.dat"
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A corpus of one case, which bless finds in the place of the repository's, without .NET."""
+    monkeypatch.delenv("CI", raising=False)
+    root = tmp_path / "golden"
+    root.mkdir()
+    (root / "cases.toml").write_text('dat = ["role/both/f32"]')
+    for module in ("tscompat.cli.bless", "tscompat.golden.jobs"):
+        monkeypatch.setattr(import_module(module), "golden_folder", lambda: root)
+
+    @contextmanager
+    def side(*given: Any) -> Generator[tuple[WithoutDotnet, list[str]]]:
+        yield WithoutDotnet(), [*RUNNING, *(f"{name} {script.digest}" for name, script in given[-1].items())]
+
+    monkeypatch.setattr(import_module("tscompat.cli.bless"), "side", side)
+    return root
+
+
+def test_golden_files_are_shown_and_written(corpus: Path) -> None:
+    ended = bless("--golden", answer="n")
+    assert (ended.exit_code, ended.output.splitlines()[0]) == (0, f"oracle-1/{CASE}: new")
+    assert not (corpus / "oracle-1").exists()
+    assert bless("--golden", "--yes").exit_code == 0
+    assert (corpus / "oracle-1" / CASE).read_bytes() == (golden_folder() / "oracle-1" / CASE).read_bytes()
+    assert bless("--golden").output == "golden: nothing to change\n"
+
+
+def test_a_script_that_no_longer_writes_a_golden_file_is_refused(corpus: Path, tmp_path: Path) -> None:
+    """Only its hash is kept, so there is no file whose absence would show it."""
+    script = tmp_path / "exportsd.py"
+    script.write_text("\n".join(f"def {name}(*_): raise KeyError('no')" for name in FUNCTIONS["exportsd"]))
+    bless("--golden", "--yes")
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()[:12]
+    shutil.copytree(corpus / "oracle-1", corpus / f"exportsd-{digest}", ignore=shutil.ignore_patterns("dat"))
+    manifest = corpus / f"exportsd-{digest}" / "manifest.json"
+    document = json.loads(manifest.read_text(encoding="utf-8"))
+    manifest.write_text(json.dumps({**document, "writer": "exportsd", "version": digest}), encoding="utf-8")
+    ended = bless("--golden", "--yes", "--exportsd", str(script))
+    assert (ended.exit_code, ended.output.splitlines()) == (
+        2,
+        [
+            f"exportsd-{digest}/{CASE}: KeyError: 'no'",
+            "1 golden files are not written so any more: nothing was written",
+        ],
+    )

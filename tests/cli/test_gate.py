@@ -11,7 +11,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tscompat.cli import app
-from tscompat.golden.manifest import golden_folder
+from tscompat.dotnet_side.client import WithoutDotnet
+from tscompat.dotnet_side.errors import Death, PeerDied
+from tscompat.golden.manifest import Format, Writer, golden_folder, read_corpus
+from tscompat.values.verdict import Kind
 
 FOLDER = "safetensors-0.8"
 
@@ -19,15 +22,21 @@ FOLDER = "safetensors-0.8"
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A corpus of one folder, which gate finds in the place of the repository's."""
-    shutil.copytree(golden_folder() / FOLDER, tmp_path / FOLDER)
-    for module in ("tscompat.cli.gate", "tscompat.golden.gate"):
-        monkeypatch.setattr(import_module(module), "golden_folder", lambda: tmp_path)
+    shutil.copytree(golden_folder() / FOLDER, tmp_path / "golden" / FOLDER)
+    monkeypatch.setattr(import_module("tscompat.cli.gate"), "golden_folder", lambda: tmp_path / "golden")
 
     def whole(*_: object) -> None:
         pass
 
     monkeypatch.setattr(import_module("tscompat.golden.gate"), "refuse_missing", whole)
-    return tmp_path
+    return tmp_path / "golden"
+
+
+@pytest.fixture(autouse=True)
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working folder, below which the output folder is: a new one."""
+    (tmp_path / "working").mkdir()
+    monkeypatch.chdir(tmp_path / "working")
 
 
 def gate(*arguments: str) -> Result:
@@ -37,17 +46,30 @@ def gate(*arguments: str) -> Result:
 def test_the_golden_corpus_is_read_and_written_by_all() -> None:
     ended = gate()
     assert ended.exit_code == 0, ended.output
-    last = ended.output.splitlines()[-1].split()
-    assert int(last[0]) > 2000
-    assert " ".join(last[4:]) == "divergences, 0 failures, 0 not run"
+    files = [(of.writer, each.format) for of in read_corpus(golden_folder()).values() for each in of.files]
+    exported = [writer for writer, _ in files].count(Writer.EXPORTSD)
+    to_import = [(writer is not Writer.EXPORTSD, form) for writer, form in files].count((True, Format.DAT))
+    *_, importsd, exportsd, last = ended.output.splitlines()
+    assert importsd == f"{to_import} not run: no path to importsd.py"
+    assert exportsd == f"{exported} not run: no path to exportsd.py"
+    passed, *words = last.split()
+    assert int(passed) > 3000
+    assert " ".join(words[3:]) == f"divergences, 0 failures, {to_import + exported} not run"
+    assert not Path("results").exists()
 
 
 def test_without_dotnet_its_half_is_not_run(root: Path) -> None:
     lines = gate("--no-dotnet").output.splitlines()
-    assert lines == [f"{FOLDER}: 22 files", "44 passed, 0 known divergences, 0 failures, 66 not run"]
+    assert lines == [
+        f"{FOLDER}: 22 files",
+        "66 not run: the run is without .NET (--no-dotnet)",
+        "44 passed, 0 known divergences, 0 failures, 66 not run",
+    ]
 
 
-def test_a_difference_is_printed_with_the_file_and_exits_with_1(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def damaging(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer of safetensors whose files are no safetensors."""
     tables: Any = import_module("tscompat.golden.tables")
     side = tables.PYTHON["safetensors"]
 
@@ -55,14 +77,75 @@ def test_a_difference_is_printed_with_the_file_and_exits_with_1(root: Path, monk
         path.write_bytes(b"no")
 
     monkeypatch.setitem(tables.PYTHON, "safetensors", side._replace(write=write))
+
+
+FILE = f"{FOLDER}/safetensors/role/both/u8.safetensors"
+
+
+@pytest.mark.usefixtures("damaging")
+def test_a_difference_is_shown_with_its_files_and_the_command_and_exits_with_1(tmp_path: Path) -> None:
     ended = gate("--no-dotnet")
     lines = ended.output.splitlines()
-    assert (ended.exit_code, len(lines)) == (1, 23)
-    assert lines[1].startswith(
-        f"{FOLDER}/safetensors/role/both/u8.safetensors, written by safetensors: bytes: byte 0: "
-    )
-    assert lines[21] == "… and 2 more"
+    assert ended.exit_code == 1
+    assert lines[1].startswith(f"{FILE}, written by safetensors: bytes: byte 0: ")
+    written = Path("results/gate/unexpected") / FILE
+    assert lines[2:4] == [f"    written: {written}", f"    golden: {tmp_path / 'golden' / FILE}"]
+    assert lines[4].startswith("    again: ")
+    assert lines[4].endswith(f"gate --no-dotnet -k {FILE}") or lines[4].endswith(f"gate -- --no-dotnet -k {FILE}")
+    assert written.read_bytes() == b"no"
     assert lines[-1] == "22 passed, 0 known divergences, 22 failures, 66 not run"
+
+
+@pytest.mark.usefixtures("damaging")
+def test_the_first_failures_are_shown_and_all_are_in_a_file() -> None:
+    ended = gate("--no-dotnet", "--out", "out")
+    shown = [line for line in ended.output.splitlines() if line.startswith(f"{FOLDER}/")]
+    assert (len(shown), "… and 2 more\n" in ended.output) == (20, True)
+    assert f"all failures: {Path('out/failures.txt')}\n" in ended.output
+    kept = Path("out/failures.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in kept if line.startswith(f"{FOLDER}/")][:20] == shown
+    assert len(kept) == 4 * 22
+    assert len([path for path in Path("out/unexpected").rglob("*") if path.is_file()]) == 22
+
+
+@pytest.mark.usefixtures("damaging")
+def test_the_command_does_one_finding_again_and_removes_the_files_of_the_last_time() -> None:
+    gate("--no-dotnet")
+    ended = gate("--no-dotnet", "-k", FILE)
+    assert ended.output.splitlines()[-1] == "1 passed, 0 known divergences, 1 failures, 3 not run"
+    kept = sorted(path for path in Path("results/gate").rglob("*") if path.is_file())
+    assert kept == [Path("results/gate/failures.txt"), Path("results/gate/unexpected") / FILE]
+    assert len(kept[0].read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_a_part_without_a_file_could_not_run(root: Path) -> None:
+    ended = gate("--no-dotnet", "-k", "role/none")
+    words = "could not run: no golden file has 'role/none' in its path"
+    assert (ended.exit_code, words in ended.output) == (2, True)
+
+
+def test_a_script_that_cannot_be_used_could_not_run(root: Path) -> None:
+    ended = gate("--no-dotnet", "--importsd", "gone.py")
+    assert (ended.exit_code, "could not run: --importsd gone.py: No such file" in ended.output) == (2, True)
+
+
+class Dying(WithoutDotnet):
+    """A client whose peer dies when it is ended."""
+
+    def close(self) -> None:
+        self.deaths.append(
+            Death(f"{FILE}, read by PyBridge (pybridge-safetensors)", PeerDied(Kind.CRASH, "it died", ""))
+        )
+
+
+def test_a_death_after_the_last_answer_is_a_failure(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("tscompat.cli.gate"), "WithoutDotnet", Dying)
+    ended = gate("--no-dotnet", "-k", FILE)
+    assert ended.exit_code == 1
+    _, sentence, command, where, *_, last = ended.output.splitlines()
+    assert sentence == f"{FILE}, read by PyBridge (pybridge-safetensors): crash: it died, after its last answer"
+    assert (command.endswith(f"-k {FILE}"), where.startswith("all failures: ")) == (True, True)
+    assert last == "2 passed, 0 known divergences, 1 failures, 3 not run"
 
 
 def test_a_damaged_corpus_could_not_run(root: Path) -> None:
@@ -72,10 +155,13 @@ def test_a_damaged_corpus_could_not_run(root: Path) -> None:
 
 
 def test_a_corpus_that_lacks_a_writer_could_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(golden_folder() / FOLDER, tmp_path / FOLDER)
-    monkeypatch.setattr(import_module("tscompat.cli.gate"), "golden_folder", lambda: tmp_path)
+    shutil.copytree(golden_folder() / FOLDER, tmp_path / "golden" / FOLDER)
+    monkeypatch.setattr(import_module("tscompat.cli.gate"), "golden_folder", lambda: tmp_path / "golden")
     ended = gate("--no-dotnet")
-    assert (ended.exit_code, "found nothing of PyBridge, TorchSharp, oracle, torch, dat/" in ended.output) == (2, True)
+    assert (ended.exit_code, "found nothing of PyBridge, TorchSharp, exportsd, oracle, torch, …" in ended.output) == (
+        2,
+        True,
+    )
 
 
 @pytest.mark.parametrize("option", ["--native", "--torchsharp", "--torchsharp-dll", "--libtorch"])

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, BinaryIO
 
 import msgspec
 import pytest
+import torch
 
 from tscompat.catalogue import load_catalogue
+from tscompat.codec import encode_state_dict, read_state_dict
+from tscompat.dotnet_side.client import WithoutDotnet
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.golden import jobs
-from tscompat.golden.corpus import Writers, changes, replace, write_corpus
+from tscompat.golden.corpus import Writers, changes, replace, write_corpus, writers
 from tscompat.golden.jobs import selected
 from tscompat.golden.manifest import Format, GoldenError, Writer, golden_folder, read_corpus, write_manifest
+from tscompat.python_side import torch_tensors
+from tscompat.python_side.scripts import Script
 
 WRITERS = Writers(dict.fromkeys(Writer, "9"), {"python": "3"})
+NAMES = ("TorchSharp", "libtorch", "TorchSharp.PyBridge", "torch", "safetensors")
 FOLDER = "torch-2.13"
 PICKLE = "pickle/role/both/f32.pth"
 
@@ -68,6 +77,56 @@ def test_each_writer_writes_what_it_can(chosen: Path, keeper: PeerKeeper, tmp_pa
     assert {manifest.beside["python"] for manifest in corpus.values()} == {"3"}
 
 
+def a_script(write: Callable[[dict[str, Any], BinaryIO], None]) -> Script:
+    """A double of exportsd.py with this function for state dicts."""
+    module: Any = SimpleNamespace(save_state_dict=write)
+    return Script(Path("exportsd.py"), "", module)
+
+
+def test_of_a_script_that_writes_the_oracle_s_bytes_the_manifest_is_kept_alone(chosen: Path, tmp_path: Path) -> None:
+    def write(state: dict[str, Any], stream: BinaryIO) -> None:
+        stream.write(b"".join(encode_state_dict(torch_tensors.export(state))))
+        stream.write(b"more" if state["parameter"].dtype == torch.float64 else b"")
+
+    (chosen / "cases.toml").write_text('dat = ["role/both/f32", "role/both/f64"]')
+    new = tmp_path / "new"
+    not_golden = write_corpus(new, load_catalogue(), WRITERS, WithoutDotnet(), tmp_path, a_script(write))
+    assert not_golden.pop("exportsd-9/dat/role/both/f64.dat") == "the oracle writes other bytes"
+    assert [path.name for path in (new / "exportsd-9").rglob("*")] == ["manifest.json"]
+    by_writer = {manifest.writer: manifest.by_file for manifest in read_corpus(new).values()}
+    file = "dat/role/both/f32.dat"
+    assert by_writer[Writer.EXPORTSD] == {file: by_writer[Writer.ORACLE][file]}
+
+
+def test_what_a_script_refuses_is_not_golden_and_the_reason_is_given(chosen: Path, tmp_path: Path) -> None:
+    def write(state: dict[str, Any], stream: BinaryIO) -> None:
+        raise KeyError("no")
+
+    (chosen / "cases.toml").write_text('dat = ["role/both/f32"]')
+    not_golden = write_corpus(tmp_path / "new", load_catalogue(), WRITERS, WithoutDotnet(), tmp_path, a_script(write))
+    assert not_golden["exportsd-9/dat/role/both/f32.dat"] == "KeyError: 'no'"
+
+
+def test_the_version_of_a_script_is_the_beginning_of_its_hash() -> None:
+    running = [f"{name} 1" for name in NAMES]
+    assert Writer.EXPORTSD not in writers(running).versions
+    found = writers([f"exportsd sha256:{'0123456789' * 6}abcd", *running])
+    assert found.versions[Writer.EXPORTSD] == "012345678901"
+
+
+def test_the_manifest_of_a_dat_file_lists_its_entries_in_the_order_of_the_file(
+    chosen: Path, keeper: PeerKeeper, tmp_path: Path
+) -> None:
+    """TorchSharp writes them in another order than the case has (dat-nested-order)."""
+    (chosen / "cases.toml").write_text('dat = ["order/nested/f32"]')
+    assert write_corpus(tmp_path / "new", load_catalogue(), WRITERS, keeper, tmp_path) == {}
+    for folder, manifest in read_corpus(tmp_path / "new").items():
+        (file,) = manifest.files
+        assert [each.name for each in file.tensors] == [name for name, _ in read_state_dict(folder / file.file)]
+    orders = {manifest.files[0].tensors for manifest in read_corpus(tmp_path / "new").values()}
+    assert len(orders) == 2
+
+
 def test_the_same_corpus_has_no_changes(root: Path) -> None:
     assert list(changes(root, root)) == []
 
@@ -100,6 +159,14 @@ def test_changed_bits_are_named(root: Path, tmp_path: Path) -> None:
     new = shutil.copytree(root, tmp_path / "new")
     rewritten(new, PICKLE, tensors=())
     assert list(changes(root, new)) == [f"{FOLDER}/{PICKLE}: the case's bits have changed"]
+
+
+def test_another_order_is_named(root: Path, tmp_path: Path) -> None:
+    new = shutil.copytree(root, tmp_path / "new")
+    (manifest,) = read_corpus(new).values()
+    rewritten(new, PICKLE, tensors=manifest.by_file[PICKLE].tensors[::-1])
+    words = "the manifest lists its tensors in another order"
+    assert list(changes(root, new)) == [f"{FOLDER}/{PICKLE}: {words}"]
 
 
 def with_other_bytes(folder: Path, file: str) -> None:

@@ -13,8 +13,10 @@ from tscompat.golden.manifest import (
     Format,
     GoldenError,
     GoldenTensor,
+    Writer,
     differing,
     golden_folder,
+    path_of,
     read_corpus,
     schema_text,
     write_manifest,
@@ -39,8 +41,44 @@ def test_the_published_schema_is_the_one_that_the_classes_give() -> None:
 
 def test_the_corpus_is_whole_and_has_every_writer_and_every_format() -> None:
     corpus = read_corpus(golden_folder())
-    assert {each.writer for each in corpus.values()} == {"oracle", "TorchSharp", "PyBridge", "torch", "safetensors"}
+    assert {each.writer for each in corpus.values()} == {*Writer}
     assert {file.format for each in corpus.values() for file in each.files} == {*Format}
+
+
+def test_of_a_script_there_are_hashes_of_each_format_that_it_writes() -> None:
+    by_writer = {manifest.writer: manifest for manifest in read_corpus(golden_folder()).values()}
+    assert {each.format for each in by_writer[Writer.EXPORTSD].files} == {Format.DAT, Format.TENSOR, Format.OPTIMIZER}
+
+
+@pytest.fixture
+def hashes(root: Path) -> Path:
+    """The folder of hashes, in a corpus that has the oracle's files too."""
+    (folder,) = golden_folder().glob("exportsd-*")
+    for each in (folder, golden_folder() / "oracle-1"):
+        shutil.copytree(each, root / each.name)
+    return root / folder.name
+
+
+def test_where_the_bytes_lie_of_which_only_the_hash_is_kept(hashes: Path) -> None:
+    corpus = read_corpus(hashes.parent)
+    file = corpus[hashes].files[0]
+    assert path_of(corpus, hashes, file) == hashes.parent / "oracle-1" / file.file
+    assert path_of(corpus, hashes.parent / "oracle-1", file) == hashes.parent / "oracle-1" / file.file
+
+
+def test_a_file_of_which_only_the_hash_is_kept_may_not_be_there(hashes: Path) -> None:
+    file = hashes / "dat/role/both/f32.dat"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"")
+    assert damaged(hashes.parent) == f"{file} is there, and may not be: of exportsd only hashes are kept"
+
+
+def test_a_hash_that_is_not_of_a_file_of_the_oracle_is_named(hashes: Path) -> None:
+    document = json.loads((hashes / "manifest.json").read_text(encoding="utf-8"))
+    first, *others = document["files"]
+    rewrite(hashes, files=[first | {"sha256": 64 * "0"}, *others])
+    name = f"{first['format']}/{first['case']}.dat"
+    assert damaged(hashes.parent) == f"{hashes / 'manifest.json'}: {name}: no file of the oracle is the same"
 
 
 def test_the_corpus_is_a_few_hundred_files_of_a_few_megabytes() -> None:

@@ -12,8 +12,9 @@ from tscompat.catalogue import OptimizerCase, make
 from tscompat.codec import OptimizerRecord
 from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
 from tscompat.python_side.optimizer_run import OptimizerRun
-from tscompat.python_side.torch_optimizers import name_in_torch, record_of, saved_of
+from tscompat.python_side.torch_optimizers import initial_state, name_in_torch, options_of, record_of, saved_of
 from tscompat.values.compare import compare
+from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import StateDict, Tensor
 
 CASES = subjects(OptimizerCase)
@@ -191,3 +192,25 @@ def test_groups_of_other_sizes_are_refused(sizes: list[int]) -> None:
     optimizer, parameter = stepped(torch.optim.SGD)
     with pytest.raises(ValueError, match="the record has 1 parameter groups and 1 parameters; expected groups of"):
         saved_of(record_of("SGD", optimizer.state_dict(), [parameter]), sizes)
+
+
+def test_options_have_torchsharps_names_and_are_no_more_than_the_group_has() -> None:
+    assert options_of("Adam", {"lr": 1, "betas": (0.5, 2), "amsgrad": 1}) == {
+        **{"initial_lr": 1.0, "lr": 1.0, "beta1": 0.5, "beta2": 2.0},
+        "amsgrad": True,
+    }
+    assert options_of("Adam", {}) == {}
+    assert options_of("SGD", {"surprise": 3}) == {"surprise": 3}
+
+
+BEFORE = [each for each in F32 if "-before/" in each and "/adagrad-" not in each]
+"""Cases without a step. Before one Adagrad has a state; torch makes it otherwise (pytorch-one-initial-accumulator)."""
+
+
+@pytest.mark.parametrize("case_id", BEFORE)
+def test_the_first_state_is_that_of_a_parameter_that_was_never_stepped(case_id: str) -> None:
+    record = trained(case_id).record()
+    states = [
+        initial_state(CASES[case_id].optimizer, record.groups[0], BY_NAME["f32"], shape) for shape in ((4, 3), (5,))
+    ]
+    assert compare(flat_states(record), flat_states(record._replace(states=states))) == []

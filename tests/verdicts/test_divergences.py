@@ -159,6 +159,14 @@ def test_where_both_fit_the_scripts_is_named() -> None:
     assert judgement.divergence == "second"
 
 
+def test_where_a_script_alone_is_at_work_only_its_own_faults_count() -> None:
+    package, script = divergence(), divergence(versions=(SCRIPT,))
+    for known, outcome in ((package, Outcome.PASSED), (script, Outcome.FAILED)):
+        divergences = Divergences([known], [SCRIPT, VERSION], {})
+        assert divergences.judge(REFUSED, Verdict(Kind.PASS)).outcome is Outcome.FAILED
+        assert divergences.judge(REFUSED, Verdict(Kind.PASS), scripts_only=True).outcome is outcome
+
+
 def test_a_verdict_of_neither_fault_fails() -> None:
     divergences = Divergences([divergence(), divergence("second", (SCRIPT,))], [SCRIPT, VERSION], {})
     assert divergences.judge(REFUSED, Verdict(Kind.BITS, "…")).outcome is Outcome.FAILED

@@ -17,7 +17,8 @@ import typer
 
 from tscompat.catalogue import load_catalogue
 from tscompat.dotnet_side.build import Versions
-from tscompat.golden.manifest import golden_folder
+from tscompat.golden.manifest import golden_folder, read_corpus
+from tscompat.python_side.scripts import Script, load_all
 from tscompat.resources.folders import data_folder
 from tscompat.results import comparison
 from tscompat.results.file import ResultsError, load_results
@@ -27,7 +28,7 @@ from tscompat.verdicts.divergences import Divergence, Outcome
 from tscompat.verdicts.entries import Entry, add_versions, read_entries
 
 from .gate import COULD_NOT_RUN, side
-from .run import LibTorch, Native, TorchSharp
+from .run import Exportsd, LibTorch, Native, TorchSharp
 from .shown import shown
 
 SHOWN_IDS = 5
@@ -50,6 +51,7 @@ def bless(
     torchsharp: TorchSharp = "",
     libtorch: LibTorch = "",
     native: Native = "",
+    exportsd: Exportsd = "",
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
     """Update what is generated below cases/: show the difference, ask, write.
@@ -67,7 +69,10 @@ def bless(
         if divergences:
             _bless_divergences(out / "results.json", yes)
         if golden:
-            _bless_golden(Versions(torchsharp or None, libtorch or None), Path(native) if native else None, yes)
+            scripts = load_all({"exportsd": exportsd} if exportsd else {})
+            _bless_golden(
+                Versions(torchsharp or None, libtorch or None), Path(native) if native else None, scripts, yes
+            )
         if baseline:
             _bless_baseline(out / "results.json", yes)
     except (*COULD_NOT_RUN, ResultsError) as error:
@@ -111,15 +116,17 @@ def _observed(path: Path, entries: Mapping[str, Entry]) -> list[GoesOn]:
     return observed
 
 
-def _bless_golden(versions: Versions, native: Path | None, yes: bool) -> None:
+def _bless_golden(versions: Versions, native: Path | None, scripts: Mapping[str, Script], yes: bool) -> None:
     from tscompat.golden.corpus import changes, replace, write_corpus, writers
 
     root = golden_folder()
     with tempfile.TemporaryDirectory() as folder:
         scratch, new = Path(folder), Path(folder) / "golden"
-        with side(versions, None, native, scratch) as (peer, running):
-            not_golden = write_corpus(new, load_catalogue(), writers(running), peer, scratch)
-        lost = [f"{file}: {reason}" for file, reason in not_golden.items() if (root / file).exists()]
+        with side(versions, None, native, scratch, scripts) as (peer, running):
+            exportsd = scripts.get("exportsd")
+            not_golden = write_corpus(new, load_catalogue(), writers(running), peer, scratch, exportsd)
+        golden = {f"{folder.name}/{file}" for folder, of in read_corpus(root).items() for file in of.by_file}
+        lost = [f"{file}: {reason}" for file, reason in not_golden.items() if file in golden]
         if lost:
             end = f"{len(lost)} golden files are not written so any more: nothing was written"
             _refuse("\n".join([*shown(lost, SHOWN_FILES), end]))

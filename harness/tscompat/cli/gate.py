@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import psutil
 import typer
@@ -18,28 +20,40 @@ from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
 from tscompat.dotnet_side.replacement import chosen
 from tscompat.golden.manifest import GoldenError, golden_folder, read_corpus
+from tscompat.python_side.scripts import Script, ScriptUnusable, load_all
 from tscompat.resources.folders import data_folder
 from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
 
-from .run import LibTorch, Native, NoDotnet, TorchSharp, TorchSharpDll
+from .again import again
+from .failures import Failures
+from .run import Exportsd, Importsd, LibTorch, Native, NoDotnet, TorchSharp, TorchSharpDll
 
-SHOWN = 20
-COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, OSError)
+COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, ScriptUnusable, OSError)
 MEMORY = 0.5
 """The share of the machine's memory that the peer may take."""
 
 
 def gate(
+    context: typer.Context,
+    keyword: Annotated[
+        str, typer.Option("-k", metavar="TEXT", help="Only golden files with this in their path: 'dat/shape', 'bf16'.")
+    ] = "",
+    out: Annotated[
+        Path, typer.Option(help="Output folder: all failures, and the files that were written otherwise.")
+    ] = Path("results/gate"),
     no_dotnet: NoDotnet = False,
     torchsharp: TorchSharp = "",
     libtorch: LibTorch = "",
     torchsharp_dll: TorchSharpDll = "",
     native: Native = "",
+    exportsd: Exportsd = "",
+    importsd: Importsd = "",
 ) -> None:
     """Read the golden corpus with every reader, bit for bit, and write it again with every writer.
 
-    The files were written by the oracle, TorchSharp, PyBridge, torch and safetensors. Writers of .dat and .safetensors
-    must write the golden bytes; what writers of zip archives write is compared by bits.
+    The files were written by the oracle, TorchSharp, PyBridge, torch, safetensors and upstream's exportsd.py (of whose
+    files there are only hashes). Writers of .dat and .safetensors must write the golden bytes; what writers of zip
+    archives write is compared by bits.
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run.
     """
@@ -48,7 +62,11 @@ def gate(
     if native and libtorch:
         raise typer.BadParameter("--native has its own libtorch: leave out --libtorch", param_hint="--native")
     try:
+        paths = {"exportsd": exportsd, "importsd": importsd}
         failed = _gate(
+            keyword,
+            Failures(out, partial(again, context)),
+            load_all({name: path for name, path in paths.items() if path}),
             None if no_dotnet else Versions(torchsharp or None, libtorch or None),
             Path(torchsharp_dll) if torchsharp_dll else None,
             Path(native) if native else None,
@@ -59,44 +77,61 @@ def gate(
     raise typer.Exit(1 if failed else 0)
 
 
-def _gate(versions: Versions | None, dll: Path | None, native: Path | None) -> bool:
+def _gate(
+    keyword: str,
+    failures: Failures,
+    scripts: Mapping[str, Script],
+    versions: Versions | None,
+    dll: Path | None,
+    native: Path | None,
+) -> bool:
     from tscompat.golden.gate import check, refuse_missing
 
     corpus, cases = read_corpus(golden_folder()), load_catalogue()
     refuse_missing(corpus, cases)
     for folder, manifest in corpus.items():
         typer.echo(f"{folder.name}: {len(manifest.files)} files")
-    with tempfile.TemporaryDirectory() as scratch, side(versions, dll, native, Path(scratch)) as (peer, running):
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        side(versions, dll, native, Path(scratch), scripts) as (peer, running),
+    ):
         divergences = Divergences.load(data_folder("cases") / "divergences", running)
         counts: Counter[Outcome] = Counter()
         assumed: Counter[Outcome] = Counter()
-        for found in check(corpus, cases, divergences, peer, Path(scratch)):
-            counts[found.judgement.outcome] += 1
-            assumed[found.judgement.outcome] += found.judgement.assumed
-            if found.judgement.outcome is Outcome.FAILED and counts[Outcome.FAILED] <= SHOWN:
-                words = found.verdict.detail or found.judgement.reason
-                typer.echo(f"{found.file}, {found.what}: {found.verdict.kind}: {words}")
+        not_run: Counter[str] = Counter()
+        for found in check(corpus, cases, divergences, peer, Path(scratch), scripts, keyword):
+            outcome = found.judgement.outcome
+            counts[outcome] += 1
+            assumed[outcome] += found.judgement.assumed
+            if outcome is Outcome.FAILED:
+                failures.found(found)
+            elif outcome is Outcome.NOT_RUN:
+                not_run[found.verdict.detail] += 1
         peer.close()
-        for death in peer.deaths:
-            counts[Outcome.FAILED] += 1
-            typer.echo(f"{death.purpose}: {death.died.kind}: {death.died.detail}, after its last answer")
-    if counts[Outcome.FAILED] > SHOWN:
-        typer.echo(f"… and {counts[Outcome.FAILED] - SHOWN} more")
+        for purpose, died in peer.deaths:
+            failures.add(f"{purpose}: {died.kind}: {died.detail}, after its last answer", purpose.partition(",")[0])
+    failures.end()
     if assumed.total():
         typer.echo(
             f"new version: of the readings that were assumed to go wrong as before, {assumed[Outcome.DIVERGENCE]} do, "
             f"{assumed[Outcome.PASSED]} pass"
         )
+    for reason, count in not_run.items():
+        typer.echo(f"{count} not run: {reason}")
     typer.echo(
-        f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, {counts[Outcome.FAILED]} "
-        f"failures, {counts[Outcome.NOT_RUN]} not run"
+        f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, {failures.count} failures, "
+        f"{counts[Outcome.NOT_RUN]} not run"
     )
-    return counts[Outcome.FAILED] > 0
+    return failures.count > 0
 
 
 @contextmanager
 def side(
-    versions: Versions | None, dll: Path | None, native: Path | None, scratch: Path
+    versions: Versions | None,
+    dll: Path | None,
+    native: Path | None,
+    scratch: Path,
+    scripts: Mapping[str, Script],
 ) -> Generator[tuple[Client, list[str]]]:
     """.NET's side, and what runs, with versions as divergences name them. Without ``versions`` there is no .NET.
 
@@ -105,12 +140,12 @@ def side(
     from tscompat.matrix.environment import environment
 
     if versions is None:
-        yield WithoutDotnet(), environment(None, {}, {}).running
+        yield WithoutDotnet(), environment(None, {}, scripts).running
         return
     publish = chosen(versions, dll, native, progress=typer.echo)
     limit = int(psutil.virtual_memory().total * MEMORY)
     first = Peer(inside(publish.folder), scratch / "peer.log", limit)
-    running = environment(publish, first.versions, {}).running
+    running = environment(publish, first.versions, scripts).running
     waiting = [first]
     keeper = PeerKeeper(lambda: waiting.pop() if waiting else Peer(inside(publish.folder), scratch / "peer.log", limit))
     try:

@@ -17,17 +17,34 @@ import msgspec
 
 from tscompat.catalogue import Case
 from tscompat.dotnet_side.client import Client
+from tscompat.python_side.scripts import Script, ScriptRaised
 from tscompat.routes.formats import UNREADABLE
 from tscompat.values.compare import VALUES, compare, first
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import PASS
 
 from .jobs import GoldenCase, selected
-from .manifest import MANIFEST, SUFFIX, Format, GoldenFile, Manifest, Writer, read_corpus, tensors_of, write_manifest
-from .tables import FIXED, PYTHON
+from .manifest import (
+    HASHES_ONLY,
+    MANIFEST,
+    SUFFIX,
+    Format,
+    GoldenFile,
+    GoldenTensor,
+    Manifest,
+    Writer,
+    differing,
+    read_corpus,
+    tensors_of,
+    write_manifest,
+)
+from .scripts import EXPORTS
+from .tables import FIXED, ORDERED, PYTHON
 
 FORMAT = "1"
 """The version of the format, which has only one so far: the oracle's files are its."""
+DIGITS = 12
+"""A script's version is so many hex digits of the hash of its text."""
 
 
 class Writers(NamedTuple):
@@ -43,13 +60,21 @@ def writers(running: Sequence[str]) -> Writers:
     packages = {each: str(each) for each in (Writer.TORCHSHARP, Writer.TORCH, Writer.SAFETENSORS)}
     packages[Writer.PYBRIDGE] = "TorchSharp.PyBridge"
     beside = {"libtorch": versions["libtorch"], "python": platform.python_version(), "system": platform.system()}
-    return Writers({Writer.ORACLE: FORMAT, **{each: versions[name] for each, name in packages.items()}}, beside)
+    scripts = {each: versions[each].partition(":")[2][:DIGITS] for each in (Writer.EXPORTSD,) if each in versions}
+    return Writers(
+        {Writer.ORACLE: FORMAT, **{each: versions[name] for each, name in packages.items()}, **scripts}, beside
+    )
 
 
 def write_corpus(
-    root: Path, cases: Mapping[str, Case], writers: Writers, peer: Client, scratch: Path
+    root: Path,
+    cases: Mapping[str, Case],
+    writers: Writers,
+    peer: Client,
+    scratch: Path,
+    exportsd: Script | None = None,
 ) -> dict[str, str]:
-    """Write a folder for each writer below ``root``, which has none of these folders.
+    """Write a folder for each writer below ``root``, which has none of these folders; none of exportsd.py without it.
 
     Returns why a file is not golden, by its path below ``root``: its writer does not write the case's bits.
     """
@@ -57,26 +82,32 @@ def write_corpus(
     not_golden: dict[str, str] = {}
     for form, chosen in selected(cases):
         case = GoldenCase.of(chosen, scratch, peer)
-        for writer, written in _written(form, case):
+        for writer, written in _written(form, case, exportsd):
             name = f"{form}/{chosen.id}{SUFFIX[form]}"
             kept = root / f"{writer}-{writers.versions[writer]}" / name
             if isinstance(written, str):
                 not_golden[kept.relative_to(root).as_posix()] = written
                 continue
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(written, kept)
-            digest = hashlib.sha256(kept.read_bytes()).hexdigest()
-            tensors = tensors_of(case.entries)
+            tensors = _tensors(form, case, written)
+            digest = hashlib.sha256(written.read_bytes()).hexdigest()
             files[writer].append(GoldenFile(format=form, case=chosen.id, sha256=digest, tensors=tensors))
+            if writer not in HASHES_ONLY:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(written, kept)
     for writer, listed in files.items():
         made = Manifest(
             writer=writer, version=writers.versions[writer], beside=dict(writers.beside), files=tuple(listed)
         )
+        (root / made.folder).mkdir(parents=True, exist_ok=True)
         write_manifest(root / made.folder, made)
     return not_golden
 
 
-def _written(form: Format, case: GoldenCase) -> Iterator[tuple[Writer, Path | str]]:
+def _tensors(form: Format, case: GoldenCase, file: Path) -> tuple[GoldenTensor, ...]:
+    return tensors_of(PYTHON[form].read(file, case.entries) if form in ORDERED else case.entries)
+
+
+def _written(form: Format, case: GoldenCase, exportsd: Script | None) -> Iterator[tuple[Writer, Path | str]]:
     """The file of each writer; in its place a reason, where a writer does not write the case's bits."""
     side = PYTHON[form]
     file = case.folder / "python.written"
@@ -88,9 +119,22 @@ def _written(form: Format, case: GoldenCase) -> Iterator[tuple[Writer, Path | st
         yield side.writer, f"{type(error).__name__}: {error}"
     route = case.writer(form)
     if route:
-        verdict, artifact = case.write(route)
+        verdict, artifact = case.write(form, route)
         right = verdict is PASS and _has_its_bits(case, side.read(artifact, case.entries))
         yield dotnet_writer(route), artifact if right else f"{verdict.kind}: {verdict.detail}"
+    if exportsd and form in EXPORTS:
+        yield Writer.EXPORTSD, _exported(form, case, exportsd)
+
+
+def _exported(form: Format, case: GoldenCase, script: Script) -> Path | str:
+    """The file of exportsd.py, which is golden if it is the oracle's, or why it is not."""
+    file, oracle = case.folder / "exportsd.written", case.folder / "exportsd.oracle"
+    try:
+        EXPORTS[form](script, case.case, case.entries, file)
+    except ScriptRaised as raised:
+        return str(raised)
+    PYTHON[form].write(oracle, case.case, case.entries)
+    return file if file.read_bytes() == oracle.read_bytes() else "the oracle writes other bytes"
 
 
 def _has_its_bits(case: GoldenCase, found: StateDict) -> bool:
@@ -116,8 +160,10 @@ def changes(old: Path, new: Path) -> Iterator[str]:
                 yield f"{name}/{file}: goes"
             elif file not in known:
                 yield f"{name}/{file}: new"
-            elif known[file].tensors != found[file].tensors:
+            elif differing(known[file].tensors, found[file].tensors):
                 yield f"{name}/{file}: the case's bits have changed"
+            elif known[file].tensors != found[file].tensors:
+                yield f"{name}/{file}: the manifest lists its tensors in another order"
             elif found[file].format in FIXED and known[file].sha256 != found[file].sha256:
                 yield f"{name}/{file}: {manifest.writer} writes other bytes for the same bits"
 

@@ -5,71 +5,76 @@ May import every room above it in ARCHITECTURE.md's table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from tscompat.catalogue import Case
-from tscompat.codec import FormatError
 from tscompat.dotnet_side.client import Client
 from tscompat.dotnet_side.errors import PeerDied
-from tscompat.routes import judging
-from tscompat.routes.formats import STATE_DICT, TENSOR, UNREADABLE
-from tscompat.routes.route import PYTHON_TO_DOTNET
+from tscompat.python_side.scripts import Script
+from tscompat.routes.formats import UNREADABLE
 from tscompat.values.tensors import flipped
-from tscompat.values.verdict import Kind, Verdict, VerdictId
+from tscompat.values.verdict import Kind, Verdict
 from tscompat.verdicts.divergences import Divergences, Judgement
 
-from .corpus import dotnet_writer
 from .jobs import GoldenCase, selected
-from .manifest import Format, GoldenError, GoldenFile, Manifest, Writer, differing, golden_folder, tensors_of
-from .tables import FIXED, PYTHON, ROUTES_OF
+from .manifest import HASHES_ONLY, Format, GoldenError, Manifest, Writer, differing, golden_folder, path_of, tensors_of
+from .tables import FIXED, PYTHON
+from .tasks import Golden, readings, writing
 
 
 class Finding(NamedTuple):
     """What one reader or writer did with one golden file."""
 
-    file: str
-    """The path below cases/golden."""
+    golden: Golden
     what: str
     """In words: ``read by TorchSharp (dat-stream)``."""
     verdict: Verdict
     judgement: Judgement
-
-
-class Golden(NamedTuple):
-    """A golden file, and who wrote it."""
-
-    path: Path
-    writer: Writer
-    file: GoldenFile
+    written: Path | None = None
+    """The file that a writer wrote, until the next finding is asked for; None if there is none."""
 
 
 def check(
-    corpus: Mapping[Path, Manifest], cases: Mapping[str, Case], divergences: Divergences, peer: Client, scratch: Path
+    corpus: Mapping[Path, Manifest],
+    cases: Mapping[str, Case],
+    divergences: Divergences,
+    peer: Client,
+    scratch: Path,
+    scripts: Mapping[str, Script] | None = None,
+    part: str = "",
 ) -> Iterator[Finding]:
-    """Check all golden files, case by case. ``scratch`` is an empty folder.
+    """Check the golden files whose path below cases/golden has ``part`` in it, case by case.
 
-    Before the first file of a format each of its readers must see one changed byte (``_prove``). Raises GoldenError
-    where one does not; PeerBroken where no peer can be had, or our own code in it fails.
+    ``scratch`` is an empty folder, ``scripts`` upstream's, by name; what needs one that is not there is not run. Before
+    the first file of a format each of its readers must see one changed byte (``_prove``). Raises GoldenError where one
+    does not, and where no file is chosen; PeerBroken where no peer can be had, or our own code in it fails.
     """
+    goldens = [Golden(path_of(corpus, folder, each), of, each) for folder, of in corpus.items() for each in of.files]
     by_case: dict[tuple[str, Format], list[Golden]] = {}
-    for folder, manifest in corpus.items():
-        for each in manifest.files:
-            golden = Golden(folder / each.file, manifest.writer, each)
-            by_case.setdefault((each.case, each.format), []).append(golden)
+    for golden in goldens:
+        if part in golden.name:
+            by_case.setdefault((golden.file.case, golden.file.format), []).append(golden)
+    if not by_case:
+        raise GoldenError(f"no golden file has {part!r} in its path, which is like oracle-1/dat/role/both/f32.dat")
     for form in dict.fromkeys(form for _, form in by_case):
-        golden = next((each.path.read_bytes() for each in by_case.get((PROOF, form), [])), b"")
-        if golden:
-            _prove(form, GoldenCase.of(cases[PROOF], scratch, peer), golden)
-    for (case_id, form), goldens in by_case.items():
-        if case_id in cases:
-            yield from _of_case(form, GoldenCase.of(cases[case_id], scratch, peer), goldens, divergences)
-        else:
+        case_id = PROOF.get(form, ONE_TENSOR)
+        golden = next((each for each in goldens if (each.file.format, each.file.case) == (form, case_id)), None)
+        if golden and case_id in cases:
+            _prove(GoldenCase.of(cases[case_id], scratch, peer), golden, scripts or {})
+    for (case_id, _), of_case in by_case.items():
+        case = GoldenCase.of(cases[case_id], scratch, peer) if case_id in cases else None
+        for golden in of_case:
+            others = differing(golden.file.tensors, tensors_of(case.entries)) if case else []
+            if case and not others:
+                yield from _of_file(case, golden, divergences, scripts or {})
+                continue
             verdict = Verdict(Kind.NAMES, f"there is no case {case_id!r} now: its id must not change")
-            yield from (Finding(_name(each), "its case", verdict, divergences.judge("", verdict)) for each in goldens)
+            if others:
+                verdict = Verdict(Kind.BITS, f"the case has other bits now: {', '.join(map(repr, others))}")
+            yield Finding(golden, "its case", verdict, divergences.judge("", verdict))
 
 
 def refuse_missing(corpus: Mapping[Path, Manifest], cases: Mapping[str, Case]) -> None:
@@ -89,104 +94,49 @@ def refuse_missing(corpus: Mapping[Path, Manifest], cases: Mapping[str, Case]) -
         )
 
 
-PROOF = "shape/0-d/f32"
+ONE_TENSOR = "shape/0-d/f32"
 """A case of one tensor, which every writer writes and every reader reads."""
+PROOF = {Format.OPTIMIZER: "optim/adamax/f32"}
+"""The case with which the readers of a format are proven, if it is another. The last byte of its file is an element's.
+"""
 
 
-def _prove(form: Format, case: GoldenCase, golden: bytes) -> None:
+def _prove(case: GoldenCase, golden: Golden, scripts: Mapping[str, Script]) -> None:
     """Raises GoldenError for a reader that does not see one changed byte of an element.
 
     In ``golden``, the case's golden file, it is the last byte. A zip archive is written anew with one; if it cannot be
     written, there is no proof, and the writer's own finding says so.
     """
-    file = case.folder / "proof.written"
+    form, file = golden.file.format, case.folder / "proof.written"
     if form in FIXED:
-        file.write_bytes(golden[:-1] + bytes([golden[-1] ^ 1]))
+        data = golden.path.read_bytes()
+        file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     else:
         with suppress(*UNREADABLE):
             PYTHON[form].write(file, case.case, flipped(case.entries, -1))
         if not file.exists():
             return
-    readers = {str(PYTHON[form].writer): partial(_read, form, case, file)}
-    readers |= {route: partial(case.read, form, route, file) for route in case.readers(form)}
-    for reader, read in readers.items():
-        case.peer.start(f"proof of {form}, {reader}")
+    for task in readings(case, golden._replace(path=file), scripts):
+        case.peer.start(f"proof of {form}, {task.what}")
         with suppress(PeerDied):  # its readings die too, and say so
-            if read().kind is Kind.PASS:
-                raise GoldenError(f"{form}, read by {reader}: one byte of a file was changed, and that was not seen")
+            if task.decide().kind is Kind.PASS:
+                raise GoldenError(f"{form}, {task.what}: one byte of a file was changed, and that was not seen")
     file.unlink()
 
 
-def _of_case(form: Format, case: GoldenCase, goldens: Sequence[Golden], divergences: Divergences) -> Iterator[Finding]:
-    for golden in goldens:
-        others = differing(golden.file.tensors, tensors_of(case.entries))
-        if others:
-            verdict = Verdict(Kind.BITS, f"the case has other bits now: {', '.join(map(repr, others))}")
-            yield Finding(_name(golden), "its case", verdict, divergences.judge("", verdict))
-            continue
-        for what, matrix_id, decide in _tasks(form, case, golden):
-            case.peer.start(f"{_name(golden)}, {what}")
-            try:
-                verdict = decide()
-            except PeerDied as died:
-                verdict = Verdict(died.kind, died.detail)
-            yield Finding(_name(golden), what, verdict, divergences.judge(matrix_id, verdict))
-
-
-def _tasks(form: Format, case: GoldenCase, golden: Golden) -> Iterator[tuple[str, str, Callable[[], Verdict]]]:
-    """What is to be done with a golden file: in words, an id of the matrix, and the function.
-
-    A known divergence of that id is expected. Only a reader of .NET has one: a file is golden because its writer wrote
-    the case's bits and Python reads them, so all else must pass.
-    """
-    side, route = PYTHON[form], case.writer(form)
-    yield f"read by {side.writer}", "", partial(_read, form, case, golden.path)
-    for name in case.readers(form):
-        same = VerdictId(name, PYTHON_TO_DOTNET, "cpu", case.case.id, "bits")
-        yield f"read by {dotnet_writer(name)} ({name})", str(same), partial(case.read, form, name, golden.path)
-    if golden.writer == side.writer:
-        yield f"written by {side.writer}", "", partial(_by_python, form, case, golden.path)
-    elif route and golden.writer == dotnet_writer(route):
-        yield f"written by {golden.writer} ({route})", "", partial(_by_dotnet, form, case, golden.path, route)
-
-
-def _by_python(form: Format, case: GoldenCase, golden: Path) -> Verdict:
-    file = case.folder / "python.written"
-    try:
-        PYTHON[form].write(file, case.case, case.entries)
-    except UNREADABLE as error:
-        return Verdict(Kind.REFUSED, judging.raised(error, case.job(ROUTES_OF[form][0])))
-    return _same(form, case, golden, file)
-
-
-def _by_dotnet(form: Format, case: GoldenCase, golden: Path, route: str) -> Verdict:
-    verdict, file = case.write(route)
-    if verdict.kind in (Kind.REFUSED, Kind.NOT_RUN) or not file.is_file():
-        return verdict
-    same = _same(form, case, golden, file)
-    return verdict if same.kind is Kind.PASS else same  # where .NET broke a rule, the bytes do not matter
-
-
-def _same(form: Format, case: GoldenCase, golden: Path, written: Path) -> Verdict:
-    """Whether a file that was written now has the golden bytes; of a zip archive, whether it has the bits."""
-    if form not in FIXED:
-        return _read(form, case, written)
-    fields = {Format.DAT: STATE_DICT.fields, Format.TENSOR: TENSOR.fields}.get(form)
-    return judging.same_file(lambda: [golden.read_bytes()], fields, written)
-
-
-def _read(form: Format, case: GoldenCase, file: Path) -> Verdict:
-    """Have Python read a file, and compare what it holds with the case's bits."""
-    job = case.job(ROUTES_OF[form][0])
-    try:
-        return judging.held(PYTHON[form].read(file, case.entries), job)
-    except (*UNREADABLE, FormatError) as error:
-        return judging.unreadable(error, job)
-
-
-def _name(golden: Golden) -> str:
-    return (
-        golden.path.relative_to(golden_folder()).as_posix()
-        if golden.path.is_relative_to(golden_folder())
-        else golden.path.name
-    )
+def _of_file(
+    case: GoldenCase, golden: Golden, divergences: Divergences, scripts: Mapping[str, Script]
+) -> Iterator[Finding]:
+    tasks = [] if golden.manifest.writer in HASHES_ONLY else [*readings(case, golden, scripts)]
+    tasks += filter(None, [writing(case, golden, scripts)])
+    for task in tasks:
+        if task.written:
+            task.written.unlink(missing_ok=True)
+        case.peer.start(f"{golden.name}, {task.what}")
+        try:
+            verdict = task.decide()
+        except PeerDied as died:
+            verdict = Verdict(died.kind, died.detail)
+        written = task.written if task.written and task.written.is_file() else None
+        judgement = divergences.judge(task.matrix_id, verdict, scripts_only=task.scripts_only)
+        yield Finding(golden, task.what, verdict, judgement, written)

@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from tscompat.catalogue import Case, TensorSpec
-from tscompat.codec import encode_state_dict
+from tscompat.catalogue import Case, OptimizerCase, TensorSpec
+from tscompat.codec import encode_optimizer, encode_state_dict
 from tscompat.dotnet_side.client import Client
 from tscompat.python_side.models import native
 from tscompat.resources.documents import read_document
@@ -22,6 +22,7 @@ from tscompat.routes.route import DOTNET_TO_PYTHON, PYTHON_TO_DOTNET, Job
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Verdict
 
+from . import optimizers
 from .manifest import Format, GoldenError, golden_folder
 from .tables import ROUTES_OF, WITHOUT_MODULE
 
@@ -57,9 +58,15 @@ class GoldenCase:
     @classmethod
     def of(cls, case: Case, folder: Path, peer: Client) -> GoldenCase:
         """Make the case's bits, and the expected file that .NET's memory is compared with."""
-        specs = native.specs_of(case)
-        golden_case = cls(case, specs, native.entries_of(case, specs), folder, peer)
-        write_whole(golden_case._expected, encode_state_dict(golden_case.entries))
+        specs, subject = native.specs_of(case), case.subject
+        if isinstance(subject, OptimizerCase):
+            record = optimizers.record_of(case.id, subject)
+            entries, encoded = optimizers.entries_of(record), encode_optimizer(record)
+        else:
+            entries = native.entries_of(case, specs)
+            encoded = encode_state_dict(entries)
+        golden_case = cls(case, specs, entries, folder, peer)
+        write_whole(golden_case._expected, encoded)
         return golden_case
 
     @property
@@ -93,10 +100,17 @@ class GoldenCase:
     def read(self, form: Format, route: str, file: Path) -> Verdict:
         """Have .NET read a file, and compare its memory with the case's bits."""
         job = self.job(route)
+        if form is Format.OPTIMIZER:
+            return optimizers.read(job, file)
         into = None if form in WITHOUT_MODULE else dotnet_half.module(job)
         return judging.arrived(dotnet_half.load(job, into, artifact=file), job)["bits"]
 
-    def write(self, route: str) -> tuple[Verdict, Path]:
-        """Have .NET write the case. Returns the verdict of its bits, as Python reads them, and the file."""
+    def write(self, form: Format, route: str) -> tuple[Verdict, Path]:
+        """Have .NET write the case. Returns the verdict of its bits, as Python reads them, and the file.
+
+        Of an optimizer's, it is the verdict of the memory that is saved.
+        """
+        if form is Format.OPTIMIZER:
+            return optimizers.write(self.job(route))
         transfer = ROUTES[route].directions[DOTNET_TO_PYTHON](self.job(route))
         return transfer.verdicts["bits"], transfer.artifact

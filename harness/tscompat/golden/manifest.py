@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -34,6 +34,8 @@ class Format(StrEnum):
     """TorchSharp's own, of a module."""
     TENSOR = "tensor"
     """TorchSharp's own, of one tensor."""
+    OPTIMIZER = "optimizer"
+    """TorchSharp's own, of an optimizer."""
     SAFETENSORS = "safetensors"
     PICKLE = "pickle"
     """A state dict by torch.save."""
@@ -48,16 +50,20 @@ class Writer(StrEnum):
     PYBRIDGE = "PyBridge"
     TORCH = "torch"
     SAFETENSORS = "safetensors"
+    EXPORTSD = "exportsd"
+    """Upstream's script; its version is the beginning of the hash of its text."""
 
 
 SUFFIX = {
-    **{Format.DAT: ".dat", Format.TENSOR: ".dat", Format.SAFETENSORS: ".safetensors"},
+    **{Format.DAT: ".dat", Format.TENSOR: ".dat", Format.OPTIMIZER: ".dat", Format.SAFETENSORS: ".safetensors"},
     **{Format.PICKLE: ".pth", Format.TORCHSCRIPT: ".ts"},
 }
+HASHES_ONLY = {Writer.EXPORTSD}
+"""Writers whose files are not in the corpus, because they may not be committed: their manifests have the hashes."""
 
 
 class GoldenTensor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A tensor of a golden file."""
+    """A tensor of a golden file. Of an optimizer's, a number is one too; so are its class's name and its counts."""
 
     name: str
     dtype: Words
@@ -75,7 +81,7 @@ class GoldenFile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The id of the case whose bits it holds."""
     sha256: Sha256
     tensors: tuple[GoldenTensor, ...]
-    """In the order of the case."""
+    """Of a dat file in its order, else in that of the case."""
 
     @property
     def file(self) -> str:
@@ -116,7 +122,8 @@ def read_corpus(root: Path) -> dict[Path, Manifest]:
     """The manifests below ``root``, by folder.
 
     Raises GoldenError for a folder without a manifest, a manifest that does not fit its schema or its folder's name,
-    and a file that is missing, has another hash or is in no manifest; OSError if a file cannot be read.
+    a file that is missing, has another hash or is in no manifest, and a hash alone that is of no file of the oracle;
+    OSError if a file cannot be read.
     """
     found: dict[Path, Manifest] = {}
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
@@ -129,7 +136,19 @@ def read_corpus(root: Path) -> dict[Path, Manifest]:
             raise GoldenError(f"{folder}: the manifest is of {manifest.folder}: give the folder that name")
         _compare(folder, manifest)
         found[folder] = manifest
+    for folder, manifest in found.items():
+        for each in manifest.files:
+            if manifest.writer in HASHES_ONLY and not path_of(found, folder, each).is_file():
+                raise GoldenError(f"{folder / MANIFEST}: {each.file}: no file of the oracle is the same")
     return found
+
+
+def path_of(corpus: Mapping[Path, Manifest], folder: Path, file: GoldenFile) -> Path:
+    """Where the bytes of a golden file lie: of a writer of ``HASHES_ONLY``, the same file of the oracle's."""
+    if corpus[folder].writer in HASHES_ONLY:
+        oracles = (each for each, of in corpus.items() if of.writer is Writer.ORACLE and file in of.files)
+        folder = next(oracles, folder)
+    return folder / file.file
 
 
 def _compare(folder: Path, manifest: Manifest) -> None:
@@ -139,6 +158,10 @@ def _compare(folder: Path, manifest: Manifest) -> None:
         if listed[each.file] is not each or len(set(names)) < len(names):
             raise GoldenError(f"{folder / MANIFEST}: {each.file}, or a tensor of it, is there twice")
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}
+    if manifest.writer in HASHES_ONLY:
+        for name in sorted(there):
+            raise GoldenError(f"{folder / name} is there, and may not be: of {manifest.writer} only hashes are kept")
+        return
     for name in sorted(listed.keys() ^ there):
         wrong = "is in no manifest" if name in there else "is named by the manifest, but not there"
         raise GoldenError(f"{folder / name} {wrong}")

@@ -1,6 +1,6 @@
 """Who reads and writes which golden files: Python's functions, and the routes whose .NET half does.
 
-May import values, codec, catalogue, python_side, routes.
+May import values, resources, codec, catalogue, python_side, routes.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from tscompat.catalogue import Case
+from tscompat.codec import encode_optimizer, read_optimizer
+from tscompat.codec.fields import Walk, fields_of_optimizer
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native, programs
+from tscompat.resources.whole import write_whole
 from tscompat.routes.formats import PICKLE, SAFETENSORS, STATE_DICT, TENSOR, DatFormat, PythonFormat
 from tscompat.values.tensors import StateDict
 
 from .manifest import Format, Writer
+from .optimizers import entries_of, record_of
 
 Write: TypeAlias = Callable[[Path, Case, StateDict], None]
 """Takes the file, the case and its entries."""
@@ -37,6 +41,15 @@ def _oracle(form: DatFormat) -> PythonSide:
         form.write(path, entries)
 
     return PythonSide(Writer.ORACLE, write, form.read)
+
+
+def _write_optimizer(path: Path, case: Case, entries: StateDict) -> None:
+    subject: Any = case.subject
+    write_whole(path, encode_optimizer(record_of(case.id, subject)))
+
+
+def _read_optimizer(path: Path, expected: StateDict) -> StateDict:
+    return entries_of(read_optimizer(path))
 
 
 def _library(writer: Writer, form: PythonFormat) -> PythonSide:
@@ -65,6 +78,7 @@ def _read_script(path: Path, expected: StateDict) -> StateDict:
 PYTHON: Mapping[Format, PythonSide] = {
     Format.DAT: _oracle(STATE_DICT),
     Format.TENSOR: _oracle(TENSOR),
+    Format.OPTIMIZER: PythonSide(Writer.ORACLE, _write_optimizer, _read_optimizer),
     Format.SAFETENSORS: _library(Writer.SAFETENSORS, SAFETENSORS),
     Format.PICKLE: _library(Writer.TORCH, PICKLE),
     Format.TORCHSCRIPT: PythonSide(Writer.TORCH, _write_script, _read_script),
@@ -72,13 +86,22 @@ PYTHON: Mapping[Format, PythonSide] = {
 ROUTES_OF: Mapping[Format, Sequence[str]] = {
     Format.DAT: ("dat", "dat-stream", "dat-writer", "dat-state-dict"),
     Format.TENSOR: ("tensor", "tensor-stream", "tensor-writer", "tensor-reader", "tensor-new", "tensor-ref"),
+    Format.OPTIMIZER: ("optimizer", "optimizer-writer"),
     Format.SAFETENSORS: ("pybridge-safetensors", "pybridge-safetensors-stream", "pybridge-safetensors-dict"),
     Format.PICKLE: ("pybridge-pickle", "pybridge-pickle-stream", "pybridge-pickler"),
     Format.TORCHSCRIPT: ("torchscript", "torchscript-bytes"),
 }
 """The routes whose .NET half reads a format. The first of each writes the golden files of .NET."""
-FIXED = {Format.DAT, Format.TENSOR, Format.SAFETENSORS}
+FIXED = {Format.DAT, Format.TENSOR, Format.OPTIMIZER, Format.SAFETENSORS}
 """Formats whose files are the same bytes, whenever they are written. The bytes of the others, which are zip archives,
 depend on the clock and the library: of what is written anew, the bits are compared."""
+FIELDS: Mapping[Format, Walk] = {
+    Format.DAT: STATE_DICT.fields,
+    Format.TENSOR: TENSOR.fields,
+    Format.OPTIMIZER: fields_of_optimizer,
+}
+"""The formats of FORMAT.md, with the function that finds the fields of a file."""
+ORDERED = {Format.DAT}
+"""Formats whose readers return the entries in the order of the file."""
 WITHOUT_MODULE = {Format.TENSOR, Format.TORCHSCRIPT}
 """Formats that .NET does not load into a module."""

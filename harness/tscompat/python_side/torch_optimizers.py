@@ -14,6 +14,7 @@ import torch
 from tscompat.codec import OptimizerRecord
 from tscompat.codec.optimizer import LAYOUTS as FIELDS
 from tscompat.codec.optimizer import Kind, Value
+from tscompat.values.dtypes import DType
 from tscompat.values.tensors import Tensor
 
 from .torch_tensors import from_torch, to_torch
@@ -96,7 +97,7 @@ def record_as_found(name: str, saved: Saved, parameters: Sequence[torch.Tensor] 
     states: list[dict[str, Value]] = []
     left = dict(saved["state"])
     for group in saved["param_groups"]:
-        options = _options(name, layout.options, group)
+        options = options_of(name, group)
         groups.append(options)
         for number in group["params"]:
             where = f"parameter {number}"
@@ -105,6 +106,12 @@ def record_as_found(name: str, saved: Saved, parameters: Sequence[torch.Tensor] 
     return OptimizerRecord(
         name_in_dotnet(name), groups, [*states, *(_state(layout.state, each) for each in left.values())]
     )
+
+
+def initial_state(name: str, options: Mapping[str, float], dtype: DType, shape: tuple[int, ...]) -> dict[str, Value]:
+    """The state in a record of a parameter that was never stepped, in a group with these options."""
+    parameter = torch.empty(shape, dtype=getattr(torch, dtype.torch))
+    return _state(FIELDS[name_in_dotnet(name)].state, _initial(name, options, [parameter], "the parameter"))
 
 
 def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
@@ -129,7 +136,13 @@ def saved_of(record: OptimizerRecord, sizes: Sequence[int]) -> Saved:
     }
 
 
-def _options(name: str, kinds: Mapping[str, Kind], group: Mapping[str, Any]) -> dict[str, float]:
+def options_of(name: str, group: Mapping[str, Any]) -> dict[str, float]:
+    """The options of a group of this class of torch.optim, by TorchSharp's names, but for those that it lacks.
+
+    Those that TorchSharp's class lacks, and that change what is computed, come last. Raises ValueError for a class that
+    TorchSharp cannot save.
+    """
+    kinds = FIELDS[name_in_dotnet(name)].options
     flat: dict[str, Any] = {"initial_lr": group.get("initial_lr", group.get("lr"))}
     odd: dict[str, Any] = {}
     for option, value in group.items():

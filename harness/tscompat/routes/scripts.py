@@ -27,14 +27,22 @@ Write = Callable[[Script, Path, Mapping[str, Any]], None]
 """Has the script write torch's tensors, by name, to a file."""
 
 
-def _state_dict(script: Script, path: Path, state: Mapping[str, Any]) -> None:
+def write_state_dict(script: Script, path: Path, state: Mapping[str, Any]) -> None:
+    """Have exportsd.py write a state dict. Raises ScriptRaised."""
     with path.open("wb") as stream:
         script.call("save_state_dict", state, stream)
 
 
-def _tensor(script: Script, path: Path, state: Mapping[str, Any]) -> None:
+def write_tensor(script: Script, path: Path, state: Mapping[str, Any]) -> None:
+    """Have exportsd.py write the only tensor of a state dict. Raises ScriptRaised."""
     (tensor,) = state.values()
     script.call("write_tensor", tensor, str(path))
+
+
+def read_state_dict(script: Script, path: Path) -> Mapping[str, Any]:
+    """Have importsd.py read a state dict. Raises ScriptRaised."""
+    with path.open("rb") as stream:
+        return script.call("load_state_dict", stream)
 
 
 def exported(write: Write, form: DatFormat, job: Job[Tensors | Model]) -> Transfer:
@@ -59,8 +67,7 @@ def imported(job: Job[Tensors | Model]) -> Transfer:
     if judging.failed(answer):
         return Transfer(dict.fromkeys(IMPORTED, judging.failure(answer, job)), job.artifact)
     try:
-        with job.artifact.open("rb") as stream:
-            state = script_of(job).call("load_state_dict", stream)
+        state = read_state_dict(script_of(job), job.artifact)
     except ScriptRaised as raised:
         return Transfer(dict.fromkeys(IMPORTED, refused(raised, job)), job.artifact)
     entries = torch_tensors.export(torch_tensors.on(job.reader_device, state))
@@ -94,7 +101,7 @@ ROUTES = (
         why="save_state_dict of upstream's exportsd.py, Module.load(path); takes --exportsd",
         subjects=(Tensors, Model),
         overload="module-path",
-        directions={PYTHON_TO_DOTNET: partial(exported, _state_dict, STATE_DICT)},
+        directions={PYTHON_TO_DOTNET: partial(exported, write_state_dict, STATE_DICT)},
         checks=partial(_checks, EXPORTED),
         script="exportsd",
     ),
@@ -103,7 +110,7 @@ ROUTES = (
         why="write_tensor of upstream's exportsd.py, Tensor.Load(path); takes --exportsd",
         subjects=(Tensors, Model),
         overload="tensor-path",
-        directions={PYTHON_TO_DOTNET: partial(exported, _tensor, TENSOR)},
+        directions={PYTHON_TO_DOTNET: partial(exported, write_tensor, TENSOR)},
         checks=partial(_checks, EXPORTED),
         script="exportsd",
     ),

@@ -57,15 +57,16 @@ class Divergences:
         """The divergences that apply and cover this id; none if its verdict must be ``pass``."""
         return self._lookup.covering(verdict_id)
 
-    def judge(self, verdict_id: str, verdict: Verdict) -> Judgement:
-        """Decide what a verdict means for the run.
+    def judge(self, verdict_id: str, verdict: Verdict, *, scripts_only: bool = False) -> Judgement:
+        """Decide what a verdict means for the run; with ``scripts_only``, by the faults of upstream's scripts alone.
 
         If several divergences cover the id, a verdict that one expects is accepted: one fault can mask another. A pass
         must be what all of them allow.
         """
         if verdict.kind is Kind.NOT_RUN:
             return Judgement(Outcome.NOT_RUN)
-        judgements = [each.judge(verdict) for each in self.expected(verdict_id)]
+        expected = [each for each in self.expected(verdict_id) if each.of_a_script or not scripts_only]
+        judgements = [each.judge(verdict) for each in expected]
         if judgements:
             passed = verdict.kind is Kind.PASS
             return min(judgements, key=lambda each: (each.outcome is Outcome.FAILED) is not passed)
