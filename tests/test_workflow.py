@@ -1,4 +1,4 @@
-"""GitHub's workflow is valid and runs the sessions of the noxfile."""
+"""GitHub's workflows are valid and run the sessions of the noxfile."""
 
 import re
 import subprocess
@@ -9,13 +9,30 @@ from tscompat.python_side.scripts import FUNCTIONS
 
 TOP = Path(__file__).parents[1]
 WORKFLOW = TOP / ".github" / "workflows" / "ci.yml"
+GATE = WORKFLOW.with_name("gate.yml")
 LONG = {"bench", "full", "fuzz", "large", "mutants", "sabotage", "sensitivity"}
 
 
-def test_the_workflow_is_valid() -> None:
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(WORKFLOW)]
+def test_the_workflows_are_valid() -> None:
+    files = map(str, sorted(WORKFLOW.parent.glob("*.yml")))
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", *files]
     ended = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=False)
     assert ended.returncode == 0, ended.stdout
+
+
+def test_the_page_calls_the_gate_with_inputs_that_it_has() -> None:
+    workflow = GATE.read_text(encoding="utf-8").partition("permissions:")[0]
+    page = (TOP / "docs" / "gate-your-build.md").read_text(encoding="utf-8").partition("with:")[2].partition("```")[0]
+    given = set(re.findall(r"^ +(\w+):", page, re.MULTILINE))
+    inputs = re.findall(r"^      (\w+):((?:\n        .*)+)", workflow, re.MULTILINE)
+    assert given <= {name for name, _ in inputs}
+    assert given >= {name for name, fields in inputs if "required: true" in fields}
+
+
+def test_the_gate_runs_a_session_that_is_there() -> None:
+    sessions = re.findall(r"nox -s (\w+)", GATE.read_text(encoding="utf-8"))
+    assert sessions
+    assert all(f"def {name}(session:" in (TOP / "noxfile.py").read_text(encoding="utf-8") for name in sessions)
 
 
 def test_every_session_but_the_long_ones_runs_there() -> None:
