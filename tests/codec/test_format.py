@@ -62,7 +62,7 @@ def tensor(data: bytes, problems: Problems | None) -> tuple[list[str], bytes]:
 
 
 def optimizer(data: bytes, problems: Problems | None) -> tuple[list[str], bytes]:
-    found = decode_optimizer(data)
+    found = decode_optimizer(data, problems=problems)
     entries = [*flat_options(found), *flat_states(found)]
     return [found.name, *of_entries(entries)], b"".join(encode_optimizer(found))
 
@@ -116,9 +116,9 @@ def test_the_table_of_optimizers_is_the_codecs() -> None:
 
 
 def test_the_table_of_dtypes_is_the_codecs() -> None:
-    cells = re.findall(r"\| (\d+) \| (\w+) \| (\d+) ", TEXT)
-    assert {int(code): (name, int(size)) for code, name, size in cells} == {
-        code: (dtype.torch, dtype.itemsize) for code, dtype in BY_CODE.items()
+    cells = re.findall(r"\| (\d+) \| (\w+) \| (\w+) \| (\d+) ", TEXT)
+    assert {int(code): (name, short, int(size)) for code, name, short, size in cells} == {
+        code: (dtype.torch, dtype.name, dtype.itemsize) for code, dtype in BY_CODE.items()
     }
 
 
