@@ -63,7 +63,7 @@ def observed(folder: Path, tmp_path: Path) -> Path:
     """The output folder of a run that has seen a divergence in a TorchSharp that no entry names."""
     environment = msgspec.structs.replace(ENVIRONMENT, torchsharp=Library(version="0.108.0", sha256=ZEROS))
     file = ResultsFile(tmp_path / "out" / "results.json", environment)
-    judgement = Judgement(Outcome.DIVERGENCE, "script-save-bytes-nothing", "…", assumed=True)
+    judgement = Judgement(Outcome.DIVERGENCE, "script-save-bytes-nothing", "…", assumed="TorchSharp 0.107.0")
     file.add(a_record(verdict=Verdict(Kind.BYTES, "…"), judgement=judgement, environment=environment))
     file.finish(True, Timing(harness_seconds=0.0, torchsharp_seconds=0.0, wall_seconds=0.0, cores=1), [])
     return tmp_path / "out"

@@ -182,7 +182,7 @@ CHANGES: dict[str, Change] = {
     "new source": append_to("New.cs"),
     "source gone": lambda folder: next(folder.glob("*.cs")).unlink(),
     "source": lambda folder: append_to(next(folder.glob("*.cs")).name)(folder),
-    "lock file": lambda folder: append_to(f"packages.{build.plan().rid}.lock.json")(folder),
+    "lock file": lambda folder: append_to(f"packages.{build.plan().inputs.rid}.lock.json")(folder),
 }
 
 

@@ -12,7 +12,7 @@ import psutil
 import typer
 
 from tscompat.catalogue import CatalogueError, load_catalogue
-from tscompat.dotnet_side.build import Versions
+from tscompat.dotnet_side.choice import Choice, choices
 from tscompat.dotnet_side.client import Client, WithoutDotnet
 from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
@@ -21,7 +21,7 @@ from tscompat.golden.manifest import GoldenError, golden_folder, read_corpus
 from tscompat.resources.folders import data_folder
 from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
 
-from .run import LibTorch, Native, NoDotnet, TorchSharp, TorchSharpDll
+from .run import LibTorch, Native, NoDotnet, NugetSource, TorchSharp, TorchSharpDll
 
 SHOWN = 20
 COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, OSError)
@@ -31,8 +31,9 @@ MEMORY = 0.5
 
 def gate(
     no_dotnet: NoDotnet = False,
-    torchsharp: TorchSharp = "",
-    libtorch: LibTorch = "",
+    torchsharp: TorchSharp = None,
+    libtorch: LibTorch = None,
+    nuget_source: NugetSource = "",
     torchsharp_dll: TorchSharpDll = "",
     native: Native = "",
 ) -> None:
@@ -43,36 +44,40 @@ def gate(
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run.
     """
-    if no_dotnet and (torchsharp or libtorch or torchsharp_dll or native):
-        raise typer.BadParameter("goes without the options that choose a TorchSharp", param_hint="--no-dotnet")
-    if native and libtorch:
-        raise typer.BadParameter("--native has its own libtorch: leave out --libtorch", param_hint="--native")
+    code = 0
     try:
-        failed = _gate(
-            None if no_dotnet else Versions(torchsharp or None, libtorch or None),
-            Path(torchsharp_dll) if torchsharp_dll else None,
-            Path(native) if native else None,
+        chosen = choices(
+            torchsharp=torchsharp or [],
+            libtorch=libtorch or [],
+            nuget_source=nuget_source,
+            torchsharp_dll=torchsharp_dll,
+            native=native,
+            no_dotnet=no_dotnet,
         )
+        for choice in chosen:
+            if len(chosen) > 1:
+                typer.echo(f"TorchSharp {choice and choice.versions.torchsharp}")
+            code = max(code, _gate(choice))
     except COULD_NOT_RUN as error:
         typer.echo(f"could not run: {error}", err=True)
         raise typer.Exit(2) from error
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(code)
 
 
-def _gate(versions: Versions | None, dll: Path | None, native: Path | None) -> bool:
+def _gate(choice: Choice | None) -> bool:
     from tscompat.golden.gate import check, refuse_missing
 
     corpus, cases = read_corpus(golden_folder()), load_catalogue()
     refuse_missing(corpus, cases)
     for folder, manifest in corpus.items():
         typer.echo(f"{folder.name}: {len(manifest.files)} files")
-    with tempfile.TemporaryDirectory() as scratch, side(versions, dll, native, Path(scratch)) as (peer, running):
+    with tempfile.TemporaryDirectory() as scratch, side(choice, Path(scratch)) as (peer, running):
         divergences = Divergences.load(data_folder("cases") / "divergences", running)
         counts: Counter[Outcome] = Counter()
         assumed: Counter[Outcome] = Counter()
         for found in check(corpus, cases, divergences, peer, Path(scratch)):
             counts[found.judgement.outcome] += 1
-            assumed[found.judgement.outcome] += found.judgement.assumed
+            assumed[found.judgement.outcome] += bool(found.judgement.assumed)
             if found.judgement.outcome is Outcome.FAILED and counts[Outcome.FAILED] <= SHOWN:
                 words = found.verdict.detail or found.judgement.reason
                 typer.echo(f"{found.file}, {found.what}: {found.verdict.kind}: {words}")
@@ -95,19 +100,17 @@ def _gate(versions: Versions | None, dll: Path | None, native: Path | None) -> b
 
 
 @contextmanager
-def side(
-    versions: Versions | None, dll: Path | None, native: Path | None, scratch: Path
-) -> Generator[tuple[Client, list[str]]]:
-    """.NET's side, and what runs, with versions as divergences name them. Without ``versions`` there is no .NET.
+def side(choice: Choice | None, scratch: Path) -> Generator[tuple[Client, list[str]]]:
+    """.NET's side, and what runs, with versions as divergences name them. Without ``choice`` there is no .NET.
 
     Raises BuildError and PeerBroken where no peer can be had.
     """
     from tscompat.matrix.environment import environment
 
-    if versions is None:
+    if choice is None:
         yield WithoutDotnet(), environment(None, {}, {}).running
         return
-    publish = chosen(versions, dll, native, progress=typer.echo)
+    publish = chosen(choice, progress=typer.echo)
     limit = int(psutil.virtual_memory().total * MEMORY)
     first = Peer(inside(publish.folder), scratch / "peer.log", limit)
     running = environment(publish, first.versions, {}).running
