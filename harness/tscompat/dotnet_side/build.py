@@ -46,9 +46,9 @@ _ADVICE = (
     ("error NU", "NuGet could not restore a package: check the network, or add a folder of packages as a NuGet source"),
     ("error CS", "the C# sources do not compile: correct them"),
 )
-_NOT_FOUND = "error NU110[123]"
-"""NuGet has found no package of this name, or not this version."""
-_CORRECT = "put both TorchSharp and TorchVision there, or correct the version"
+_NOT_FOUND = re.compile(r"Unable to find package ([\w.-]*\w)(?: with version \(= (\S+?)\)|\. No packages exist)")
+"""The name and the version of a package that NuGet has not found. It states no version where it knows no such name."""
+_CORRECT = "correct the version, or put the packages there (TorchSharp and TorchVision have one version)"
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,8 @@ def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None
             return copied
         raise
     if todo.inputs.feed and not todo.inputs.used_feed:
-        progress(f"{todo.inputs.feed.lacking(todo.inputs.packages)}: NuGet's own sources are asked")
+        wanted = todo.inputs.packages["TorchSharp"]
+        progress(f"TorchSharp {wanted} comes from NuGet's own sources: it is not in {todo.inputs.feed}")
     return cache.ensure(todo.key, lambda partial: _build(todo, partial, progress), progress)
 
 
@@ -259,8 +260,10 @@ def _publish(inputs: Inputs, partial: Path, folder: Path, log: Path) -> None:
     if done.returncode:
         text = log.read_text(encoding="utf-8", errors="replace")
         advice = next((what for pattern, what in _ADVICE if re.search(pattern, text)), "see dotnet's own message")
-        if inputs.feed and re.search(_NOT_FOUND, text):
-            advice = f"{inputs.feed.lacking(inputs.packages)}, and NuGet's own sources neither: {_CORRECT}"
+        missing = dict.fromkeys(" ".join(found).strip() for found in _NOT_FOUND.findall(text))
+        if missing:
+            where = f"neither in {inputs.feed} nor in its own sources" if inputs.feed else "in its sources"
+            advice = f"NuGet found no {' and no '.join(missing)}, {where}: {_CORRECT}"
         tail = "\n".join(text.rstrip().splitlines()[-8:])
         raise BuildError(f"the .NET project could not be built: {advice}. The end of {log}:\n{tail}")
 

@@ -111,11 +111,9 @@ class Feed:
                 )
         return sorted(found)
 
-    def lacking(self, needed: Mapping[str, str]) -> str:
-        """In words, what is not here."""
-        missing = [f"{name} {version}" for name, version in needed.items() if _place(name, version) not in self.taken]
-        has = f", which has {', '.join(self.there)}" if self.there else ""
-        return f"{OPTION} {self.source}{has}: found no {' and no '.join(missing)}"
+    def __str__(self) -> str:
+        """The option, and what the folder has."""
+        return f"{OPTION} {self.source}" + (f" (which has {', '.join(self.there)})" if self.there else "")
 
 
 def _place(name: str, version: str) -> str:
