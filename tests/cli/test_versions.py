@@ -86,7 +86,7 @@ def test_a_version_that_could_not_run_is_named_and_the_others_are_kept(tmp_path:
     ended = run(tmp_path)
     results = load_results(tmp_path / "results.json")
     assert (ended.exit_code, len(results.environments), results.complete) == (2, 1, False)
-    assert results.problems == ("TorchSharp 1: found no results; the output above has the reason",)
+    assert results.problems == ("found no results of TorchSharp 1: it could not run, or the run ended before it",)
 
 
 def test_where_none_could_run_there_is_no_file_and_no_table(tmp_path: Path, children: Children) -> None:
@@ -109,7 +109,10 @@ def test_ctrl_c_ends_all_and_what_ran_is_kept(tmp_path: Path, children: Children
     ended = run(tmp_path, "--torchsharp", "3")
     results = load_results(tmp_path / "results.json")
     assert (ended.exit_code, len(commands), len(results.environments)) == (130, 2, 1)
-    assert [problem.partition(":")[0] for problem in results.problems] == ["TorchSharp 2", "TorchSharp 3"]
+    assert [problem.partition(":")[0] for problem in results.problems] == [
+        "found no results of TorchSharp 2",
+        "found no results of TorchSharp 3",
+    ]
 
 
 def test_another_run_has_the_folder(tmp_path: Path, children: Children) -> None:

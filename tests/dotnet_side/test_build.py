@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -75,6 +76,14 @@ def test_second_call_builds_nothing(publish: Publish) -> None:
     said: list[str] = []
     build.ensure_built(progress=said.append)
     assert said == []
+
+
+def test_a_record_cannot_exempt_packages_from_the_comparison_with_nuget_s(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "find", fixed(replace(publish, own_packages=["torchsharp/0.107.0"])))
+    with pytest.raises(BuildError, match="found packages of --nuget-source, which this build does not use: remove"):
+        build.ensure_built(progress=print)
 
 
 def test_second_call_gives_the_same(publish: Publish) -> None:

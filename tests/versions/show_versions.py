@@ -130,4 +130,4 @@ def test_what_ran_is_kept_where_a_version_is_nowhere(faulty: Path, nuget: Path, 
     assert f"{wanted} {has} nor in its own sources: correct the version" in output
     results = load_results(tmp_path / "results.json")
     assert (code, len(results.environments), results.complete) == (2, 1, False)
-    assert results.problems == ("TorchSharp 0.109.0: found no results; the output above has the reason",)
+    assert results.problems == ("found no results of TorchSharp 0.109.0: it could not run, or the run ended before it",)

@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import pytest
 import typer
 from rich.console import Console
 
@@ -19,7 +18,7 @@ from tscompat.results.file import ResultsError, load_results
 from tscompat.results.lock import FolderInUse
 from tscompat.results.table import show
 
-from .versions import refuse_one_file, run_each
+from .versions import has_results, refuse_one_file, run_each, written
 
 MATRIX = Path(__file__).parent.parent / "matrix"
 
@@ -113,7 +112,33 @@ def run(
     """
     if full and large:
         raise typer.BadParameter("--large and --full are two runs: leave one of them out", param_hint="--large")
+    fixed = [
+        *("-n", workers, "-q", "--no-header", "--tb=short", "-r", "N"),
+        *(f"--tscompat-route={name}" for name in routes or ()),
+        *(f"--tscompat-device={name}" for name in devices or ()),
+        *(["--tscompat-no-dotnet"] if no_dotnet else []),
+        *(["--tscompat-strict"] if strict else []),
+        *(f"--tscompat-run={name}" for name, wanted in (("full", full), ("large", large)) if wanted),
+        *(("-k", keyword) if keyword else ()),
+        *context.args,
+    ]
+    given = {
+        **{"nuget-source": nuget_source, "torchsharp-dll": torchsharp_dll, "native": native},
+        **{"exportsd": exportsd, "importsd": importsd},
+    }
+
+    def arguments(out: Path, versions: Versions) -> list[str]:
+        things = {"torchsharp": versions.torchsharp, "libtorch": versions.libtorch, **given}
+        return [
+            *("-c", str(MATRIX / "pytest.ini"), "--rootdir", str(MATRIX)),
+            *("-o", f"cache_dir={out.absolute() / '.pytest_cache'}", "--tscompat-out", str(out.absolute())),
+            *(f"--tscompat-{thing}={which}" for thing, which in things.items() if which),
+            *fixed,
+            str(MATRIX / "test_matrix.py"),
+        ]
+
     results = out / "results.json"
+    before = written(results)
     try:
         chosen = choices(
             torchsharp=torchsharp or [],
@@ -123,47 +148,18 @@ def run(
             native=native,
             no_dotnet=no_dotnet,
         )
-        fixed = [
-            *("-n", workers, "-q", "--no-header", "--tb=short", "-r", "N"),
-            *(f"--tscompat-route={name}" for name in routes or ()),
-            *(f"--tscompat-device={name}" for name in devices or ()),
-            *(["--tscompat-no-dotnet"] if no_dotnet else []),
-            *(["--tscompat-strict"] if strict else []),
-            *(f"--tscompat-run={name}" for name, wanted in (("full", full), ("large", large)) if wanted),
-            *(("-k", keyword) if keyword else ()),
-            *context.args,
-        ]
-        paths = {
-            **{"nuget-source": nuget_source, "torchsharp-dll": torchsharp_dll, "native": native},
-            **{"exportsd": exportsd, "importsd": importsd},
-        }
-
-        def arguments(out: Path, versions: Versions) -> list[str]:
-            things = {"torchsharp": versions.torchsharp, "libtorch": versions.libtorch, **paths}
-            return [
-                *("-c", str(MATRIX / "pytest.ini"), "--rootdir", str(MATRIX)),
-                *("-o", f"cache_dir={out.absolute() / '.pytest_cache'}", "--tscompat-out", str(out.absolute())),
-                *(f"--tscompat-{thing}={which}" for thing, which in things.items() if which),
-                *fixed,
-                str(MATRIX / "test_matrix.py"),
-            ]
-
-        before = _written(results)
         if len(chosen) > 1:
             refuse_one_file(context.args)
-            ended = run_each([each.versions for each in chosen if each], out, arguments)
+            codes = run_each([each.versions for each in chosen if each], out, arguments)
+            shown = results.exists()
         else:
-            ended = [pytest_over_the_matrix(arguments(out, chosen[0].versions if chosen[0] else DEFAULT))]
+            codes = [pytest_over_the_matrix(arguments(out, chosen[0].versions if chosen[0] else DEFAULT))]
+            shown = has_results(codes[0], results, before)
     except (BuildError, FolderInUse, ResultsError, OSError) as error:
         typer.echo(f"could not run: {error}", err=True)
         raise typer.Exit(2) from error
-    if ended != [pytest.ExitCode.USAGE_ERROR] and _written(results) not in (0, before):
+    if shown:
         console = Console(width=None if os.isatty(1) else 120)
         show(load_results(results), console)
         console.print(f"\n{results}", highlight=False)
-    raise typer.Exit(max(PYTEST_CODES.get(code, 2) for code in ended))
-
-
-def _written(file: Path) -> int:
-    """When a file was written last; 0 if it is not there."""
-    return file.stat().st_mtime_ns if file.exists() else 0
+    raise typer.Exit(max(PYTEST_CODES.get(code, 2) for code in codes))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
+import pytest
 import typer
 
 from tscompat.dotnet_side.build import Versions
@@ -45,19 +46,33 @@ def run_each(versions: Sequence[Versions], out: Path, arguments: Callable[[Path,
             version = str(each.torchsharp)
             typer.echo(f"TorchSharp {version}, in {out / version}")
             results = out / version / "results.json"
-            results.unlink(missing_ok=True)
+            before = written(results)
             codes.append(_wait([sys.executable, "-m", "tscompat.matrix", *arguments(out / version, each)]))
-            if results.exists():
+            if has_results(codes[-1], results, before):
                 parts[version] = load_results(results)
                 missing.remove(version)
             if parts:
-                problems = [f"TorchSharp {each}: found no results; the output above has the reason" for each in missing]
+                ended = "it could not run, or the run ended before it"
+                problems = [f"found no results of TorchSharp {each}: {ended}" for each in missing]
                 save_results(merge(parts, problems), out / "results.json")
             if codes[-1] == INTERRUPTED:
                 break
         return codes
     finally:
         held.release()
+
+
+def written(file: Path) -> int:
+    """When a file was written last; 0 if it is not there."""
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
+def has_results(code: int, results: Path, before: int) -> bool:
+    """Whether a run that ended with this code has written its results; ``before`` is when they were written before it.
+
+    A run that is refused may find those of the run that holds the folder.
+    """
+    return code != pytest.ExitCode.USAGE_ERROR and written(results) not in (0, before)
 
 
 def refuse_one_file(given: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from tscompat.resources.folders import data_folder
 from . import cache, glibcxx
 from .cache import Publish
 from .errors import BuildError
-from .feed import Feed
+from .feed import OPTION, Feed
 
 OLDEST_SDK = 8
 NEEDED_BYTES = 2_500_000_000
@@ -176,7 +176,11 @@ def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None
     if todo.inputs.feed and not todo.inputs.used_feed:
         wanted = todo.inputs.packages["TorchSharp"]
         progress(f"TorchSharp {wanted} comes from NuGet's own sources: it is not in {todo.inputs.feed}")
-    return cache.ensure(todo.key, lambda partial: _build(todo, partial, progress), progress)
+    publish = cache.ensure(todo.key, lambda partial: _build(todo, partial, progress), progress)
+    if publish.own_packages and not todo.inputs.used_feed:  # or they would not be compared with NuGet's folder
+        wrong = f"{publish.folder}: found packages of {OPTION}, which this build does not use"
+        raise BuildError(f"{wrong}: remove the folder, and the next run builds it again")
+    return publish
 
 
 def plan(versions: Versions = DEFAULT) -> Plan:
