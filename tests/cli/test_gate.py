@@ -84,5 +84,10 @@ def test_without_dotnet_there_is_no_other_torchsharp(option: str) -> None:
     assert (ended.exit_code, f"could not run: --no-dotnet goes without {option}: leave" in ended.output) == (2, True)
 
 
+def test_versions_are_gated_one_by_one() -> None:
+    ended = gate("--torchsharp", "1", "--torchsharp", "2")
+    assert (ended.exit_code, "could not run: found 2 --torchsharp; expected one here" in ended.output) == (2, True)
+
+
 def test_a_dll_that_is_not_there_could_not_run(root: Path) -> None:
     assert gate("--torchsharp-dll", "gone.dll").exit_code == 2

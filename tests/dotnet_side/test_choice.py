@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tscompat.dotnet_side.build import Versions
-from tscompat.dotnet_side.choice import Choice, choices
+from tscompat.dotnet_side.choice import Choice, choices, one_of
 from tscompat.dotnet_side.errors import BuildError
 
 
@@ -68,3 +68,9 @@ def test_what_does_not_go_together_is_refused(options: dict[str, Any], reason: s
     with pytest.raises(BuildError) as refused:
         choices(**options)
     assert reason in str(refused.value)
+
+
+def test_where_one_is_wanted_there_is_one() -> None:
+    assert one_of([None]) is None
+    with pytest.raises(BuildError, match="found 2 --torchsharp; expected one here: take the versions one by one"):
+        one_of(choices(torchsharp=["1", "2"]))

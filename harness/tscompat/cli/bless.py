@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from tscompat.catalogue import load_catalogue
-from tscompat.dotnet_side.choice import Choice, choices
+from tscompat.dotnet_side.choice import Choice, choices, one_of
 from tscompat.golden.manifest import golden_folder
 from tscompat.resources.folders import data_folder
 from tscompat.results import comparison
@@ -71,9 +71,7 @@ def bless(
             chosen = choices(
                 torchsharp=torchsharp or [], libtorch=libtorch or [], nuget_source=nuget_source, native=native
             )
-            if len(chosen) > 1:
-                _refuse("--golden is written by one TorchSharp: give one --torchsharp")
-            _bless_golden(chosen[0], yes)
+            _bless_golden(one_of(chosen), yes)
         if baseline:
             _bless_baseline(out / "results.json", yes)
     except (*COULD_NOT_RUN, ResultsError) as error:

@@ -12,7 +12,7 @@ import psutil
 import typer
 
 from tscompat.catalogue import CatalogueError, load_catalogue
-from tscompat.dotnet_side.choice import Choice, choices
+from tscompat.dotnet_side.choice import Choice, choices, one_of
 from tscompat.dotnet_side.client import Client, WithoutDotnet
 from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
@@ -44,24 +44,22 @@ def gate(
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run.
     """
-    code = 0
     try:
-        chosen = choices(
-            torchsharp=torchsharp or [],
-            libtorch=libtorch or [],
-            nuget_source=nuget_source,
-            torchsharp_dll=torchsharp_dll,
-            native=native,
-            no_dotnet=no_dotnet,
+        choice = one_of(
+            choices(
+                torchsharp=torchsharp or [],
+                libtorch=libtorch or [],
+                nuget_source=nuget_source,
+                torchsharp_dll=torchsharp_dll,
+                native=native,
+                no_dotnet=no_dotnet,
+            )
         )
-        for choice in chosen:
-            if len(chosen) > 1:
-                typer.echo(f"TorchSharp {choice and choice.versions.torchsharp}")
-            code = max(code, _gate(choice))
+        failed = _gate(choice)
     except COULD_NOT_RUN as error:
         typer.echo(f"could not run: {error}", err=True)
         raise typer.Exit(2) from error
-    raise typer.Exit(code)
+    raise typer.Exit(1 if failed else 0)
 
 
 def _gate(choice: Choice | None) -> bool:

@@ -59,7 +59,8 @@ TorchSharp = Annotated[
     list[str] | None,
     typer.Option(
         metavar="VERSION",
-        help="Another version of the NuGet package TorchSharp; also give --libtorch. Given again, each version runs.",
+        help="Another version of the NuGet package TorchSharp; also give --libtorch. Run takes it again, for versions side "
+        "by side; gate and bless take one.",
     ),
 ]
 NugetSource = Annotated[

@@ -67,3 +67,10 @@ def choices(
         )
         for sharp, torch in zip(sharps, torches, strict=True)
     ]
+
+
+def one_of(chosen: Sequence[Choice | None]) -> Choice | None:
+    """The one choice there is. Raises BuildError where several were made."""
+    if len(chosen) > 1:
+        raise BuildError(f"found {len(chosen)} --torchsharp; expected one here: take the versions one by one")
+    return chosen[0]

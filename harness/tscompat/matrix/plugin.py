@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tscompat.dotnet_side.choice import choices
+from tscompat.dotnet_side.choice import choices, one_of
 from tscompat.python_side import scripts
 
 from .beginning import BEGINNING, begin, could_not_run
@@ -49,7 +49,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     keyword(option.keyword)
     with could_not_run():
         if first and not option.collectonly:
-            (chosen,) = choices(
+            chosen = choices(
                 torchsharp=option.tscompat_torchsharp,
                 libtorch=option.tscompat_libtorch,
                 nuget_source=option.tscompat_nuget_source,
@@ -57,7 +57,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
                 native=option.tscompat_native,
                 no_dotnet=option.tscompat_no_dotnet,
             )
-            config.stash[BEGINNING] = begin(Path(option.tscompat_out), chosen, option.tscompat_run)
+            config.stash[BEGINNING] = begin(Path(option.tscompat_out), one_of(chosen), option.tscompat_run)
             config.add_cleanup(config.stash[BEGINNING].end)
         hooks = import_module(".hooks", __package__)
         if first:
