@@ -59,8 +59,8 @@ TorchSharp = Annotated[
     list[str] | None,
     typer.Option(
         metavar="VERSION",
-        help="Another version of the NuGet package TorchSharp; also give --libtorch. Run takes it again, for versions side "
-        "by side; gate and bless take one.",
+        help="Another version of the NuGet package TorchSharp; also give --libtorch. Run takes it again, for versions "
+        "side by side; gate and bless take one.",
     ),
 ]
 NugetSource = Annotated[
