@@ -19,7 +19,7 @@ import pytest
 from packages import NAMES, repack
 from sabotage.patched import patched
 from tscompat.dotnet_side.build import ensure_built
-from tscompat.dotnet_side.integrity import link, nuget_folder
+from tscompat.dotnet_side.integrity import link_tree, nuget_folder
 from tscompat.results.comparison import Baseline
 from tscompat.results.file import ResultsError, load_results
 from tscompat.results.record import Record
@@ -55,8 +55,7 @@ def faulty(first: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def nuget(good: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """NuGet's folder, which has the good package of the second version."""
     folder = tmp_path_factory.mktemp("nuget")
-    for package in nuget_folder().iterdir():
-        shutil.copytree(package, folder / package.name, copy_function=link)
+    link_tree(nuget_folder(), folder)
     for name in NAMES:
         place = folder / name.lower() / NEW
         with zipfile.ZipFile(good / f"{name}.{NEW}.nupkg") as package:

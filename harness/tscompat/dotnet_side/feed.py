@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import BuildError
-from .integrity import link, nuget_folder, sha256
+from .integrity import link_tree, nuget_folder, sha256
 
 OPTION = "--nuget-source"
 _ADDRESS = re.compile("https?://")
@@ -93,8 +92,7 @@ class Feed:
         mine = {place.partition("/")[0] for place in self.taken} if self.there else {"torchsharp", "torchvision"}
         fallback.mkdir(parents=True)
         for name in (ids | {_TARGETING}) - mine:
-            if (nuget_folder() / name).is_dir():
-                shutil.copytree(nuget_folder() / name, fallback / name, copy_function=link)
+            link_tree(nuget_folder() / name, fallback / name)
 
     def own_packages(self, scratch: Path) -> list[str]:
         """The packages that the build in ``scratch`` did not take from NuGet's folder, as ``taken`` names them.

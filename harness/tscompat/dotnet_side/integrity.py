@@ -79,6 +79,15 @@ def link(file: Path, name: Path) -> None:
         shutil.copy2(file, name)
 
 
+def link_tree(folder: Path, name: Path) -> None:
+    """A folder of hard links to all files below another, as ``link`` makes them. None of a folder that is not there."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            linked = name / file.relative_to(folder)
+            linked.parent.mkdir(parents=True, exist_ok=True)
+            link(file, linked)
+
+
 def verify(
     folder: Path,
     recorded: Mapping[str, Recorded],

@@ -37,7 +37,7 @@ def goes_on(results: Results, entries: Mapping[str, Entry], covered: Mapping[str
         records = {record.id: record for record in results.verdicts if record.environment == key}
         assumed: defaultdict[str, list[Record]] = defaultdict(list)
         for record in records.values():
-            if record.assumed and record.divergence in entries:
+            if record.assumed and record.divergence and record.divergence in entries:
                 assumed[record.divergence].append(record)
         for name, seen in assumed.items():
             against = _against(seen, covered[name], records)
