@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -99,7 +100,7 @@ def test_where_none_could_run_there_is_no_file_and_no_table(tmp_path: Path, chil
 def test_results_of_an_earlier_run_are_not_taken_for_those_of_this(tmp_path: Path, children: Children) -> None:
     children(v1=0, v2=0)
     run(tmp_path)
-    children(v1=4, v2=0)
+    children(v1=3, v2=0)
     run(tmp_path)
     assert len(load_results(tmp_path / "results.json").environments) == 1
 
@@ -168,7 +169,7 @@ time.sleep(60)
 
     def send() -> None:
         while not listens.exists():
-            pass
+            time.sleep(0.05)
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
 

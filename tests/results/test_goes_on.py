@@ -18,7 +18,8 @@ from verdicts.entry import CAUSE, divergence
 
 NEW = msgspec.structs.replace(ENVIRONMENT, torchsharp=Library(version="0.108.0-dev", sha256=ZEROS))
 ENTRIES = {name: divergence(name).entry for name in ("no-c32", "not-met")} | {
-    "of-both": divergence("of-both", ("TorchSharp 0.107.0", "torch 2.12")).entry
+    "named": divergence("named", ("TorchSharp 0.107.0", "libtorch 2.10.0")).entry,
+    "of-both": divergence("of-both", ("TorchSharp 0.107.0", "torch 2.12")).entry,
 }
 
 
@@ -93,6 +94,18 @@ def test_what_one_environment_shows_another_can_refute() -> None:
         seen("no-c32", Outcome.PASSED, environment=OTHER),
     ]
     assert [each.against[:22] for each in observed(*verdicts)] == ["1 of its 1 verdicts pa"]
+
+
+def test_what_another_environment_shows_is_not_missing_here() -> None:
+    ids = {"no-c32": [a_record(case=f"a/{number}").id for number in range(1, 3)]}
+    other = seen("no-c32", Outcome.DIVERGENCE, "a/2", environment=OTHER)
+    (found,) = observed(seen("no-c32", Outcome.DIVERGENCE), other, ids=ids)
+    assert " ids have no verdict in this run" in found.against
+
+
+def test_a_version_that_is_named_is_not_observed() -> None:
+    (found,) = observed(seen("named", Outcome.DIVERGENCE))
+    assert found.version == VERSION
 
 
 def test_an_entry_gets_the_new_version_of_each_of_its_packages() -> None:

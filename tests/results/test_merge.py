@@ -48,6 +48,12 @@ def test_shards_of_one_environment_stand_in_one_file() -> None:
     assert ([*merged.environments], [record.case for record in merged.verdicts]) == ([ENVIRONMENT.key], ["a/1", "a/2"])
 
 
+def test_of_machines_of_one_kind_the_first_is_named() -> None:
+    other = msgspec.structs.replace(ENVIRONMENT, cpus=64)
+    merged = merge({"1": run(a_record(case="a/1")), "2": run(a_record(case="a/2"), environments={other.key: other})})
+    assert [*merged.environments.values()] == [ENVIRONMENT]
+
+
 def test_kept_files_are_named_from_the_merged_file_and_nothing_else_changes() -> None:
     (record,) = merge({"old": run(FAILURE)}).verdicts
     assert record.files == ("old/failures/1/expected.dat", "old/failures/1/actual.dat")

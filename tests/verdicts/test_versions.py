@@ -9,7 +9,7 @@ import pytest
 from tscompat.verdicts.versions import nearest, order
 
 ASCENDING = [
-    *("0.9.0", "0.99.1", "0.107.0-alpha", "0.107.0-alpha.2", "0.107.0-alpha.10", "0.107.0-ci.7", "0.107.0-rc.1"),
+    *("0.9.0", "0.99.1", "0.107.0-alpha", "0.107.0-alpha.2", "0.107.0-alpha.10", "0.107.0-alpha.x", "0.107.0-rc"),
     *("0.107.0", "0.107.0.1", "0.107.1", "0.108.0-dev", "0.108.0", "1.0.0"),
 ]
 
