@@ -213,7 +213,7 @@ def _show_assumed(environment: Environment, name: str, records: Sequence[Record]
             (new, "failure is new", "failures are new"),
         )
     )
-    console.print(Text.assemble((title, TITLE), f" ({versions}): {words}"), "", sep="\n")
+    console.print(Text.assemble((title, TITLE), f" ({versions}): {words}"), "", sep="\n", soft_wrap=True)
     gone = Counter(f"{each}, in part" if each in on else each for each in passed)
     _show_table("Gone", {name: gone}, console)
 
