@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -170,9 +169,10 @@ time.sleep(60)
     def send() -> None:
         while not listens.exists():
             time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGINT)
-        os.kill(os.getpid(), signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.pthread_kill(main, number)  # else another thread may get it, which interrupts no wait
 
+    main = threading.get_ident()
     sender = threading.Thread(target=send)
     sender.start()
     assert versions._wait([sys.executable, "-c", code]) == 7
