@@ -108,6 +108,13 @@ def kaitai(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def versions(session: nox.Session) -> None:
+    """A second version of TorchSharp, packed from the first, run beside it; takes minutes (arguments: pytest's)"""
+    python = environment(session, PROJECT, "tests", "matrix")
+    session.run(python, "-m", "pytest", "-o", "python_files=show_*.py", "tests/versions", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def reproductions(session: nox.Session) -> None:
     """The reproduction of each known divergence; LARGE=1 adds those that need gigabytes (arguments: pytest's)"""
     python = environment(session, PROJECT, "tests", "matrix")

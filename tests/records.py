@@ -25,6 +25,7 @@ ENVIRONMENT = Environment(
     dotnet=Dotnet(
         version="8.0.0",
         libtorch_reported="2.10.0",
+        torchsharp_reported="0.107.0",
         pybridge="1.4.4",
         rid="linux-x64",
         torchsharp_dll=None,

@@ -198,6 +198,7 @@ def test_only_the_matrix_is_a_default_session() -> None:
         ("-", "bench"),
         ("-", "fuzz"),
         ("-", "kaitai"),
+        ("-", "versions"),
         ("-", "reproductions"),
         ("-", "sabotage"),
         ("-", "mutants"),

@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import re
 import shutil
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from records import ENVIRONMENT, FAILURE, ZEROS, a_record
+from tscompat.catalogue import load_catalogue
 from tscompat.cli import app
 from tscompat.dotnet_side.client import WithoutDotnet
 from tscompat.golden.manifest import golden_folder
@@ -21,13 +25,17 @@ from tscompat.python_side.scripts import FUNCTIONS
 from tscompat.resources.folders import data_folder
 from tscompat.results import comparison
 from tscompat.results.environment import Library
-from tscompat.results.file import ResultsFile, Timing
+from tscompat.results.file import ResultsFile, Timing, load_results, save_results
+from tscompat.results.merge import merge
 from tscompat.results.record import Record
-from tscompat.values.verdict import Kind, Verdict
-from tscompat.verdicts.divergences import Judgement, Outcome
+from tscompat.routes import verdict_ids
+from tscompat.values.verdict import Kind, Verdict, VerdictId
+from tscompat.verdicts.coverage import Survey
+from tscompat.verdicts.divergences import Divergence, Judgement, Outcome
 from tscompat.verdicts.entries import read_entries
 
 NAME = "export-needs-compilation"
+OBSERVED = "script-save-bytes-nothing"
 
 
 @pytest.fixture
@@ -65,20 +73,34 @@ def test_nothing_to_change(folder: Path) -> None:
 
 
 @pytest.fixture
-def observed(folder: Path, tmp_path: Path) -> Path:
-    """The output folder of a run that has seen a divergence in a TorchSharp that no entry names."""
+def observed(tmp_path: Path) -> Path:
+    """The output folder of a run that has seen a divergence at all its ids, in a TorchSharp that no entry names."""
+    return a_new_version(tmp_path / "out", most=sys.maxsize)
+
+
+@cache
+def observed_ids() -> list[str]:
+    """The ids that the observed entry covers."""
+    entries = read_entries(data_folder("cases") / "divergences")
+    return Survey(Divergence.of(entries), map(str, verdict_ids(load_catalogue()))).ids(OBSERVED)
+
+
+def a_new_version(out: Path, most: int) -> Path:
+    """The output folder of a run in a new version, which has seen a divergence at so many of its ids."""
     environment = msgspec.structs.replace(ENVIRONMENT, torchsharp=Library(version="0.108.0", sha256=ZEROS))
-    file = ResultsFile(tmp_path / "out" / "results.json", environment)
-    judgement = Judgement(Outcome.DIVERGENCE, "script-save-bytes-nothing", "…", assumed=True)
-    file.add(a_record(verdict=Verdict(Kind.BYTES, "…"), judgement=judgement, environment=environment))
+    file = ResultsFile(out / "results.json", environment)
+    judgement = Judgement(Outcome.DIVERGENCE, OBSERVED, "…", assumed="TorchSharp 0.107.0")
+    for verdict_id in observed_ids()[:most]:
+        parsed = VerdictId.parse(verdict_id)
+        file.add(Record.of(environment.key, parsed, "f32", Verdict(Kind.BYTES, "…"), judgement))
     file.finish(True, Timing(harness_seconds=0.0, torchsharp_seconds=0.0, wall_seconds=0.0, cores=1), [])
-    return tmp_path / "out"
+    return out
 
 
 def test_an_entry_gets_the_version_in_which_a_run_has_seen_it(folder: Path, observed: Path) -> None:
     before = (folder / "torchscript.toml").read_text(encoding="utf-8")
     ended = bless("--divergences", "--out", str(observed), "--yes")
-    assert ended.output.splitlines()[-1] == "script-save-bytes-nothing: goes on in TorchSharp 0.108.0 (1 verdicts)"
+    assert re.fullmatch(rf"{OBSERVED}: goes on in TorchSharp 0\.108\.0 \(\d+ verdicts\)", ended.output.splitlines()[-1])
     after = (folder / "torchscript.toml").read_text(encoding="utf-8")
     assert read_entries(folder)["script-save-bytes-nothing"].versions == {"TorchSharp 0.107.0", "TorchSharp 0.108.0"}
     (old, new) = next(
@@ -89,6 +111,16 @@ def test_an_entry_gets_the_version_in_which_a_run_has_seen_it(folder: Path, obse
         'versions = ["TorchSharp 0.107.0", "TorchSharp 0.108.0"]',
     )
     assert after.count("0.108.0") == 1
+
+
+def test_a_part_of_its_ids_shows_nothing_of_an_entry(folder: Path, tmp_path: Path) -> None:
+    out = a_new_version(tmp_path / "out", most=1)
+    ended = bless("--divergences", "--out", str(out), "--yes")
+    lines = ended.output.splitlines()
+    assert lines[1].startswith(f"{OBSERVED}: not shown to go on in TorchSharp 0.108.0: ")
+    assert " ids have no verdict in this run, the first torchscript-bytes/" in lines[1]
+    assert lines[2:] == ["nothing to change"]
+    assert "0.108.0" not in (folder / "torchscript.toml").read_text(encoding="utf-8")
 
 
 def test_no_version_is_written_where_the_answer_is_no(folder: Path, observed: Path) -> None:
@@ -110,6 +142,19 @@ def test_a_baseline_is_written_under_the_platform_s_name(folder: Path) -> None:
     assert bless("--baseline", "--out", out, "--yes").output == "linux-x86_64.json.xz: 1 new\n"
     assert comparison.load(folder.parent / "baselines" / "linux-x86_64.json.xz").verdicts.keys() == {a_record().id}
     assert bless("--baseline", "--out", out).output == "baseline: nothing to change\n"
+
+
+def test_several_versions_are_no_baseline(folder: Path, tmp_path: Path) -> None:
+    parts = [load_results(Path(a_run(tmp_path / "1", a_record())) / "results.json")]
+    parts.append(load_results(a_new_version(tmp_path / "2", most=1) / "results.json"))
+    save_results(merge({"1": parts[0], "2": parts[1]}), tmp_path / "results.json")
+    ended = bless("--baseline", "--out", str(tmp_path), "--yes")
+    assert (ended.exit_code, "found several environments" in ended.output) == (2, True)
+
+
+def test_golden_files_are_written_by_one_version(folder: Path) -> None:
+    ended = bless("--golden", "--torchsharp", "1", "--torchsharp", "2")
+    assert (ended.exit_code, "could not run: found 2 --torchsharp; expected one here" in ended.output) == (2, True)
 
 
 def test_what_changes_in_a_baseline_is_counted(folder: Path) -> None:

@@ -167,7 +167,12 @@ def test_a_corpus_that_lacks_a_writer_could_not_run(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("option", ["--native", "--torchsharp", "--torchsharp-dll", "--libtorch"])
 def test_without_dotnet_there_is_no_other_torchsharp(option: str) -> None:
     ended = gate("--no-dotnet", option, "x")
-    assert (ended.exit_code, "goes without the options" in ended.output) == (2, True)
+    assert (ended.exit_code, f"could not run: --no-dotnet goes without {option}: leave" in ended.output) == (2, True)
+
+
+def test_versions_are_gated_one_by_one() -> None:
+    ended = gate("--torchsharp", "1", "--torchsharp", "2")
+    assert (ended.exit_code, "could not run: found 2 --torchsharp; expected one here" in ended.output) == (2, True)
 
 
 def test_a_dll_that_is_not_there_could_not_run(root: Path) -> None:

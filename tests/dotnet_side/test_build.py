@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -75,6 +76,14 @@ def test_second_call_builds_nothing(publish: Publish) -> None:
     said: list[str] = []
     build.ensure_built(progress=said.append)
     assert said == []
+
+
+def test_a_record_cannot_exempt_packages_from_the_comparison_with_nuget_s(
+    publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "find", fixed(replace(publish, own_packages=["torchsharp/0.107.0"])))
+    with pytest.raises(BuildError, match="found packages of --nuget-source, which this build does not use: remove"):
+        build.ensure_built(progress=print)
 
 
 def test_second_call_gives_the_same(publish: Publish) -> None:
@@ -182,7 +191,7 @@ CHANGES: dict[str, Change] = {
     "new source": append_to("New.cs"),
     "source gone": lambda folder: next(folder.glob("*.cs")).unlink(),
     "source": lambda folder: append_to(next(folder.glob("*.cs")).name)(folder),
-    "lock file": lambda folder: append_to(f"packages.{build.plan().rid}.lock.json")(folder),
+    "lock file": lambda folder: append_to(f"packages.{build.plan().inputs.rid}.lock.json")(folder),
 }
 
 
@@ -213,6 +222,38 @@ def test_key_ignores_what_is_not_built(sources: Path, name: str) -> None:
 @pytest.mark.parametrize("versions", [Versions(torchsharp="0.1.0"), Versions(libtorch="0.1.0")])
 def test_key_follows_the_versions(versions: Versions) -> None:
     assert build.plan(versions).key != build.plan().key
+
+
+def test_the_default_versions_by_name_are_the_same_build() -> None:
+    torchsharp, _, libtorch = build.plan().inputs.packages.values()
+    assert build.plan(Versions(torchsharp, libtorch)).key == build.plan().key
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Path:
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    (folder / "TorchSharp.0.1.0.nupkg").write_text("one")
+    return folder
+
+
+def test_key_follows_the_bytes_of_a_package_and_not_its_folder(feed: Path) -> None:
+    before = build.plan(Versions("0.1.0", nuget_source=str(feed))).key
+    moved = feed.rename(feed.with_name("moved"))
+    assert build.plan(Versions("0.1.0", nuget_source=str(moved))).key == before
+    (moved / "TorchSharp.0.1.0.nupkg").write_text("another")
+    assert build.plan(Versions("0.1.0", nuget_source=str(moved))).key != before
+
+
+def test_a_package_of_a_folder_is_not_that_of_nuget(feed: Path) -> None:
+    assert build.plan(Versions("0.1.0", nuget_source=str(feed))).key != build.plan(Versions("0.1.0")).key
+
+
+def test_a_folder_without_the_version_changes_nothing(feed: Path, publish: Publish) -> None:
+    said: list[str] = []
+    found = build.ensure_built(Versions(publish.torchsharp, nuget_source=str(feed)), progress=said.append)
+    where = f"it is not in --nuget-source {feed} (which has TorchSharp.0.1.0.nupkg)"
+    assert (found, said) == (publish, [f"TorchSharp {publish.torchsharp} comes from NuGet's own sources: {where}"])
 
 
 def fixed(value: object) -> Callable[..., object]:
@@ -341,7 +382,9 @@ def failed_restore(tmp_path_factory: pytest.TempPathFactory) -> Failed:
 
 
 def test_failed_restore_has_advice(failed_restore: Failed) -> None:
-    assert "NuGet could not restore a package: check the network" in failed_restore.message
+    words = "NuGet found no TorchSharp and no TorchVision"
+    assert words in failed_restore.message
+    assert ", in its sources: correct the version, or put the packages there" in failed_restore.message
 
 
 def test_failed_restore_names_the_package(failed_restore: Failed) -> None:

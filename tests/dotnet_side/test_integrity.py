@@ -98,6 +98,13 @@ def test_other_bytes_of_a_package_are_refused_though_the_record_has_them(made: M
         made.verify(**{name: made.record(name)})
 
 
+def test_a_package_of_a_source_is_not_that_of_nuget_s_folder(made: Made) -> None:
+    (made.nuget / "lib" / "TorchSharp.dll").write_bytes(b"of the same version")
+    verify(made.folder, made.recorded, {}, None, ["torchsharp/1.0"])
+    with pytest.raises(BuildError, match=r"TorchSharp\.dll is not the package's"):
+        verify(made.folder, made.recorded, {}, None, ["torchvision/1.0"])
+
+
 def test_another_file_is_refused(made: Made) -> None:
     (made.folder / "more.so").touch()
     with pytest.raises(BuildError, match=r"more\.so is not recorded"):

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import shlex
 
-from tscompat.dotnet_side.build import Versions
-from tscompat.matrix.controller import again
+import pytest
+
+from tscompat.matrix.controller import again, gone
 
 
 def test_the_command_has_all_that_chose_what_is_tested() -> None:
-    paths = {"torchsharp-dll": "my build/TorchSharp.dll", "native": "my build", "exportsd": "exportsd.py"}
-    words = shlex.split(again(Versions("0.106.0", "2.9.0"), "full", paths))
-    assert words[-11:] == [
-        *("--full", "--torchsharp", "0.106.0", "--libtorch", "2.9.0"),
-        *("--torchsharp-dll", "my build/TorchSharp.dll", "--native", "my build", "--exportsd", "exportsd.py"),
+    given = {"torchsharp": "0.106.0", "nuget-source": "my feed", "native": "my build", "exportsd": "exportsd.py"}
+    assert shlex.split(again("full", False, given))[-9:] == [
+        *("--full", "--torchsharp", "0.106.0", "--nuget-source", "my feed"),
+        *("--native", "my build", "--exportsd", "exportsd.py"),
     ]
 
 
-def test_a_path_that_was_not_given_is_not_in_the_command() -> None:
-    assert shlex.split(again(Versions(), "default", {"torchsharp-dll": "", "native": ""}))[-1] in ("run", "--")
+def test_what_was_not_given_is_not_in_the_command() -> None:
+    assert shlex.split(again("default", False, {"torchsharp-dll": "", "native": ""}))[-1] in ("run", "--")
+
+
+def test_a_run_without_dotnet_is_run_again_without_it() -> None:
+    assert again("default", True, {}).endswith(" --no-dotnet")
+
+
+@pytest.mark.parametrize(("number", "ids"), [(3, "a, b, c: if"), (5, "a, b, c and 2 more: if")])
+def test_what_is_gone_is_named_with_ids_and_what_to_do(number: int, ids: str) -> None:
+    problem = gone("no-c32", ["a", "b", "c", "d", "e"][:number])
+    assert f"'no-c32' did not happen at {ids} upstream has corrected it, tscompat bless --divergences after" in problem

@@ -101,7 +101,7 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, data: bytes) -> None:
 def test_several_environments_are_refused() -> None:
     other = msgspec.structs.replace(ENVIRONMENT, torch=Library(version="2.14", sha256=ZEROS))
     both = msgspec.structs.replace(results(), environments={each.key: each for each in (ENVIRONMENT, other)})
-    with pytest.raises(ResultsError, match=r"results\.json: found the environments .*; expected one"):
+    with pytest.raises(ResultsError, match=r"results\.json: found several environments .*; expected one"):
         Baseline.of(both, PATH)
 
 
@@ -111,7 +111,7 @@ def test_the_file_of_several_environments_is_named(tmp_path: Path) -> None:
     (tmp_path / "both.json").write_bytes(msgspec.json.encode(both))
     with pytest.raises(ResultsError) as refused:
         load(tmp_path / "both.json")
-    words = f"found the environments {ENVIRONMENT.key}, {other.key}; expected one"
+    words = "found several environments (torch 2.13.0+cpu; torch 2.14); expected one: take the results.json of one"
     assert str(refused.value).startswith(f"{tmp_path / 'both.json'}: {words}")
 
 

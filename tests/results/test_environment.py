@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from records import ENVIRONMENT, ZEROS
-from tscompat.results.environment import Library
+from tscompat.results.environment import Library, names_of
 
 OTHER = Library(version="0.1", sha256=ZEROS)
 SAME_VERSION = Library(version="2.10.0", sha256=ZEROS.replace("0", "1"))
@@ -52,3 +52,36 @@ def test_what_runs_is_named_as_divergences_name_it() -> None:
 def test_without_dotnet_none_of_its_packages_runs() -> None:
     alone = msgspec.structs.replace(ENVIRONMENT, dotnet=None, torchsharp=None, libtorch=None, libtorchsharp=None)
     assert sorted(alone.running) == ["safetensors 0.8", "torch 2.13"]
+
+
+def test_what_follows_a_plus_is_no_other_torchsharp() -> None:
+    local = msgspec.structs.replace(ENVIRONMENT, torchsharp=Library(version="0.107.0+mine", sha256=ZEROS))
+    assert "TorchSharp 0.107.0" in local.running
+
+
+NEW = Library(version="0.108.0-dev", sha256=ZEROS)
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        ({"torchsharp": NEW}, ["TorchSharp 0.107.0", "TorchSharp 0.108.0-dev"]),
+        (
+            {"torchsharp": NEW, "libtorch": OTHER},
+            ["TorchSharp 0.107.0, libtorch 2.10.0", "TorchSharp 0.108.0-dev, libtorch 0.1"],
+        ),
+        ({"torchsharp": None}, ["TorchSharp 0.107.0", "no TorchSharp"]),
+        ({"torch": OTHER}, ["torch 2.13.0+cpu", "torch 0.1"]),
+        ({"platform": "windows-amd64"}, ["linux-x86_64", "windows-amd64"]),
+        ({"device": "NVIDIA H100"}, ["cpu", "NVIDIA H100"]),
+    ],
+    ids=lambda change: ",".join(change),
+)
+def test_environments_are_named_by_what_differs(change: dict[str, Any], names: list[str]) -> None:
+    both = [ENVIRONMENT, msgspec.structs.replace(ENVIRONMENT, **change)]
+    assert [*names_of({each.key: each for each in both}).values()] == names
+
+
+def test_environments_that_differ_in_a_hash_alone_are_named_by_their_keys() -> None:
+    both = [ENVIRONMENT, msgspec.structs.replace(ENVIRONMENT, libtorch=SAME_VERSION)]
+    assert names_of({each.key: each for each in both}) == {each.key: f"environment ({each.key})" for each in both}

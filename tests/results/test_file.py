@@ -72,6 +72,7 @@ def test_the_environment_is_kept(path: Path) -> None:
     dotnet = Dotnet(
         version="8.0.0",
         libtorch_reported="2.10.0",
+        torchsharp_reported="0.107.0",
         pybridge="1.4.4",
         rid="linux-x64",
         torchsharp_dll="my.dll",

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from records import ENVIRONMENT, FAILURE, PASSED, ZEROS, a_record
+from tscompat.results.environment import Library
 from tscompat.results.file import Results, Timing
 from tscompat.results.record import Record
 from tscompat.results.table import show
@@ -237,7 +238,8 @@ def test_another_native_half_is_named_with_its_hash_and_version() -> None:
 
 def assumed(name: str, outcome: Outcome, case: str = "pattern/all/bf16") -> Record:
     kind = Kind.PASS if outcome is Outcome.PASSED else Kind.BITS
-    return a_record(case=case, verdict=Verdict(kind), judgement=Judgement(outcome, name, CAUSE, assumed=True))
+    judgement = Judgement(outcome, name, CAUSE, assumed="TorchSharp 0.106.0")
+    return a_record(case=case, verdict=Verdict(kind), judgement=judgement)
 
 
 def test_of_a_new_version_it_is_said_what_goes_on_and_what_is_gone() -> None:
@@ -246,9 +248,30 @@ def test_of_a_new_version_it_is_said_what_goes_on_and_what_is_gone() -> None:
         *(assumed("two", Outcome.PASSED, "a/c"), assumed("three", Outcome.PASSED, "a/d")),
         *(assumed("three", Outcome.PASSED, "a/e"), assumed("four", Outcome.FAILED, "a/f"), FAILURE),
     ]
-    output = shown(records)
-    sentence = "New version: known divergences assumed to go on: 2, gone: 1; new failures: 2"
+    output = shown(records, 200)
+    versions = "New version (TorchSharp 0.107.0 after 0.106.0)"
+    sentence = f"{versions}: 2 known divergences are assumed to go on, 1 is gone, 2 failures are new"
     assert f"\n{sentence}\n\nGone\n  2  three       \n  1  two, in part\n" in output
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (["TorchSharp 0.107.0-rc.1"], "New version (TorchSharp 0.107.0 after 0.107.0-rc.1): "),
+        (["TorchSharp 0.108.0-dev"], "Older version (TorchSharp 0.107.0 before 0.108.0-dev): "),
+        (
+            ["torch 2.11", "TorchSharp 0.106.0"],
+            "New version (TorchSharp 0.107.0 after 0.106.0, torch 2.13 after 2.11): ",
+        ),
+        (
+            ["torch 2.14", "TorchSharp 0.106.0"],
+            "Other versions (TorchSharp 0.107.0 after 0.106.0, torch 2.13 before 2.14): ",
+        ),
+    ],
+)
+def test_an_older_version_is_called_so(known: list[str], words: str) -> None:
+    records = [a_record(case=f"a/{each}", judgement=Judgement(Outcome.PASSED, "one", assumed=each)) for each in known]
+    assert f"\n{words}" in shown(records)
 
 
 def test_without_a_new_version_nothing_is_said_of_it() -> None:
@@ -259,6 +282,74 @@ def test_a_script_under_test_is_named_with_its_hash() -> None:
     environment = msgspec.structs.replace(ENVIRONMENT, scripts={"exportsd": ZEROS})
     output = shown([], results=changed(environments={environment.key: environment}))
     assert f"Script exportsd.py: {ZEROS}" in output
+
+
+# several environments
+
+NEW = msgspec.structs.replace(ENVIRONMENT, torchsharp=Library(version="0.108.0-dev", sha256=ZEROS))
+BOTH = changed(environments={each.key: each for each in (ENVIRONMENT, NEW)})
+
+
+def of_new(record: Record) -> Record:
+    return msgspec.structs.replace(record, environment=NEW.key)
+
+
+SIDE_BY_SIDE = """\
+              TorchSharp 0.107.0   TorchSharp 0.108.0-dev
+──────────────────────────────────────────────────────────
+ dat          1  1d                1  1d 1F
+ dat-stream   1                    1
+ forward      1                    1  1d
+
+ all          3  1d                3  2d 1F
+
+Architectures
+       TorchSharp 0.108.0-dev
+──────────────────────────────
+ vit   1
+
+Layers (TorchSharp 0.107.0): 1 cases, 0 with known divergences, 0 with failures
+Layers (TorchSharp 0.108.0-dev): 1 cases, 1 with known divergences, 0 with failures
+
+(no mark: passed, d: known divergences, F: failures, n: not run)
+
+Failures (1)
+  dat/python-to-dotnet/cpu/pattern/special/bf16/bits (TorchSharp 0.108.0-dev)
+    kind changed: 'nan-payload' expects refused, got bits: element [1] is 0x7fc1, expected 0x7f81
+    kept: failures/1/expected.dat
+    kept: failures/1/actual.dat
+    again: tscompat run -k pattern/special/bf16
+
+Known divergences
+  TorchSharp 0.107.0    TorchSharp 0.108.0-dev
+                   1                         2  no-c32: TorchSharp 0.107.0 has no complex32.
+
+Time: harness 3.0 s, TorchSharp 2.0 s; whole run 60.0 s on 2 cores, overhead ratio 60.0
+Problem: It is 1 too few.
+TorchSharp 0.107.0: 3 passed, 1 known divergences, 0 failures, 0 not run
+TorchSharp 0.108.0-dev: 3 passed, 2 known divergences, 1 failures, 0 not run, 1 problem
+"""
+
+
+def test_several_versions_stand_side_by_side() -> None:
+    records = [
+        *(a_record(), a_record("dat-stream"), DIVERGENCE, arch("layer/linear/a/f32")),
+        *map(
+            of_new,
+            (a_record(), a_record("dat-stream"), DIVERGENCE, FAILURE, arch("vit"), arch("layer/linear/a/f32", KNOWN)),
+        ),
+    ]
+    results = msgspec.structs.replace(BOTH, problems=("It is 1 too few.",))
+    assert [line.rstrip() for line in shown(records, 100, results).splitlines()] == SIDE_BY_SIDE.splitlines()
+
+
+def test_what_was_assumed_in_each_version_has_a_line_of_its_own() -> None:
+    records = [assumed("one", Outcome.DIVERGENCE), of_new(assumed("one", Outcome.PASSED)), of_new(FAILURE)]
+    lines = [line for line in shown(records, 200, BOTH).splitlines() if line.startswith("New version")]
+    assert [line.partition(": ")[2] for line in lines] == [
+        "1 known divergence is assumed to go on, 0 are gone, 0 failures are new",
+        "0 known divergences are assumed to go on, 1 is gone, 1 failure is new",
+    ]
 
 
 # all of it

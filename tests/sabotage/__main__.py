@@ -17,12 +17,12 @@ from functools import partial
 from pathlib import Path
 
 from proof import write_section
-from tscompat.dotnet_side.build import ensure_built
 from tscompat.results.file import load_results
 from tscompat.verdicts.divergences import Outcome
 
 from .fault import THE_RUN, Fault
 from .page import Seen, page, unneeded
+from .patched import patched
 from .table import FAULTS
 
 TESTS = Path(__file__).parents[1]
@@ -56,18 +56,6 @@ def main(names: Sequence[str]) -> int:
     print(f"{len(seen)} faults in {minutes:.1f} minutes; {len(problems)} problems")
     print("\n".join(problems))
     return 1 if problems else 0
-
-
-def patched(into: Path) -> Path:
-    """Patch the package's TorchSharp.dll with all faults of ``dotnet/Faults.cs``; none is awake."""
-    assembly = ensure_built(progress=print).folder / "TorchSharp.dll"
-    project = Path(__file__).with_name("dotnet")
-    command = ["dotnet", "run", "--project", str(project), "--configuration", "Release", "--", str(assembly), str(into)]
-    made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
-    here = [fault.name for fault in FAULTS if fault.wrong is None]
-    if sorted(made) != sorted(here):
-        raise ValueError(f"dotnet/Faults.cs and assembly.py have other faults: {', '.join({*made} ^ {*here})}")
-    return into
 
 
 def union(faults: Iterable[Fault]) -> str:

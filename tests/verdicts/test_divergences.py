@@ -104,17 +104,34 @@ def judge_new(verdict: Verdict, *known: Divergence) -> Judgement:
 
 
 def test_for_a_version_that_no_entry_names_the_newest_one_s_are_assumed_to_go_on() -> None:
-    judgement = Judgement(Outcome.DIVERGENCE, "no-c32", CAUSE, assumed=True)
+    judgement = Judgement(Outcome.DIVERGENCE, "no-c32", CAUSE, assumed=VERSION)
     assert judge_new(Verdict(Kind.REFUSED, "not yet supported")) == judgement
 
 
 def test_what_was_assumed_may_be_gone() -> None:
-    assert judge_new(Verdict(Kind.PASS)) == Judgement(Outcome.PASSED, "no-c32", assumed=True)
+    assert judge_new(Verdict(Kind.PASS)) == Judgement(Outcome.PASSED, "no-c32", assumed=VERSION)
 
 
 def test_what_was_assumed_may_not_change() -> None:
     wrong = "kind changed: 'no-c32' expects refused, got crash"
-    assert judge_new(Verdict(Kind.CRASH)) == Judgement(Outcome.FAILED, "no-c32", wrong, assumed=True)
+    assert judge_new(Verdict(Kind.CRASH)) == Judgement(Outcome.FAILED, "no-c32", wrong, assumed=VERSION)
+
+
+@pytest.mark.parametrize(
+    ("running", "applies"),
+    [
+        ("TorchSharp 0.104.0", "oldest"),
+        ("TorchSharp 0.105.0-rc.1", "oldest"),
+        ("TorchSharp 0.106.0", "oldest"),
+        ("TorchSharp 0.107.0-dev", "oldest"),
+        ("TorchSharp 0.107.1", "newest"),
+        ("TorchSharp 0.108.0-dev", "newest"),
+    ],
+)
+def test_those_of_the_nearest_version_before_are_assumed_or_else_of_the_oldest(running: str, applies: str) -> None:
+    known = [divergence("oldest", ("TorchSharp 0.105.0",)), divergence("newest", ("TorchSharp 0.107.0",))]
+    (found,) = Divergences(known, [running], {}).expected(REFUSED)
+    assert (found.name, {found.assumed}) == (applies, found.entry.versions)
 
 
 def test_one_that_is_gone_does_not_mask_one_that_is_known() -> None:

@@ -1,7 +1,7 @@
 """Every command of docs/gate-your-build.md, one after the other: `nox -s versions`.
 
-TSCOMPAT_TORCHSHARP is a clone of TorchSharp, which the first command compiles. Without it that command is left out, and the
-package's TorchSharp.dll lies where the compiler would put it.
+TSCOMPAT_TORCHSHARP is a clone of TorchSharp, which the first command compiles. Without it that command is left out, and
+the package's TorchSharp.dll lies where the compiler would put it.
 """
 
 from __future__ import annotations

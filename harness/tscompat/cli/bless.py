@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -16,19 +16,19 @@ from typing import Annotated
 import typer
 
 from tscompat.catalogue import load_catalogue
-from tscompat.dotnet_side.build import Versions
+from tscompat.dotnet_side.choice import Choice, choices, one_of
 from tscompat.golden.manifest import golden_folder, read_corpus
 from tscompat.python_side.scripts import Script, load_all
 from tscompat.resources.folders import data_folder
 from tscompat.results import comparison
 from tscompat.results.file import ResultsError, load_results
-from tscompat.results.goes_on import GoesOn, goes_on
+from tscompat.results.goes_on import Observed, goes_on
 from tscompat.verdicts.coverage import Change, Survey, changes, read_covered, write_covered
 from tscompat.verdicts.divergences import Divergence, Outcome
 from tscompat.verdicts.entries import Entry, add_versions, read_entries
 
 from .gate import COULD_NOT_RUN, side
-from .run import Exportsd, LibTorch, Native, TorchSharp
+from .run import Exportsd, LibTorch, Native, NugetSource, TorchSharp
 from .shown import shown
 
 SHOWN_IDS = 5
@@ -48,8 +48,9 @@ def bless(
     out: Annotated[
         Path, typer.Option(help="The output folder of a run: for --baseline, and --divergences in a new version.")
     ] = Path("results"),
-    torchsharp: TorchSharp = "",
-    libtorch: LibTorch = "",
+    torchsharp: TorchSharp = None,
+    libtorch: LibTorch = None,
+    nuget_source: NugetSource = "",
     native: Native = "",
     exportsd: Exportsd = "",
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
@@ -57,7 +58,7 @@ def bless(
     """Update what is generated below cases/: show the difference, ask, write.
 
     covered.json has the number of ids that each covers. An entry gets the versions that no entry names, if the run in
-    the output folder found each of its verdicts as it predicts. Refuses in CI.
+    the output folder found it as it predicts at all ids of a default run that it covers. Refuses in CI.
 
     Exit codes: 0 written, declined or nothing to change; 2 refused.
     """
@@ -69,10 +70,10 @@ def bless(
         if divergences:
             _bless_divergences(out / "results.json", yes)
         if golden:
-            scripts = load_all({"exportsd": exportsd} if exportsd else {})
-            _bless_golden(
-                Versions(torchsharp or None, libtorch or None), Path(native) if native else None, scripts, yes
+            chosen = choices(
+                torchsharp=torchsharp or [], libtorch=libtorch or [], nuget_source=nuget_source, native=native
             )
+            _bless_golden(one_of(chosen), load_all({"exportsd": exportsd} if exportsd else {}), yes)
         if baseline:
             _bless_baseline(out / "results.json", yes)
     except (*COULD_NOT_RUN, ResultsError) as error:
@@ -90,22 +91,36 @@ def _bless_divergences(results: Path, yes: bool) -> None:
         _refuse("\n".join([*faults, "correct these first: nothing was written"]))
     covered = survey.covered()
     differences = changes(read_covered(folder), covered)
-    observed = _observed(results, entries) if results.exists() else []
-    if not differences and not observed:
-        typer.echo("nothing to change")
-        return
+    observed = _observed(results, entries, survey) if results.exists() else []
     _show(differences, survey)
+    added: defaultdict[str, list[str]] = defaultdict(list)
     for each in observed:
-        typer.echo(f"{each.name}: goes on in {', '.join(each.versions)} ({each.verdicts} verdicts)")
-    if yes or typer.confirm(f"Write {len(differences)} numbers, and versions of {len(observed)} entries?"):
+        if each.against:
+            typer.echo(f"{each.name}: not shown to go on in {each.version}: {each.against}")
+        else:
+            typer.echo(f"{each.name}: goes on in {each.version} ({each.verdicts} verdicts)")
+            added[each.name].append(each.version)
+    if not differences and not added:
+        typer.echo("nothing to change")
+    elif yes or typer.confirm(f"Write {len(differences)} numbers, and versions of {len(added)} entries?"):
         write_covered(folder, covered)
-        add_versions(folder, {each.name: each.versions for each in observed})
+        add_versions(folder, added)
 
 
-def _observed(path: Path, entries: Mapping[str, Entry]) -> list[GoesOn]:
-    """The entries that the run in ``path`` has seen to go on. Refuses one that stopped early or has a person's dll."""
+def _observed(path: Path, entries: Mapping[str, Entry], survey: Survey) -> list[Observed]:
+    """What the run in ``path`` has seen of entries in a version that none names.
+
+    Refuses a run that stopped early or has a person's dll. An entry must have been seen at all ids that it covers in a
+    default run, or if it covers none there, at all that it covers.
+    """
+    from tscompat.matrix.selection import ids_of_run
+
+    default = set(map(str, ids_of_run(load_catalogue(), "default")))
+    covered = {name: survey.ids(name) for name in entries}
     results = load_results(path)
-    observed = goes_on(results, entries)
+    observed = goes_on(
+        results, entries, {name: [each for each in ids if each in default] or ids for name, ids in covered.items()}
+    )
     if observed and (
         not results.complete
         or any(each.dotnet and each.dotnet.torchsharp_dll for each in results.environments.values())
@@ -116,13 +131,13 @@ def _observed(path: Path, entries: Mapping[str, Entry]) -> list[GoesOn]:
     return observed
 
 
-def _bless_golden(versions: Versions, native: Path | None, scripts: Mapping[str, Script], yes: bool) -> None:
+def _bless_golden(choice: Choice | None, scripts: Mapping[str, Script], yes: bool) -> None:
     from tscompat.golden.corpus import changes, replace, write_corpus, writers
 
     root = golden_folder()
     with tempfile.TemporaryDirectory() as folder:
         scratch, new = Path(folder), Path(folder) / "golden"
-        with side(versions, None, native, scratch, scripts) as (peer, running):
+        with side(choice, scratch, scripts) as (peer, running):
             exportsd = scripts.get("exportsd")
             not_golden = write_corpus(new, load_catalogue(), writers(running), peer, scratch, exportsd)
         golden = {f"{folder.name}/{file}" for folder, of in read_corpus(root).items() for file in of.by_file}

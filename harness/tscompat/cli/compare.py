@@ -17,7 +17,7 @@ SHOWN = 20
 
 
 def compare_(
-    old: Annotated[Path, typer.Argument(help="A results.json, or a baseline (.xz).")],
+    old: Annotated[Path, typer.Argument(help="A results.json of one version, or a baseline (.xz).")],
     new: Annotated[Path, typer.Argument(help="The same, of the later run.")],
 ) -> None:
     """Compare two runs: regressions, what is fixed, changed, not run any more, gone and new.

@@ -14,7 +14,7 @@ import psutil
 import typer
 
 from tscompat.catalogue import CatalogueError, load_catalogue
-from tscompat.dotnet_side.build import Versions
+from tscompat.dotnet_side.choice import Choice, choices, one_of
 from tscompat.dotnet_side.client import Client, WithoutDotnet
 from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
@@ -26,7 +26,7 @@ from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
 
 from .again import again
 from .failures import Failures
-from .run import Exportsd, Importsd, LibTorch, Native, NoDotnet, TorchSharp, TorchSharpDll
+from .run import Exportsd, Importsd, LibTorch, Native, NoDotnet, NugetSource, TorchSharp, TorchSharpDll
 
 COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, ScriptUnusable, OSError)
 MEMORY = 0.5
@@ -42,8 +42,9 @@ def gate(
         Path, typer.Option(help="Output folder: all failures, and the files that were written otherwise.")
     ] = Path("results/gate"),
     no_dotnet: NoDotnet = False,
-    torchsharp: TorchSharp = "",
-    libtorch: LibTorch = "",
+    torchsharp: TorchSharp = None,
+    libtorch: LibTorch = None,
+    nuget_source: NugetSource = "",
     torchsharp_dll: TorchSharpDll = "",
     native: Native = "",
     exportsd: Exportsd = "",
@@ -57,44 +58,34 @@ def gate(
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run.
     """
-    if no_dotnet and (torchsharp or libtorch or torchsharp_dll or native):
-        raise typer.BadParameter("goes without the options that choose a TorchSharp", param_hint="--no-dotnet")
-    if native and libtorch:
-        raise typer.BadParameter("--native has its own libtorch: leave out --libtorch", param_hint="--native")
     try:
-        paths = {"exportsd": exportsd, "importsd": importsd}
-        failed = _gate(
-            keyword,
-            Failures(out, partial(again, context)),
-            load_all({name: path for name, path in paths.items() if path}),
-            None if no_dotnet else Versions(torchsharp or None, libtorch or None),
-            Path(torchsharp_dll) if torchsharp_dll else None,
-            Path(native) if native else None,
+        choice = one_of(
+            choices(
+                torchsharp=torchsharp or [],
+                libtorch=libtorch or [],
+                nuget_source=nuget_source,
+                torchsharp_dll=torchsharp_dll,
+                native=native,
+                no_dotnet=no_dotnet,
+            )
         )
+        paths = {"exportsd": exportsd, "importsd": importsd}
+        scripts = load_all({name: path for name, path in paths.items() if path})
+        failed = _gate(keyword, Failures(out, partial(again, context)), scripts, choice)
     except COULD_NOT_RUN as error:
         typer.echo(f"could not run: {error}", err=True)
         raise typer.Exit(2) from error
     raise typer.Exit(1 if failed else 0)
 
 
-def _gate(
-    keyword: str,
-    failures: Failures,
-    scripts: Mapping[str, Script],
-    versions: Versions | None,
-    dll: Path | None,
-    native: Path | None,
-) -> bool:
+def _gate(keyword: str, failures: Failures, scripts: Mapping[str, Script], choice: Choice | None) -> bool:
     from tscompat.golden.gate import check, refuse_missing
 
     corpus, cases = read_corpus(golden_folder()), load_catalogue()
     refuse_missing(corpus, cases)
     for folder, manifest in corpus.items():
         typer.echo(f"{folder.name}: {len(manifest.files)} files")
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        side(versions, dll, native, Path(scratch), scripts) as (peer, running),
-    ):
+    with tempfile.TemporaryDirectory() as scratch, side(choice, Path(scratch), scripts) as (peer, running):
         divergences = Divergences.load(data_folder("cases") / "divergences", running)
         counts: Counter[Outcome] = Counter()
         assumed: Counter[Outcome] = Counter()
@@ -102,7 +93,7 @@ def _gate(
         for found in check(corpus, cases, divergences, peer, Path(scratch), scripts, keyword):
             outcome = found.judgement.outcome
             counts[outcome] += 1
-            assumed[outcome] += found.judgement.assumed
+            assumed[outcome] += bool(found.judgement.assumed)
             if outcome is Outcome.FAILED:
                 failures.found(found)
             elif outcome is Outcome.NOT_RUN:
@@ -126,23 +117,17 @@ def _gate(
 
 
 @contextmanager
-def side(
-    versions: Versions | None,
-    dll: Path | None,
-    native: Path | None,
-    scratch: Path,
-    scripts: Mapping[str, Script],
-) -> Generator[tuple[Client, list[str]]]:
-    """.NET's side, and what runs, with versions as divergences name them. Without ``versions`` there is no .NET.
+def side(choice: Choice | None, scratch: Path, scripts: Mapping[str, Script]) -> Generator[tuple[Client, list[str]]]:
+    """.NET's side, and what runs, with versions as divergences name them. Without ``choice`` there is no .NET.
 
     Raises BuildError and PeerBroken where no peer can be had.
     """
     from tscompat.matrix.environment import environment
 
-    if versions is None:
+    if choice is None:
         yield WithoutDotnet(), environment(None, {}, scripts).running
         return
-    publish = chosen(versions, dll, native, progress=typer.echo)
+    publish = chosen(choice, progress=typer.echo)
     limit = int(psutil.virtual_memory().total * MEMORY)
     first = Peer(inside(publish.folder), scratch / "peer.log", limit)
     running = environment(publish, first.versions, scripts).running

@@ -1,22 +1,30 @@
-"""``tscompat run``: the matrix through pytest, then the table. May import results, routes."""
+"""``tscompat run``: the matrix through pytest, then the table. May import dotnet_side, results, matrix."""
 
 from __future__ import annotations
 
 import os
-import signal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import pytest
 import typer
 from rich.console import Console
 
-from tscompat.results.file import load_results
+from tscompat.dotnet_side.build import DEFAULT, Versions
+from tscompat.dotnet_side.choice import choices
+from tscompat.dotnet_side.errors import BuildError
+from tscompat.matrix.__main__ import main as pytest_over_the_matrix
+from tscompat.results.file import ResultsError, load_results
+from tscompat.results.lock import FolderInUse
 from tscompat.results.table import show
 
+from .versions import has_results, refuse_one_file, run_each, written
+
+MATRIX = Path(__file__).parent.parent / "matrix"
+
 PYTEST_CODES = {0: 0, 1: 1, 2: 2, 3: 2, 4: 2, 5: 2, 130: 130}
-"""Our exit code for each of pytest's (130 is the controller's). All that is not about verdicts is 2: could not run."""
+"""Our exit code for each of pytest's (130 is the controller's). All that is not about verdicts is 2: could not run. Of
+several runs it is the largest: the most serious."""
 
 Device = StrEnum("Device", ["cpu", "cuda", "cuda-cpu", "cpu-cuda"])
 
@@ -47,7 +55,22 @@ NoDotnet = Annotated[bool, typer.Option("--no-dotnet", help="Only the verdicts t
 Strict = Annotated[
     bool, typer.Option("--strict", help="Fail, too, where a known divergence is gone in a version that no entry names.")
 ]
-TorchSharp = Annotated[str, typer.Option(help="Another version of the NuGet package TorchSharp; also give --libtorch.")]
+TorchSharp = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="VERSION",
+        help="Another version of the NuGet package TorchSharp; also give --libtorch. Run takes it again, for versions "
+        "side by side; gate and bless take one.",
+    ),
+]
+NugetSource = Annotated[
+    str,
+    typer.Option(
+        metavar="DIR|URL",
+        help="A folder of packages, or an address, beside NuGet's own sources. A folder's packages are known by their "
+        "bytes, those of an address by their version alone.",
+    ),
+]
 TorchSharpDll = Annotated[
     str, typer.Option(help="The path of a TorchSharp.dll that takes the place of the package's, in this run alone.")
 ]
@@ -56,7 +79,13 @@ Native = Annotated[
 ]
 Exportsd = Annotated[str, typer.Option(envvar="TSCOMPAT_EXPORTSD", help="The path to TorchSharp's exportsd.py.")]
 Importsd = Annotated[str, typer.Option(envvar="TSCOMPAT_IMPORTSD", help="The path to TorchSharp's importsd.py.")]
-LibTorch = Annotated[str, typer.Option(help="The version of libtorch that this TorchSharp was built against.")]
+LibTorch = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="VERSION",
+        help="The version of libtorch that this TorchSharp was built against: one for all, or one for each of them.",
+    ),
+]
 
 
 def run(
@@ -70,8 +99,9 @@ def run(
     large: Large = False,
     no_dotnet: NoDotnet = False,
     strict: Strict = False,
-    torchsharp: TorchSharp = "",
-    libtorch: LibTorch = "",
+    torchsharp: TorchSharp = None,
+    libtorch: LibTorch = None,
+    nuget_source: NugetSource = "",
     torchsharp_dll: TorchSharpDll = "",
     native: Native = "",
     exportsd: Exportsd = "",
@@ -83,36 +113,54 @@ def run(
     """
     if full and large:
         raise typer.BadParameter("--large and --full are two runs: leave one of them out", param_hint="--large")
-    matrix = Path(__file__).parent.parent / "matrix"
-    things = {
-        **{"torchsharp": torchsharp, "libtorch": libtorch, "torchsharp-dll": torchsharp_dll, "native": native},
-        **{"exportsd": exportsd, "importsd": importsd},
-    }
-    arguments = [
-        *("-c", str(matrix / "pytest.ini"), "--rootdir", str(matrix)),
-        *("-o", f"cache_dir={out.absolute() / '.pytest_cache'}", "--tscompat-out", str(out.absolute())),
+    fixed = [
         *("-n", workers, "-q", "--no-header", "--tb=short", "-r", "N"),
         *(f"--tscompat-route={name}" for name in routes or ()),
         *(f"--tscompat-device={name}" for name in devices or ()),
-        *(f"--tscompat-{thing}={which}" for thing, which in things.items() if which),
         *(["--tscompat-no-dotnet"] if no_dotnet else []),
         *(["--tscompat-strict"] if strict else []),
         *(f"--tscompat-run={name}" for name, wanted in (("full", full), ("large", large)) if wanted),
         *(("-k", keyword) if keyword else ()),
         *context.args,
-        str(matrix / "test_matrix.py"),
     ]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a job in CI tidies up, as Ctrl-C does
+    given = {
+        **{"nuget-source": nuget_source, "torchsharp-dll": torchsharp_dll, "native": native},
+        **{"exportsd": exportsd, "importsd": importsd},
+    }
+
+    def arguments(out: Path, versions: Versions) -> list[str]:
+        things = {"torchsharp": versions.torchsharp, "libtorch": versions.libtorch, **given}
+        return [
+            *("-c", str(MATRIX / "pytest.ini"), "--rootdir", str(MATRIX)),
+            *("-o", f"cache_dir={out.absolute() / '.pytest_cache'}", "--tscompat-out", str(out.absolute())),
+            *(f"--tscompat-{thing}={which}" for thing, which in things.items() if which),
+            *fixed,
+            str(MATRIX / "test_matrix.py"),
+        ]
+
     results = out / "results.json"
-    before = _written(results)
-    ended = pytest.main(arguments)
-    if ended != pytest.ExitCode.USAGE_ERROR and _written(results) != before:
+    before = written(results)
+    try:
+        chosen = choices(
+            torchsharp=torchsharp or [],
+            libtorch=libtorch or [],
+            nuget_source=nuget_source,
+            torchsharp_dll=torchsharp_dll,
+            native=native,
+            no_dotnet=no_dotnet,
+        )
+        if len(chosen) > 1:
+            refuse_one_file(context.args)
+            codes = run_each([each.versions for each in chosen if each], out, arguments)
+            shown = results.exists()
+        else:
+            codes = [pytest_over_the_matrix(arguments(out, chosen[0].versions if chosen[0] else DEFAULT))]
+            shown = has_results(codes[0], results, before)
+    except (BuildError, FolderInUse, ResultsError, OSError) as error:
+        typer.echo(f"could not run: {error}", err=True)
+        raise typer.Exit(2) from error
+    if shown:
         console = Console(width=None if os.isatty(1) else 120)
         show(load_results(results), console)
         console.print(f"\n{results}", highlight=False)
-    raise typer.Exit(PYTEST_CODES.get(int(ended), 2))
-
-
-def _written(file: Path) -> int:
-    """When a file was written last; 0 if it is not there."""
-    return file.stat().st_mtime_ns if file.exists() else 0
+    raise typer.Exit(max(PYTEST_CODES.get(code, 2) for code in codes))

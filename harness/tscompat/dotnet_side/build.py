@@ -13,16 +13,18 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from tscompat.resources.folders import data_folder
 
 from . import cache, glibcxx
 from .cache import Publish
 from .errors import BuildError
+from .feed import OPTION, Feed
 
 OLDEST_SDK = 8
 NEEDED_BYTES = 2_500_000_000
@@ -44,6 +46,9 @@ _ADVICE = (
     ("error NU", "NuGet could not restore a package: check the network, or add a folder of packages as a NuGet source"),
     ("error CS", "the C# sources do not compile: correct them"),
 )
+_NOT_FOUND = re.compile(r"Unable to find package ([\w.-]*\w)(?: with version \(= (\S+?)\)|\. No packages exist)")
+"""The name and the version of a package that NuGet has not found. It states no version where it knows no such name."""
+_CORRECT = "correct the version, or put the packages there (TorchSharp and TorchVision have one version)"
 
 
 @dataclass(frozen=True)
@@ -53,20 +58,64 @@ class Versions:
     torchsharp: str | None = None
     libtorch: str | None = None
     """Must be the version that the chosen TorchSharp was built against."""
+    nuget_source: str | None = None
+    """A folder of packages, or an address, beside the sources that NuGet is configured with."""
 
 
 DEFAULT = Versions()
 
 
 @dataclass(frozen=True)
+class Inputs:
+    """What decides what a publish holds, but for the SDK and the host."""
+
+    rid: str
+    """.NET's name for this platform."""
+    packages: Mapping[str, str]
+    """The versions of TorchSharp's and libtorch's packages, by their ids."""
+    feed: Feed | None
+    """What the source of ``Versions.nuget_source`` has of them."""
+
+    @classmethod
+    def of(cls, versions: Versions) -> Inputs:
+        """Raises BuildError if libtorch has no package for this platform, or the source cannot be used."""
+        rid = _rid()
+        project = ElementTree.parse(_source() / "Peer.csproj")
+        torchsharp = versions.torchsharp or project.findtext(".//DefaultTorchSharpVersion", "")
+        libtorch = versions.libtorch or project.findtext(".//DefaultLibTorchVersion", "")
+        packages = {"TorchSharp": torchsharp, "TorchVision": torchsharp, f"libtorch-cpu-{rid}": libtorch}
+        return cls(rid, packages, Feed.of(versions.nuget_source, packages) if versions.nuget_source else None)
+
+    @property
+    def lock(self) -> Path:
+        """The file that locks the packages of the default versions."""
+        return _source() / f"packages.{self.rid}.lock.json"
+
+    @property
+    def used_feed(self) -> Feed | None:
+        """The feed, if the build takes anything from there."""
+        return self.feed if self.feed and self.feed.used else None
+
+    def digest(self) -> str:
+        """The hash of all of it and of the sources."""
+        feed = self.used_feed and self.used_feed.key
+        digest = hashlib.sha256(json.dumps([_FORMAT, _PUBLISH, self.packages, feed, self.rid]).encode())
+        source = _source()
+        code = sorted([*source.glob("*.cs"), *source.glob("Models/*.cs")])
+        for file in [*code, source / "Peer.csproj", self.lock]:
+            digest.update(
+                f"\n{file.relative_to(source).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode()
+            )
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to build, and the key: a hash of everything that decides what the publish holds."""
 
-    source: Path
-    versions: Versions
-    rid: str
+    inputs: Inputs
     sources: str
-    """The hash of what is built, without the SDK and the host."""
+    """The inputs' hash."""
     sdk: str
     key: str
 
@@ -119,25 +168,35 @@ def ensure_built(versions: Versions = DEFAULT, *, progress: Callable[[str], None
         todo = plan(versions)
     except NoSdk as error:
         runtime = shutil.which("dotnet") or os.environ.get("DOTNET_ROOT")
-        copied = cache.find_built_from(_sources(versions, _rid())) if runtime else None
+        copied = cache.find_built_from(Inputs.of(versions).digest()) if runtime else None
         if copied:
             progress(f"{error}. Used instead: {copied.folder}, which was built from the same sources")
             return copied
         raise
-    return cache.ensure(todo.key, lambda partial: _build(todo, partial, progress), progress)
+    if todo.inputs.feed and not todo.inputs.used_feed:
+        wanted = todo.inputs.packages["TorchSharp"]
+        progress(f"TorchSharp {wanted} comes from NuGet's own sources: it is not in {todo.inputs.feed}")
+    publish = cache.ensure(todo.key, lambda partial: _build(todo, partial, progress), progress)
+    if publish.own_packages and not todo.inputs.used_feed:  # or they would not be compared with NuGet's folder
+        wrong = f"{publish.folder}: found packages of {OPTION}, which this build does not use"
+        raise BuildError(f"{wrong}: remove the folder, and the next run builds it again")
+    return publish
 
 
 def plan(versions: Versions = DEFAULT) -> Plan:
     """The build's inputs and its cache key.
 
-    Raises BuildError if libtorch has no package for this platform, NoSdk if dotnet finds no SDK 8 or later.
+    Raises BuildError as ``Inputs.of``, NoSdk if dotnet finds no SDK 8 or later.
     """
-    rid = _rid()
-    source = data_folder("dotnet") / "Peer"
-    sdk = sdk_version(source)
-    sources = _sources(versions, rid)
+    inputs = Inputs.of(versions)
+    sdk = sdk_version(_source())
+    sources = inputs.digest()
     key = hashlib.sha256(json.dumps([sources, sdk, glibcxx.host_versions()]).encode()).hexdigest()[:16]
-    return Plan(source, versions, rid, sources, sdk, key)
+    return Plan(inputs, sources, sdk, key)
+
+
+def _source() -> Path:
+    return data_folder("dotnet") / "Peer"
 
 
 def _rid() -> str:
@@ -147,20 +206,6 @@ def _rid() -> str:
     if rid is None:
         raise BuildError(f"there is no libtorch package for {' '.join(host)}: use one of {', '.join(_RIDS.values())}")
     return rid
-
-
-def _sources(versions: Versions, rid: str) -> str:
-    """The hash of what is built, without the SDK and the host."""
-    source = data_folder("dotnet") / "Peer"
-    settings = json.dumps([_FORMAT, _PUBLISH, asdict(versions), rid])
-    code = sorted([*source.glob("*.cs"), *source.glob("Models/*.cs")])
-    files = [*code, source / "Peer.csproj", source / f"packages.{rid}.lock.json"]
-    digest = hashlib.sha256(settings.encode())
-    for file in files:
-        digest.update(
-            f"\n{file.relative_to(source).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode()
-        )
-    return digest.hexdigest()
 
 
 def _build(plan: Plan, partial: Path, progress: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
@@ -174,9 +219,13 @@ def _build(plan: Plan, partial: Path, progress: Callable[[str], None]) -> tuple[
     progress(f"building the .NET project with SDK {plan.sdk} (the first time downloads 180 MB)")
     started = time.monotonic()
     folder = partial / "publish"
-    _publish(plan, partial / "artifacts", folder, root / "build.log")
-    built = {"rid": plan.rid, "sources": plan.sources, "patched": glibcxx.make_loadable(folder)}
-    record = {**_packages(folder, plan.rid), **built}
+    _publish(plan.inputs, partial, folder, root / "build.log")
+    feed = plan.inputs.used_feed
+    record = {
+        **_packages(folder, plan.inputs.rid),
+        **{"rid": plan.inputs.rid, "sources": plan.sources, "patched": glibcxx.make_loadable(folder)},
+        "own_packages": feed.own_packages(partial) if feed else [],
+    }
     progress(f"built the .NET project in {time.monotonic() - started:.0f} s")
     return folder, record
 
@@ -191,19 +240,21 @@ def _packages(folder: Path, rid: str) -> dict[str, str]:
     }
 
 
-def _publish(plan: Plan, artifacts: Path, folder: Path, log: Path) -> None:
-    chosen = {"TorchSharpVersion": plan.versions.torchsharp, "LibTorchVersion": plan.versions.libtorch}
+def _publish(inputs: Inputs, partial: Path, folder: Path, log: Path) -> None:
+    torchsharp, _, libtorch = inputs.packages.values()
+    feed = inputs.used_feed
     command = [
-        *(dotnet_command(), *_PUBLISH, "--runtime", plan.rid),
-        *("--artifacts-path", str(artifacts), "--output", str(folder)),
-        *(f"-p:{name}={version}" for name, version in chosen.items() if version),
+        *(dotnet_command(), *_PUBLISH, "--runtime", inputs.rid),
+        *("--artifacts-path", str(partial / "artifacts"), "--output", str(folder)),
+        *(f"-p:TorchSharpVersion={torchsharp}", f"-p:LibTorchVersion={libtorch}"),
+        *(feed.properties(partial, inputs.lock) if feed else ()),
     ]
-    scratch = artifacts.parent / "tmp"  # dotnet leaves folders behind in its temporary folder
+    scratch = partial / "tmp"  # dotnet leaves folders behind in its temporary folder
     scratch.mkdir(parents=True)
     with log.open("wb") as out:
         done = subprocess.run(
             command,
-            cwd=plan.source,
+            cwd=_source(),
             env=_environment() | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)),
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -213,6 +264,10 @@ def _publish(plan: Plan, artifacts: Path, folder: Path, log: Path) -> None:
     if done.returncode:
         text = log.read_text(encoding="utf-8", errors="replace")
         advice = next((what for pattern, what in _ADVICE if re.search(pattern, text)), "see dotnet's own message")
+        missing = dict.fromkeys(" ".join(found).strip() for found in _NOT_FOUND.findall(text))
+        if missing:
+            where = f"neither in {inputs.feed} nor in its own sources" if inputs.feed else "in its sources"
+            advice = f"NuGet found no {' and no '.join(missing)}, {where}: {_CORRECT}"
         tail = "\n".join(text.rstrip().splitlines()[-8:])
         raise BuildError(f"the .NET project could not be built: {advice}. The end of {log}:\n{tail}")
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -77,6 +77,9 @@ class Publish:
     """What lies there as TorchSharp.dll; None if it is the package's."""
     native: Native | None = None
     """None if the native half is the packages'."""
+    own_packages: Sequence[str] = ()
+    """The packages of a build from ``--nuget-source`` that are not those of NuGet's folder, by their place in such a
+    folder: ``torchsharp/0.108.0-dev``."""
 
     @property
     def libtorch_digest(self) -> str:
@@ -96,7 +99,7 @@ class Publish:
         if self.native:
             changed = self.patched and self.patched["patched_sha256"]
             given[names().libtorchsharp] = Given("--native", changed or self.native.libtorchsharp)
-        verify(self.folder, self.files, given, self.patched)
+        verify(self.folder, self.files, given, self.patched, self.own_packages)
 
 
 def cache_folder() -> Path:

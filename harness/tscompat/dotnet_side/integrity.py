@@ -4,7 +4,7 @@ May import resources. ``own`` takes a publish out of NuGet's folder and writes d
 at the start of each run. What this proves: all files but the large ones have the recorded bytes, and those of packages
 have the bytes that they have in NuGet's folder, if that has them, whatever the record states. A large file has the
 recorded size, time and inode, so nobody has written to it by ordinary means since it was hashed. Peer.dll, which is
-ours, has only the record.
+ours, and the packages of a ``--nuget-source`` have only the record.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,13 +79,28 @@ def link(file: Path, name: Path) -> None:
         shutil.copy2(file, name)
 
 
-def verify(folder: Path, recorded: Mapping[str, Recorded], given: Mapping[str, Given], patch: Patch | None) -> None:
+def link_tree(folder: Path, name: Path) -> None:
+    """A folder of hard links to all files below another, as ``link`` makes them. None of a folder that is not there."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            linked = name / file.relative_to(folder)
+            linked.parent.mkdir(parents=True, exist_ok=True)
+            link(file, linked)
+
+
+def verify(
+    folder: Path,
+    recorded: Mapping[str, Recorded],
+    given: Mapping[str, Given],
+    patch: Patch | None,
+    own_packages: Collection[str] = (),
+) -> None:
     """Raises BuildError, which names the file, where the publish in ``folder`` is not as it was recorded.
 
     ``given`` has the files that are not the packages', by name; ``patch`` is what else differs on purpose from NuGet's
-    folder.
+    folder; ``own_packages`` came from elsewhere (``Publish.own_packages``).
     """
-    for wrong in _wrong(folder, recorded, given, patch):
+    for wrong in _wrong(folder, recorded, given, patch, own_packages):
         raise BuildError(f"{wrong}: remove {folder}, and the next run builds it again")
 
 
@@ -96,13 +111,17 @@ def sha256(file: Path) -> str:
 
 
 def _wrong(
-    folder: Path, recorded: Mapping[str, Recorded], given: Mapping[str, Given], patch: Patch | None
+    folder: Path,
+    recorded: Mapping[str, Recorded],
+    given: Mapping[str, Given],
+    patch: Patch | None,
+    own_packages: Collection[str],
 ) -> Iterator[str]:
     yield from filter(None, map(_open_to_others, (folder.parent, folder)))
     files = {file.name: file for file in folder.iterdir() if file.name != RECORD}
     for name in files.keys() ^ recorded.keys():
         yield f"{folder / name} is {'not recorded' if name in files else 'missing'}"
-    packages = originals(folder)
+    packages = originals(folder, own_packages)
     for name, expected in recorded.items():
         yield from filter(None, [_open_to_others(files[name])])
         if _stat(files[name]) == expected[1:] and expected.size > LARGE:
@@ -139,16 +158,21 @@ def _open_to_others(path: Path) -> str | None:
     return None
 
 
-def originals(folder: Path) -> dict[str, Path]:
-    """The packages' files in NuGet's folder, by their names in the publish; without those that are not there."""
-    nuget = Path(os.environ.get("NUGET_PACKAGES") or Path.home() / ".nuget" / "packages")
+def nuget_folder() -> Path:
+    """The folder in which NuGet keeps the packages of all projects."""
+    return Path(os.environ.get("NUGET_PACKAGES") or Path.home() / ".nuget" / "packages")
+
+
+def originals(folder: Path, own_packages: Collection[str] = ()) -> dict[str, Path]:
+    """The packages' files in NuGet's folder, by their names in the publish; without those that are not there, and
+    those of ``own_packages``."""
     document: dict[str, Any] = json.loads((folder / "Peer.deps.json").read_text(encoding="utf-8"))
     places = {name: library.get("path", "") for name, library in document["libraries"].items()}
     assets = [
-        nuget / places[name] / asset
+        nuget_folder() / places[name] / asset
         for target in document["targets"].values()
         for name, library in target.items()
-        if places[name]
+        if places[name] and places[name] not in own_packages
         for kind in ("runtime", "native")
         for asset in library.get(kind, {})
     ]

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import cache, glibcxx, native
-from .build import Versions, ensure_built
+from .build import ensure_built
 from .cache import Dll, Native, Publish
+from .choice import Choice
 from .errors import BuildError
 from .integrity import RECORD, TORCHSHARP, link, sha256
 
@@ -119,18 +120,16 @@ def with_native(publish: Publish, given: Path, *, progress: Callable[[str], None
     return made
 
 
-def chosen(
-    versions: Versions, dll: Path | None, native_half: Path | None, *, progress: Callable[[str], None]
-) -> Publish:
+def chosen(choice: Choice, *, progress: Callable[[str], None]) -> Publish:
     """The publish that a person's options choose, built now if it is not there, and verified.
 
     Raises BuildError where nothing can be built, what is given cannot be used or what was built has changed.
     """
-    publish = ensure_built(versions, progress=progress)
-    if native_half:
-        publish = with_native(publish, native_half, progress=progress)
-    if dll:
-        publish = with_dll(publish, dll, progress=progress)
+    publish = ensure_built(choice.versions, progress=progress)
+    if choice.native:
+        publish = with_native(publish, choice.native, progress=progress)
+    if choice.dll:
+        publish = with_dll(publish, choice.dll, progress=progress)
     publish.verify()
     return publish
 
@@ -147,7 +146,7 @@ def _copy_without(publish: Publish, left_out: Set[str], partial: Path) -> Path:
 
 def _record(publish: Publish) -> dict[str, Any]:
     """What the record of a copy states, as that of the publish does."""
-    names = ("torchsharp", "libtorch", "pybridge", "rid", "patched", "native")
+    names = ("torchsharp", "libtorch", "pybridge", "rid", "patched", "native", "own_packages")
     return {"sources": "", **{name: getattr(publish, name) for name in names}}
 
 

@@ -20,8 +20,8 @@ import pytest
 from filelock import BaseFileLock
 
 from tscompat.catalogue import CatalogueError
-from tscompat.dotnet_side.build import Versions
 from tscompat.dotnet_side.cache import Publish
+from tscompat.dotnet_side.choice import Choice
 from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.dotnet_side.process import Peer, inside
 from tscompat.dotnet_side.replacement import chosen
@@ -77,13 +77,8 @@ def could_not_run() -> Generator[None, None, None]:
 BEGINNING = pytest.StashKey[Beginning]()
 
 
-def begin(
-    out: Path, versions: Versions | None, run: str, dll: Path | None = None, native: Path | None = None
-) -> Beginning:
-    """Build, make the run folder, start the first peer. Without ``versions`` there is no .NET.
-
-    ``dll`` is used in the place of the package's TorchSharp.dll, the folder ``native`` in the place of the packages'
-    native libraries.
+def begin(out: Path, choice: Choice | None, run: str) -> Beginning:
+    """Build, make the run folder, start the first peer. Without ``choice`` there is no .NET.
 
     The run folder of a default run is in ``fast_folder`` (shared memory, if there is room), of the others on disk.
     Raises BuildError where nothing can be built, what is given cannot be used or what was built has changed, OSError
@@ -91,7 +86,7 @@ def begin(
     """
     started = time.monotonic()
     output_lock = lock(out)
-    publish = chosen(versions, dll, native, progress=_tell) if versions else None
+    publish = chosen(choice, progress=_tell) if choice else None
     folder = make_run_folder(fast_folder() if run == "default" else Path(tempfile.gettempdir()))
     peer = None
     if publish:

@@ -13,9 +13,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,6 @@ import pytest
 from _pytest.junitxml import xml_key
 
 from tscompat.catalogue import load_catalogue
-from tscompat.dotnet_side.build import Versions
 from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.python_side import scripts
 from tscompat.python_side.scripts import Script
@@ -34,6 +33,7 @@ from tscompat.results.file import ResultsFile, Timing
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import verdict_ids
 from tscompat.values.verdict import Kind, Verdict, VerdictId
+from tscompat.verdicts.coverage import BLESS
 from tscompat.verdicts.divergences import Divergences, Judgement, Outcome
 
 from .beginning import BEGINNING, MEMORY, Beginning
@@ -55,6 +55,7 @@ NONE = "[]"
 NAME = "tscompat-controller"
 """The controller's name among pytest's plugins."""
 
+SHOWN_GONE = 3
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
 
@@ -77,7 +78,8 @@ class Controller:
         Raises PeerBroken where no peer can be had, DivergencesError and OSError where files cannot be used."""
         self._started = beginning.started
         self._strict = strict
-        self._gone: set[str] = set()
+        self._gone: defaultdict[str, list[str]] = defaultdict(list)
+        """The ids that passed, by the divergence that was assumed there."""
         self._cores = max(1, workers)
         self._seconds = 0.0
         self._dotnet_seconds = 0.0
@@ -146,7 +148,7 @@ class Controller:
             self._failed |= record.outcome is Outcome.FAILED
             self._answered |= record.outcome is not Outcome.NOT_RUN
             if record.outcome is Outcome.PASSED and record.divergence:
-                self._gone.add(record.divergence)
+                self._gone[record.divergence].append(record.id)
             self._seconds += record.seconds
             self._dotnet_seconds += found.get(DOTNET_SECONDS, 0.0)
         elif report.failed and DEATH not in found:
@@ -209,8 +211,8 @@ class Controller:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write results.json for the last time and set the exit code."""
         problems = self._stale.result()
-        if self._strict and self._gone:
-            problems.append(f"gone, and --strict allows none: {', '.join(sorted(self._gone))}")
+        if self._strict:
+            problems.extend(gone(name, ids) for name, ids in sorted(self._gone.items()))
         stopped = exitstatus == pytest.ExitCode.INTERRUPTED and self._failed  # -x, --maxfail
         if stopped or ((problems or self._died) and exitstatus == pytest.ExitCode.OK):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -246,26 +248,41 @@ def start(config: pytest.Config, selection: Selection) -> Controller:
         scripts.load_all(paths),
         Path(option.tscompat_out).absolute(),
         getattr(option, "numprocesses", None) or 0,
-        again(
-            None if option.tscompat_no_dotnet else Versions(option.tscompat_torchsharp, option.tscompat_libtorch),
-            option.tscompat_run,
-            {"torchsharp-dll": option.tscompat_torchsharp_dll, "native": option.tscompat_native, **paths},
-        ),
+        again(option.tscompat_run, option.tscompat_no_dotnet, {**_chosen(option), **paths}),
         option.tscompat_strict,
     )
 
 
-def again(versions: Versions | None, run: str, paths: Mapping[str, str]) -> str:
-    """The command that starts a run of this kind with these versions, and paths by option: by nox, if this one does."""
+def gone(name: str, ids: Sequence[str]) -> str:
+    """The problem that --strict makes of a divergence that was assumed to go on and is gone at these ids."""
+    more = f" and {len(ids) - SHOWN_GONE} more" if len(ids) > SHOWN_GONE else ""
+    return (
+        f"gone, and --strict allows none: '{name}' did not happen at {', '.join(ids[:SHOWN_GONE])}{more}: if upstream "
+        f"has corrected it, {BLESS} after a run without --strict names this version in the entries that go on, and "
+        "nothing is assumed of it any more"
+    )
+
+
+def _chosen(option: Any) -> Mapping[str, str]:
+    """The options that choose a TorchSharp, by name. A run has one of each."""
+    return {
+        "torchsharp": "".join(option.tscompat_torchsharp),
+        "libtorch": "".join(option.tscompat_libtorch),
+        "nuget-source": option.tscompat_nuget_source,
+        "torchsharp-dll": option.tscompat_torchsharp_dll,
+        "native": option.tscompat_native,
+    }
+
+
+def again(run: str, no_dotnet: bool, given: Mapping[str, str]) -> str:
+    """The command that starts a run of this kind with the options that were given: by nox, if this one is by nox."""
     nox = Path(sys.prefix).parent.name == ".nox"
     quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
-    files = {name: quoted([path]) for name, path in paths.items() if path}
-    packages = asdict(versions) if versions else {}
     return " ".join(
         [
             "nox --" if nox else "tscompat run",
             *([] if run == "default" else [f"--{run}"]),
-            *([] if versions else ["--no-dotnet"]),
-            *(f"--{key} {value}" for key, value in {**packages, **files}.items() if value),
+            *(["--no-dotnet"] if no_dotnet else []),
+            *(f"--{name} {quoted([value])}" for name, value in given.items() if value),
         ]
     )

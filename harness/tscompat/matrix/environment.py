@@ -26,12 +26,14 @@ def environment(
     """What a run runs on. ``peer_versions`` is what a peer reports when it is ready; it is empty without .NET."""
     torchsharp = libtorch = libtorchsharp = dotnet = None
     if publish:
-        torchsharp = Library(version=peer_versions["torchsharp"], sha256=_sha256(publish.files[TORCHSHARP].sha256))
+        torchsharp_version = peer_versions["torchsharp"] if publish.torchsharp_dll else publish.torchsharp
+        torchsharp = Library(version=torchsharp_version, sha256=_sha256(publish.files[TORCHSHARP].sha256))
         libtorch = Library(version=publish.libtorch, sha256=_sha256(publish.libtorch_digest))
         libtorchsharp = _sha256(publish.libtorchsharp_digest)
         dotnet = Dotnet(
             version=peer_versions["dotnet"],
             libtorch_reported=peer_versions["libtorch_reported"],
+            torchsharp_reported=peer_versions["torchsharp"],
             pybridge=peer_versions["pybridge"],
             rid=publish.rid,
             torchsharp_dll=publish.torchsharp_dll and publish.torchsharp_dll.name,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tscompat.dotnet_side.build import DEFAULT, Versions
+from tscompat.dotnet_side.choice import choices, one_of
 from tscompat.python_side import scripts
 
 from .beginning import BEGINNING, begin, could_not_run
@@ -24,8 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--tscompat-out", default="results", help="the output folder")
     group.addoption("--tscompat-route", action="append", default=[], help="only this route (may be given again)")
     group.addoption("--tscompat-run", choices=RUNS, default="default", help="which cases")
-    group.addoption("--tscompat-torchsharp", default=None, help="another version of the package TorchSharp")
-    group.addoption("--tscompat-libtorch", default=None, help="the version of libtorch that goes with it")
+    group.addoption("--tscompat-torchsharp", action="append", default=[], help="another version of TorchSharp")
+    group.addoption(
+        "--tscompat-libtorch", action="append", default=[], help="the version of libtorch that goes with it"
+    )
+    group.addoption("--tscompat-nuget-source", default="", help="a folder of packages, or an address, with these")
     group.addoption("--tscompat-torchsharp-dll", default="", help="the path of another TorchSharp.dll")
     group.addoption("--tscompat-native", default="", help="a folder with another LibTorchSharp and its libtorch")
     group.addoption("--tscompat-strict", action="store_true", help="a gone divergence of a new version is a problem")
@@ -46,22 +49,15 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     keyword(option.keyword)
     with could_not_run():
         if first and not option.collectonly:
-            versions = Versions(option.tscompat_torchsharp, option.tscompat_libtorch)
-            dll, native = (
-                Path(path) if path else None for path in (option.tscompat_torchsharp_dll, option.tscompat_native)
+            chosen = choices(
+                torchsharp=option.tscompat_torchsharp,
+                libtorch=option.tscompat_libtorch,
+                nuget_source=option.tscompat_nuget_source,
+                torchsharp_dll=option.tscompat_torchsharp_dll,
+                native=option.tscompat_native,
+                no_dotnet=option.tscompat_no_dotnet,
             )
-            if option.tscompat_no_dotnet and (dll or native or versions != DEFAULT):
-                others = "--torchsharp, --libtorch, --torchsharp-dll and --native"
-                raise pytest.UsageError(f"--no-dotnet goes without {others}: leave one of them out")
-            if native and option.tscompat_libtorch:
-                raise pytest.UsageError("--native has its own libtorch: leave out --libtorch")
-            config.stash[BEGINNING] = begin(
-                Path(option.tscompat_out),
-                None if option.tscompat_no_dotnet else versions,
-                option.tscompat_run,
-                dll,
-                native,
-            )
+            config.stash[BEGINNING] = begin(Path(option.tscompat_out), one_of(chosen), option.tscompat_run)
             config.add_cleanup(config.stash[BEGINNING].end)
         hooks = import_module(".hooks", __package__)
         if first:

@@ -64,10 +64,14 @@ def _of_run(config: pytest.Config, cases: Mapping[str, Case]) -> Iterator[Verdic
     """The verdicts that all options but ``-k`` select."""
     routes: list[str] = config.option.tscompat_route
     devices: list[str] = config.option.tscompat_device
-    run: str = config.option.tscompat_run
+    for verdict_id in ids_of_run(cases, config.option.tscompat_run):
+        if (not routes or verdict_id.route in routes) and (not devices or verdict_id.device in devices):
+            yield verdict_id
+
+
+def ids_of_run(cases: Mapping[str, Case], run: str) -> Iterator[VerdictId]:
+    """All verdicts of a kind of run (``RUNS``)."""
     taken = {name: case for name, case in cases.items() if case.run in RUNS[run]}
     for verdict_id in verdict_ids(taken):
-        if run == "default" and verdict_id.route in taken[verdict_id.case].full_routes:
-            continue
-        if (not routes or verdict_id.route in routes) and (not devices or verdict_id.device in devices):
+        if run != "default" or verdict_id.route not in taken[verdict_id.case].full_routes:
             yield verdict_id

@@ -18,7 +18,7 @@ from tscompat.resources.whole import write_whole
 from tscompat.values.verdict import Kind
 from tscompat.verdicts.divergences import Outcome
 
-from .environment import Environment
+from .environment import Environment, names_of
 from .file import Results, ResultsError, load_results
 from .record import Record
 
@@ -51,8 +51,11 @@ class Baseline(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def of(cls, results: Results, path: Path) -> Baseline:
         """A run in short. Raises ResultsError for a file of several environments."""
         if len(results.environments) > 1:
-            keys = ", ".join(results.environments)
-            raise ResultsError(f"{path}: found the environments {keys}; expected one: compare the runs one by one")
+            names = "; ".join(names_of(results.environments).values())
+            raise ResultsError(
+                f"{path}: found several environments ({names}); expected one: take the results.json of one of them, "
+                "which lies in a folder beside this file"
+            )
         problems = results.problems if results.complete else (*results.problems, "the run stopped before its end")
         (environment,) = results.environments.values()
         verdicts = {record.id: Row(record.outcome, record.verdict, _digest(record)) for record in results.verdicts}

@@ -6,6 +6,7 @@ Every field of these classes stands in results.json under its own name.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -51,6 +52,9 @@ class Dotnet(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The version of the .NET runtime."""
     libtorch_reported: str
     """The version that the loaded libtorch reports of itself."""
+    torchsharp_reported: str
+    """The version that the loaded TorchSharp.dll reports of itself. The package may have another; then it is the
+    package's that ``torchsharp`` has and that divergences go by, unless ``torchsharp_dll`` took the package's place."""
     pybridge: str
     rid: str
     """.NET's name for the platform: linux-x64."""
@@ -112,7 +116,7 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         if self.dotnet and self.torchsharp and self.libtorch:
             versions |= {
                 "TorchSharp.PyBridge": self.dotnet.pybridge,
-                "TorchSharp": self.torchsharp.version,
+                "TorchSharp": self.torchsharp.version.partition("+")[0],  # behind it comes what orders no version
                 "libtorch": self.libtorch.version,
             }
         return [f"{name} {version}" for name, version in versions.items()]
@@ -130,3 +134,23 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
             self.scripts,
         ]
         return hashlib.sha256(msgspec.json.encode(identity, order="deterministic")).hexdigest()[:12]
+
+
+def names_of(environments: Mapping[str, Environment]) -> dict[str, str]:
+    """A name for each environment, by key: what differs between them."""
+    facts = {key: _facts(each) for key, each in environments.items()}
+    differing = [each for each in zip(*facts.values(), strict=True) if len({*each}) > 1]
+    names = dict(zip(facts, map(", ".join, zip(*differing, strict=True)), strict=True)) if differing else {}
+    distinct = len({*names.values()}) == len(environments)
+    return names if distinct else {key: f"{names.get(key, 'environment')} ({key})" for key in environments}
+
+
+def _facts(environment: Environment) -> list[str]:
+    """What a person knows an environment by, the first what most likely differs."""
+    libraries = (
+        ("TorchSharp", environment.torchsharp),
+        ("libtorch", environment.libtorch),
+        ("torch", environment.torch),
+    )
+    named = [f"{name} {library.version}" if library else f"no {name}" for name, library in libraries]
+    return [*named, environment.platform, environment.device]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,8 +133,12 @@ class ResultsFile:
     def _write(self) -> None:
         """Raises PermissionError on Windows while another program reads the file, which cannot be replaced then."""
         self._written = time.monotonic()
-        head = msgspec.json.format(msgspec.json.encode(self._head), indent=1).removesuffix(b"]\n}")
-        write_whole(self._path, (head, b"\n", b",\n".join(self._records.values()), b"\n]}\n"))
+        _write(self._path, self._head, self._records.values())
+
+
+def save_results(results: Results, path: Path) -> None:
+    """Write a results.json as a run writes it. Raises OSError."""
+    _write(path, msgspec.structs.replace(results, verdicts=()), map(msgspec.json.encode, results.verdicts))
 
 
 def load_results(path: Path) -> Results:
@@ -147,6 +151,12 @@ def load_results(path: Path) -> Results:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         read_document(path, ResultsError, SCHEMA)  # raises ResultsError, if the schema finds faults
         raise ResultsError(f"{path}: {error}") from error
+
+
+def _write(path: Path, head: Results, records: Iterable[bytes]) -> None:
+    """``head`` has no verdicts: they are ``records``, a line for each."""
+    start = msgspec.json.format(msgspec.json.encode(head), indent=1).removesuffix(b"]\n}")
+    write_whole(path, (start, b"\n", b",\n".join(records), b"\n]}\n"))
 
 
 def _now() -> str:

@@ -68,8 +68,9 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
     divergence: Words | None = None
     """The entry of cases/divergences/ that covers this id; absent where none does, or the verdict is not-run. Where the
     outcome is passed, the fault of the entry is gone."""
-    assumed: bool = False
-    """Whether that entry names no version of what ran, and is assumed to go on."""
+    assumed: str = ""
+    """Where that entry names no version of what ran, and is assumed to go on: the version that it names, with its
+    package (``TorchSharp 0.107.0``)."""
     reason: str = ""
     """Why the verdict fails the run, or the cause of the divergence."""
     files: tuple[Words, ...] = ()

@@ -90,6 +90,11 @@ class Survey:
             rows.setdefault(each.name, []).append(Row(each.kind, counts))
         return dict(sorted(rows.items()))
 
+    def ids(self, name: str) -> list[str]:
+        """The ids that the entry of this name covers."""
+        tables = (routes for each, routes in self._covered.items() if each.name == name)
+        return [verdict_id for routes in tables for ids in routes.values() for verdict_id in ids]
+
     def examples(self, change: Change, most: int) -> list[str]:
         """At most ``most`` of the ids that the change's new number counts."""
         table = change[:3]

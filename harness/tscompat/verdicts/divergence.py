@@ -33,8 +33,9 @@ class Judgement:
     """The name of the entry that covers this id."""
     reason: str = ""
     """Why the verdict fails the run, or the cause of the divergence. Empty for ``passed`` and ``not-run``."""
-    assumed: bool = False
-    """Whether the entry names no version that runs: for a version that no entry names, it is assumed to go on."""
+    assumed: str = ""
+    """The version that the entry names, with its package, where what runs has another, which no entry names: there it
+    is assumed to go on. Empty where it names a version that runs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +47,7 @@ class Divergence:
     """The index of the table in the entry."""
     entry: Entry
     expected: Expected
-    assumed: bool = False
+    assumed: str = ""
     """As ``Judgement.assumed``."""
 
     @classmethod
@@ -92,7 +93,7 @@ class Divergence:
         """
         expected = self.expected
         if verdict.kind is Kind.PASS and self.assumed:
-            return Judgement(Outcome.PASSED, self.name, assumed=True)
+            return Judgement(Outcome.PASSED, self.name, assumed=self.assumed)
         if verdict.kind is Kind.PASS and expected.undefined:
             return Judgement(Outcome.PASSED)
         if verdict.kind is Kind.PASS:

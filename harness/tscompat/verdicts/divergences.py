@@ -6,7 +6,7 @@ and for a declared one that does not happen exactly as declared.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -15,7 +15,8 @@ from tscompat.values.verdict import Kind, Verdict
 
 from .coverage import BLESS, Covered, Survey, changes, read_covered
 from .divergence import Divergence, Judgement, Lookup, Outcome
-from .entries import DivergencesError, Entry, newest_versions, read_entries
+from .entries import DivergencesError, read_entries
+from .versions import nearest
 
 __all__ = ["Divergence", "Divergences", "DivergencesError", "Judgement", "Outcome"]
 
@@ -23,8 +24,8 @@ __all__ = ["Divergence", "Divergences", "DivergencesError", "Judgement", "Outcom
 class Divergences:
     """The divergences of the folder. An entry applies if one of its versions is running.
 
-    Of a package that runs in a version which no entry names, those of the newest version that is named are assumed to
-    go on.
+    Of a package that runs in a version which no entry names, those of the nearest version that is named are assumed to
+    go on: the newest before it, or else the oldest.
     """
 
     def __init__(self, known: Sequence[Divergence], running: Collection[str], covered: Covered) -> None:
@@ -34,10 +35,10 @@ class Divergences:
         """
         self._known = known
         self._covered = covered
-        assumed = _assumed({each.name: each.entry for each in known}, running)
+        assumed = _assumed({version for each in known for version in each.entry.versions}, running)
         applying = [each for each in known if not each.entry.versions.isdisjoint(running)]
         applying += [
-            replace(each, assumed=True)
+            replace(each, assumed=min(each.entry.versions & assumed))
             for each in known
             if each.entry.versions.isdisjoint(running) and not each.entry.versions.isdisjoint(assumed)
         ]
@@ -85,14 +86,14 @@ class Divergences:
         return [*survey.faults(), *_moved(self._covered, survey.covered())]
 
 
-def _assumed(entries: Mapping[str, Entry], running: Collection[str]) -> set[str]:
-    """The versions whose divergences are assumed to go on: the newest of each package that runs in an unnamed one.
+def _assumed(named: Collection[str], running: Collection[str]) -> set[str]:
+    """The versions whose divergences are assumed: the nearest of each package that runs in one that is not named.
 
     None of a script: its version is a hash, and nothing is known of another.
     """
-    named = {version for entry in entries.values() for version in entry.versions}
-    new = {version.split()[0] for version in running if version not in named and "sha256:" not in version}
-    return {f"{name} {version}" for name, version in newest_versions(entries).items() if name in new}
+    others = {each.split()[0]: each for each in running if each not in named and "sha256:" not in each}
+    known = {name: [each for each in named if each.split()[0] == name] for name in others}
+    return {nearest(others[name], versions) for name, versions in known.items() if versions}
 
 
 def _moved(old: Covered, new: Covered) -> Iterator[str]:

@@ -17,6 +17,8 @@ from tscompat.resources.documents import read_document
 from tscompat.resources.whole import write_whole
 from tscompat.values.verdict import Kind
 
+from .versions import order
+
 Name = Annotated[str, Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
 Words = Annotated[str, Meta(pattern=r"\S")]
 Pattern = Annotated[str, Meta(pattern="^[A-Za-z0-9./+*-]+$")]
@@ -189,7 +191,7 @@ def newest_versions(entries: Mapping[str, Entry]) -> dict[str, str]:
     """
     named = {version for entry in entries.values() for version in entry.versions}
     newest: dict[str, str] = {}
-    for name_and_version in sorted(named, key=lambda each: ([int(part) for part in re.findall(r"\d+", each)], each)):
+    for name_and_version in sorted(named, key=lambda each: (order(each), each)):
         name, version = name_and_version.split()
         newest[name] = version
     return newest

@@ -4,18 +4,21 @@ using Mono.Cecil.Rocks;
 
 namespace Sabotage;
 
-/// <summary>Puts faults into an assembly. All of them are asleep until the environment wakes one.</summary>
+/// <summary>Puts faults into an assembly. All of them are asleep until the environment wakes one, unless one is always
+/// awake.</summary>
 sealed class Patcher
 {
     readonly ModuleDefinition module;
     readonly MethodDefinition[] methods;
     readonly MethodDefinition isAwake;
 
-    public Patcher(ModuleDefinition module)
+    /// <param name="module">The assembly.</param>
+    /// <param name="awake">The fault that is always awake; if empty, the environment decides.</param>
+    public Patcher(ModuleDefinition module, string awake)
     {
         this.module = module;
         methods = [.. module.GetTypes().SelectMany(type => type.Methods).Where(method => method.HasBody)];
-        isAwake = AddIsAwake();
+        isAwake = AddIsAwake(awake);
     }
 
     /// <summary>Put all faults into the assembly. Each is at an instruction of its own.</summary>
@@ -67,19 +70,20 @@ sealed class Patcher
             body.GetILProcessor().InsertAfter(at, each);
     }
 
-    /// <summary>Add a method to the assembly: whether the environment wakes the fault of this name.</summary>
-    MethodDefinition AddIsAwake()
+    /// <summary>Add a method to the assembly: whether the fault of this name is awake.</summary>
+    MethodDefinition AddIsAwake(string always)
     {
         var type = new TypeDefinition(
             "TorchSharp", "Sabotage", TypeAttributes.Abstract | TypeAttributes.Sealed, module.TypeSystem.Object);
         var awake = new MethodDefinition(
             "IsAwake", MethodAttributes.Static | MethodAttributes.Assembly, module.TypeSystem.Boolean);
         awake.Parameters.Add(new ParameterDefinition("name", ParameterAttributes.None, module.TypeSystem.String));
-        var start = Instruction.Create(OpCodes.Ldstr, "SABOTAGE");
+        var start = Instruction.Create(OpCodes.Ldstr, always == "" ? "SABOTAGE" : always);
         var il = new Il(module, awake.Body, start);
         Instruction[] all =
         [
-            start, il.Call("System.Environment::GetEnvironmentVariable(System.String)"), Instruction.Create(OpCodes.Ldarg_0),
+            start, always == "" ? il.Call("System.Environment::GetEnvironmentVariable(System.String)") : il.Op(OpCodes.Nop),
+            Instruction.Create(OpCodes.Ldarg_0),
             il.Call("System.String::op_Equality(System.String,System.String)"), il.Op(OpCodes.Ret),
         ];
         foreach (var each in all)

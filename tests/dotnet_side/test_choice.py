@@ -1,0 +1,76 @@
+"""Which options that choose a TorchSharp go together, and what they choose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tscompat.dotnet_side.build import Versions
+from tscompat.dotnet_side.choice import Choice, choices, one_of
+from tscompat.dotnet_side.errors import BuildError
+
+
+def versions(**options: Any) -> list[tuple[str | None, str | None]]:
+    return [(each.versions.torchsharp, each.versions.libtorch) for each in choices(**options) if each]
+
+
+def test_without_options_it_is_the_project_s_own() -> None:
+    assert choices() == [Choice()]
+
+
+def test_without_dotnet_nothing_is_chosen() -> None:
+    assert choices(no_dotnet=True) == [None]
+
+
+def test_every_option_is_taken() -> None:
+    options: Any = {"torchsharp": ["1"], "nuget_source": "packages", "torchsharp_dll": "a.dll", "native": "b"}
+    assert choices(**options) == [Choice(Versions("1", None, "packages"), Path("a.dll"), Path("b"))]
+
+
+@pytest.mark.parametrize(
+    ("libtorch", "paired"),
+    [
+        ([], [("1", None), ("2", None)]),
+        (["9"], [("1", "9"), ("2", "9")]),
+        (["8", "9"], [("1", "8"), ("2", "9")]),
+    ],
+)
+def test_one_libtorch_is_for_all_and_several_are_in_the_order_of_torchsharp(
+    libtorch: list[str], paired: list[tuple[str, str | None]]
+) -> None:
+    assert versions(torchsharp=["1", "2"], libtorch=libtorch) == paired
+
+
+def test_a_libtorch_may_be_chosen_alone() -> None:
+    assert versions(libtorch=["9"]) == [(None, "9")]
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"no_dotnet": True, "torchsharp": ["1"]}, "--no-dotnet goes without --torchsharp: leave one of them out"),
+    ({"no_dotnet": True, "libtorch": ["1"]}, "--no-dotnet goes without --libtorch: "),
+    ({"no_dotnet": True, "nuget_source": "a"}, "--no-dotnet goes without --nuget-source: "),
+    ({"no_dotnet": True, "torchsharp_dll": "a", "native": "b"}, "goes without --torchsharp-dll, --native: "),
+    ({"native": "a", "libtorch": ["1"]}, "--native has its own libtorch: leave out --libtorch"),
+    ({"nuget_source": "a"}, "--nuget-source goes with a version to take from there: add --torchsharp VERSION"),
+    ({"torchsharp": ["1", "2"], "native": "a"}, "go with one --torchsharp: run the versions one by one"),
+    ({"torchsharp": ["1", "2"], "torchsharp_dll": "a"}, "go with one --torchsharp: run the versions one by one"),
+    ({"torchsharp": ["1", "2", "1"]}, "--torchsharp 1 is given 2 times: give it once"),
+    ({"torchsharp": ["1"], "libtorch": ["8", "9"]}, "found 2 --libtorch and 1 --torchsharp: give one --libtorch for"),
+    ({"libtorch": ["8", "9"]}, "found 2 --libtorch and 0 --torchsharp: "),
+    ({"torchsharp": ["1", "2", "3"], "libtorch": ["8", "9"]}, "found 2 --libtorch and 3 --torchsharp: "),
+]
+
+
+@pytest.mark.parametrize(("options", "reason"), REFUSED, ids=[reason[:30] for _, reason in REFUSED])
+def test_what_does_not_go_together_is_refused(options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(BuildError) as refused:
+        choices(**options)
+    assert reason in str(refused.value)
+
+
+def test_where_one_is_wanted_there_is_one() -> None:
+    assert one_of([None]) is None
+    with pytest.raises(BuildError, match="found 2 --torchsharp; expected one here: take the versions one by one"):
+        one_of(choices(torchsharp=["1", "2"]))
