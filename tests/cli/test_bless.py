@@ -50,6 +50,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "divergences"
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without results/, which ``bless`` reads by default."""
+    monkeypatch.chdir(tmp_path)
+
+
 def bless(*arguments: str, answer: str = "") -> Result:
     return CliRunner().invoke(app, ["bless", *arguments], input=answer)
 

@@ -34,8 +34,10 @@ def keyword(expression: str) -> Callable[[str], bool]:
 
 
 def nearest(expression: str, ids: Sequence[str], number: int = 3) -> list[str]:
-    """The ids with most of the parts that the expression means: for each of its words, the most similar part."""
+    """The ids with most of the parts that the expression means: for each of its words, the most similar part that is no
+    mere number.
+    """
     words: set[str] = set(re.findall(r"[\w+.-]+", expression)) - WORDS_OF_THE_GRAMMAR
-    parts = sorted({part for each in ids for part in each.split("/")})
+    parts = sorted({part for each in ids for part in each.split("/") if not part.isdecimal()})
     meant = {get_close_matches(word, parts, 1, 0.0)[0] for word in words}
     return nlargest(number, ids, key=lambda each: len(meant.intersection(each.split("/"))))
