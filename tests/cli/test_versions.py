@@ -34,7 +34,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> Children:
         def wait(command: Sequence[str]) -> int:
             commands.append([*command])
             out = Path(command[command.index("--tscompat-out") + 1])
-            code = codes[f"v{out.name}"]
+            code = codes[f"v{out.name[0]}"]
             if code in (0, 1):
                 library = Library(version=out.name, sha256=ZEROS)
                 environment = msgspec.structs.replace(ENVIRONMENT, torchsharp=library)
@@ -51,7 +51,9 @@ def children(monkeypatch: pytest.MonkeyPatch) -> Children:
 
 
 def run(out: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(app, ["run", "--out", str(out), "--torchsharp", "1", "--torchsharp", "2", *arguments])
+    return CliRunner().invoke(
+        app, ["run", "--out", str(out), "--torchsharp", "1.0.0", "--torchsharp", "2.0.0", *arguments]
+    )
 
 
 @pytest.mark.parametrize(("codes", "code"), [((0, 0), 0), ((0, 1), 1), ((1, 0), 1), ((1, 1), 1)])
@@ -62,13 +64,13 @@ def test_the_results_of_all_are_one_file_and_one_table(
     ended = run(tmp_path)
     results = load_results(tmp_path / "results.json")
     assert (ended.exit_code, len(results.environments), results.complete) == (code, 2, True)
-    assert ["TorchSharp", "1", "TorchSharp", "2"] in [line.split() for line in ended.output.splitlines()]
+    assert ["TorchSharp", "1.0.0", "TorchSharp", "2.0.0"] in [line.split() for line in ended.output.splitlines()]
 
 
 def test_each_is_a_run_of_its_own_with_its_libtorch_and_the_other_options(tmp_path: Path, children: Children) -> None:
     commands = children(v1=0, v2=0)
-    run(tmp_path, "--libtorch", "8", "--libtorch", "9", "--nuget-source", "feed", "-k", "bf16", "-x")
-    for command, version, libtorch in zip(commands, "12", "89", strict=True):
+    run(tmp_path, "--libtorch", "8.0.0", "--libtorch", "9.0.0", "--nuget-source", "feed", "-k", "bf16", "-x")
+    for command, version, libtorch in zip(commands, ("1.0.0", "2.0.0"), ("8.0.0", "9.0.0"), strict=True):
         assert command[1:3] == ["-m", "tscompat.matrix"]
         assert {f"--tscompat-torchsharp={version}", f"--tscompat-libtorch={libtorch}", "-x"} <= {*command}
         assert {"--tscompat-nuget-source=feed", "-k", "bf16", str((tmp_path / version).absolute())} <= {*command}
@@ -78,7 +80,7 @@ def test_kept_files_are_named_from_the_one_file(tmp_path: Path, children: Childr
     children(v1=1, v2=1)
     run(tmp_path)
     files = [record.files[0] for record in load_results(tmp_path / "results.json").verdicts]
-    assert files == ["1/failures/1/expected.dat", "2/failures/1/expected.dat"]
+    assert files == ["1.0.0/failures/1/expected.dat", "2.0.0/failures/1/expected.dat"]
 
 
 def test_a_version_that_could_not_run_is_named_and_the_others_are_kept(tmp_path: Path, children: Children) -> None:
@@ -86,7 +88,7 @@ def test_a_version_that_could_not_run_is_named_and_the_others_are_kept(tmp_path:
     ended = run(tmp_path)
     results = load_results(tmp_path / "results.json")
     assert (ended.exit_code, len(results.environments), results.complete) == (2, 1, False)
-    assert results.problems == ("found no results of TorchSharp 1: it could not run, or the run ended before it",)
+    assert results.problems == ("found no results of TorchSharp 1.0.0: it could not run, or the run ended before it",)
 
 
 def test_where_none_could_run_there_is_no_file_and_no_table(tmp_path: Path, children: Children) -> None:
@@ -106,12 +108,12 @@ def test_results_of_an_earlier_run_are_not_taken_for_those_of_this(tmp_path: Pat
 
 def test_ctrl_c_ends_all_and_what_ran_is_kept(tmp_path: Path, children: Children) -> None:
     commands = children(v1=0, v2=130, v3=0)
-    ended = run(tmp_path, "--torchsharp", "3")
+    ended = run(tmp_path, "--torchsharp", "3.0.0")
     results = load_results(tmp_path / "results.json")
     assert (ended.exit_code, len(commands), len(results.environments)) == (130, 2, 1)
     assert [problem.partition(":")[0] for problem in results.problems] == [
-        "found no results of TorchSharp 2",
-        "found no results of TorchSharp 3",
+        "found no results of TorchSharp 2.0.0",
+        "found no results of TorchSharp 3.0.0",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from dotnet_double import ENTRIES, Net, NetException, NetModule, NetTensor, answer, changed, written
 from tscompat.codec import encode_tensor
+from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.inside import hostile
 from tscompat.dotnet_side.messages import HostileLoaded, LoadHostile, Thrown
@@ -113,3 +115,17 @@ def test_a_load_can_map_little_more() -> None:
     with hostile.limited(64 << 20), pytest.raises(MemoryError):
         bytearray(1 << 30)
     bytearray(1 << 30)
+
+
+def test_the_real_dotnet_knows_which_file_is_open(publish: Publish, tmp_path: Path) -> None:
+    """It is asked in a process of its own: here torch has loaded another libtorch."""
+    (tmp_path / "file").write_bytes(b"x")
+    code = (
+        "import sys; from pathlib import Path; from tscompat.dotnet_side.inside import clr\n"
+        "dotnet = clr.load(Path(sys.argv[1])); path = sys.argv[2]\n"
+        "held = dotnet.IO.File.OpenRead(path); seen = [dotnet.Loading.IsOpen(path)]\n"
+        "held.Dispose(); print(*seen, dotnet.Loading.IsOpen(path), flush=True); import os; os._exit(0)"
+    )
+    command = [sys.executable, "-c", code, str(publish.folder), str(tmp_path / "file")]
+    ended = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=120, check=True)
+    assert ended.stdout == "True False\n"

@@ -61,6 +61,13 @@ def test_an_error_about_something_else_is_no_clear_refusal(job: Job[Hostile]) ->
 
 
 @pytest.mark.parametrize(
+    "name", ["System.ArgumentOutOfRangeException", "System.NullReferenceException", "System.Exception"]
+)
+def test_few_exceptions_are_clear(job: Job[Hostile], name: str) -> None:
+    assert refusal(answer(job, refused=Thrown(name, "no")), job).kind is Kind.REFUSED
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"allocated": MOST + 1},
@@ -171,6 +178,14 @@ def test_after_undefined_behaviour_the_peer_ends(
     assert len(closed) == ended
 
 
+def test_what_stops_a_lenient_reader_later_is_not_taken_as_it_reads(over_long: Job[Hostile]) -> None:
+    """The first flaw is one after which it goes on, a later one is not."""
+    entries = READ["state-dict"](over_long.subject.whole, None)[:1]
+    two = replace(over_long.subject, file=over_long.subject.file[:20])
+    taken = answer(over_long, refused=None, state=dict(digests(entries)), changed=("a",))
+    assert refusal(taken, replace(over_long, subject=two)).kind is Kind.ACCEPTED
+
+
 def test_what_a_peer_throws_otherwise_is_a_refusal(job: Job[Hostile]) -> None:
     assert {each.kind for each in transfer(job, "hostile-load", PYTHON_TO_DOTNET).verdicts.values()} == {Kind.REFUSED}
 
@@ -182,6 +197,7 @@ def test_what_a_peer_throws_otherwise_is_a_refusal(job: Job[Hostile]) -> None:
         ("hostile/state-dict/code/entry-0-code/262/mixed", "hostile-load-lax", {"refusal": Kind.ACCEPTED}),
         ("hostile/tensor/truncated/15/mixed", "hostile-tensor-into", {"refusal": Kind.BITS}),
         ("hostile/tensor/truncated/15/mixed", "hostile-tensor", {"refusal": Kind.PASS}),
+        ("hostile/tensor/bomb/tensor/dim-2-29/mixed", "hostile-tensor", {"refusal": Kind.MEMORY}),
         ("hostile/optimizer/off-by-one/state-0-dim-0/less/mixed", "hostile-optimizer", {"after": Kind.REFUSED}),
     ],
 )

@@ -113,6 +113,8 @@ def _gate(keyword: str, failures: Failures, scripts: Mapping[str, Script], choic
         f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, {failures.count} failures, "
         f"{counts[Outcome.NOT_RUN]} not run"
     )
+    if not failures.count + counts[Outcome.PASSED] + counts[Outcome.DIVERGENCE]:
+        raise GoldenError("nothing was decided: nothing that was selected could be run")
     return failures.count > 0
 
 

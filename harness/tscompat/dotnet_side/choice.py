@@ -47,6 +47,7 @@ def choices(
         raise BuildError("--nuget-source goes with a version to take from there: add --torchsharp VERSION")
     if len(torchsharp) > 1 and (torchsharp_dll or native):
         raise BuildError("--torchsharp-dll and --native go with one --torchsharp: run the versions one by one")
+    torchsharp, libtorch = [*map(normal, torchsharp)], [*map(normal, libtorch)]
     for version in torchsharp:
         if torchsharp.count(version) > 1:
             raise BuildError(f"--torchsharp {version} is given {torchsharp.count(version)} times: give it once")
@@ -67,6 +68,18 @@ def choices(
         )
         for sharp, torch in zip(sharps, torches, strict=True)
     ]
+
+
+def normal(version: str) -> str:
+    """A version as NuGet names a package: three numbers, four if the last is not 0, in lower case, without what
+    follows a ``+``: 0.107 is 0.107.0, and 0.108.0-dev+sha.1 is 0.108.0-dev. Anything else stays as it is.
+    """
+    numbers, dash, label = version.partition("+")[0].lower().partition("-")
+    parts = numbers.split(".")
+    if not all(part.isdecimal() for part in parts):
+        return version
+    four = [*(str(int(part)) for part in parts), "0", "0", "0"][: max(4, len(parts))]
+    return ".".join(four[:3] if four[3:] == ["0"] else four) + dash + label
 
 
 def one_of(chosen: Sequence[Choice | None]) -> Choice | None:

@@ -55,9 +55,15 @@ class Feed:
         if not files:
             raise BuildError(f"{OPTION} {source}: found no package; {expected}: pack TorchSharp into it (dotnet pack)")
         places = {_place(name, version) for name, version in needed.items()}
-        found = {_place(parsed["id"], parsed["version"]): file for file in files if (parsed := _FILE.match(file.name))}
-        taken = {place: sha256(file) for place, file in sorted(found.items()) if place in places}
-        return cls(str(folder), tuple(file.name for file in files), taken)
+        taken: dict[str, str] = {}
+        for file in files:
+            parsed = _FILE.match(file.name)
+            place = parsed and _place(parsed["id"], parsed["version"])
+            if place in places and taken.setdefault(place, sha256(file)) != sha256(file):
+                raise BuildError(
+                    f"{OPTION} {source}: found {file.name} twice, with other bytes: leave one of them there"
+                )
+        return cls(str(folder), tuple(file.name for file in files), dict(sorted(taken.items())))
 
     @property
     def used(self) -> bool:

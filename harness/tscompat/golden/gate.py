@@ -78,7 +78,9 @@ def check(
 
 
 def refuse_missing(corpus: Mapping[Path, Manifest], cases: Mapping[str, Case]) -> None:
-    """Raises GoldenError where a writer has no folder, or a case of TorchSharp's own format no file."""
+    """Raises GoldenError where a writer has no folder, a case of TorchSharp's own format no file, or a format not the
+    file with which its readers are proven.
+    """
     writers = {*Writer} - {manifest.writer for manifest in corpus.values()}
     there = {(each.format, each.case) for manifest in corpus.values() for each in manifest.files}
     files = [
@@ -86,7 +88,8 @@ def refuse_missing(corpus: Mapping[Path, Manifest], cases: Mapping[str, Case]) -
         for form, case in selected(cases)
         if PYTHON[form].writer is Writer.ORACLE and (form, case.id) not in there  # the others cannot write each dtype
     ]
-    missing = [*sorted(writers), *files]
+    proofs = [f"{form}/{case}" for form in Format if (form, case := PROOF.get(form, ONE_TENSOR)) not in there]
+    missing = [*sorted(writers), *files, *proofs]
     if missing:
         raise GoldenError(
             f"{golden_folder()}: found nothing of {', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}: take it "

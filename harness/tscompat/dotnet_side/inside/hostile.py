@@ -25,8 +25,8 @@ from .optimizers import build_optimizer, in_memory
 from .snapshots import UnknownDType, snapshot
 from .work import Refused, Stopwatch, Work
 
-MEMORY = 1 << 30
-"""Bytes that a load may ask for."""
+MEMORY = 256 << 20
+"""Bytes that a load may map, on Linux. .NET needs some of them itself, for threads and heaps."""
 _CPU = Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
 _BAG = Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False, varied=False)
 
