@@ -196,3 +196,11 @@ def test_a_file_of_another_form_is_refused(folder: Path) -> None:
 def test_the_published_file_fits_the_catalogue() -> None:
     divergences = Divergences.load(CASES / "divergences", [])
     assert divergences.stale(map(str, verdict_ids(load_catalogue()))) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "undefined", "both"), [("no-c32", True, False), ("no-c32", False, True), ("second", True, True)]
+)
+def test_only_undefined_tables_of_one_entry_may_cover_one_id(name: str, undefined: bool, both: bool) -> None:
+    other = divergence(name, undefined=undefined, kind="crash")
+    assert bool(faults(divergence(undefined=True), other)) is both

@@ -141,6 +141,17 @@ def test_one_that_is_gone_does_not_mask_one_that_is_known() -> None:
     assert divergences.judge(REFUSED, Verdict(Kind.PASS)) == Judgement(Outcome.FAILED, "second", wrong)
 
 
+def test_undefined_behaviour_may_pass_which_does_not_mean_that_it_is_gone() -> None:
+    known = divergence(undefined=True)
+    assert judge(Verdict(Kind.PASS), known=known) == Judgement(Outcome.PASSED)
+    assert judge_new(Verdict(Kind.PASS), known) == Judgement(Outcome.PASSED)
+
+
+@pytest.mark.parametrize("verdict", [Verdict(Kind.REFUSED, "other"), Verdict(Kind.CRASH, "not supported")])
+def test_undefined_behaviour_is_not_everything(verdict: Verdict) -> None:
+    assert judge(verdict, known=divergence(undefined=True)).outcome is Outcome.FAILED
+
+
 def test_nothing_is_assumed_of_another_script() -> None:
     divergences = Divergences([divergence(versions=(SCRIPT,))], ["exportsd sha256:" + 64 * "1"], {})
     assert divergences.judge(REFUSED, Verdict(Kind.PASS)) == Judgement(Outcome.PASSED)
