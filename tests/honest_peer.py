@@ -28,7 +28,7 @@ from tscompat.codec import (
 )
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.client import CALL_SECONDS
-from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.digest import digest, tensor_digest
 from tscompat.dotnet_side.errors import Death
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Thrown
 from tscompat.python_side import torch_tensors
@@ -39,7 +39,6 @@ from tscompat.resources.whole import write_whole
 from tscompat.routes.formats import UNREADABLE, write_pickle
 from tscompat.routes.hostile import READ as HOSTILE
 from tscompat.routes.hostile import digests
-from tscompat.routes.load import tensor_digest
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, Quantizer, StateDict, flipped

@@ -19,7 +19,7 @@ from doubles import FakePeer, MakeJob, transfer, with_peer
 from tscompat.catalogue import Load, load_catalogue, make_inputs
 from tscompat.codec import OptimizerRecord, encode_optimizer
 from tscompat.codec.optimizer import flat_options, flat_states
-from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.digest import digest, tensor_digest
 from tscompat.dotnet_side.messages import Loaded, LoadedInto, Thrown
 from tscompat.python_side.models import faulty as faulty_modules
 from tscompat.python_side.models import loading, native
@@ -30,7 +30,6 @@ from tscompat.routes import ROUTES, Job, judging, verdict_ids
 from tscompat.routes.dotnet_half import RefusedLoad
 from tscompat.routes.formats import STATE_DICT, TENSOR
 from tscompat.routes.forward import agrees
-from tscompat.routes.load import tensor_digest
 from tscompat.routes.optim import FIRST
 from tscompat.routes.predictions import ENCODINGS, FAULTS, STEPS, faulty, remade
 from tscompat.routes.route import PYTHON_TO_DOTNET

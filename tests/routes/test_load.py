@@ -12,9 +12,10 @@ from doubles import MakeJob, honestly, transfer, with_peer
 from honest_peer import HonestPeer
 from tscompat.catalogue import Load, load_catalogue, make
 from tscompat.dotnet_side.client import WithoutDotnet
+from tscompat.dotnet_side.digest import tensor_digest
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, LoadedInto, LoadInto, Thrown
 from tscompat.routes import ROUTES, load
-from tscompat.routes.load import Observed, tensor_digest
+from tscompat.routes.load import Observed
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import xxhash
 
-from tscompat.values.tensors import Entry
+from tscompat.values.tensors import Entry, Tensor
 
 
 def digest(entries: Iterable[Entry]) -> str:
@@ -23,3 +23,8 @@ def digest(entries: Iterable[Entry]) -> str:
         digest.update(text)
         digest.update(data)
     return digest.hexdigest()
+
+
+def tensor_digest(tensor: Tensor) -> str:
+    """The digest of a tensor's dtype, shape and bits, whatever its name is."""
+    return digest([Entry("", tensor)])

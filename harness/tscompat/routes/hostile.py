@@ -14,7 +14,7 @@ from tscompat import codec
 from tscompat.catalogue import Case, Hostile
 from tscompat.codec.errors import LENIENT, Problems
 from tscompat.codec.optimizer import flat_options, flat_states
-from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.digest import tensor_digest
 from tscompat.dotnet_side.messages import HostileLoaded, LoadHostile
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
@@ -110,7 +110,7 @@ def read_leniently(case: Hostile) -> Mapping[str, str] | None:
 
 def digests(entries: StateDict) -> dict[str, str]:
     """The digest of each entry's dtype, shape and bits, by name; of a name that is there twice, of the last."""
-    return {name: digest([Entry("", tensor)]) for name, tensor in entries}
+    return {name: tensor_digest(tensor) for name, tensor in entries}
 
 
 def _optimizer(data: bytes, problems: Problems | None) -> StateDict:

@@ -17,10 +17,10 @@ from typing import NamedTuple
 from tscompat import codec
 from tscompat.catalogue import Case, Load, make
 from tscompat.dotnet_side import messages
-from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.digest import tensor_digest
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import loading
-from tscompat.values.tensors import Entry, StateDict, Tensor
+from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 from . import dotnet_half, judging
@@ -109,11 +109,6 @@ def damaged(case: Load, whole: bytes) -> bytes:
         from_end, instead = case.changed
         whole = whole[:-from_end] + instead + whole[len(whole) - from_end + 1 :]
     return whole[: max(0, len(whole) - case.cut)] + bytes(case.trailing)
-
-
-def tensor_digest(tensor: Tensor) -> str:
-    """The digest of a tensor's dtype, shape and bits."""
-    return digest([Entry("", tensor)])
 
 
 def outcome(ours: Observed, theirs: Observed) -> Verdict:

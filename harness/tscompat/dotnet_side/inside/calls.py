@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side import messages
-from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.digest import digest, tensor_digest
 from tscompat.dotnet_side.messages import AnyAnswer, AnyCall, Done, Reply, Thrown
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
@@ -135,10 +135,10 @@ def load_into(dotnet: Dotnet, watch: Stopwatch, call: messages.LoadInto) -> mess
             refused = Thrown(error.type_name, error.message)
     reported = {str(each.Key): bool(each.Value) for each in report or ()}
     with snapshot(dotnet, watch, bag, bag) as (_, found):
-        state = {name: digest([Entry("", tensor)]) for name, tensor in found}
+        state = {name: tensor_digest(tensor) for name, tensor in found}
         for name in call.module.transient:
             with snapshot(dotnet, watch, bag.Transient(name)) as (_, (transient,)):
-                state[name] = digest([Entry("", transient.tensor)])
+                state[name] = tensor_digest(transient.tensor)
         return messages.LoadedInto(refused, still_open, state, reported)
 
 

@@ -15,13 +15,14 @@ import psutil
 
 from tscompat.codec import read_optimizer, read_state_dict, read_tensor
 from tscompat.codec.optimizer import flat_options, flat_states
-from tscompat.dotnet_side.digest import digest
+from tscompat.dotnet_side.digest import tensor_digest
 from tscompat.dotnet_side.messages import Bag, HostileLoaded, LoadHostile, ParameterGroup, Placement, Thrown
 from tscompat.values.dtypes import BY_NAME
-from tscompat.values.tensors import Entry, StateDict, Tensor, tensor_of
+from tscompat.values.tensors import StateDict, Tensor, tensor_of
 
 from .clr import Dotnet, DotnetError, DotnetTensor
 from .optimizers import build_optimizer, in_memory
+from .overloads.overload import reader
 from .snapshots import UnknownDType, snapshot
 from .work import Refused, Stopwatch, Work
 
@@ -72,11 +73,8 @@ class _Tensor:
         if not self._into:
             self._tensor = self._dotnet.Tensor.Load(path)
             return
-        made = self._dotnet.IO.BinaryReader(self._dotnet.IO.File.OpenRead(path))
-        try:
+        with reader(self._dotnet, path) as made:
             self._dotnet.Memory.LoadInto(self._tensor, made)
-        finally:
-            made.Dispose()
 
     def state(self) -> dict[str, str]:
         if self._tensor is None:
@@ -164,9 +162,7 @@ def _state(target: Target) -> dict[str, str]:
 
 def digests(entries: StateDict) -> dict[str, str]:
     """The digest of each entry's dtype, shape and bits, by name; of a tensor above ``MEMORY`` bytes the shape."""
-    return {
-        name: str(tensor.shape) if tensor.nbytes > MEMORY else digest([Entry("", tensor)]) for name, tensor in entries
-    }
+    return {name: str(tensor.shape) if tensor.nbytes > MEMORY else tensor_digest(tensor) for name, tensor in entries}
 
 
 @contextmanager
