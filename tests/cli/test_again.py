@@ -57,8 +57,3 @@ def test_the_part_takes_the_place_of_another_and_the_output_folder_is_left_out()
 
 def test_what_a_variable_has_given_is_named() -> None:
     assert shown(A_VARIABLE="2") == f"tscompat verb --workers 2 {PART}"
-
-
-def test_what_nox_has_started_nox_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "prefix", str(Path("/project/.nox/env-3.11")))
-    assert shown("--quick") == f"nox -s verb -- --quick {PART}"

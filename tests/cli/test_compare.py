@@ -56,6 +56,21 @@ def test_a_baseline_stands_for_the_run(tmp_path: Path) -> None:
     assert compared(str(tmp_path / "a.json.xz"), file).exit_code == 0
 
 
+def test_what_is_gone_is_noted(tmp_path: Path) -> None:
+    both, one = written(tmp_path / "a.json", a_record(), a_record(case="a/b")), written(tmp_path / "b.json", a_record())
+    ended = compared(both, one)
+    assert ended.exit_code == 0
+    assert ended.output.splitlines()[-1] == (
+        "note: the new run has no verdict of 1 of the 2 ids of the old one: is it a part of a run (-k, --route, "
+        "--device), or of fewer cases?"
+    )
+
+
+def test_a_folder_is_no_run(tmp_path: Path) -> None:
+    ended = compared(str(tmp_path), str(tmp_path))
+    assert (ended.exit_code, "is a directory" in ended.output) == (2, True)
+
+
 def test_of_many_the_first_are_shown(tmp_path: Path) -> None:
     many = [a_record(case=f"a/{number}") for number in range(25)]
     ended = compared(written(tmp_path / "a.json"), written(tmp_path / "b.json", *many))

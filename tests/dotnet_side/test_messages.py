@@ -49,7 +49,7 @@ CALLS: list[AnyCall] = [
     ),
     messages.RunProgram("o", "a", "i", "out", PLACEMENT),
     messages.Train("e", NATIVE, "b", "Adam", {"lr": 0.5, "amsgrad": True}, "mse_loss", 20, "o", "cpu"),
-    messages.LoadHostile("r", "w", "a"),
+    messages.LoadHostile("r", "e", "w", "a"),
 ]
 DIFFERENCE = Difference("bits", "element [0]", FirstDifference("w", "element", 4, "0x00 (0)", "0x01 (1)"))
 ANSWERS: list[AnyAnswer] = [

@@ -126,6 +126,14 @@ def test_what_is_there_twice_is_named(root: Path) -> None:
     assert "or a tensor of it, is there twice" in damaged(root)
 
 
+def test_a_format_that_the_writer_does_not_write_is_named(root: Path) -> None:
+    document = json.loads((root / FOLDER / "manifest.json").read_text(encoding="utf-8"))
+    first, *others = document["files"]
+    rewrite(root / FOLDER, files=[*others, first | {"format": "dat"}])
+    name = f"{root / FOLDER / 'manifest.json'}: dat/{first['case']}.dat"
+    assert damaged(root) == f"{name}: safetensors writes only safetensors"
+
+
 def damaged(root: Path) -> str:
     with pytest.raises(GoldenError) as refused:
         read_corpus(root)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from types import SimpleNamespace
 
 import pytest
 
-from tscompat.matrix.controller import again, gone
+from tscompat.matrix.controller import again, chosen, gone
 
 
 def test_the_command_has_all_that_chose_what_is_tested() -> None:
@@ -15,6 +16,20 @@ def test_the_command_has_all_that_chose_what_is_tested() -> None:
         *("--full", "--torchsharp", "0.106.0", "--nuget-source", "my feed"),
         *("--native", "my build", "--exportsd", "exportsd.py"),
     ]
+
+
+def test_each_option_that_chooses_a_torchsharp_is_in_the_command() -> None:
+    option = SimpleNamespace(
+        tscompat_torchsharp=["0.108.0-dev"],
+        tscompat_libtorch=["2.11.0"],
+        tscompat_nuget_source="feed",
+        tscompat_torchsharp_dll="T.dll",
+        tscompat_native="built",
+    )
+    assert chosen(option) == {
+        **{"torchsharp": "0.108.0-dev", "libtorch": "2.11.0", "nuget-source": "feed"},
+        **{"torchsharp-dll": "T.dll", "native": "built"},
+    }
 
 
 def test_what_was_not_given_is_not_in_the_command() -> None:

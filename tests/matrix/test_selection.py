@@ -118,6 +118,19 @@ def test_where_nothing_is_selected_the_nearest_ids_are_named() -> None:
         selected("identty")
 
 
+@pytest.mark.parametrize(
+    ("expression", "run", "words"),
+    [
+        ("arch/vgg13/f32/forward", "default", r"a full run has [1-9][0-9]* that match: add --full"),
+        ("shape/0-d/f32", "large", r"a default run has [1-9][0-9]* that match: leave out --large"),
+        ("file-above", "full", r"a large run has [1-9][0-9]* that match: add --large"),
+    ],
+)
+def test_where_another_run_has_what_is_selected_it_is_named(expression: str, run: str, words: str) -> None:
+    with pytest.raises(pytest.UsageError, match=f"nothing is selected by -k '{expression}'; {words}"):
+        selected(expression, run)
+
+
 @pytest.mark.parametrize("expression", ["", "identity"])
 def test_where_the_options_leave_nothing_they_are_named(expression: str) -> None:
     words = "no case of a default run has a verdict of --route=export-aoti --device=cuda"

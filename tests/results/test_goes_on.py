@@ -88,10 +88,11 @@ def test_what_cannot_run_here_and_what_another_fault_masks_is_not_missing() -> N
     assert found.against == ""
 
 
-def test_what_one_environment_shows_another_can_refute() -> None:
+@pytest.mark.parametrize(("one", "other"), [(NEW, OTHER), (OTHER, NEW)], ids=["second", "first"])
+def test_what_one_environment_shows_another_can_refute(one: Environment, other: Environment) -> None:
     verdicts = [
-        seen("no-c32", Outcome.DIVERGENCE),
-        seen("no-c32", Outcome.PASSED, environment=OTHER),
+        seen("no-c32", Outcome.DIVERGENCE, environment=one),
+        seen("no-c32", Outcome.PASSED, environment=other),
     ]
     assert [each.against[:22] for each in observed(*verdicts)] == ["1 of its 1 verdicts pa"]
 

@@ -18,7 +18,7 @@ def record(route: str, case: str, kind: Kind, check: str = "refusal") -> Record:
 
 
 PAGE = hostile_page(
-    {"TorchSharp": "9.9"},
+    {"TorchSharp": "9.9", "TorchSharp.PyBridge": "8.8"},
     [
         record("hostile-load", "cut/1", Kind.BITS),
         record("hostile-load", "cut/2", Kind.BITS),
@@ -41,7 +41,7 @@ def test_they_are_summed_by_reader() -> None:
 
 
 def test_files_and_version_are_named() -> None:
-    assert "TorchSharp 9.9 meets 3 files" in PAGE
+    assert "TorchSharp 9.9 and PyBridge 8.8 meet 3 files" in PAGE
 
 
 def test_faults_come_by_danger() -> None:

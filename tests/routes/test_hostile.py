@@ -11,17 +11,22 @@ import msgspec
 import pytest
 
 from doubles import FakePeer, MakeJob, honestly, kinds, transfer, with_peer
+from tscompat import codec
 from tscompat.catalogue import Hostile
 from tscompat.dotnet_side.messages import HostileLoaded, LoadHostile, Thrown
 from tscompat.routes import Job
 from tscompat.routes.hostile import MOST, READ, SECONDS, after, digests, refusal
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
-from tscompat.values.tensors import Entry, Tensor
+from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import Kind
 
 LONG = "hostile/state-dict/over-long/count/2-bytes/mixed"
 CUT = "hostile/state-dict/truncated/0/mixed"
+FOREIGN = {
+    "safetensors": "hostile/safetensors/trailing/1-00/mixed",
+    "pickle": "hostile/pickle/global/other-dict/mixed",
+}
 END = Thrown("System.IO.EndOfStreamException", "Unable to read beyond the end of the stream.")
 BEFORE = dict.fromkeys(("a", "b.", "c"), "before")
 
@@ -37,7 +42,7 @@ def over_long(make_job: MakeJob) -> Job[Hostile]:
 
 
 def whole(job: Job[Hostile]) -> Mapping[str, str]:
-    return digests(READ["state-dict"](job.subject.whole, None))
+    return digests(READ[job.subject.kind](job.subject.whole, None))
 
 
 def answer(job: Job[Hostile], **fields: Any) -> HostileLoaded:
@@ -167,6 +172,34 @@ def test_the_peer_gets_both_files_and_little_time(job: Job[Hostile]) -> None:
     assert (seen, SECONDS) == ([(job.subject.whole, b"")], 10)
 
 
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_of_a_foreign_file_the_peer_gets_the_entries_of_the_whole_one(make_job: MakeJob, kind: str) -> None:
+    seen: list[StateDict] = []
+
+    def look(call: Any) -> Thrown:
+        assert isinstance(call, LoadHostile)
+        assert (call.reader, Path(call.whole).read_bytes()) == (f"pybridge-{kind}", job.subject.whole)
+        seen.append(codec.read_state_dict(call.expected))
+        return END
+
+    job = make_job(FOREIGN[kind], f"hostile-pybridge-{kind}", FakePeer(look))
+    transfer(job, f"hostile-pybridge-{kind}", PYTHON_TO_DOTNET)
+    (entries,) = seen
+    assert {name: tensor.shape for name, tensor in entries} == {"a": (2, 1), "b.": (), "c": (3,)}
+    assert digests(entries) == digests(READ[kind](job.subject.whole, None))
+
+
+@pytest.mark.parametrize(("lenient", "kind"), [(True, Kind.BYTES), (False, Kind.ACCEPTED)])
+def test_a_case_states_whether_a_lenient_reader_takes_a_foreign_file(
+    make_job: MakeJob, lenient: bool, kind: Kind
+) -> None:
+    job = make_job(FOREIGN["safetensors"], "hostile-pybridge-safetensors", FakePeer(lambda call: END))
+    job = replace(job, subject=replace(job.subject, lenient=lenient))
+    state = dict(whole(job))
+    taken = answer(job, refused=None, state=state, changed=tuple(state))
+    assert refusal(taken, job).kind is kind
+
+
 @pytest.mark.parametrize(("run", "ended"), [("default", 0), ("full", 1)])
 def test_after_undefined_behaviour_the_peer_ends(
     job: Job[Hostile], run: Literal["default", "full"], ended: int, monkeypatch: pytest.MonkeyPatch
@@ -199,6 +232,8 @@ def test_what_a_peer_throws_otherwise_is_a_refusal(job: Job[Hostile]) -> None:
         ("hostile/tensor/truncated/15/mixed", "hostile-tensor", {"refusal": Kind.PASS}),
         ("hostile/tensor/bomb/tensor/dim-2-29/mixed", "hostile-tensor", {"refusal": Kind.MEMORY}),
         ("hostile/optimizer/off-by-one/state-0-dim-0/less/mixed", "hostile-optimizer", {"after": Kind.REFUSED}),
+        (FOREIGN["safetensors"], "hostile-pybridge-safetensors", {"after": Kind.PASS}),
+        (FOREIGN["pickle"], "hostile-pybridge-pickle", {"after": Kind.PASS}),
     ],
 )
 def test_the_real_peer_meets_them(real_job: MakeJob, case_id: str, route: str, found: dict[str, Kind]) -> None:

@@ -98,6 +98,11 @@ def test_an_entry_for_an_older_version_does_not_apply() -> None:
     assert judgement.divergence == "second"
 
 
+def test_for_a_version_that_an_entry_names_nothing_is_assumed_of_an_older_one() -> None:
+    known = [divergence("older", ("TorchSharp 0.106.0",)), divergence("other", ids=["tensor/*"])]
+    assert Divergences(known, [VERSION], {}).expected(REFUSED) == []
+
+
 def judge_new(verdict: Verdict, *known: Divergence) -> Judgement:
     """As judge, but of a TorchSharp that no entry names."""
     return Divergences([*known, divergence()], ["TorchSharp 0.108.0-dev"], {}).judge(REFUSED, verdict)

@@ -193,17 +193,19 @@ class Guarantee:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hostile:
-    """A file that breaks a clause of FORMAT.md."""
+    """A file that breaks a clause of its format."""
 
     kind: str
-    """What the whole file holds: a state-dict, a tensor or an optimizer."""
+    """What the whole file is: a state-dict, a tensor or an optimizer of TorchSharp, a safetensors or a pickle."""
     whole: bytes
     """The file before the edit."""
     file: bytes
     clause: str
-    """The clause whose error the oracle raises."""
-    offset: int
-    """The offset of that error."""
+    """The clause that it breaks: of FORMAT.md, or of the family's own table ``clauses``."""
+    offset: int | None
+    """Where the oracle finds that. None in a format that is not TorchSharp's: the oracle is Python's library."""
+    lenient: bool = False
+    """In such a format, whether a reader that ignores the fault reads the values of the whole file."""
     specs: tuple[TensorSpec, ...] = ()
     """Empty: a hostile file has its own bits."""
 

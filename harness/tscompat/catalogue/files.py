@@ -47,6 +47,7 @@ FAMILIES: Mapping[str, Family] = {
         ("hostile/optimizer", "hostile/state-dict", "hostile/tensor"),
         Family("hostile", ("whole", "clause", "offset"), hostile),
     ),
+    **dict.fromkeys(("hostile/pickle", "hostile/safetensors"), Family("hostile", ("whole", "clause"), hostile)),
 }
 TENSORS = Family("family", ("tensors",), tensors)
 """The family of every other file."""

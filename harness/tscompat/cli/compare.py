@@ -17,8 +17,8 @@ SHOWN = 20
 
 
 def compare_(
-    old: Annotated[Path, typer.Argument(help="A results.json of one version, or a baseline (.xz).")],
-    new: Annotated[Path, typer.Argument(help="The same, of the later run.")],
+    old: Annotated[Path, typer.Argument(dir_okay=False, help="A results.json of one version, or a baseline (.xz).")],
+    new: Annotated[Path, typer.Argument(dir_okay=False, help="The same, of the later run.")],
 ) -> None:
     """Compare two runs: regressions, what is fixed, changed, not run any more, gone and new.
 
@@ -39,8 +39,13 @@ def compare_(
         lines = [f"{each.verdict_id}: {' → '.join(filter(None, (each.before, each.after)))}" for each in found]
         for line in shown(lines, SHOWN):
             typer.echo(f"  {line}")
+    if gone := len(changes["gone"]):
+        words = "is it a part of a run (-k, --route, --device), or of fewer cases?"
+        typer.echo(
+            f"note: the new run has no verdict of {gone} of the {len(before.verdicts)} ids of the old one: {words}"
+        )
     for problem in after.problems:
         typer.echo(f"problem of the new run: {problem}")
-    if not changes:
+    if not any(changes.values()):
         typer.echo("no verdict differs")
     raise typer.Exit(1 if changes["regression"] or after.problems else 0)

@@ -83,9 +83,9 @@ def _gate(keyword: str, failures: Failures, scripts: Mapping[str, Script], choic
 
     corpus, cases = read_corpus(golden_folder()), load_catalogue()
     refuse_missing(corpus, cases)
-    for folder, manifest in corpus.items():
-        typer.echo(f"{folder.name}: {len(manifest.files)} files")
     with tempfile.TemporaryDirectory() as scratch, side(choice, Path(scratch), scripts) as (peer, running):
+        for folder, manifest in corpus.items():
+            typer.echo(f"{folder.name}: {len(manifest.files)} files")
         divergences = Divergences.load(data_folder("cases") / "divergences", running)
         counts: Counter[Outcome] = Counter()
         assumed: Counter[Outcome] = Counter()
@@ -110,8 +110,8 @@ def _gate(keyword: str, failures: Failures, scripts: Mapping[str, Script], choic
     for reason, count in not_run.items():
         typer.echo(f"{count} not run: {reason}")
     typer.echo(
-        f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, {failures.count} failures, "
-        f"{counts[Outcome.NOT_RUN]} not run"
+        f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, {failures.count} "
+        f"failure{'s' if failures.count != 1 else ''}, {counts[Outcome.NOT_RUN]} not run"
     )
     if not failures.count + counts[Outcome.PASSED] + counts[Outcome.DIVERGENCE]:
         raise GoldenError("nothing was decided: nothing that was selected could be run")

@@ -148,7 +148,7 @@ class HostileLoaded(Message, frozen=True, tag="hostile-loaded"):
     changed: tuple[str, ...]
     """The names of those that were otherwise before the load."""
     allocated: int
-    """Bytes that the load allocated in .NET's heap, or by which the process grew, if that is more."""
+    """Bytes that the load allocated in .NET's heap, or by which the process grew at most, if that is more."""
     still_open: bool
     """Whether .NET still holds the file open."""
     next_refused: Thrown | None
@@ -304,12 +304,13 @@ class LoadInto(Call[LoadedInto], frozen=True, tag="load-into"):
 class LoadHostile(Call[HostileLoaded], frozen=True, tag="load-hostile"):
     """.NET loads a file that breaks the format, with little memory, and then a whole one into the same target."""
 
-    reads: ClassVar = ("artifact", "whole")
+    reads: ClassVar = ("artifact", "expected", "whole")
 
     reader: str
     """A key of inside/hostile.py's READERS."""
+    expected: str
+    """What the whole file holds, in TorchSharp's format. The target has these entries, with other bits."""
     whole: str
-    """The whole file. The target has its entries, with other bits."""
     artifact: str
 
 

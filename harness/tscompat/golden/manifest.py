@@ -58,6 +58,15 @@ SUFFIX = {
     **{Format.DAT: ".dat", Format.TENSOR: ".dat", Format.OPTIMIZER: ".dat", Format.SAFETENSORS: ".safetensors"},
     **{Format.PICKLE: ".pth", Format.TORCHSCRIPT: ".ts"},
 }
+WRITES = {
+    Writer.ORACLE: {Format.DAT, Format.TENSOR, Format.OPTIMIZER},
+    Writer.TORCHSHARP: {Format.DAT, Format.TENSOR, Format.OPTIMIZER, Format.TORCHSCRIPT},
+    Writer.PYBRIDGE: {Format.SAFETENSORS, Format.PICKLE},
+    Writer.TORCH: {Format.PICKLE, Format.TORCHSCRIPT},
+    Writer.SAFETENSORS: {Format.SAFETENSORS},
+    Writer.EXPORTSD: {Format.DAT, Format.TENSOR, Format.OPTIMIZER},
+}
+"""The formats that each writer writes."""
 HASHES_ONLY = {Writer.EXPORTSD}
 """Writers whose files are not in the corpus, because they may not be committed: their manifests have the hashes."""
 
@@ -122,8 +131,8 @@ def read_corpus(root: Path) -> dict[Path, Manifest]:
     """The manifests below ``root``, by folder.
 
     Raises GoldenError for a folder without a manifest, a manifest that does not fit its schema or its folder's name,
-    a file that is missing, has another hash or is in no manifest, and a hash alone that is of no file of the oracle;
-    OSError if a file cannot be read.
+    a format that its writer does not write, a file that is missing, has another hash or is in no manifest, and a hash
+    alone that is of no file of the oracle; OSError if a file cannot be read.
     """
     found: dict[Path, Manifest] = {}
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
@@ -155,6 +164,9 @@ def _compare(folder: Path, manifest: Manifest) -> None:
     listed = manifest.by_file
     for each in manifest.files:
         names = [tensor.name for tensor in each.tensors]
+        if each.format not in WRITES[manifest.writer]:
+            formats = ", ".join(sorted(WRITES[manifest.writer]))
+            raise GoldenError(f"{folder / MANIFEST}: {each.file}: {manifest.writer} writes only {formats}")
         if listed[each.file] is not each or len(set(names)) < len(names):
             raise GoldenError(f"{folder / MANIFEST}: {each.file}, or a tensor of it, is there twice")
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {MANIFEST}

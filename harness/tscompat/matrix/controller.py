@@ -6,12 +6,8 @@ starts the workers or, with ``-n 0``, is the only one. Workers get its ``Setting
 
 from __future__ import annotations
 
-import os
-import shlex
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -29,6 +25,7 @@ from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.python_side import scripts
 from tscompat.python_side.scripts import Script
 from tscompat.resources.folders import data_folder
+from tscompat.resources.repeat import repeat
 from tscompat.results.file import ResultsFile, Timing
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import verdict_ids
@@ -248,7 +245,7 @@ def start(config: pytest.Config, selection: Selection) -> Controller:
         scripts.load_all(paths),
         Path(option.tscompat_out).absolute(),
         getattr(option, "numprocesses", None) or 0,
-        again(option.tscompat_run, option.tscompat_no_dotnet, {**_chosen(option), **paths}),
+        again(option.tscompat_run, option.tscompat_no_dotnet, {**chosen(option), **paths}),
         option.tscompat_strict,
     )
 
@@ -263,7 +260,7 @@ def gone(name: str, ids: Sequence[str]) -> str:
     )
 
 
-def _chosen(option: Any) -> Mapping[str, str]:
+def chosen(option: Any) -> Mapping[str, str]:
     """The options that choose a TorchSharp, by name. A run has one of each."""
     return {
         "torchsharp": "".join(option.tscompat_torchsharp),
@@ -275,14 +272,7 @@ def _chosen(option: Any) -> Mapping[str, str]:
 
 
 def again(run: str, no_dotnet: bool, given: Mapping[str, str]) -> str:
-    """The command that starts a run of this kind with the options that were given: by nox, if this one is by nox."""
-    nox = Path(sys.prefix).parent.name == ".nox"
-    quoted = subprocess.list2cmdline if os.name == "nt" else shlex.join
-    return " ".join(
-        [
-            "nox --" if nox else "tscompat run",
-            *([] if run == "default" else [f"--{run}"]),
-            *(["--no-dotnet"] if no_dotnet else []),
-            *(f"--{name} {quoted([value])}" for name, value in given.items() if value),
-        ]
-    )
+    """The command that starts a run of this kind with the options that were given."""
+    words = [] if run == "default" else [f"--{run}"]
+    words += ["--no-dotnet"] if no_dotnet else []
+    return repeat("run", [*words, *(word for name, value in given.items() if value for word in (f"--{name}", value))])

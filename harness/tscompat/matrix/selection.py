@@ -41,16 +41,22 @@ def select(config: pytest.Config, dotnet_device: str | None) -> Selection:
     for unknown in set(config.option.tscompat_route) - ROUTES.keys():
         raise pytest.UsageError(f"unknown route {unknown!r}; there are {', '.join(ROUTES)}")
     cases = load_catalogue()
-    of_run = list(_of_run(config, cases))
+    run: str = config.option.tscompat_run
+    of_run = list(_of_run(config, cases, run))
     given: dict[str, list[str]] = {"route": config.option.tscompat_route, "device": config.option.tscompat_device}
     options = " ".join(f"--{what}={name}" for what, names in given.items() for name in names)
     if not of_run:
-        words = f"no case of a {config.option.tscompat_run} run has a verdict of {options}"
+        words = f"no case of a {run} run has a verdict of {options}"
         raise pytest.UsageError(f"nothing is selected: {words}")
     selected = [each for each in of_run if matches(str(each))]
     if not selected:
-        near = nearest(expression, list(map(str, of_run)))
         by = f"by -k {expression!r}" + (f" of what {options} leaves" if options else "")
+        for other in RUNS:
+            if count := sum(matches(str(each)) for each in _of_run(config, cases, other)):
+                option = f"leave out --{run}" if other == "default" else f"add --{other}"
+                words = f"a {other} run has {count} that match: {option}"
+                raise pytest.UsageError(f"nothing is selected {by}; {words}")
+        near = nearest(expression, list(map(str, of_run)))
         raise pytest.UsageError("\n  ".join([f"nothing is selected {by}; the nearest ids are", *near]))
     scripts = [name for name in FUNCTIONS if config.getoption(f"tscompat_{name}")]
     reasons = {each: why_not(each, cases[each.case], scripts, dotnet_device) for each in selected}
@@ -60,11 +66,11 @@ def select(config: pytest.Config, dotnet_device: str | None) -> Selection:
     )
 
 
-def _of_run(config: pytest.Config, cases: Mapping[str, Case]) -> Iterator[VerdictId]:
-    """The verdicts that all options but ``-k`` select."""
+def _of_run(config: pytest.Config, cases: Mapping[str, Case], run: str) -> Iterator[VerdictId]:
+    """The verdicts of a kind of run that all options but ``-k`` select."""
     routes: list[str] = config.option.tscompat_route
     devices: list[str] = config.option.tscompat_device
-    for verdict_id in ids_of_run(cases, config.option.tscompat_run):
+    for verdict_id in ids_of_run(cases, run):
         if (not routes or verdict_id.route in routes) and (not devices or verdict_id.device in devices):
             yield verdict_id
 

@@ -37,7 +37,7 @@ DANGERS = (
 
 
 def hostile_page(versions: Mapping[str, str], records: Sequence[Record]) -> str:
-    """The page, in Markdown. ``versions`` has that of TorchSharp."""
+    """The page, in Markdown. ``versions`` has those of TorchSharp and TorchSharp.PyBridge."""
     hostile = [record for record in records if record.route.startswith(PREFIX)]
     counts: defaultdict[tuple[str, str], Counter[Kind]] = defaultdict(Counter)
     for record in hostile:
@@ -54,6 +54,7 @@ def hostile_page(versions: Mapping[str, str], records: Sequence[Record]) -> str:
     return filled(
         "hostile.md.jinja",
         version=versions["TorchSharp"],
+        bridge=versions["TorchSharp.PyBridge"],
         files=len({record.case for record in hostile}),
         dangers=[each.words for each in DANGERS],
         rows=[[*key, *_row(kinds)] for key, kinds in sorted(counts.items())],

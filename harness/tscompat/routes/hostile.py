@@ -1,4 +1,4 @@
-"""Has .NET load files that break the format, and ranks what comes of it.
+"""Has .NET load files that break their format, and ranks what comes of it.
 
 May import every room above it in ARCHITECTURE.md's table. A reader must refuse such a file clearly, and leave its
 target as it was. What is more dangerous has another kind of verdict (``refusal``).
@@ -6,9 +6,12 @@ target as it was. What is more dangerous has another kind of verdict (``refusal`
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+
+import torch
 
 from tscompat import codec
 from tscompat.catalogue import Case, Hostile
@@ -16,11 +19,13 @@ from tscompat.codec.errors import LENIENT, Problems
 from tscompat.codec.optimizer import flat_options, flat_states
 from tscompat.dotnet_side.digest import tensor_digest
 from tscompat.dotnet_side.messages import HostileLoaded, LoadHostile
+from tscompat.python_side import torch_tensors
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 from tscompat.values.verdict import PASS, Kind, Verdict
 
 from . import judging
+from .formats import LIBRARY
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 CHECKS = ("refusal", "after")
@@ -36,17 +41,30 @@ CLEAR = {
     "System.ArgumentException",
     "System.IO.IOException",
     "System.IO.InvalidDataException",
+    "System.Text.Json.JsonException",
+    "Razorvine.Pickle.PickleException",
+    "Razorvine.Pickle.InvalidOpcodeException",
 }
 """The exceptions that state what is wrong with a file: that it ends, or has what does not belong there. The others
 state what went wrong in the reader: an overflow, memory that cannot be had, an error of libtorch."""
+CLEAR_WORDS = re.compile(
+    r"System\.NotImplementedException: (Error when loading tensor|Unrecognized data|Unknown persistent id|Loaded)"
+    r"|System\.InvalidOperationException: The (loaded|specified) state.dict is not identical to the target"
+    r"|System\.ArgumentOutOfRangeException: Length of JSON exceeded"
+)
+"""The sentences of PyBridge that do so, whose exceptions do not."""
 
 
 def attacked(reader: str, job: Job[Hostile]) -> Transfer:
     """Have a reader of the peer load the file, and then the whole one into the same target."""
-    whole = job.artifact.with_suffix(".whole")
+    whole, expected = (job.artifact.with_suffix(suffix) for suffix in (".whole", ".expected"))
     write_whole(whole, [job.subject.whole])
     write_whole(job.artifact, [job.subject.file])
-    answer = job.ask(LoadHostile(reader, str(whole), str(job.artifact)), SECONDS)
+    if job.subject.kind in FOREIGN:
+        write_whole(expected, codec.encode_state_dict(READ[job.subject.kind](job.subject.whole, None)))
+    else:
+        expected = whole
+    answer = job.ask(LoadHostile(reader, str(expected), str(whole), str(job.artifact)), SECONDS)
     if job.case.run == "full":  # undefined behaviour, which may have damaged the process (cases/hostile.schema.json)
         job.peer.close()
     if judging.failed(answer):
@@ -69,7 +87,8 @@ def refusal(answer: HostileLoaded, job: Job[Hostile]) -> Verdict:
         return Verdict(Kind.BITS, f"{outcome(answer, case)}, then {words}")
     if answer.allocated > MOST or re.search(NO_MEMORY, words):
         return Verdict(Kind.MEMORY, f"a file of {len(case.file)} bytes takes too much memory: {words}")
-    return PASS if answer.refused.type_name in CLEAR else Verdict(Kind.REFUSED, words)
+    clear = answer.refused.type_name in CLEAR or CLEAR_WORDS.match(words)
+    return PASS if clear else Verdict(Kind.REFUSED, words)
 
 
 def outcome(answer: HostileLoaded, case: Hostile) -> str:
@@ -100,6 +119,8 @@ def after(answer: HostileLoaded, job: Job[Hostile]) -> Verdict:
 
 def read_leniently(case: Hostile) -> Mapping[str, str] | None:
     """The digests of what a lenient reader makes of the file; None if it gets no further than a flaw."""
+    if case.kind in FOREIGN:
+        return digests(READ[case.kind](case.whole, None)) if case.lenient else None
     problems = Problems()
     try:
         entries = READ[case.kind](case.file, problems)
@@ -122,8 +143,12 @@ READ: Mapping[str, Callable[[bytes, Problems | None], StateDict]] = {
     "state-dict": lambda data, problems: codec.decode_state_dict(data, problems=problems),
     "tensor": lambda data, problems: [Entry("", codec.decode_tensor(data, problems=problems))],
     "optimizer": _optimizer,
+    "safetensors": lambda data, problems: torch_tensors.export(LIBRARY.load(data)),
+    "pickle": lambda data, problems: torch_tensors.export(torch.load(io.BytesIO(data), weights_only=True)),
 }
 """By kind of file, what reads it; strict without ``Problems``."""
+FOREIGN = ("safetensors", "pickle")
+"""The kinds whose oracle is Python's library, which is always strict."""
 
 
 def _checks(case: Case, hostile: Hostile, direction: str) -> tuple[str, ...]:
@@ -133,7 +158,7 @@ def _checks(case: Case, hostile: Hostile, direction: str) -> tuple[str, ...]:
 ROUTES = tuple(
     Route(
         name=f"hostile-{name}",
-        why=f"files that break the format, loaded by {method}",
+        why=f"files that break their format, loaded by {method}",
         subjects=(Hostile,),
         overload="",
         directions={PYTHON_TO_DOTNET: partial(attacked, reader)},
@@ -146,5 +171,7 @@ ROUTES = tuple(
         ("tensor", "tensor", "Tensor.Load"),
         ("tensor-into", "tensor-into", "Tensor.Load into a tensor that is there"),
         ("optimizer", "optimizer", "an optimizer's load_state_dict"),
+        ("pybridge-safetensors", "pybridge-safetensors", "PyBridge's load_safetensors"),
+        ("pybridge-pickle", "pybridge-pickle", "PyBridge's load_py"),
     )
 )

@@ -1,17 +1,16 @@
-"""Loads files that break the format, and looks at what that leaves behind. May import values, codec.
+"""Loads files that break their format, and looks at what that leaves behind. May import values, codec.
 
-A target has the entries of a whole file, with other bits. What it holds is read from .NET's memory before and after.
+A target has the entries of an expected file, with other bits. What it holds is read from .NET's memory, before and
+after.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol
 
 import numpy as np
-import psutil
 
 from tscompat.codec import read_optimizer, read_state_dict, read_tensor
 from tscompat.codec.optimizer import flat_options, flat_states
@@ -21,8 +20,10 @@ from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import StateDict, Tensor, tensor_of
 
 from .clr import Dotnet, DotnetError, DotnetTensor
+from .memory import Peak, limited
 from .optimizers import build_optimizer, in_memory
-from .overloads.overload import reader
+from .overloads import OVERLOADS
+from .overloads.overload import Overload, reader
 from .snapshots import UnknownDType, snapshot
 from .work import Refused, Stopwatch, Work
 
@@ -45,29 +46,29 @@ class Target(Protocol):
 
 
 class _Module:
-    """Module.load, strict or not."""
+    """An overload that loads into a module, strict or not."""
 
-    def __init__(self, dotnet: Dotnet, watch: Stopwatch, whole: str, strict: bool) -> None:
-        self._dotnet, self._watch, self._strict = dotnet, watch, strict
-        entries = read_state_dict(whole)
-        self._module = Work(dotnet, watch, _CPU, _BAG, entries).bag(entries, poison=True)
+    def __init__(self, dotnet: Dotnet, watch: Stopwatch, expected: str, overload: Overload, strict: bool) -> None:
+        self._work = Work(dotnet, watch, _CPU, _BAG, read_state_dict(expected), strict=strict)
+        self._load = overload.load
+        self._module = overload.make(self._work, expected, True)
 
     def load(self, path: str) -> None:
-        self._module.load(path, self._strict)
+        self._load(self._work, self._module, path)
 
     def state(self) -> dict[str, str]:
-        with snapshot(self._dotnet, self._watch, self._module) as (_, found):
+        with snapshot(self._work.dotnet, self._work.watch, self._module) as (_, found):
             return digests(found)
 
 
 class _Tensor:
     """Tensor.Load of a file, which makes a new tensor; with ``into`` it loads into one that is there."""
 
-    def __init__(self, dotnet: Dotnet, watch: Stopwatch, whole: str, into: bool) -> None:
+    def __init__(self, dotnet: Dotnet, watch: Stopwatch, expected: str, into: bool) -> None:
         self._dotnet, self._watch = dotnet, watch
         work = Work(dotnet, watch, _CPU)
         self._into = into
-        self._tensor: DotnetTensor | None = work.tensor(read_tensor(whole), poison=True) if into else None
+        self._tensor: DotnetTensor | None = work.tensor(read_tensor(expected), poison=True) if into else None
 
     def load(self, path: str) -> None:
         if not self._into:
@@ -84,11 +85,11 @@ class _Tensor:
 
 
 class _Optimizer:
-    """OptimizerHelper.load_state_dict, of the whole file's class, groups and shapes."""
+    """OptimizerHelper.load_state_dict, of the expected file's class, groups and shapes."""
 
-    def __init__(self, dotnet: Dotnet, watch: Stopwatch, whole: str) -> None:
+    def __init__(self, dotnet: Dotnet, watch: Stopwatch, expected: str) -> None:
         self._dotnet, self._watch = dotnet, watch
-        record = read_optimizer(whole)
+        record = read_optimizer(expected)
         self._name = record.name
         shapes = [next(each for each in state.values() if isinstance(each, Tensor)).shape for state in record.states]
         work = Work(dotnet, watch, _CPU)
@@ -107,13 +108,17 @@ class _Optimizer:
 
 
 READERS: Mapping[str, Callable[[Dotnet, Stopwatch, str], Target]] = {
-    "module": lambda dotnet, watch, whole: _Module(dotnet, watch, whole, strict=True),
-    "module-lax": lambda dotnet, watch, whole: _Module(dotnet, watch, whole, strict=False),
-    "tensor": lambda dotnet, watch, whole: _Tensor(dotnet, watch, whole, into=False),
-    "tensor-into": lambda dotnet, watch, whole: _Tensor(dotnet, watch, whole, into=True),
+    "module": partial(_Module, overload=OVERLOADS["module-path"], strict=True),
+    "module-lax": partial(_Module, overload=OVERLOADS["module-path"], strict=False),
+    "tensor": partial(_Tensor, into=False),
+    "tensor-into": partial(_Tensor, into=True),
     "optimizer": _Optimizer,
+    **{
+        name: partial(_Module, overload=OVERLOADS[name], strict=True)
+        for name in ("pybridge-safetensors", "pybridge-pickle")
+    },
 }
-"""Makes a target for the entries of a whole file."""
+"""Makes a target for the entries of an expected file."""
 
 
 def load_hostile(dotnet: Dotnet, watch: Stopwatch, call: LoadHostile) -> HostileLoaded:
@@ -121,12 +126,12 @@ def load_hostile(dotnet: Dotnet, watch: Stopwatch, call: LoadHostile) -> Hostile
     if call.reader not in READERS:
         raise Refused(f"unknown reader {call.reader!r}; this peer knows {', '.join(READERS)}")
     with watch.running():
-        target = READERS[call.reader](dotnet, watch, call.whole)
+        target = READERS[call.reader](dotnet, watch, call.expected)
     before = _state(target)
-    heap, resident = dotnet.GC.GetTotalAllocatedBytes(False), psutil.Process().memory_info().rss
+    heap, resident = dotnet.GC.GetTotalAllocatedBytes(False), Peak()
     with limited(MEMORY):
         refused = _load(dotnet, watch, target, call.artifact)
-    allocated = max(dotnet.GC.GetTotalAllocatedBytes(False) - heap, psutil.Process().memory_info().rss - resident)
+    allocated = max(dotnet.GC.GetTotalAllocatedBytes(False) - heap, resident.bytes())
     state = _state(target)
     still_open = bool(dotnet.Loading.IsOpen(call.artifact))
     next_refused = _load(dotnet, watch, target, call.whole)
@@ -163,19 +168,3 @@ def _state(target: Target) -> dict[str, str]:
 def digests(entries: StateDict) -> dict[str, str]:
     """The digest of each entry's dtype, shape and bits, by name; of a tensor above ``MEMORY`` bytes the shape."""
     return {name: str(tensor.shape) if tensor.nbytes > MEMORY else tensor_digest(tensor) for name, tensor in entries}
-
-
-@contextmanager
-def limited(more: int) -> Generator[None]:
-    """Let this process map only so many bytes more. Only Linux does: elsewhere the peer's own limit is all."""
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + more, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -1,0 +1,24 @@
+"""What a process may map, and what it has taken, of this process itself."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tscompat.dotnet_side.inside.memory import Peak, limited
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process maps")
+def test_a_load_can_map_little_more() -> None:
+    with limited(64 << 20), pytest.raises(MemoryError):
+        bytearray(1 << 30)
+    bytearray(1 << 30)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux states the most that a process had")
+def test_memory_that_is_given_back_was_taken() -> None:
+    assert len(b"x" * (256 << 20)) > 0
+    peak = Peak()
+    assert len(b"x" * (64 << 20)) > 0
+    assert 60 << 20 < peak.bytes() < 128 << 20
