@@ -36,8 +36,10 @@ def from_hex(text: str) -> bytes:
     made = b""
     for word in _WORD.finditer(text):
         letters, byte, times = word.groups()
-        if letters is not None or byte:
-            made += (bytes.fromhex(byte) if byte else letters.encode()) * int(times or 1)
+        if byte is not None:
+            made += bytes.fromhex(byte) * int(times or 1)
+        elif letters is not None:
+            made += letters.encode() * int(times or 1)
         elif not word[0].startswith("#"):
             raise ValueError(f"found {word[0]!r}; expected pairs of hexadecimal digits, or text between backticks")
     return made
