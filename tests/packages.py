@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from pathlib import Path
@@ -37,3 +38,15 @@ def renumbered(nuspec: str, old: str, new: str) -> str:
     """The text of a .nuspec with another version of TorchSharp, its own and that of which it depends."""
     number = re.escape(old)
     return re.sub(rf'(<version>|id="TorchSharp" version="){number}(?=[<"])', rf"\g<1>{new}", nuspec)
+
+
+def packed(name: str, words: str = "") -> bytes:
+    """The smallest package: ``TorchSharp.0.108.0-dev`` names its id and version; ``words`` make other bytes of it."""
+    found = re.fullmatch(r"(.+?)\.(\d+\..+)", name)
+    assert found
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as package:
+        spec = f"<package><metadata><id>{found[1]}</id><version>{found[2]}</version></metadata></package>"
+        package.writestr(zipfile.ZipInfo(f"{found[1]}.nuspec"), spec)
+        package.writestr(zipfile.ZipInfo("words"), words)
+    return data.getvalue()

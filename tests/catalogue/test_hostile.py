@@ -67,8 +67,9 @@ def test_bytes_are_written_in_hexadecimal_and_text(text: str, data: bytes) -> No
 
 @pytest.mark.parametrize("text", ["0", "0a0", "xy", "`a", "0a#", "`a`b", "0a*x", "*3"])
 def test_what_is_neither_is_named(text: str) -> None:
-    with pytest.raises(ValueError, match="expected pairs of hexadecimal digits, or text between backticks"):
+    with pytest.raises(ValueError, match="expected pairs of hexadecimal digits, or text between backticks") as refused:
         from_hex(text)
+    assert str(refused.value).startswith(f"found {text!r}; ")
 
 
 def test_there_are_hundreds() -> None:

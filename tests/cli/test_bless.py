@@ -25,8 +25,8 @@ from tscompat.python_side.scripts import FUNCTIONS
 from tscompat.resources.folders import data_folder
 from tscompat.results import comparison
 from tscompat.results.environment import Library
-from tscompat.results.file import ResultsFile, Timing, load_results, save_results
-from tscompat.results.merge import merge
+from tscompat.results.file import Part, ResultsFile, Timing, load_results, save_results
+from tscompat.results.merge import Piece, merge
 from tscompat.results.record import Record
 from tscompat.routes import verdict_ids
 from tscompat.values.verdict import Kind, Verdict, VerdictId
@@ -150,10 +150,31 @@ def test_a_baseline_is_written_under_the_platform_s_name(folder: Path) -> None:
     assert bless("--baseline", "--out", out).output == "baseline: nothing to change\n"
 
 
+def test_a_shard_is_no_baseline(folder: Path, tmp_path: Path) -> None:
+    file = ResultsFile(tmp_path / "results.json", ENVIRONMENT, Part.of("1/2", []))
+    file.finish(True, Timing(harness_seconds=0.0, torchsharp_seconds=0.0, wall_seconds=0.0, cores=1))
+    ended = bless("--baseline", "--out", str(tmp_path), "--yes")
+    assert (ended.exit_code, "found shard 1/2; expected a whole run: merge the shards" in ended.output) == (2, True)
+
+
+def test_the_seconds_of_long_cases_are_written_and_others_keep_theirs(folder: Path) -> None:
+    """Each of these records took 0.25 s."""
+    durations = folder.parent / "durations.json"
+    durations.write_text('{"a/1": 9.0, "a/2": 9.0, "other": 7.0}', encoding="utf-8")
+    out = a_run(folder.parent, a_record(case="a/1", check="bits"))
+    results = load_results(Path(out) / "results.json")
+    more = (a_record(case="a/1", check="bytes"), msgspec.structs.replace(a_record(case="a/2"), seconds=0.1))
+    save_results(msgspec.structs.replace(results, verdicts=(*results.verdicts, *more)), Path(out) / "results.json")
+    ended = bless("--durations", "--out", out, "--yes")
+    assert (ended.exit_code, ended.output) == (0, "durations.json: 3 cases before, 2 now\n")
+    assert json.loads(durations.read_text(encoding="utf-8")) == {"a/1": 0.5, "other": 7.0}
+
+
 def test_several_versions_are_no_baseline(folder: Path, tmp_path: Path) -> None:
     parts = [load_results(Path(a_run(tmp_path / "1", a_record())) / "results.json")]
     parts.append(load_results(a_new_version(tmp_path / "2", most=1) / "results.json"))
-    save_results(merge({"1": parts[0], "2": parts[1]}), tmp_path / "results.json")
+    pieces = [Piece(str(number), str(number), part) for number, part in enumerate(parts)]
+    save_results(merge(pieces), tmp_path / "results.json")
     ended = bless("--baseline", "--out", str(tmp_path), "--yes")
     assert (ended.exit_code, "found several environments" in ended.output) == (2, True)
 
@@ -241,7 +262,10 @@ def test_a_ci_variable_that_is_off_is_none(folder: Path, monkeypatch: pytest.Mon
 
 def test_without_a_thing_to_bless_it_names_them(folder: Path) -> None:
     ended = bless()
-    assert (ended.exit_code, ended.output) == (2, "name what to bless: --divergences, --golden, --baseline\n")
+    assert (ended.exit_code, ended.output) == (
+        2,
+        "name what to bless: --divergences, --golden, --baseline, --durations\n",
+    )
 
 
 # --golden

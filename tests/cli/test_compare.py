@@ -12,6 +12,8 @@ from tscompat.cli import app
 from tscompat.results.comparison import Baseline, save
 from tscompat.results.file import ResultsFile, Timing, load_results
 from tscompat.results.record import Record
+from tscompat.values.verdict import Kind, Verdict
+from tscompat.verdicts.divergences import Judgement, Outcome
 
 TIMING = Timing(harness_seconds=0.0, torchsharp_seconds=0.0, wall_seconds=0.0, cores=1)
 
@@ -66,9 +68,17 @@ def test_what_is_gone_is_noted(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_not_decided_any_more_is_noted(tmp_path: Path) -> None:
+    not_run = a_record(verdict=Verdict(Kind.NOT_RUN, "no"), judgement=Judgement(Outcome.NOT_RUN))
+    ended = compared(written(tmp_path / "a.json", a_record()), written(tmp_path / "b.json", not_run))
+    assert ended.output.splitlines()[-1] == (
+        "note: the new run has not decided 1 verdict that the old one has decided: results.json has its reason"
+    )
+
+
 def test_a_folder_is_no_run(tmp_path: Path) -> None:
     ended = compared(str(tmp_path), str(tmp_path))
-    assert (ended.exit_code, "is a directory" in ended.output) == (2, True)
+    assert (ended.exit_code, "is a directory" in " ".join(ended.output.replace("│", "").split())) == (2, True)
 
 
 def test_of_many_the_first_are_shown(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_the_first_failures_are_shown_and_all_are_in_a_file() -> None:
 def test_the_command_does_one_finding_again_and_removes_the_files_of_the_last_time() -> None:
     gate("--no-dotnet")
     ended = gate("--no-dotnet", "-k", FILE)
-    assert ended.output.splitlines()[-1] == "1 passed, 0 known divergences, 1 failures, 3 not run"
+    assert ended.output.splitlines()[-1] == "1 passed, 0 known divergences, 1 failure, 3 not run"
     kept = sorted(path for path in Path("results/gate").rglob("*") if path.is_file())
     assert kept == [Path("results/gate/failures.txt"), Path("results/gate/unexpected") / FILE]
     assert len(kept[0].read_text(encoding="utf-8").splitlines()) == 4
@@ -145,7 +145,7 @@ def test_a_death_after_the_last_answer_is_a_failure(root: Path, monkeypatch: pyt
     _, sentence, command, where, *_, last = ended.output.splitlines()
     assert sentence == f"{FILE}, read by PyBridge (pybridge-safetensors): crash: it died, after its last answer"
     assert (command.endswith(f"-k {FILE}"), where.startswith("all failures: ")) == (True, True)
-    assert last == "2 passed, 0 known divergences, 1 failures, 3 not run"
+    assert last == "2 passed, 0 known divergences, 1 failure, 3 not run"
 
 
 def test_a_damaged_corpus_could_not_run(root: Path) -> None:

@@ -6,7 +6,6 @@ import importlib
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from tscompat.cli import app
@@ -27,11 +26,11 @@ def test_only_results_of_its_own_are_shown(
         results.write_text("written meanwhile")
         return ended
 
-    def show(text: str, console: Console) -> None:
-        console.print(text)
+    def ending(text: str, file: Path, *, tables: bool) -> None:
+        print(text)
 
     monkeypatch.setattr(pytest, "main", main)
     monkeypatch.setattr(running, "load_results", Path.read_text)
-    monkeypatch.setattr(running, "show", show)
+    monkeypatch.setattr(running, "ending", ending)
     result = CliRunner().invoke(app, ["run", "--out", str(tmp_path)])
     assert ("written meanwhile" in result.output, result.exit_code) == (shown, 0 if shown else 2)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tscompat.codec import FormatError, OptimizerRecord, decode_optimizer, encode_optimizer, read_optimizer
+from tscompat.codec.errors import Problems
 from tscompat.codec.optimizer import LAYOUTS, Kind, Value, flat_options, flat_states
 from tscompat.codec.writer import CHUNK
 from tscompat.resources.whole import write_whole
@@ -362,3 +364,47 @@ def test_a_field_that_the_layout_lacks_is_an_entry_without_a_value() -> None:
 def test_states_are_flat_without_the_tensors_that_are_not_there() -> None:
     flat = flat_states(SGD._replace(states=[{"momentum_buffer": None}, {"momentum_buffer": TENSOR}]))
     assert flat == [Entry("state.1.momentum_buffer", TENSOR)]
+
+
+# lenient readers
+
+_HEAD = "03 534744 01 01"
+_OPTIONS = " ".join(np.array(number, "<f8").tobytes().hex() for number in (0.5, 0.25, 0.9, 0.1, 0.01))
+
+
+def lenient(text: str) -> tuple[OptimizerRecord, Mapping[Any, int]]:
+    """What a lenient reader makes of a file, and the flaws that it has counted by clause."""
+    problems = Problems()
+    record = decode_optimizer(bytes.fromhex(text), problems=problems)
+    return record, dict(problems.counts)
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        (f"8300 534744 01 01 {_OPTIONS} 01 00 01 {T}", "leb128.canonical"),
+        (f"03 534744 8100 01 {_OPTIONS} 01 00 01 {T}", "leb128.canonical"),
+        (f"03 534744 01 8100 {_OPTIONS} 01 00 01 {T}", "leb128.canonical"),
+        (f"{_HEAD} {_OPTIONS} 02 00 01 {T}", "optimizer.bool"),
+        (f"{_HEAD} {_OPTIONS} 01 00 02 {T}", "optimizer.bool"),
+        (f"{_HEAD} {_OPTIONS} 01 00 01 8600 {T[3:]}", "leb128.canonical"),
+        (f"{_HEAD} {_OPTIONS} 01 00 01 {T} 00", "file.trailing"),
+    ],
+    ids=["name", "groups", "states", "option", "there", "tensor", "end"],
+)
+def test_a_lenient_reader_counts_a_flaw_and_goes_on(text: str, clause: str) -> None:
+    record, counts = lenient(text)
+    assert counts == {clause: 1}
+    assert (record.groups[0]["nesterov"], record.states[0]["momentum_buffer"]) == (True, TENSOR)
+
+
+def test_a_lenient_reader_stops_where_a_number_of_a_state_ends_too_early() -> None:
+    options = " ".join(np.array(0.5, "<f8").tobytes().hex() for _ in range(6))
+    with pytest.raises(FormatError, match="step in 8 bytes"):
+        lenient(f"07 41646167726164 01 01 {options} 0300")
+
+
+def test_a_lenient_reader_counts_the_flaws_of_a_required_tensor() -> None:
+    options = " ".join(np.array(0.5, "<f8").tobytes().hex() for _ in range(6))
+    _, counts = lenient(f"07 41646167726164 01 01 {options} {STEP} 8600 {T[3:]}")
+    assert counts == {"leb128.canonical": 1}

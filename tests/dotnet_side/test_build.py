@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from packages import packed
 from tscompat.dotnet_side import build, cache, integrity
 from tscompat.dotnet_side.build import Versions
 from tscompat.dotnet_side.cache import Publish
@@ -233,7 +234,7 @@ def test_the_default_versions_by_name_are_the_same_build() -> None:
 def feed(tmp_path: Path) -> Path:
     folder = tmp_path / "packages"
     folder.mkdir()
-    (folder / "TorchSharp.0.1.0.nupkg").write_text("one")
+    (folder / "TorchSharp.0.1.0.nupkg").write_bytes(packed("TorchSharp.0.1.0"))
     return folder
 
 
@@ -241,7 +242,7 @@ def test_key_follows_the_bytes_of_a_package_and_not_its_folder(feed: Path) -> No
     before = build.plan(Versions("0.1.0", nuget_source=str(feed))).key
     moved = feed.rename(feed.with_name("moved"))
     assert build.plan(Versions("0.1.0", nuget_source=str(moved))).key == before
-    (moved / "TorchSharp.0.1.0.nupkg").write_text("another")
+    (moved / "TorchSharp.0.1.0.nupkg").write_bytes(packed("TorchSharp.0.1.0", "another"))
     assert build.plan(Versions("0.1.0", nuget_source=str(moved))).key != before
 
 

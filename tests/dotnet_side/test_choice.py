@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from packages import packed
 from tscompat.dotnet_side.build import Versions
-from tscompat.dotnet_side.choice import Choice, choices, one_of
+from tscompat.dotnet_side.choice import Choice, choices, one_of, refuse_unused_source
 from tscompat.dotnet_side.errors import BuildError
 
 
@@ -48,6 +49,8 @@ def test_a_libtorch_may_be_chosen_alone() -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"torchsharp": ["latest"]}, "--torchsharp latest: found no version; expected one like 0.108.0 or 0.108.0-dev"),
+    ({"torchsharp": ["1.0.0"], "libtorch": ["x"]}, "--libtorch x: found no version; expected one like 0.108.0"),
     ({"no_dotnet": True, "torchsharp": ["1.0.0"]}, "--no-dotnet goes without --torchsharp: leave one of them out"),
     ({"no_dotnet": True, "libtorch": ["1.0.0"]}, "--no-dotnet goes without --libtorch: "),
     ({"no_dotnet": True, "nuget_source": "a"}, "--no-dotnet goes without --nuget-source: "),
@@ -95,7 +98,6 @@ def test_where_one_is_wanted_there_is_one() -> None:
         ("0.107.0.1", "0.107.0.1"),
         ("0.108.0-Dev+sha.1", "0.108.0-dev"),
         ("0.107.0+mine", "0.107.0"),
-        ("latest", "latest"),
     ],
 )
 def test_a_version_is_named_as_nuget_does(given: str, normal: str) -> None:
@@ -107,3 +109,20 @@ def test_a_version_is_named_as_nuget_does(given: str, normal: str) -> None:
 def test_a_version_that_is_written_in_two_ways_is_given_twice() -> None:
     with pytest.raises(BuildError, match=r"--torchsharp 0\.107\.0 is given 2 times"):
         choices(torchsharp=["0.107.0", "0.107"])
+
+
+def test_a_source_that_has_nothing_of_the_only_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "TorchSharp.1.0.0.nupkg").write_bytes(packed("TorchSharp.1.0.0"))
+    options: Any = {"nuget_source": str(tmp_path), "libtorch": ["2.10.0"]}
+    (used,), (unused,) = (choices(torchsharp=[version], **options) for version in ("1.0.0", "2.0.0"))
+    refuse_unused_source(used)
+    with pytest.raises(BuildError) as refused:
+        refuse_unused_source(unused)
+    start = f"--nuget-source {tmp_path} (which has TorchSharp.1.0.0.nupkg): found none of TorchSharp 2.0.0, TorchVision"
+    assert str(refused.value).startswith(start)
+    assert str(refused.value).endswith(": correct --torchsharp, or leave out the source")
+
+
+@pytest.mark.parametrize("choice", [None, Choice(), Choice(Versions("1.0.0", None, "https://a.b"))])
+def test_without_a_folder_nothing_can_be_missing_there(choice: Choice | None) -> None:
+    refuse_unused_source(choice)

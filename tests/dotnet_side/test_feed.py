@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from packages import packed
 from tscompat.dotnet_side.errors import BuildError
 from tscompat.dotnet_side.feed import Feed
 
@@ -26,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
         "TorchSharp.PyBridge.1.4.4",
         "TorchSharp.0.107.0",
     ):
-        (made / f"{name}.nupkg").write_text(name)
+        (made / f"{name}.nupkg").write_bytes(packed(name))
     return made
 
 
@@ -62,7 +63,7 @@ def fallback(given: Feed, scratch: Path, lock: Path) -> set[str]:
 @pytest.mark.parametrize("place", ["", "TorchSharp", "torchsharp/0.108.0-dev"])
 def test_a_package_is_found_flat_and_in_folders(tmp_path: Path, place: str) -> None:
     (tmp_path / place).mkdir(parents=True, exist_ok=True)
-    (tmp_path / place / "TorchSharp.0.108.0-dev.nupkg").touch()
+    (tmp_path / place / "TorchSharp.0.108.0-dev.nupkg").write_bytes(packed("TorchSharp.0.108.0-dev"))
     assert [*feed(tmp_path).taken] == [SHARP]
 
 
@@ -78,7 +79,7 @@ def test_the_key_is_that_of_the_packages_bytes_wherever_they_lie(folder: Path) -
 
 def test_the_key_follows_the_bytes_of_a_package(folder: Path) -> None:
     before = feed(folder).key
-    (folder / "TorchSharp.0.108.0-dev.nupkg").write_text("packed anew")
+    (folder / "TorchSharp.0.108.0-dev.nupkg").write_bytes(packed("TorchSharp.0.108.0-dev", "anew"))
     assert feed(folder).key != before
 
 
@@ -140,7 +141,7 @@ def test_what_an_address_may_have_does_not_come_from_nuget(nuget: Path, lock: Pa
 def test_a_libtorch_of_the_folder_does_not_come_from_nuget(
     folder: Path, nuget: Path, lock: Path, tmp_path: Path
 ) -> None:
-    (folder / "libtorch-cpu-linux-x64.2.10.0.nupkg").touch()
+    (folder / "libtorch-cpu-linux-x64.2.10.0.nupkg").write_bytes(packed("libtorch-cpu-linux-x64.2.10.0"))
     assert fallback(feed(folder), tmp_path / "scratch", lock) == {"sharpziplib/1.4.0"}
 
 
@@ -150,27 +151,66 @@ def test_nuget_s_files_are_linked_and_stay(folder: Path, nuget: Path, lock: Path
     assert (tmp_path / "scratch" / "fallback" / place).samefile(nuget / place)
 
 
-def restored(scratch: Path, place: str, text: str) -> None:
+def restored(scratch: Path, place: str, data: bytes) -> None:
     """What NuGet leaves of a package that it has restored."""
     name, version = place.split("/")
     file = scratch / "packages" / place / f"{name}.{version}.nupkg"
     file.parent.mkdir(parents=True)
-    file.write_text(text)
+    file.write_bytes(data)
 
 
 def test_what_a_build_did_not_take_from_nuget_s_folder_is_named(folder: Path, tmp_path: Path) -> None:
-    restored(tmp_path / "scratch", SHARP, "TorchSharp.0.108.0-dev")
-    restored(tmp_path / "scratch", VISION, "TorchVision.0.108.0-dev")
-    restored(tmp_path / "scratch", "other/1.0.0", "of another source")
+    restored(tmp_path / "scratch", SHARP, packed("TorchSharp.0.108.0-dev"))
+    restored(tmp_path / "scratch", VISION, packed("TorchVision.0.108.0-dev"))
+    restored(tmp_path / "scratch", "other/1.0.0", b"of another source")
     assert feed(folder).own_packages(tmp_path / "scratch") == ["other/1.0.0", SHARP, VISION]
 
 
-@pytest.mark.parametrize("text", ["of another source", None])
+@pytest.mark.parametrize("data", [b"of another source", None])
 def test_a_package_of_the_folder_that_came_from_elsewhere_is_refused(
-    folder: Path, tmp_path: Path, text: str | None
+    folder: Path, tmp_path: Path, data: bytes | None
 ) -> None:
-    restored(tmp_path / "scratch", VISION, "TorchVision.0.108.0-dev")
-    if text:
-        restored(tmp_path / "scratch", SHARP, text)
+    restored(tmp_path / "scratch", VISION, packed("TorchVision.0.108.0-dev"))
+    if data:
+        restored(tmp_path / "scratch", SHARP, data)
     with pytest.raises(BuildError, match=f"NuGet took {SHARP} from another source, which has the same version: give"):
         feed(folder).own_packages(tmp_path / "scratch")
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"", "found no package (File is not a zip file): pack it again (dotnet pack)"),
+        (
+            packed("TorchSharp.0.107.0"),
+            "found TorchSharp 0.107.0 in its .nuspec; expected what its name states: rename it, or pack that version",
+        ),
+        (packed("Other.0.108.0-dev"), "found Other 0.108.0-dev in its .nuspec; expected what its name states: "),
+    ],
+    ids=["no zip", "another version", "another id"],
+)
+def test_a_file_that_is_not_what_its_name_states_is_refused(folder: Path, data: bytes, found: str) -> None:
+    file = folder / "TorchSharp.0.108.0-dev.nupkg"
+    file.write_bytes(data)
+    with pytest.raises(BuildError) as refused:
+        feed(folder)
+    assert str(refused.value).startswith(f"--nuget-source: {file}: {found}")
+
+
+def test_a_version_in_a_nuspec_may_be_written_otherwise(folder: Path) -> None:
+    file = folder / "TorchSharp.0.108.0-dev.nupkg"
+    file.write_bytes(packed("TorchSharp.0.108-Dev+sha.1"))
+    assert SHARP in feed(folder).taken
+
+
+def test_what_no_build_needs_may_be_anything(folder: Path) -> None:
+    (folder / "TorchSharp.0.107.0.nupkg").write_bytes(b"")
+    assert [*feed(folder).taken] == [SHARP, VISION]
+
+
+def test_a_package_is_no_folder_of_packages(folder: Path) -> None:
+    with pytest.raises(BuildError, match=r"\.nupkg: found a file; expected a folder .*: give its folder"):
+        Feed.of(str(folder / "TorchSharp.0.107.0.nupkg"), NEEDED)

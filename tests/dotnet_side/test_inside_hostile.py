@@ -12,10 +12,11 @@ import msgspec
 import pytest
 
 from dotnet_double import ENTRIES, Net, NetException, NetModule, NetTensor, answer, changed, written
-from tscompat.codec import encode_tensor
+from tscompat.codec import encode_tensor, read_tensor
 from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.inside import hostile
+from tscompat.dotnet_side.inside.clr import Dotnet
 from tscompat.dotnet_side.inside.hostile import load_hostile
 from tscompat.dotnet_side.inside.work import Stopwatch
 from tscompat.dotnet_side.messages import HostileLoaded, LoadHostile, Thrown
@@ -139,6 +140,60 @@ def test_a_tensor_that_is_refused_holds_nothing(net: Net, tensor: LoadHostile, m
 
     monkeypatch.setattr(NetTensor, "Load", staticmethod(refuse))
     assert answer(net, tensor).state == {}
+
+
+class Opened:
+    """A reader of .NET's of a file."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def Dispose(self) -> None:  # noqa: N802
+        """.NET's name."""
+
+
+class Into:
+    """What loads into a tensor that is there, by a reader of the file: refuses the artifact."""
+
+    def __init__(self, net: Net) -> None:
+        self.read: list[str] = []
+        self._net = net
+
+    @property
+    def dotnet(self) -> Dotnet:
+        made = SimpleNamespace(File=SimpleNamespace(OpenRead=str), BinaryReader=Opened)
+        memory = SimpleNamespace(Make=self._net.dotnet.Memory.Make, LoadInto=self._load)
+        return replace(self._net.dotnet, IO=made, Memory=memory)
+
+    def _load(self, tensor: NetTensor, reader: Opened) -> None:
+        self.read.append(Path(reader.path).name)
+        if self.read[-1] == "artifact":
+            raise NetException("System.Exception", "no")
+        tensor.data[:] = memoryview(read_tensor(reader.path).data).cast("B")
+
+
+def test_a_tensor_that_is_there_is_loaded_into(net: Net, tensor: LoadHostile) -> None:
+    into = Into(net)
+    found = load_hostile(into.dotnet, Stopwatch(), msgspec.structs.replace(tensor, reader="tensor-into"))
+    assert into.read == ["artifact", "whole"]
+    assert (found.refused, found.changed) == (Thrown("System.Exception", "no"), ())
+    assert found.next_state == {"": state(ENTRIES)["w"]}
+    assert found.state[""] not in (state(ENTRIES)["w"], None), "the target holds other bits before"
+
+
+def test_what_cannot_be_read_of_a_target_is_described(
+    net: Net, call: LoadHostile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(held: object) -> object:
+        raise NetException("System.Exception", "no")
+
+    dotnet = replace(net.dotnet, Snapshot=SimpleNamespace(Of=refuse))
+    assert load_hostile(dotnet, Stopwatch(), call).state == {"": "System.Exception: no"}
+
+
+def test_of_as_much_as_is_allowed_there_is_a_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hostile, "MEMORY", ENTRIES[0].tensor.nbytes)
+    assert hostile.digests(ENTRIES) == state(ENTRIES)
 
 
 def test_a_large_tensor_is_its_shape(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -455,8 +455,9 @@ def test_a_corpus_without_a_case_is_refused(form: Format, case: str) -> None:
         refuse_missing(files, CASES)
 
 
-def test_a_case_whose_bits_have_changed_is_named(found: Callable[..., list[Finding]]) -> None:
-    corpus = part("role/both/f32", Format.DAT)
+@pytest.mark.parametrize(("case", "form"), [("role/both/f32", Format.DAT), ("optim/adamax/f32", Format.OPTIMIZER)])
+def test_a_case_whose_bits_have_changed_is_named(found: Callable[..., list[Finding]], case: str, form: Format) -> None:
+    corpus = part(case, form)
     folder = golden_folder() / "oracle-1"
     (file,) = corpus[folder].files
     first, *others = file.tensors
@@ -464,7 +465,7 @@ def test_a_case_whose_bits_have_changed_is_named(found: Callable[..., list[Findi
     changed: GoldenFile = msgspec.structs.replace(file, tensors=(wrong, *others))
     corpus = {folder: msgspec.structs.replace(corpus[folder], files=(changed,))}
     words = f"the case has other bits now: {first.name!r}"
-    assert failures(found(corpus)) == [("oracle-1/dat/role/both/f32.dat", "its case", Kind.BITS, words)]
+    assert failures(found(corpus)) == [(f"oracle-1/{form}/{case}.dat", "its case", Kind.BITS, words)]
 
 
 def test_a_case_that_is_gone_is_named(found: Callable[..., list[Finding]]) -> None:

@@ -109,7 +109,10 @@ def rewrite(folder: Path, **fields: Any) -> None:
 
 def test_a_folder_without_a_manifest_is_named(root: Path) -> None:
     (root / "torch-2.14").mkdir()
-    assert damaged(root) == f"{root / 'torch-2.14' / 'manifest.json'} is not there: each folder of the corpus needs one"
+    assert (
+        damaged(root)
+        == f"{root / 'torch-2.14' / 'manifest.json'} is not there: take it from git again, or remove the folder"
+    )
 
 
 def test_a_folder_of_another_name_is_named(root: Path) -> None:
@@ -142,12 +145,12 @@ def damaged(root: Path) -> str:
 
 def test_a_missing_file_is_named(root: Path) -> None:
     (root / FOLDER / FILE).unlink()
-    assert damaged(root) == f"{root / FOLDER / FILE} is named by the manifest, but not there"
+    assert damaged(root) == f"{root / FOLDER / FILE} is named by the manifest, but not there: take it from git again"
 
 
 def test_a_file_of_no_manifest_is_named(root: Path) -> None:
     (root / FOLDER / "more.dat").write_bytes(b"")
-    assert damaged(root) == f"{root / FOLDER / 'more.dat'} is in no manifest"
+    assert damaged(root) == f"{root / FOLDER / 'more.dat'} is in no manifest: remove it"
 
 
 def test_a_changed_file_is_named_with_both_hashes(root: Path) -> None:

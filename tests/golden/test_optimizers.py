@@ -130,6 +130,19 @@ def test_an_option_that_is_not_loaded_is_a_difference(tmp_path: Path, field: str
     assert (verdict.kind, f"'group.0.{field}'" in verdict.detail) == (Kind.BITS, True)
 
 
+def test_a_file_that_is_saved_well_of_other_memory_is_no_pass(tmp_path: Path) -> None:
+    def other(call: UseOptimizer) -> OptimizerUsed:
+        assert call.load
+        record = read_optimizer(call.load)
+        (options,) = record.groups
+        write_whole(call.save, encode_optimizer(record))
+        write_whole(call.memory[0], encode_optimizer(record._replace(groups=[{**options, "eps": 0.125}])))
+        return OptimizerUsed({})
+
+    verdict, _ = answering(tmp_path, other).write(Format.OPTIMIZER, "optimizer")
+    assert verdict.kind is Kind.BITS
+
+
 def test_a_load_that_throws_is_refused_by_reader_and_writer(tmp_path: Path) -> None:
     case = answering(tmp_path, lambda call: OptimizerUsed({"begin": Thrown("System.Exception", "no")}))
     verdicts = [case.read(Format.OPTIMIZER, "optimizer", tmp_path), case.write(Format.OPTIMIZER, "optimizer")[0]]

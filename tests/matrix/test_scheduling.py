@@ -20,7 +20,8 @@ IDS = [
 class Node:
     """A worker as the scheduler sees it."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        self.gateway = SimpleNamespace(id=name)
         self.given: list[int] = []
         self.done: list[int] = []
         self.shutting_down = False
@@ -37,9 +38,9 @@ def scheduling(workers: int) -> CaseScheduling:
     return CaseScheduling(config)
 
 
-def join(scheduler: CaseScheduling) -> Node:
+def join(scheduler: CaseScheduling, name: str = "") -> Node:
     """Add a worker that has collected, and return it."""
-    node: Any = Node()
+    node: Any = Node(name)
     scheduler.add_node(node)
     scheduler.add_node_collection(node, IDS)
     if scheduler.collection_is_completed:
@@ -53,6 +54,17 @@ def work(scheduler: CaseScheduling, node: Any, most: int = len(IDS)) -> None:
         node.done.append(node.given[len(node.done)])
         scheduler.mark_test_complete(node, node.done[-1])
         most -= 1
+
+
+def test_it_is_known_where_each_worker_is() -> None:
+    scheduler = scheduling(2)
+    workers = [join(scheduler, name) for name in ("gw0", "gw1")]
+    work(scheduler, workers[0], 1)
+    at = {name: IDS[worker.given[done]] for name, worker, done in zip(("gw0", "gw1"), workers, (1, 0), strict=True)}
+    assert scheduler.at() == {name: nodeid.partition("[")[2].removesuffix("]") for name, nodeid in at.items()}
+    for worker in (*workers, *workers):
+        work(scheduler, worker)
+    assert scheduler.at() == {}
 
 
 def case(index: int) -> str:

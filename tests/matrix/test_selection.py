@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tscompat.catalogue import load_catalogue
+from tscompat.matrix.cost import seconds_of
 from tscompat.matrix.selection import Selection, select
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.scripts import FUNCTIONS
@@ -25,6 +26,7 @@ def selected(
         "tscompat_route": [],
         "tscompat_device": [],
         "tscompat_run": run,
+        "tscompat_shard": "",
         **{f"tscompat_{name}": "" for name in FUNCTIONS},
         **options,
     }
@@ -96,15 +98,30 @@ def test_the_order_changes_nothing_else() -> None:
     assert sorted(ids) == sorted(each for each in verdict_ids(CASES) if each in set(ids))
 
 
-def test_what_takes_a_compiler_comes_first() -> None:
-    cases = list(dict.fromkeys(each.case for each in selected("program/ or pattern/random").ids))
-    slow = [case for case in cases if "export-aoti" in CASES[case].routes]
-    assert cases[: len(slow)] == slow
+def test_what_takes_long_comes_first() -> None:
+    cases = list(dict.fromkeys(each.case for each in selected("dat/ and cpu/ and (count/ or arch/ or role/)").ids))
+    seconds = [int(seconds_of(case)) for case in cases]
+    assert seconds == sorted(seconds, reverse=True)
+    assert seconds[0] >= 1
 
 
 def test_small_cases_keep_the_order_of_their_files() -> None:
     cases = list(dict.fromkeys(each.case for each in selected("role/").ids))
     assert cases == [case for case in CASES if case in set(cases)]
+
+
+def test_the_shards_of_a_run_are_the_run() -> None:
+    whole, parts = selected("shape/"), [selected("shape/", tscompat_shard=f"{number}/3") for number in (1, 2, 3)]
+    assert sorted(each for part in parts for each in part.ids) == sorted(whole.ids)
+    assert sorted(each for part in parts for each in part.not_run) == sorted(whole.not_run)
+    assert [part.part and part.part.shard for part in parts] == ["1/3", "2/3", "3/3"]
+    assert len({part.part and part.part.whole for part in parts}) == 1
+    assert whole.part is None
+
+
+def test_a_shard_of_little_may_be_empty() -> None:
+    sizes = [len(selected("pattern/random/f32", tscompat_shard=f"{number}/2").ids) for number in (1, 2)]
+    assert min(sizes) == 0 < max(sizes)
 
 
 def test_an_unknown_route_is_refused() -> None:

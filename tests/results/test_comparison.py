@@ -27,7 +27,8 @@ def record(letter: str, detail: str = "…") -> Record:
 
 def results(*verdicts: Record, complete: bool = True, problems: tuple[str, ...] = ()) -> Results:
     return Results(
-        schema=3,
+        part=None,
+        schema=4,
         complete=complete,
         started="2026-01-01T00:00:00+00:00",
         finished=None,
@@ -101,8 +102,12 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path, data: bytes) -> None:
 def test_several_environments_are_refused() -> None:
     other = msgspec.structs.replace(ENVIRONMENT, torch=Library(version="2.14", sha256=ZEROS))
     both = msgspec.structs.replace(results(), environments={each.key: each for each in (ENVIRONMENT, other)})
-    with pytest.raises(ResultsError, match=r"results\.json: found several environments .*; expected one"):
+    with pytest.raises(ResultsError) as refused:
         Baseline.of(both, PATH)
+    assert str(refused.value).endswith(
+        "results.json: found several environments (torch 2.13.0+cpu; torch 2.14); expected one: take the results.json "
+        "of one of them, which lies in a folder beside this file"
+    )
 
 
 def test_the_file_of_several_environments_is_named(tmp_path: Path) -> None:

@@ -85,3 +85,10 @@ def test_environments_are_named_by_what_differs(change: dict[str, Any], names: l
 def test_environments_that_differ_in_a_hash_alone_are_named_by_their_keys() -> None:
     both = [ENVIRONMENT, msgspec.structs.replace(ENVIRONMENT, libtorch=SAME_VERSION)]
     assert names_of({each.key: each for each in both}) == {each.key: f"environment ({each.key})" for each in both}
+
+
+def test_names_that_are_not_distinct_get_their_keys() -> None:
+    other = msgspec.structs.replace(ENVIRONMENT, device="cuda")
+    three = [ENVIRONMENT, msgspec.structs.replace(ENVIRONMENT, libtorch=SAME_VERSION), other]
+    names = [f"cpu ({three[0].key})", f"cpu ({three[1].key})", f"cuda ({three[2].key})"]
+    assert [*names_of({each.key: each for each in three}).values()] == names

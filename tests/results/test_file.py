@@ -14,7 +14,7 @@ import pytest
 
 from records import ENVIRONMENT, FAILURE, ZEROS, a_record
 from tscompat.results.environment import Dotnet, Library, Patch
-from tscompat.results.file import PAUSES, ResultsError, ResultsFile, Timing, load_results
+from tscompat.results.file import PAUSES, Part, ResultsError, ResultsFile, Timing, load_results
 
 TIMING = Timing(harness_seconds=1.5, torchsharp_seconds=0.5, wall_seconds=4.0, cores=2)
 
@@ -60,7 +60,7 @@ def test_a_person_can_read_the_file_line_by_line(path: Path) -> None:
     file.add(a_record())
     file.finish(True, TIMING)
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[:3] == ["{", ' "schema": 3,', ' "complete": true,']
+    assert lines[:3] == ["{", ' "schema": 4,', ' "complete": true,']
     assert lines[-3:-1] == [msgspec.json.encode(a_record()).decode(), "]}"] or lines[-2:] == [
         msgspec.json.encode(a_record()).decode(),
         "]}",
@@ -224,7 +224,7 @@ def test_what_is_no_json_is_refused(path: Path) -> None:
 
 Faulty = Callable[[dict[str, Any]], object]
 FAULTS: dict[str, tuple[Faulty, str]] = {
-    "another schema version": (lambda it: it.update(schema=1), "schema: 1 is not one of [3]"),
+    "another schema version": (lambda it: it.update(schema=1), "schema: 1 is not one of [4]"),
     "an unknown kind": (
         lambda it: it["verdicts"][0].update(verdict="fine"),
         "verdicts / 0 / verdict: 'fine' is not one of",
@@ -273,3 +273,9 @@ def test_what_is_no_utf_8_is_refused(path: Path) -> None:
 
 def test_the_overhead_ratio_is_wall_time_on_all_cores_by_that_inside_torchsharp() -> None:
     assert TIMING.overhead_ratio == 4.0 * 2 / 0.5
+
+
+def test_a_shard_is_known_from_the_beginning_on(tmp_path: Path) -> None:
+    part = Part.of("1/2", ["a"])
+    ResultsFile(tmp_path / "results.json", ENVIRONMENT, part)
+    assert load_results(tmp_path / "results.json").part == part

@@ -40,14 +40,17 @@ def seen(
     return a_record(case=case, verdict=verdict, judgement=judgement, environment=environment)
 
 
-def observed(*verdicts: Record, ids: Mapping[str, Sequence[str]] = IDS) -> list[Observed]:
+def observed(
+    *verdicts: Record, ids: Mapping[str, Sequence[str]] = IDS, environments: Sequence[Environment] = (NEW, OTHER)
+) -> list[Observed]:
     results = Results(
-        schema=3,
+        schema=4,
         complete=True,
         started="2026-01-01T00:00:00+00:00",
         finished="2026-01-01T00:01:00+00:00",
-        environments={each.key: each for each in (NEW, OTHER)},
+        environments={each.key: each for each in environments},
         timing=None,
+        part=None,
         problems=(),
         verdicts=verdicts,
     )
@@ -102,6 +105,12 @@ def test_what_another_environment_shows_is_not_missing_here() -> None:
     other = seen("no-c32", Outcome.DIVERGENCE, "a/2", environment=OTHER)
     (found,) = observed(seen("no-c32", Outcome.DIVERGENCE), other, ids=ids)
     assert " ids have no verdict in this run" in found.against
+
+
+def test_what_one_environment_shows_is_of_its_own_version() -> None:
+    """The first runs a version that entries name."""
+    found = observed(seen("no-c32", Outcome.DIVERGENCE), environments=(ENVIRONMENT, NEW))
+    assert [(each.version, each.verdicts) for each in found] == [(VERSION, 1)]
 
 
 def test_a_version_that_is_named_is_not_observed() -> None:

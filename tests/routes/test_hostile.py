@@ -13,9 +13,10 @@ import pytest
 from doubles import FakePeer, MakeJob, honestly, kinds, transfer, with_peer
 from tscompat import codec
 from tscompat.catalogue import Hostile
+from tscompat.codec.optimizer import flat_options, flat_states
 from tscompat.dotnet_side.messages import HostileLoaded, LoadHostile, Thrown
 from tscompat.routes import Job
-from tscompat.routes.hostile import MOST, READ, SECONDS, after, digests, refusal
+from tscompat.routes.hostile import MOST, READ, SECONDS, after, digests, outcome, refusal
 from tscompat.routes.route import PYTHON_TO_DOTNET
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
@@ -165,6 +166,7 @@ def test_the_peer_gets_both_files_and_little_time(job: Job[Hostile]) -> None:
 
     def look(call: Any) -> HostileLoaded:
         assert isinstance(call, LoadHostile)
+        assert call.expected == call.whole
         seen.append(tuple(Path(path).read_bytes() for path in (call.whole, call.artifact)))
         return answer(job)
 
@@ -219,6 +221,48 @@ def test_what_stops_a_lenient_reader_later_is_not_taken_as_it_reads(over_long: J
     assert refusal(taken, replace(over_long, subject=two)).kind is Kind.ACCEPTED
 
 
+@pytest.mark.parametrize("answered", [END, None], ids=["refused", "answered"])
+def test_the_file_is_what_is_kept_of_a_transfer(job: Job[Hostile], answered: Thrown | None) -> None:
+    assert transfer(
+        with_peer(job, lambda call: answered or answer(job)), "hostile-load", PYTHON_TO_DOTNET
+    ).artifact == (job.artifact)
+
+
+def test_a_load_gets_little_time(job: Job[Hostile], monkeypatch: pytest.MonkeyPatch) -> None:
+    peer, given = FakePeer(lambda call: answer(job)), list[float]()
+
+    def ask(call: Any, seconds: float) -> HostileLoaded:
+        given.append(seconds)
+        return answer(job)
+
+    monkeypatch.setattr(peer, "ask", ask)
+    transfer(replace(job, peer=peer), "hostile-load", PYTHON_TO_DOTNET)
+    assert given == [SECONDS] == [10]
+
+
+def test_the_few_entries_that_are_otherwise_are_named(job: Job[Hostile]) -> None:
+    fields = {"state": {**BEFORE, "a": whole(job)["a"]}, "changed": ("a",)}
+    assert outcome(answer(job, **fields), job.subject) == "'a' loaded, the others kept"
+    four = replace(job.subject, whole=encoded(["a", "b", "c", "d", "e"]))
+    state = dict.fromkeys(("a", "b", "c", "d", "e"), "x")
+    changed = ("a", "b")
+    assert outcome(answer(job, state=state, changed=changed), four) == "'a', 'b' otherwise, the others kept"
+
+
+def encoded(names: list[str]) -> bytes:
+    return b"".join(codec.encode_state_dict([Entry(name, Tensor(BY_NAME["u8"], (), b"x")) for name in names]))
+
+
+def test_an_optimizer_is_read_as_its_options_and_states(make_job: MakeJob) -> None:
+    job = make_job("hostile/optimizer/bool/nesterov/2/mixed", "hostile-optimizer", FakePeer(lambda call: END))
+    record = codec.decode_optimizer(job.subject.whole)
+    expected = [*flat_options(record), *flat_states(record)]
+    assert digests(READ["optimizer"](job.subject.whole, None)) == digests(expected)
+    state = digests(expected)
+    taken = answer(job, refused=None, state=state, changed=tuple(state))
+    assert refusal(taken, job).kind is Kind.BYTES
+
+
 def test_what_a_peer_throws_otherwise_is_a_refusal(job: Job[Hostile]) -> None:
     assert {each.kind for each in transfer(job, "hostile-load", PYTHON_TO_DOTNET).verdicts.values()} == {Kind.REFUSED}
 
@@ -238,6 +282,38 @@ def test_what_a_peer_throws_otherwise_is_a_refusal(job: Job[Hostile]) -> None:
 )
 def test_the_real_peer_meets_them(real_job: MakeJob, case_id: str, route: str, found: dict[str, Kind]) -> None:
     assert kinds(real_job(case_id, route), route, PYTHON_TO_DOTNET).items() >= found.items()
+
+
+REAL = {
+    "hostile-load": (CUT, b"\x80\x3f"),
+    "hostile-load-lax": (CUT, b"\x80\x3f"),
+    "hostile-tensor": ("hostile/tensor/truncated/0/mixed", b""),
+    "hostile-tensor-into": ("hostile/tensor/truncated/0/mixed", b""),
+    "hostile-optimizer": ("hostile/optimizer/truncated/0/mixed", b""),
+    "hostile-pybridge-safetensors": ("hostile/safetensors/truncated/0/mixed", b"\x80\x3f"),
+    "hostile-pybridge-pickle": ("hostile/pickle/truncated/16/mixed", b"\x80\x3f"),
+}
+"""By route a file that is refused and changes nothing, and bytes of an element, which are changed (none: the last)."""
+
+
+@pytest.mark.parametrize("route", REAL)
+@pytest.mark.parametrize(("cut", "kind"), [(False, Kind.BITS), (True, Kind.REFUSED)], ids=["other bits", "cut"])
+def test_the_real_peer_loads_the_whole_file_and_nothing_else(
+    real_job: MakeJob, route: str, cut: bool, kind: Kind
+) -> None:
+    """The whole file is changed behind the back of what judges it."""
+    case_id, element = REAL[route]
+    job = real_job(case_id, route)
+
+    def ask(call: Any) -> Any:
+        assert isinstance(call, LoadHostile)
+        whole = bytearray(job.subject.whole)
+        whole[whole.rindex(element) + 1 if element else -1] ^= 1
+        other = Path(call.whole).with_suffix(".other")
+        other.write_bytes(whole[: len(whole) // 2] if cut else whole)
+        return honestly(job, msgspec.structs.replace(call, whole=str(other)))
+
+    assert kinds(with_peer(job, ask), route, PYTHON_TO_DOTNET)["after"] is kind
 
 
 def test_a_whole_file_as_the_artifact_is_loaded_with_all_its_bits(real_job: MakeJob) -> None:

@@ -50,6 +50,12 @@ def test_an_entry_for_another_version_counts_too() -> None:
     assert covered(divergence(versions=("TorchSharp 0.106.0",))) == ONE
 
 
+def test_the_ids_of_an_entry_are_those_of_all_its_tables() -> None:
+    known = [divergence(), divergence("other", ids=["dat/*/f32/bits"])]
+    survey = Survey(known, (REFUSED, OTHER))
+    assert ([*survey.ids("no-c32")], [*survey.ids("other")]) == ([REFUSED], [OTHER])
+
+
 # faults
 
 

@@ -113,6 +113,12 @@ def test_for_a_version_that_no_entry_names_the_newest_one_s_are_assumed_to_go_on
     assert judge_new(Verdict(Kind.REFUSED, "not yet supported")) == judgement
 
 
+def test_of_two_versions_of_an_entry_the_nearest_is_the_one_that_is_assumed() -> None:
+    known = divergence(versions=("TorchSharp 0.105.0", VERSION))
+    (found,) = Divergences([known], ["TorchSharp 0.108.0"], {}).expected(REFUSED)
+    assert found.assumed == VERSION
+
+
 def test_what_was_assumed_may_be_gone() -> None:
     assert judge_new(Verdict(Kind.PASS)) == Judgement(Outcome.PASSED, "no-c32", assumed=VERSION)
 

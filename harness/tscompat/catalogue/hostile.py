@@ -20,7 +20,7 @@ def hostile(table: Table) -> Hostile:
     return Hostile(
         kind=table.family.partition("/")[2],
         whole=whole,
-        file=file[: row.get("keep", len(file))],
+        file=file[: row.get("keep")],
         clause=row["clause"],
         offset=row.get("offset"),
         lenient=row.get("lenient", False),

@@ -14,6 +14,7 @@ from .divergence import divergence
 from .doctor import doctor
 from .gate import gate
 from .list import list_
+from .merge import merge_
 from .routes import routes_
 from .run import run
 
@@ -31,6 +32,7 @@ app.command("convert")(convert)
 app.command("divergence")(divergence)
 app.command("routes")(routes_)
 app.command("compare")(compare_)
+app.command("merge")(merge_)
 app.command("gate")(gate)
 app.command("bless")(bless)
 

@@ -5,6 +5,7 @@ May import every room above it in ARCHITECTURE.md's table.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections import Counter, defaultdict
@@ -18,7 +19,9 @@ import typer
 from tscompat.catalogue import load_catalogue
 from tscompat.dotnet_side.choice import Choice, choices, one_of
 from tscompat.golden.manifest import golden_folder, read_corpus
+from tscompat.matrix.cost import DURATIONS, LONG
 from tscompat.python_side.scripts import Script, load_all
+from tscompat.resources.documents import read_document
 from tscompat.resources.folders import data_folder
 from tscompat.results import comparison
 from tscompat.results.file import ResultsError, load_results
@@ -45,9 +48,10 @@ def bless(
     baseline: Annotated[
         bool, typer.Option("--baseline", help="Write the run in the output folder as this platform's baseline.")
     ] = False,
-    out: Annotated[
-        Path, typer.Option(help="The output folder of a run: for --baseline, and --divergences in a new version.")
-    ] = Path("results"),
+    durations: Annotated[
+        bool, typer.Option("--durations", help="Write how long the cases of the run in the output folder took.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="The output folder of a run: for all but --golden.")] = Path("results"),
     torchsharp: TorchSharp = None,
     libtorch: LibTorch = None,
     nuget_source: NugetSource = "",
@@ -64,8 +68,8 @@ def bless(
     """
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         _refuse("this is CI: run bless yourself, look at the difference, and commit what it writes")
-    if not divergences and not golden and not baseline:
-        _refuse("name what to bless: --divergences, --golden, --baseline")
+    if not (divergences or golden or baseline or durations):
+        _refuse("name what to bless: --divergences, --golden, --baseline, --durations")
     try:
         if divergences:
             _bless_divergences(out / "results.json", yes)
@@ -76,6 +80,8 @@ def bless(
             _bless_golden(one_of(chosen), load_all({"exportsd": exportsd} if exportsd else {}), yes)
         if baseline:
             _bless_baseline(out / "results.json", yes)
+        if durations:
+            _bless_durations(out / "results.json", yes)
     except (*COULD_NOT_RUN, ResultsError) as error:
         _refuse(f"could not run: {error}")
 
@@ -159,6 +165,8 @@ def _bless_baseline(path: Path, yes: bool) -> None:
     results = load_results(path)
     new = comparison.Baseline.of(results, path)
     failed = [record.id for record in results.verdicts if record.outcome is Outcome.FAILED]
+    if results.part:
+        _refuse(f"{path}: found shard {results.part.shard}; expected a whole run: merge the shards (tscompat merge)")
     if new.problems or failed:
         _refuse(
             f"{path}: a baseline has no failure and no problem; found {', '.join([*failed[:SHOWN_IDS], *new.problems])}"
@@ -173,6 +181,21 @@ def _bless_baseline(path: Path, yes: bool) -> None:
     typer.echo(f"{target.name}: {', '.join(f'{count} {what}' for what, count in counts.items()) or 'other versions'}")
     if yes or typer.confirm(f"Write {len(new.verdicts)} verdicts?"):
         comparison.save(new, target)
+
+
+def _bless_durations(path: Path, yes: bool) -> None:
+    """Cases that the run has not decided keep their seconds."""
+    target = data_folder("cases") / DURATIONS
+    old: dict[str, float] = read_document(target, ValueError)
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for record in load_results(path).verdicts:
+        seconds[record.case] += record.seconds
+    long = {case: round(each, 1) for case, each in seconds.items() if each >= LONG}
+    new = {case: each for case, each in {**old, **long}.items() if case in long or case not in seconds}
+    typer.echo(f"{target.name}: {len(old)} cases before, {len(new)} now")
+    if new != old and (yes or typer.confirm("Write them?")):
+        text = json.dumps(dict(sorted(new.items())), indent=0)
+        target.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def _show(differences: Sequence[Change], survey: Survey) -> None:

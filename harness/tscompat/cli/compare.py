@@ -44,6 +44,10 @@ def compare_(
         typer.echo(
             f"note: the new run has no verdict of {gone} of the {len(before.verdicts)} ids of the old one: {words}"
         )
+    if undecided := len(changes["not run any more"]):
+        words = "1 verdict" if undecided == 1 else f"{undecided} verdicts"
+        whose = "its reason" if undecided == 1 else "their reasons"
+        typer.echo(f"note: the new run has not decided {words} that the old one has decided: results.json has {whose}")
     for problem in after.problems:
         typer.echo(f"problem of the new run: {problem}")
     if not any(changes.values()):

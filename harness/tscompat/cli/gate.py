@@ -14,7 +14,7 @@ import psutil
 import typer
 
 from tscompat.catalogue import CatalogueError, load_catalogue
-from tscompat.dotnet_side.choice import Choice, choices, one_of
+from tscompat.dotnet_side.choice import Choice, choices, one_of, refuse_unused_source
 from tscompat.dotnet_side.client import Client, WithoutDotnet
 from tscompat.dotnet_side.errors import BuildError, PeerBroken
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
@@ -39,7 +39,8 @@ def gate(
         str, typer.Option("-k", metavar="TEXT", help="Only golden files with this in their path: 'dat/shape', 'bf16'.")
     ] = "",
     out: Annotated[
-        Path, typer.Option(help="Output folder: all failures, and the files that were written otherwise.")
+        Path,
+        typer.Option(file_okay=False, help="Output folder: failures, and files that were written otherwise."),
     ] = Path("results/gate"),
     no_dotnet: NoDotnet = False,
     torchsharp: TorchSharp = None,
@@ -69,6 +70,7 @@ def gate(
                 no_dotnet=no_dotnet,
             )
         )
+        refuse_unused_source(choice)
         paths = {"exportsd": exportsd, "importsd": importsd}
         scripts = load_all({name: path for name, path in paths.items() if path})
         failed = _gate(keyword, Failures(out, partial(again, context)), scripts, choice)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from tscompat.dotnet_side.build import DEFAULT, Versions
-from tscompat.dotnet_side.choice import choices
+from tscompat.dotnet_side.choice import choices, refuse_unused_source
 from tscompat.dotnet_side.errors import BuildError
 from tscompat.matrix.__main__ import main as pytest_over_the_matrix
+from tscompat.matrix.shards import Shard
 from tscompat.results.file import ResultsError, load_results
 from tscompat.results.lock import FolderInUse
-from tscompat.results.table import show
 
+from .ending import ending
 from .versions import has_results, refuse_one_file, run_each, written
 
 MATRIX = Path(__file__).parent.parent / "matrix"
@@ -36,6 +35,14 @@ def number_or_auto(text: str) -> str:
     return text
 
 
+def shard_or_nothing(text: str) -> str:
+    """Return a text that names a shard. Raises typer.BadParameter for anything else."""
+    try:
+        return text and str(Shard.parse(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
 Keyword = Annotated[str, typer.Option("-k", help="Only ids that match, as in pytest: 'bf16 and not layout'.")]
 Routes = Annotated[list[str] | None, typer.Option("--route", help="Only this route; may be given again.")]
 Devices = Annotated[
@@ -48,13 +55,26 @@ Workers = Annotated[
         "-n", "--workers", callback=number_or_auto, help="A number, or auto: one per core, as far as memory allows."
     ),
 ]
-Out = Annotated[Path, typer.Option(help="Output folder: results.json, and the files of unexpected verdicts.")]
+Out = Annotated[Path, typer.Option(file_okay=False, help="Output folder: results.json, files of unexpected verdicts.")]
 Full = Annotated[bool, typer.Option("--full", help="Also more float dtypes of the architectures, and slow routes.")]
 Large = Annotated[bool, typer.Option("--large", help="Only tensors above 2 GiB and files above 4 GiB.")]
 NoDotnet = Annotated[bool, typer.Option("--no-dotnet", help="Only the verdicts that need no .NET.")]
+OneShard = Annotated[
+    str,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        callback=shard_or_nothing,
+        help="Only the K-th of N parts, each for a machine of its own; tscompat merge makes one run of all.",
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on where the run in the output folder stopped: what is decided stays.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Fail, too, where a known divergence is gone in a version that no entry names.")
 ]
+Tables = Annotated[bool, typer.Option("--tables", help="At the end also all numbers, divergences and reasons.")]
 TorchSharp = Annotated[
     list[str] | None,
     typer.Option(
@@ -97,8 +117,11 @@ def run(
     out: Out = Path("results"),
     full: Full = False,
     large: Large = False,
+    shard: OneShard = "",
+    resume: Resume = False,
     no_dotnet: NoDotnet = False,
     strict: Strict = False,
+    tables: Tables = False,
     torchsharp: TorchSharp = None,
     libtorch: LibTorch = None,
     nuget_source: NugetSource = "",
@@ -114,11 +137,13 @@ def run(
     if full and large:
         raise typer.BadParameter("--large and --full are two runs: leave one of them out", param_hint="--large")
     fixed = [
-        *("-n", workers, "-q", "--no-header", "--tb=short", "-r", "N"),
+        *("-n", workers, "--no-header", "--tb=no", "-r", "N"),
         *(f"--tscompat-route={name}" for name in routes or ()),
         *(f"--tscompat-device={name}" for name in devices or ()),
         *(["--tscompat-no-dotnet"] if no_dotnet else []),
         *(["--tscompat-strict"] if strict else []),
+        *(["--tscompat-resume"] if resume else []),
+        *([f"--tscompat-shard={shard}"] if shard else []),
         *(f"--tscompat-run={name}" for name, wanted in (("full", full), ("large", large)) if wanted),
         *(("-k", keyword) if keyword else ()),
         *context.args,
@@ -154,13 +179,12 @@ def run(
             codes = run_each([each.versions for each in chosen if each], out, arguments)
             shown = results.exists()
         else:
+            refuse_unused_source(chosen[0])
             codes = [pytest_over_the_matrix(arguments(out, chosen[0].versions if chosen[0] else DEFAULT))]
             shown = has_results(codes[0], results, before)
     except (BuildError, FolderInUse, ResultsError, OSError) as error:
         typer.echo(f"could not run: {error}", err=True)
         raise typer.Exit(2) from error
     if shown:
-        console = Console(width=None if os.isatty(1) else 120)
-        show(load_results(results), console)
-        console.print(f"\n{results}", highlight=False)
+        ending(load_results(results), results, tables=tables)
     raise typer.Exit(max(PYTEST_CODES.get(code, 2) for code in codes))

@@ -18,9 +18,9 @@ import pytest
 import typer
 
 from tscompat.dotnet_side.build import Versions
-from tscompat.results.file import Results, load_results, save_results
+from tscompat.results.file import load_results, save_results
 from tscompat.results.lock import lock
-from tscompat.results.merge import merge
+from tscompat.results.merge import Piece, merge
 from tscompat.results.record import UNEXPECTED
 
 INTERRUPTED = 130
@@ -40,7 +40,7 @@ def run_each(versions: Sequence[Versions], out: Path, arguments: Callable[[Path,
         shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
         (out / "results.json").unlink(missing_ok=True)
         codes: list[int] = []
-        parts: dict[str, Results] = {}
+        pieces: list[Piece] = []
         missing = [str(each.torchsharp) for each in versions]
         for each in versions:
             version = str(each.torchsharp)
@@ -49,12 +49,12 @@ def run_each(versions: Sequence[Versions], out: Path, arguments: Callable[[Path,
             before = written(results)
             codes.append(_wait([sys.executable, "-m", "tscompat.matrix", *arguments(out / version, each)]))
             if has_results(codes[-1], results, before):
-                parts[version] = load_results(results)
+                pieces.append(Piece(version, version, load_results(results)))
                 missing.remove(version)
-            if parts:
+            if pieces:
                 ended = "it could not run, or the run ended before it"
                 problems = [f"found no results of TorchSharp {each}: {ended}" for each in missing]
-                save_results(merge(parts, problems), out / "results.json")
+                save_results(merge(pieces, problems), out / "results.json")
             if codes[-1] == INTERRUPTED:
                 break
         return codes

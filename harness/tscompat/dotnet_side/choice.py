@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .build import DEFAULT, Versions
+from .build import DEFAULT, Inputs, Versions
 from .errors import BuildError
+from .nuget_version import normal
+
+_VERSION = re.compile(r"\d+(\.\d+){1,3}(-[0-9A-Za-z.-]+)?")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ def choices(
     if len(torchsharp) > 1 and (torchsharp_dll or native):
         raise BuildError("--torchsharp-dll and --native go with one --torchsharp: run the versions one by one")
     torchsharp, libtorch = [*map(normal, torchsharp)], [*map(normal, libtorch)]
+    for option, given_versions in (("--torchsharp", torchsharp), ("--libtorch", libtorch)):
+        for version in given_versions:
+            if not _VERSION.fullmatch(version):
+                raise BuildError(f"{option} {version}: found no version; expected one like 0.108.0 or 0.108.0-dev")
     for version in torchsharp:
         if torchsharp.count(version) > 1:
             raise BuildError(f"--torchsharp {version} is given {torchsharp.count(version)} times: give it once")
@@ -70,16 +78,15 @@ def choices(
     ]
 
 
-def normal(version: str) -> str:
-    """A version as NuGet names a package: three numbers, four if the last is not 0, in lower case, without what
-    follows a ``+``: 0.107 is 0.107.0, and 0.108.0-dev+sha.1 is 0.108.0-dev. Anything else stays as it is.
+def refuse_unused_source(choice: Choice | None) -> None:
+    """Raises BuildError where ``--nuget-source`` has no package of the only version that is tested, which would be
+    NuGet's then.
     """
-    numbers, dash, label = version.partition("+")[0].lower().partition("-")
-    parts = numbers.split(".")
-    if not all(part.isdecimal() for part in parts):
-        return version
-    four = [*(str(int(part)) for part in parts), "0", "0", "0"][: max(4, len(parts))]
-    return ".".join(four[:3] if four[3:] == ["0"] else four) + dash + label
+    if choice and choice.versions.nuget_source:
+        inputs = Inputs.of(choice.versions)
+        if inputs.feed and not inputs.used_feed:
+            wanted = ", ".join(f"{name} {version}" for name, version in inputs.packages.items())
+            raise BuildError(f"{inputs.feed}: found none of {wanted}: correct --torchsharp, or leave out the source")
 
 
 def one_of(chosen: Sequence[Choice | None]) -> Choice | None:

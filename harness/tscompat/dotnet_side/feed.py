@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 from .errors import BuildError
 from .integrity import link_tree, nuget_folder, sha256
+from .nuget_version import normal
 
 OPTION = "--nuget-source"
 _ADDRESS = re.compile("https?://")
@@ -49,6 +51,8 @@ class Feed:
             return cls(source, (), {})
         folder = Path(source).absolute()
         expected = "expected a folder with .nupkg files, or an address (https://…)"
+        if folder.is_file():
+            raise BuildError(f"{OPTION} {source}: found a file; {expected}: give its folder")
         if not folder.is_dir():
             raise BuildError(f"{OPTION} {source}: found no such folder; {expected}: correct the path")
         files = [file for depth in _DEPTHS for file in sorted(folder.glob(depth))]
@@ -59,6 +63,8 @@ class Feed:
         for file in files:
             parsed = _FILE.match(file.name)
             place = parsed and _place(parsed["id"], parsed["version"])
+            if place in places:
+                _refuse_another(file, place)
             if place in places and taken.setdefault(place, sha256(file)) != sha256(file):
                 raise BuildError(
                     f"{OPTION} {source}: found {file.name} twice, with other bytes: leave one of them there"
@@ -118,6 +124,23 @@ class Feed:
     def __str__(self) -> str:
         """The option, and what the folder has."""
         return f"{OPTION} {self.source}" + (f" (which has {', '.join(self.there)})" if self.there else "")
+
+
+def _refuse_another(file: Path, place: str) -> None:
+    """Raises BuildError for a file that is no package, or one of another id and version than its name states."""
+    try:
+        with zipfile.ZipFile(file) as package:
+            (spec,) = (name for name in package.namelist() if name.endswith(".nuspec") and "/" not in name)
+            text = package.read(spec).decode("utf-8", "replace")
+    except (zipfile.BadZipFile, ValueError, OSError) as error:
+        raise BuildError(f"{OPTION}: {file}: found no package ({error}): pack it again (dotnet pack)") from error
+    found = [re.search(rf"<{tag}>\s*(.+?)\s*</{tag}>", text) for tag in ("id", "version")]
+    name, version = (each[1] if each else "?" for each in found)
+    if _place(name, normal(version)) != place:
+        raise BuildError(
+            f"{OPTION}: {file}: found {name} {version} in its .nuspec; expected what its name states: rename it, or "
+            "pack that version"
+        )
 
 
 def _place(name: str, version: str) -> str:

@@ -125,6 +125,8 @@ def chosen(choice: Choice, *, progress: Callable[[str], None]) -> Publish:
 
     Raises BuildError where nothing can be built, what is given cannot be used or what was built has changed.
     """
+    if choice.dll and not choice.dll.exists():  # before minutes of building
+        raise BuildError(f"--torchsharp-dll {choice.dll}: No such file: give the path of a {TORCHSHARP}")
     publish = ensure_built(choice.versions, progress=progress)
     if choice.native:
         publish = with_native(publish, choice.native, progress=progress)

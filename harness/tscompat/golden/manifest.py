@@ -138,7 +138,7 @@ def read_corpus(root: Path) -> dict[Path, Manifest]:
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
         path = folder / MANIFEST
         if not path.is_file():
-            raise GoldenError(f"{path} is not there: each folder of the corpus needs one")
+            raise GoldenError(f"{path} is not there: take it from git again, or remove the folder")
         document: dict[str, Any] = read_document(path, GoldenError, data_folder("cases") / SCHEMA)
         manifest = msgspec.convert(document, Manifest)
         if folder.name != manifest.folder:
@@ -175,7 +175,9 @@ def _compare(folder: Path, manifest: Manifest) -> None:
             raise GoldenError(f"{folder / name} is there, and may not be: of {manifest.writer} only hashes are kept")
         return
     for name in sorted(listed.keys() ^ there):
-        wrong = "is in no manifest" if name in there else "is named by the manifest, but not there"
+        wrong = "is in no manifest: remove it"
+        if name not in there:
+            wrong = "is named by the manifest, but not there: take it from git again"
         raise GoldenError(f"{folder / name} {wrong}")
     for name, each in listed.items():
         digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()

@@ -27,6 +27,7 @@ from tscompat.dotnet_side.process import Peer, inside
 from tscompat.dotnet_side.replacement import chosen
 from tscompat.python_side.scripts import ScriptUnusable
 from tscompat.resources.folders import fast_folder
+from tscompat.results.file import ResultsError
 from tscompat.results.lock import FolderInUse, lock
 from tscompat.verdicts.divergences import DivergencesError
 
@@ -62,7 +63,10 @@ class Beginning:
         self.output_lock.release()
 
 
-COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, FolderInUse, PeerBroken, ScriptUnusable, OSError)
+COULD_NOT_RUN = (
+    *(BuildError, CatalogueError, DivergencesError, FolderInUse, PeerBroken),
+    *(ResultsError, ScriptUnusable, OSError),
+)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,8 @@ from tscompat.python_side import scripts
 from tscompat.python_side.scripts import Script
 from tscompat.resources.folders import data_folder
 from tscompat.resources.repeat import repeat
-from tscompat.results.file import ResultsFile, Timing
+from tscompat.results.environment import Environment
+from tscompat.results.file import ResultsError, ResultsFile, Timing, load_results
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import verdict_ids
 from tscompat.values.verdict import Kind, Verdict, VerdictId
@@ -68,11 +69,15 @@ class Controller:
         out: Path,
         workers: int,
         again: str,
+        *,
         strict: bool = False,
+        resume: bool = False,
     ) -> None:
-        """``strict`` makes a problem of each divergence that was assumed to go on and is gone.
+        """``strict`` makes a problem of each divergence that was assumed to go on and is gone. With ``resume`` the
+        verdicts that the output folder's results.json has are kept.
 
-        Raises PeerBroken where no peer can be had, DivergencesError and OSError where files cannot be used."""
+        Raises PeerBroken where no peer can be had, ResultsError for results that cannot be resumed, DivergencesError
+        and OSError where files cannot be used."""
         self._started = beginning.started
         self._strict = strict
         self._gone: defaultdict[str, list[str]] = defaultdict(list)
@@ -80,7 +85,10 @@ class Controller:
         self._cores = max(1, workers)
         self._seconds = 0.0
         self._dotnet_seconds = 0.0
-        self._reports = 0
+        self.reports = 0
+        """How many verdicts have been decided."""
+        self.saw: Callable[[Record], None] = lambda record: None
+        """Called for each of them."""
         self._failed = False
         self._died = False
         self._answered = False
@@ -106,9 +114,18 @@ class Controller:
         divergences = Divergences.load(data_folder("cases") / "divergences", self.setting.running)
         ids = [str(each) for each in verdict_ids(self._cases)]
         self._stale = ThreadPoolExecutor(1).submit(divergences.stale, ids)
-        if (out / "results.json").exists():
+        file = out / "results.json"
+        kept = decided(file, found, selection) if resume and file.exists() else []
+        if file.exists() and not kept:
             shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
-        self._results = ResultsFile(out / "results.json", found)
+        self._results = ResultsFile(file, found, selection.part)
+        for record in kept:
+            self._results.add(record)
+            self._note(record)
+        done = {record.id for record in kept}
+        self.ids = [each for each in map(str, selection.ids) if each not in done]
+        """The verdicts to decide, in order."""
+        self._empty = not self.ids and bool(kept or selection.part)
         for verdict_id, reason in selection.not_run.items():
             verdict = Verdict(Kind.NOT_RUN, reason)
             self._results.add(self._record(verdict_id, verdict, Judgement(Outcome.NOT_RUN)))
@@ -141,17 +158,22 @@ class Controller:
         elif RECORD in found:
             record = msgspec.json.decode(found[RECORD], type=Record)
             self._results.add(record)
-            self._reports += 1
-            self._failed |= record.outcome is Outcome.FAILED
-            self._answered |= record.outcome is not Outcome.NOT_RUN
-            if record.outcome is Outcome.PASSED and record.divergence:
-                self._gone[record.divergence].append(record.id)
+            self.reports += 1
+            self._note(record)
+            self.saw(record)
             self._seconds += record.seconds
             self._dotnet_seconds += found.get(DOTNET_SECONDS, 0.0)
         elif report.failed and DEATH not in found:
             crash: Any = getattr(report.longrepr, "reprcrash", None)
             words = crash.message.partition("\n")[0] if crash else "see the report above"
             self._broken = self._broken or f"the harness itself failed at {report.nodeid}: {words}"
+
+    def _note(self, record: Record) -> None:
+        """Note what decides how the run ends."""
+        self._failed |= record.outcome is Outcome.FAILED
+        self._answered |= record.outcome is not Outcome.NOT_RUN
+        if record.outcome is Outcome.PASSED and record.divergence:
+            self._gone[record.divergence].append(record.id)
 
     def peers_died(self, deaths: str) -> None:
         """Add the records of deaths after an answer, as JSON: each replaces its verdict, and is an error for pytest."""
@@ -210,19 +232,21 @@ class Controller:
         problems = self._stale.result()
         if self._strict:
             problems.extend(gone(name, ids) for name, ids in sorted(self._gone.items()))
+        if self._empty and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = exitstatus = pytest.ExitCode.OK
         stopped = exitstatus == pytest.ExitCode.INTERRUPTED and self._failed  # -x, --maxfail
-        if stopped or ((problems or self._died) and exitstatus == pytest.ExitCode.OK):
+        if stopped or ((problems or self._died or self._failed) and exitstatus == pytest.ExitCode.OK):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._broken:
             problems.append(self._broken)
-        elif not self._answered:
+        elif not self._answered and not self._empty:
             problems.append("no verdict was decided: nothing that was selected could be run")
-        if self._broken or not self._answered:
+        if self._broken or not (self._answered or self._empty):
             session.exitstatus = COULD_NOT_RUN
         if self._interrupted:
             session.exitstatus = INTERRUPTED
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
-        complete = ended and self._reports == session.testscollected and not self._broken
+        complete = ended and self.reports == session.testscollected and not self._broken
         timing = Timing(
             harness_seconds=round(self._seconds - self._dotnet_seconds, 3),
             torchsharp_seconds=round(self._dotnet_seconds, 3),
@@ -246,8 +270,28 @@ def start(config: pytest.Config, selection: Selection) -> Controller:
         Path(option.tscompat_out).absolute(),
         getattr(option, "numprocesses", None) or 0,
         again(option.tscompat_run, option.tscompat_no_dotnet, {**chosen(option), **paths}),
-        option.tscompat_strict,
+        strict=option.tscompat_strict,
+        resume=option.tscompat_resume,
     )
+
+
+def decided(file: Path, environment: Environment, selection: Selection) -> list[Record]:
+    """The verdicts of an earlier run that stay.
+
+    Raises ResultsError for a run on something else, or with verdicts that this one does not select.
+    """
+    results = load_results(file)
+    words = "resume it with the options and on the versions that it had, or leave out --resume"
+    if [*results.environments] != [environment.key] or results.part != selection.part:
+        raise ResultsError(f"{file}: found another run than this one: {words}")
+    kept = [record for record in results.verdicts if record.outcome is not Outcome.NOT_RUN]
+    ids = set(map(str, selection.ids))
+    others = [record.id for record in kept if record.id not in ids]
+    if others:
+        raise ResultsError(
+            f"{file}: found {len(others)} verdicts that this run does not select, as {others[0]}: {words}"
+        )
+    return kept
 
 
 def gone(name: str, ids: Sequence[str]) -> str:

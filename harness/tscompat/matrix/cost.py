@@ -1,38 +1,38 @@
-"""Estimates how long a case takes, to begin with the long ones: then no worker idles at the end.
+"""How long a case takes, to begin with the long ones: then no worker idles at the end. May import resources, values.
 
-May import values, catalogue.
+cases/durations.json has the seconds of the longest; ``tscompat bless --durations`` writes it from a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Iterable
 from itertools import groupby
 
-from tscompat.catalogue import Case, Model
+from tscompat.resources.documents import read_document
+from tscompat.resources.folders import data_folder
 from tscompat.values.verdict import VerdictId
 
-BYTES_A_SECOND = 500e6
-"""The speed of a transfer, roughly."""
-SECONDS = {
-    "export-aoti": 6.0,
-}
-"""The time of a transfer, roughly, by routes that are slow for any case: AOTInductor compiles C++."""
-ARCHITECTURE_SECONDS = 2.0
-"""The time of a transfer of an architecture: up to some seconds. Its size is known only once it is built."""
+DURATIONS = "durations.json"
+"""The file in ``cases/``: seconds by case, of all routes together, on one core."""
+LONG = 0.2
+"""Seconds: a case that takes less is not in the file."""
+SHORT = 0.05
+"""The seconds of a case that is not there, roughly."""
 
 
-def long_cases_first(cases: Mapping[str, Case], ids: Iterable[VerdictId]) -> list[VerdictId]:
+@functools.cache
+def _durations() -> dict[str, float]:
+    return read_document(data_folder("cases") / DURATIONS, ValueError)
+
+
+def seconds_of(case_id: str) -> float:
+    """The time of a case, roughly."""
+    return _durations().get(case_id, SHORT)
+
+
+def long_cases_first(ids: Iterable[VerdictId]) -> list[VerdictId]:
     """The ids with those of the longest cases first. Cases that take less than a second keep their order."""
-    by_case = [(cases[name], list(each)) for name, each in groupby(ids, key=lambda each: each.case)]
-    by_case.sort(key=lambda pair: -int(_seconds(*pair)))
+    by_case = [(name, list(each)) for name, each in groupby(ids, key=lambda each: each.case)]
+    by_case.sort(key=lambda pair: -int(seconds_of(pair[0])))
     return [each for _, own in by_case for each in own]
-
-
-def _seconds(case: Case, ids: Iterable[VerdictId]) -> float:
-    subject = case.subject
-    if isinstance(subject, Model):
-        each = ARCHITECTURE_SECONDS if subject.kind == "arch" else 0.0
-    else:
-        each = sum(spec.nbytes for spec in subject.specs) / BYTES_A_SECOND
-    transfers = {verdict_id[:3] for verdict_id in ids}
-    return sum(SECONDS.get(route, 0.0) + each for route, _, _ in transfers)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,17 @@ import pytest
 
 from .beginning import BEGINNING, could_not_run
 from .controller import DEATHS, NAME, Controller, start
+from .live import watch
 from .scheduling import CaseScheduling
 from .selection import Selection, select
-from .setting import IDS, SETTING, Setting
+from .setting import IDS, SETTING, VERBOSITY, Setting
 from .test_matrix import DECIDING, Matrix
 
 WORKER = {"default": 4 << 30, "full": 11 << 30, "large": sys.maxsize}
 """Bytes of memory for each worker, with its peer and its files in shared memory. Two workers took 7 GiB in a default
 run and 18 to 20 in a full one. A large run has one: a second would take the memory that the first has found free."""
 SELECTION = pytest.StashKey[Selection]()
+SCHEDULING = pytest.StashKey[CaseScheduling]()
 
 
 def prepare(config: pytest.Config) -> None:
@@ -52,12 +54,31 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SETTING] = Setting(**given["tscompat"])
         config.stash[IDS] = given["tscompat-ids"]
         return
-    config.stash[IDS] = list(map(str, config.stash[SELECTION].ids))
-    if not config.option.collectonly:
-        with could_not_run():
-            controller = start(config, config.stash[SELECTION])
-        config.stash[SETTING] = controller.setting
-        config.pluginmanager.register(controller, NAME)
+    if config.option.collectonly:
+        config.stash[IDS] = list(map(str, config.stash[SELECTION].ids))
+        return
+    with could_not_run():
+        controller = start(config, config.stash[SELECTION])
+    config.stash[IDS] = controller.ids
+    config.stash[SETTING] = controller.setting
+    config.pluginmanager.register(controller, NAME)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In the first process, show the run as it goes."""
+    config = session.config
+    controller: Controller | None = config.pluginmanager.get_plugin(NAME)
+    if controller and config.stash.get(VERBOSITY, None) == 0:
+        shown = watch(config, controller.ids, lambda: _at(config, controller))
+        controller.saw = shown.saw
+        config.pluginmanager.register(shown)
+
+
+def _at(config: pytest.Config, controller: Controller) -> Mapping[str, str]:
+    """The id at which each worker is; without workers, the first process."""
+    if SCHEDULING in config.stash:
+        return config.stash[SCHEDULING].at()
+    return {"at": controller.ids[controller.reports]} if controller.reports < len(controller.ids) else {}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -70,7 +91,8 @@ def pytest_configure_node(node: Any) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config) -> CaseScheduling:
     """Have xdist give out whole cases."""
-    return CaseScheduling(config)
+    config.stash[SCHEDULING] = CaseScheduling(config)
+    return config.stash[SCHEDULING]
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> Matrix:

@@ -15,7 +15,7 @@ from tscompat.python_side import scripts
 
 from .beginning import BEGINNING, begin, could_not_run
 from .keyword import keyword
-from .setting import RUNS
+from .setting import RUNS, VERBOSITY
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,6 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--tscompat-torchsharp-dll", default="", help="the path of another TorchSharp.dll")
     group.addoption("--tscompat-native", default="", help="a folder with another LibTorchSharp and its libtorch")
     group.addoption("--tscompat-strict", action="store_true", help="a gone divergence of a new version is a problem")
+    group.addoption("--tscompat-shard", default="", help="one part of the run: 2/5")
+    group.addoption("--tscompat-resume", action="store_true", help="go on where the run in the output folder stopped")
     group.addoption("--tscompat-no-dotnet", action="store_true", help="without .NET")
     group.addoption("--tscompat-device", action="append", default=[], help="only this device (may be given again)")
     for name in scripts.FUNCTIONS:
@@ -46,6 +48,10 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """
     option = config.option
     first = not hasattr(config, "workerinput")
+    if first and config.pluginmanager.has_plugin("terminal"):
+        config.stash[VERBOSITY] = option.verbose
+        if option.verbose <= 0:  # what pytest prints of itself, our view and our end say better
+            option.verbose -= 1 if option.collectonly else 2
     keyword(option.keyword)
     with could_not_run():
         if first and not option.collectonly:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from xdist.workermanage import WorkerController  # pyright: ignore[reportMissingTypeStubs]
@@ -51,6 +52,12 @@ class CaseScheduling:
     def has_pending(self) -> bool:
         """Whether anything is left to do."""
         return bool(self._cases) or any(self._pending.values())
+
+    def at(self) -> dict[str, str]:
+        """The verdict id at which each worker is, by the worker's name. May be called by another thread."""
+        waiting: list[tuple[Any, dict[int, None]]] = [*self._pending.items()]
+        first = [(node.gateway.id, [*pending][:1]) for node, pending in waiting]
+        return {name: verdict_of(self._ids[item]) for name, items in first for item in items}
 
     def add_node(self, node: WorkerController) -> None:
         """Called when a worker has started, before it collects."""
@@ -109,6 +116,11 @@ class CaseScheduling:
         for item in items:
             cases.setdefault(case_of(self._ids[item]), []).append(item)
         return list(cases.values())
+
+
+def verdict_of(nodeid: str) -> str:
+    """``test_matrix.py::test_verdict[ID]`` → ``ID``."""
+    return nodeid.partition("[")[2].removesuffix("]")
 
 
 def case_of(nodeid: str) -> str:

@@ -1,6 +1,6 @@
 """Selects, from the options of a run, the verdicts that it decides, in order, and those that cannot be decided here.
 
-May import values, catalogue, python_side, routes.
+May import values, catalogue, python_side, routes, results.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import pytest
 
 from tscompat.catalogue import Case, load_catalogue
 from tscompat.python_side.scripts import FUNCTIONS
+from tscompat.results.file import Part
 from tscompat.routes import ROUTES, verdict_ids
 from tscompat.values.verdict import VerdictId
 
 from .cost import long_cases_first
 from .keyword import keyword, nearest
 from .setting import RUNS
+from .shards import Shard
 from .worker import why_not
 
 
@@ -29,6 +31,8 @@ class Selection:
     """The verdicts to decide: those of a case follow each other, long cases come first."""
     not_run: Mapping[VerdictId, str]
     """Those that cannot be decided on this machine, each with the reason."""
+    part: Part | None = None
+    """Of which run this is a shard."""
 
 
 def select(config: pytest.Config, dotnet_device: str | None) -> Selection:
@@ -58,11 +62,17 @@ def select(config: pytest.Config, dotnet_device: str | None) -> Selection:
                 raise pytest.UsageError(f"nothing is selected {by}; {words}")
         near = nearest(expression, list(map(str, of_run)))
         raise pytest.UsageError("\n  ".join([f"nothing is selected {by}; the nearest ids are", *near]))
+    part = None
+    if config.option.tscompat_shard:
+        shard = Shard.parse(config.option.tscompat_shard)
+        part, mine = shard.part(selected), shard.cases(cases)
+        selected = [each for each in selected if each.case in mine]
     scripts = [name for name in FUNCTIONS if config.getoption(f"tscompat_{name}")]
     reasons = {each: why_not(each, cases[each.case], scripts, dotnet_device) for each in selected}
     return Selection(
-        ids=long_cases_first(cases, [each for each, reason in reasons.items() if reason is None]),
+        ids=long_cases_first(each for each, reason in reasons.items() if reason is None),
         not_run={each: reason for each, reason in reasons.items() if reason is not None},
+        part=part,
     )
 
 

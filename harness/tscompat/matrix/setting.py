@@ -33,5 +33,7 @@ class Setting:
 
 
 SETTING = pytest.StashKey[Setting]()
+VERBOSITY = pytest.StashKey[int]()
+"""How many -v were given, less how many -q."""
 IDS = pytest.StashKey[list[str]]()
 """The ids of the verdicts to decide, in order."""

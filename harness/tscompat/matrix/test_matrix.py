@@ -83,7 +83,10 @@ class VerdictItem(pytest.Item):
     @classmethod
     def of(cls, parent: Matrix, verdict_id: str) -> Self:
         """Make the pytest item of a verdict id."""
-        item = cls.from_parent(parent, name=item_name(verdict_id))  # pyright: ignore[reportUnknownMemberType]
+        name = item_name(verdict_id)
+        # pytest 9 makes of a string the id that --lf compares; from the name alone it would make another.
+        nodeid = f"{parent.nodeid}::{name}"
+        item = cls.from_parent(parent, name=name, nodeid=nodeid)  # pyright: ignore[reportUnknownMemberType]
         item.verdict_id = verdict_id
         return item
 

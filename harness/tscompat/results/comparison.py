@@ -23,7 +23,9 @@ from .file import Results, ResultsError, load_results
 from .record import Record
 
 SUFFIX = ".xz"
-"""By which a baseline is known."""
+"""Of a baseline's name."""
+_XZ = b"\xfd7zXZ\0"
+"""The first bytes of a compressed file, by which a baseline of another name is known."""
 DECIDED = {Outcome.PASSED, Outcome.DIVERGENCE, Outcome.FAILED}
 Digest = Annotated[str, Meta(pattern="^([0-9a-f]{8})?$")]
 
@@ -48,8 +50,8 @@ class Baseline(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     problems: tuple[str, ...]
 
     @classmethod
-    def of(cls, results: Results, path: Path) -> Baseline:
-        """A run in short. Raises ResultsError for a file of several environments."""
+    def of(cls, results: Results, path: Path | str) -> Baseline:
+        """A run in short. Raises ResultsError, which names ``path``, for a file of several environments."""
         if len(results.environments) > 1:
             names = "; ".join(names_of(results.environments).values())
             raise ResultsError(
@@ -67,10 +69,11 @@ def load(path: Path) -> Baseline:
 
     Raises ResultsError for a file that is neither or has several environments, OSError if it cannot be read.
     """
-    if path.suffix != SUFFIX:
+    data = path.read_bytes()
+    if path.suffix != SUFFIX and not data.startswith(_XZ):
         return Baseline.of(load_results(path), path)
     try:
-        return msgspec.json.decode(lzma.decompress(path.read_bytes()), type=Baseline)
+        return msgspec.json.decode(lzma.decompress(data), type=Baseline)
     except (lzma.LZMAError, msgspec.DecodeError) as error:
         raise ResultsError(f"{path}: found no baseline ({error}); expected one that tscompat bless wrote") from error
 

@@ -6,13 +6,14 @@ and then renamed over it.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import msgspec
 from msgspec import Meta, Struct
@@ -20,7 +21,7 @@ from msgspec import Meta, Struct
 from tscompat.resources.documents import read_document
 from tscompat.resources.whole import write_whole
 
-from .environment import Environment
+from .environment import Environment, Sha256
 from .record import Record, Seconds, Words
 
 SECONDS_BETWEEN_WRITES = 1.0
@@ -55,10 +56,25 @@ class Timing(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return self.wall_seconds * self.cores / self.torchsharp_seconds if self.torchsharp_seconds else None
 
 
+class Part(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Of which run these results are a shard."""
+
+    shard: Annotated[str, Meta(pattern="^[1-9][0-9]*/[1-9][0-9]*$")]
+    """Its number, from 1, and how many there are."""
+    whole: Sha256
+    """The hash of the ids of the whole run, sorted, a line each."""
+
+    @classmethod
+    def of(cls, shard: str, whole: Iterable[str]) -> Self:
+        """A shard of a run with these ids."""
+        digest = hashlib.sha256("\n".join(sorted(whole)).encode()).hexdigest()
+        return cls(shard=shard, whole=f"sha256:{digest}")
+
+
 class Results(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """results.json of torchsharp-compat: the verdicts of a run, or of several."""
 
-    schema: Literal[3]
+    schema: Literal[4]
     """The version of this schema. A file with another number has another format."""
     complete: bool
     """Whether the run came to its end. False while it is going, and if it was interrupted, killed or stopped early."""
@@ -69,6 +85,8 @@ class Results(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The environments of the verdicts, by key: twelve hexadecimal digits of a hash of the fields that identify one."""
     timing: Timing | None
     """Null until the run has ended."""
+    part: Part | None
+    """Null for a whole run."""
     problems: tuple[Words, ...]
     """What is wrong with the run as a whole, a sentence each; any of them fails it."""
     verdicts: tuple[Record, ...]
@@ -91,16 +109,17 @@ class Results(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class ResultsFile:
     """Writes results.json. The file exists from the constructor on: valid, and marked incomplete until ``finish``."""
 
-    def __init__(self, path: Path, environment: Environment) -> None:
+    def __init__(self, path: Path, environment: Environment, part: Part | None = None) -> None:
         """``environment`` is what the run runs on. The file's folder is made if it does not exist. Raises OSError."""
         self._path = path
         self._head = Results(
-            schema=3,
+            schema=4,
             complete=False,
             started=_now(),
             finished=None,
             environments={environment.key: environment},
             timing=None,
+            part=part,
             problems=(),
             verdicts=(),
         )

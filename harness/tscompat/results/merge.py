@@ -5,52 +5,124 @@ Imports nothing of ours.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from .environment import Environment
-from .file import Results, ResultsError, Timing
+from .file import Part, Results, ResultsError, Timing
 from .record import Record
 
 
-def merge(parts: Mapping[str, Results], problems: Sequence[str] = ()) -> Results:
-    """All records of ``parts``, which are known by their environment and id.
+class Piece(NamedTuple):
+    """The results of one of several runs."""
 
-    ``parts`` has the results of at least one run by the folder that it wrote, relative to that of the merged file: the
-    kept files are named from there, and a run's problems begin with it. ``problems`` are those of the whole; with any,
-    it is incomplete.
+    name: str
+    """What messages call it."""
+    folder: str
+    """The folder that it wrote, relative to that of the merged file, with ``/``: kept files are named from there."""
+    results: Results
 
-    Raises ResultsError for a verdict that two of them have.
+
+def merge(pieces: Sequence[Piece], problems: Sequence[str] = ()) -> Results:
+    """All records of at least one run, known by their environment and id.
+
+    A problem that all runs have is named once, another with the run. ``problems`` are those of the whole; with any, it
+    is incomplete. Raises ResultsError for a verdict that two of them have.
     """
     environments: dict[str, Environment] = {}
     records: dict[tuple[str, str], Record] = {}
     found_in: dict[tuple[str, str], str] = {}
-    for folder, part in parts.items():
-        environments |= {key: each for key, each in part.environments.items() if key not in environments}
-        for record in part.verdicts:
+    for name, folder, results in pieces:
+        environments |= {key: each for key, each in results.environments.items() if key not in environments}
+        for record in results.verdicts:
             key = record.environment, record.id
             if key in records:
-                both = f"{found_in[key]} and {folder}"
                 raise ResultsError(
-                    f"{both}: found {record.id} in both for the environment {record.environment}; expected it in one: "
-                    "merge runs of other versions, or of other ids"
+                    f"{found_in[key]} and {name}: found {record.id} in both for the environment {record.environment}; "
+                    "expected it in one: merge runs of other versions, or of other ids"
                 )
             files = tuple(f"{folder}/{file}" for file in record.files)
             records[key] = msgspec.structs.replace(record, files=files)
-            found_in[key] = folder
-    of_parts = [f"{folder}: {problem}" for folder, part in parts.items() for problem in part.problems]
-    finished = [part.finished for part in parts.values()]
+            found_in[key] = name
+    all_results = [piece.results for piece in pieces]
+    finished = [each.finished for each in all_results]
     return Results(
-        schema=3,
-        complete=not problems and all(part.complete for part in parts.values()),
-        started=min(part.started for part in parts.values()),
+        schema=4,
+        complete=not problems and all(each.complete for each in all_results),
+        started=min(each.started for each in all_results),
         finished=None if None in finished else max(filter(None, finished)),
         environments=environments,
-        timing=_timing(part.timing for part in parts.values()),
-        problems=(*of_parts, *problems),
+        timing=_timing(each.timing for each in all_results),
+        part=all_results[0].part if len({each.part for each in all_results}) == 1 else None,
+        problems=(*_problems(pieces), *problems),
         verdicts=tuple(records.values()),
     )
+
+
+def merge_shards(pieces: Sequence[Piece]) -> Results:
+    """The whole run of all its shards.
+
+    Raises ResultsError for results that are no shard, for shards of different runs or environments, for one that is
+    missing or there twice, and where the whole lacks a verdict although each shard came to its end.
+    """
+    parts: dict[str, Part] = {}
+    for name, _, results in pieces:
+        if results.part is None:
+            raise ResultsError(f"{name}: found a whole run; expected one of tscompat run --shard")
+        parts[name] = results.part
+    (first, part), *others = parts.items()
+    for name, other in others:
+        if (other.whole, _of(other)) != (part.whole, _of(part)):
+            raise ResultsError(
+                f"{name}: found shard {other.shard} of another run than that of {first} ({part.shard}): run all shards "
+                "of one commit with the same options"
+            )
+    numbers = Counter(other.shard for other in parts.values())
+    doubled = [f"{shard} in {_names(parts, shard)}" for shard, times in numbers.items() if times > 1]
+    missing = sorted({f"{number}/{_of(part)}" for number in range(1, _of(part) + 1)} - numbers.keys(), key=_number)
+    if doubled or missing:
+        words = [*(f"found shard {each}" for each in doubled), *(f"found no shard {each}" for each in missing)]
+        raise ResultsError(f"{'; '.join(words)}: expected each of {_of(part)} once")
+    keys = {name: results.environments.keys() for name, _, results in pieces}
+    for name, found in keys.items():
+        if found != keys[first]:
+            raise ResultsError(
+                f"{name}: found the environment {', '.join(found)}; expected {', '.join(keys[first])}, that of {first}"
+                ": run all shards with the same versions"
+            )
+    whole = merge(pieces)
+    for key in whole.environments if whole.complete else ():
+        ids = [record.id for record in whole.verdicts if record.environment == key]
+        if Part.of(part.shard, ids) != part:
+            raise ResultsError(f"found {len(ids)} verdicts for the environment {key}, which are not those of the whole")
+    return msgspec.structs.replace(whole, part=None)
+
+
+def _of(part: Part) -> int:
+    return int(part.shard.partition("/")[2])
+
+
+def _number(shard: str) -> int:
+    return int(shard.partition("/")[0])
+
+
+def _names(parts: Mapping[str, Part], shard: str) -> str:
+    return " and ".join(name for name, part in parts.items() if part.shard == shard)
+
+
+def _problems(pieces: Sequence[Piece]) -> list[str]:
+    """The problems of the runs, each once."""
+    found: dict[str, list[str]] = {}
+    for name, _, results in pieces:
+        for problem in results.problems:
+            found.setdefault(problem, []).append(name)
+    return [
+        problem if len(names) == len(pieces) > 1 else f"{', '.join(names)}: {problem}"
+        for problem, names in found.items()
+    ]
 
 
 def _timing(timings: Iterable[Timing | None]) -> Timing | None:

@@ -10,6 +10,7 @@ import inspect
 import json
 import textwrap
 from itertools import pairwise
+from typing import get_args, get_type_hints
 
 import msgspec
 
@@ -23,6 +24,9 @@ CLASSES = {
     if isinstance(each, type) and issubclass(each, msgspec.Struct)
 }
 
+(VERSION,) = get_args(get_type_hints(Results)["schema"])
+"""The version of the schema."""
+
 
 def schema_text() -> str:
     """The text of the schema's file: what msgspec derives, with the docstrings as descriptions."""
@@ -32,7 +36,10 @@ def schema_text() -> str:
         definition["description"] = inspect.getdoc(CLASSES[each])
         for name, words in _fields(CLASSES[each]).items():
             definition["properties"][name]["description"] = words
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:torchsharp-compat:results:2"}
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:torchsharp-compat:results:{VERSION}",
+    }
     return json.dumps(head | schema, indent=2) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Prints the results at the end of a run, for a terminal of any width, with or without colour. May import verdicts."""
+"""Prints tables of results, for a terminal of any width, with or without colour. May import verdicts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from tscompat.verdicts.divergences import Outcome
-from tscompat.verdicts.versions import order
 
-from .environment import Environment, names_of
-from .file import Results, Timing
+from .environment import names_of
+from .file import Results
 from .record import Record
 
-SHOWN_FAILURES = 10
 ALL = "all"
 TITLE, WRONG, DIM = "bold", "bold red", "dim"
 """Styles of text."""
@@ -38,13 +36,11 @@ Parts = Mapping[str, Sequence[Record]]
 """The records of each environment, by its name. The name is empty where there is one environment."""
 
 
-def show(results: Results, console: Console) -> None:
-    """Print the counts (of all verdicts, the architectures, the layers), the failures, the known divergences, what was
-    not run, another TorchSharp.dll, upstream's scripts, the times, the run's problems, and the sums. What several
-    environments have stands side by side.
+def show_tables(results: Results, console: Console) -> None:
+    """Print the counts (of all verdicts, the architectures, the layers), each known divergence, and each reason why
+    verdicts were not run. What several environments have stands side by side.
     """
-    names = names_of(results.environments) if len(results.environments) > 1 else dict.fromkeys(results.environments, "")
-    parts = {name: [record for record in results.verdicts if record.environment == key] for key, name in names.items()}
+    parts = parts_of(results)
     if len(parts) > 1:
         placed = [(row, name, record) for name, of in parts.items() for record in of for row in (record.route, ALL)]
     else:
@@ -55,46 +51,14 @@ def show(results: Results, console: Console) -> None:
     if results.verdicts:
         legend = ", ".join(f"{mark.strip() or 'no mark'}: {words}" for mark, _, words in LOOKS.values())
         console.print(Text(f"({legend})\n", DIM))
-    _show_failures(results.verdicts, names, console)
     _show_groups("Known divergences", parts, _known, console)
-    for key, name in names.items():
-        _show_assumed(results.environments[key], name, parts[name], console)
     _show_groups("Not run", parts, lambda record: record.detail if record.outcome is Outcome.NOT_RUN else "", console)
-    for environment in results.environments.values():
-        if environment.torchsharp and environment.dotnet and environment.dotnet.torchsharp_dll:
-            found = f"{environment.dotnet.torchsharp_dll} (--torchsharp-dll), {environment.torchsharp.sha256}"
-            console.print(f"TorchSharp.dll is {found}", highlight=False, soft_wrap=True)
-        if environment.libtorch and environment.dotnet and environment.dotnet.native:
-            found = f"that of {environment.dotnet.native} (--native), {environment.libtorchsharp}"
-            words = f"LibTorchSharp is {found}, with libtorch {environment.libtorch.version}"
-            console.print(words, highlight=False, soft_wrap=True)
-    scripts = {script: None for environment in results.environments.values() for script in environment.scripts.items()}
-    for name, digest in scripts:
-        console.print(f"Script {name}.py: {digest}", highlight=False)
-    if results.timing:
-        console.print(_times(results.timing), highlight=False)
-    for problem in results.problems:
-        console.print(Text(f"Problem: {problem}", WRONG))
-    if not results.complete:
-        console.print(Text("Incomplete: the run stopped before its end.", WRONG))
-    _show_sums(parts, len(results.problems), console)
 
 
-def _show_sums(parts: Parts, problems: int, console: Console) -> None:
-    """Print a line of numbers for each environment. The last has the number of problems of all."""
-    lines: list[list[Text]] = []
-    for records in parts.values():
-        counts = Counter(record.outcome for record in records)
-        lines.append(
-            [
-                Text(f"{counts[outcome]} {words}", style if counts[outcome] else "")
-                for outcome, (_, style, words) in LOOKS.items()
-            ]
-        )
-    if problems:
-        lines[-1].append(Text(f"{problems} problem{'s' if problems > 1 else ''}", WRONG))
-    for name, sums in zip(parts, lines, strict=True):
-        console.print(Text.assemble(f"{name}: " if name else "", Text(", ").join(sums)))
+def parts_of(results: Results) -> Parts:
+    """The records of each environment, by its name."""
+    names = names_of(results.environments) if len(results.environments) > 1 else dict.fromkeys(results.environments, "")
+    return {name: [record for record in results.verdicts if record.environment == key] for key, name in names.items()}
 
 
 def _show_modules(parts: Parts, columns: Sequence[str], console: Console) -> None:
@@ -168,56 +132,6 @@ def _blocks(columns: dict[str, list[Text]], width: int) -> Iterator[list[str]]:
         yield block
 
 
-def _show_failures(records: Sequence[Record], names: Mapping[str, str], console: Console) -> None:
-    """``names`` has those of the environments, by key."""
-    failures = [record for record in records if record.outcome is Outcome.FAILED]
-    if not failures:
-        return
-    console.print(Text(f"Failures ({len(failures)})", WRONG))
-    for record in failures[:SHOWN_FAILURES]:
-        of = names[record.environment]
-        lines = [f"  {record.id}" + (f" ({of})" if of else "")]
-        lines += ["    " + ": ".join(filter(None, (record.reason, record.detail)))]
-        lines += [f"    kept: {file}" for file in record.files]
-        lines += [f"    again: {record.rerun}"] if record.rerun else []
-        # soft_wrap leaves long lines to the terminal, so that ids, paths and commands can be copied whole.
-        console.print(Text("\n".join(lines)), soft_wrap=True)
-    if len(failures) > SHOWN_FAILURES:
-        console.print(Text(f"  … and {len(failures) - SHOWN_FAILURES} more in results.json"))
-    console.print()
-
-
-def _show_assumed(environment: Environment, name: str, records: Sequence[Record], console: Console) -> None:
-    """Print what became of the divergences that were assumed to go on, since they name no version of what ran."""
-    ids: defaultdict[Outcome, list[str]] = defaultdict(list)
-    for record in records:
-        if record.assumed and record.divergence:
-            ids[record.outcome].append(record.divergence)
-    if not ids:
-        return
-    on, passed = set(ids[Outcome.DIVERGENCE]), ids[Outcome.PASSED]
-    new = sum(record.outcome is Outcome.FAILED for record in records)
-    running = dict(each.split() for each in environment.running)
-    known = sorted(each.split() for each in {record.assumed for record in records if record.assumed})
-    older = [order(running[package]) < order(version) for package, version in known]
-    title = "Older version" if all(older) else "Other versions" if any(older) else "New version"
-    versions = ", ".join(
-        f"{package} {running[package]} {'before' if before else 'after'} {version}"
-        for (package, version), before in zip(known, older, strict=True)
-    )
-    words = ", ".join(
-        f"{number} {one if number == 1 else many}"
-        for number, one, many in (
-            (len(on), "known divergence is assumed to go on", "known divergences are assumed to go on"),
-            (len(set(passed) - on), "is gone", "are gone"),
-            (new, "failure is new", "failures are new"),
-        )
-    )
-    console.print(Text.assemble((title, TITLE), f" ({versions}): {words}"), "", sep="\n", soft_wrap=True)
-    gone = Counter(f"{each}, in part" if each in on else each for each in passed)
-    _show_table("Gone", {name: gone}, console)
-
-
 def _known(record: Record) -> str:
     if record.outcome is not Outcome.DIVERGENCE:
         return ""
@@ -226,10 +140,10 @@ def _known(record: Record) -> str:
 
 def _show_groups(title: str, parts: Parts, words: Callable[[Record], str], console: Console) -> None:
     """Print each distinct text that records have once, with its count in each environment."""
-    _show_table(title, {name: Counter(filter(None, map(words, records))) for name, records in parts.items()}, console)
+    show_table(title, {name: Counter(filter(None, map(words, records))) for name, records in parts.items()}, console)
 
 
-def _show_table(title: str, counts: Mapping[str, Counter[str]], console: Console) -> None:
+def show_table(title: str, counts: Mapping[str, Counter[str]], console: Console) -> None:
     """Print each text with its counts, the most frequent first."""
     total = sum(counts.values(), Counter[str]())
     if not total:
@@ -242,15 +156,6 @@ def _show_table(title: str, counts: Mapping[str, Counter[str]], console: Console
     for sentence, _ in total.most_common():
         table.add_row(*(f"  {counter[sentence]}" for counter in counts.values()), Text(sentence))
     console.print(Text(title, TITLE), table, "")
-
-
-def _times(timing: Timing) -> str:
-    cores = "1 core" if timing.cores == 1 else f"{timing.cores} cores"
-    ratio = "" if timing.overhead_ratio is None else f", overhead ratio {timing.overhead_ratio:.1f}"
-    return (
-        f"Time: harness {timing.harness_seconds:.1f} s, TorchSharp {timing.torchsharp_seconds:.1f} s; "
-        f"whole run {timing.wall_seconds:.1f} s on {cores}{ratio}"
-    )
 
 
 def first_sentence(words: str) -> str:

@@ -28,7 +28,7 @@ from .snapshots import UnknownDType, snapshot
 from .work import Refused, Stopwatch, Work
 
 MEMORY = 256 << 20
-"""Bytes that a load may map, on Linux. .NET needs some of them itself, for threads and heaps."""
+"""Bytes that a load may map, on Linux (``memory.limited``). .NET needs some of them itself, for threads."""
 _CPU = Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
 _BAG = Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False, varied=False)
 

@@ -12,7 +12,10 @@ import psutil
 
 @contextmanager
 def limited(more: int) -> Generator[None]:
-    """Let this process map only so many bytes more. Only Linux does: elsewhere the peer's own limit is all."""
+    """Let this process map only so many bytes more. Only Linux does: elsewhere the peer's own limit is all.
+
+    It does not hold for .NET's heap, whose addresses are mapped from the beginning.
+    """
     if sys.platform != "linux":
         yield
         return

@@ -1,0 +1,241 @@
+"""Prints the end of a run on one screen: whether it is green, and what to know first. May import values, verdicts.
+
+The tables (``table``) and the report have the rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tscompat.values.verdict import Kind
+from tscompat.verdicts.divergences import Outcome
+from tscompat.verdicts.versions import order
+
+from .comparison import DECIDED, Baseline, compare
+from .environment import Environment, names_of
+from .file import Results, Timing
+from .record import Difference, Record
+from .table import DIM, LOOKS, TITLE, WRONG, Parts, first_sentence, parts_of, show_table
+
+SHOWN_FAILURES = 5
+SHOWN_KNOWN = 10
+SHOWN_REASONS = 5
+DANGER = (
+    *(Kind.ACCEPTED, Kind.BITS, Kind.DTYPE, Kind.SHAPE, Kind.NAMES, Kind.ORDER),
+    *(Kind.CRASH, Kind.TIMEOUT, Kind.MEMORY, Kind.BYTES, Kind.REFUSED),
+)
+"""What a divergence can be, the most dangerous first: what is wrong without an error, what ends the process, files with
+other bytes, errors."""
+SINCE = ("regression", "fixed", "changed", "new")
+"""The changes since a baseline that are counted: of what a run leaves out, nothing is known."""
+
+
+class Against(NamedTuple):
+    """What a run is compared with."""
+
+    name: str
+    baseline: Baseline
+
+
+def show_end(results: Results, console: Console, against: Against | None = None) -> None:
+    """Print the verdict in a sentence, what is unexpected, what differs from a baseline, the most dangerous of the
+    known divergences, what was not run, what was tested in the place of a package, the time, the sums.
+    """
+    console.print(sentence(results), "", sep="\n")
+    names = names_of(results.environments) if len(results.environments) > 1 else dict.fromkeys(results.environments, "")
+    failures = [record for record in results.verdicts if record.outcome is Outcome.FAILED]
+    for record in failures[:SHOWN_FAILURES]:
+        # soft_wrap leaves long lines to the terminal, so that ids, paths and commands can be copied whole.
+        console.print(Text("\n".join(_unexpected(record, names[record.environment]))), soft_wrap=True)
+    if len(failures) > SHOWN_FAILURES:
+        console.print(f"… and {len(failures) - SHOWN_FAILURES} more in results.json")
+    for problem in results.problems[:SHOWN_FAILURES]:
+        console.print(Text(f"problem: {problem}", WRONG), soft_wrap=True)
+    if len(results.problems) > SHOWN_FAILURES:
+        console.print(Text(f"… and {_problems(len(results.problems) - SHOWN_FAILURES)} more in results.json", WRONG))
+    if failures or results.problems:
+        console.print()
+    if against and len(results.environments) == 1:
+        console.print(Text(f"Since {against.name}: {since(results, against.baseline)}"), "", sep="\n", soft_wrap=True)
+    parts = parts_of(results)
+    for (name, records), environment in zip(parts.items(), results.environments.values(), strict=True):
+        _show_assumed(environment, name, records, console)
+    _show_known(results.verdicts, console)
+    _show_not_run(results.verdicts, console)
+    for words in _replaced(results.environments.values()):
+        console.print(words, highlight=False, soft_wrap=True)
+    if results.timing:
+        console.print(_times(results.timing), highlight=False)
+    _show_sums(parts, len(results.problems), console)
+
+
+def sentence(results: Results) -> Text:
+    """Whether the run is green."""
+    sums = Counter(record.outcome for record in results.verdicts)
+    failed, known = sums[Outcome.FAILED], sums[Outcome.DIVERGENCE]
+    decided = sums[Outcome.PASSED] + known + failed
+    if not results.complete:
+        words = f"The run stopped before its end: {decided} verdicts are decided, {failed} of them are unexpected."
+    elif failed:
+        words = f"Not as expected: {failed} of {_verdicts(decided)} {'is' if failed == 1 else 'are'} unexpected."
+    elif results.problems:
+        words = f"Not as expected: the run has {_problems(len(results.problems))}."
+    elif not decided:
+        words = "Nothing was decided."
+    else:
+        faults = f", {known} show a known divergence" if known else ""
+        words = f"As expected: of {_verdicts(decided)} {sums[Outcome.PASSED]} passed{faults}."
+        return Text(words, LOOKS[Outcome.PASSED][1])
+    return Text(words, WRONG)
+
+
+def _verdicts(number: int) -> str:
+    return f"{number} verdict{'' if number == 1 else 's'}"
+
+
+def _problems(number: int) -> str:
+    return f"{number} problem{'' if number == 1 else 's'}"
+
+
+def _unexpected(record: Record, environment: str) -> Iterator[str]:
+    yield f"unexpected: {record.id}" + (f" ({environment})" if environment else "")
+    yield "  " + ": ".join(filter(None, (record.reason, record.detail)))
+    if record.difference:
+        yield f"  first difference: {in_words(record.difference)}"
+    yield from (f"  kept: {file}" for file in record.files)
+    if record.rerun:
+        yield f"  again: {record.rerun}"
+
+
+def in_words(first: Difference) -> str:
+    """A first difference as a sentence."""
+    where = first.field if first.entry is None else f"{first.entry!r}, {first.field}"
+    offset = "" if first.offset is None else f" at byte {first.offset:#x}"
+    return f"{where}{offset}: {first.expected} expected, {first.found} found"
+
+
+def since(results: Results, baseline: Baseline) -> str:
+    """What differs from a baseline, in numbers. What was not run is left out."""
+    new = Baseline.of(results, "")
+    decided = {verdict_id for verdict_id, row in new.verdicts.items() if row.outcome in DECIDED}
+    counts = Counter(change.what for change in compare(baseline, new) if change.verdict_id in decided)
+    return ", ".join(f"{counts[what]} {what}" for what in SINCE if counts[what]) or "nothing differs"
+
+
+def _show_assumed(environment: Environment, name: str, records: Sequence[Record], console: Console) -> None:
+    """Print what became of the divergences that were assumed to go on, since they name no version of what ran."""
+    ids: defaultdict[Outcome, list[str]] = defaultdict(list)
+    for record in records:
+        if record.assumed and record.divergence:
+            ids[record.outcome].append(record.divergence)
+    if not ids:
+        return
+    on, passed = set(ids[Outcome.DIVERGENCE]), ids[Outcome.PASSED]
+    new = sum(record.outcome is Outcome.FAILED for record in records)
+    running = dict(each.split() for each in environment.running)
+    known = sorted(each.split() for each in {record.assumed for record in records if record.assumed})
+    older = [order(running[package]) < order(version) for package, version in known]
+    title = "Older version" if all(older) else "Other versions" if any(older) else "New version"
+    versions = ", ".join(
+        f"{package} {running[package]} {'before' if before else 'after'} {version}"
+        for (package, version), before in zip(known, older, strict=True)
+    )
+    words = ", ".join(
+        f"{number} {one if number == 1 else many}"
+        for number, one, many in (
+            (len(on), "known divergence is assumed to go on", "known divergences are assumed to go on"),
+            (len(set(passed) - on), "is gone", "are gone"),
+            (new, "failure is new", "failures are new"),
+        )
+    )
+    console.print(Text.assemble((title, TITLE), f" ({versions}): {words}"), "", sep="\n", soft_wrap=True)
+    gone = Counter(f"{each}, in part" if each in on else each for each in passed)
+    show_table("Gone", {name: gone}, console)
+
+
+def _show_known(records: Sequence[Record], console: Console) -> None:
+    """Print a line for each of the most dangerous known divergences."""
+    counts: Counter[str] = Counter()
+    worst: dict[str, Kind] = {}
+    causes: dict[str, str] = {}
+    for record in records:
+        if record.outcome is Outcome.DIVERGENCE and record.divergence:
+            name = record.divergence
+            counts[name] += 1
+            worst[name] = min(worst.get(name, record.verdict), record.verdict, key=DANGER.index)
+            causes[name] = first_sentence(record.reason)
+    if not counts:
+        return
+    ordered = sorted(counts, key=lambda name: (DANGER.index(worst[name]), -counts[name], name))
+    console.print(Text.assemble(("Known divergences", TITLE), f" ({len(ordered)}), the most dangerous first"))
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column(justify="right")
+    table.add_column()
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    for name in ordered[:SHOWN_KNOWN]:
+        table.add_row(f"  {counts[name]}", worst[name], Text(f"{name}: {causes[name]}"))
+    console.print(table)
+    if len(ordered) > SHOWN_KNOWN:
+        console.print(Text(f"  … and {len(ordered) - SHOWN_KNOWN} more (--tables shows all)", DIM))
+    console.print()
+
+
+def _show_not_run(records: Sequence[Record], console: Console) -> None:
+    """Print the most frequent reasons."""
+    reasons = Counter(record.detail for record in records if record.outcome is Outcome.NOT_RUN)
+    if not reasons:
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="right")
+    for reason, number in reasons.most_common(SHOWN_REASONS):
+        table.add_row(f"  {number}", Text(reason))
+    console.print(Text("Not run", TITLE), table)
+    if len(reasons) > SHOWN_REASONS:
+        console.print(Text(f"  … and {len(reasons) - SHOWN_REASONS} other reasons (--tables shows all)", DIM))
+    console.print()
+
+
+def _replaced(environments: Iterable[Environment]) -> Iterator[str]:
+    """What was tested in the place of a package's, and upstream's scripts."""
+    scripts: dict[tuple[str, str], None] = {}
+    for environment in environments:
+        scripts |= dict.fromkeys(environment.scripts.items())
+        if environment.torchsharp and environment.dotnet and environment.dotnet.torchsharp_dll:
+            found = f"{environment.dotnet.torchsharp_dll} (--torchsharp-dll), {environment.torchsharp.sha256}"
+            yield f"TorchSharp.dll is {found}"
+        if environment.libtorch and environment.dotnet and environment.dotnet.native:
+            found = f"that of {environment.dotnet.native} (--native), {environment.libtorchsharp}"
+            yield f"LibTorchSharp is {found}, with libtorch {environment.libtorch.version}"
+    yield from (f"Script {name}.py: {digest}" for name, digest in scripts)
+
+
+def _times(timing: Timing) -> str:
+    cores = "1 core" if timing.cores == 1 else f"{timing.cores} cores"
+    ratio = "" if timing.overhead_ratio is None else f", overhead ratio {timing.overhead_ratio:.1f}"
+    return (
+        f"Time: harness {timing.harness_seconds:.1f} s, TorchSharp {timing.torchsharp_seconds:.1f} s; "
+        f"whole run {timing.wall_seconds:.1f} s on {cores}{ratio}"
+    )
+
+
+def _show_sums(parts: Parts, problems: int, console: Console) -> None:
+    """Print a line of numbers for each environment. The last has the number of problems of all."""
+    lines: list[list[Text]] = []
+    for records in parts.values():
+        counts = Counter(record.outcome for record in records)
+        lines.append(
+            [
+                Text(f"{counts[outcome]} {words}", style if counts[outcome] else "")
+                for outcome, (_, style, words) in LOOKS.items()
+            ]
+        )
+    if problems:
+        lines[-1].append(Text(_problems(problems), WRONG))
+    for name, sums in zip(parts, lines, strict=True):
+        console.print(Text.assemble(f"{name}: " if name else "", Text(", ").join(sums)))
