@@ -98,7 +98,8 @@ def baseline(*records: Record) -> Against:
 def test_what_is_new_since_the_baseline_is_counted(old: list[Record], new: list[Record], words: str) -> None:
     against = baseline(*old)
     assert since(changed(*new), against.baseline) == words
-    assert f"Since the baseline linux.json.xz: {words}\n" in shown(new, against=against)
+    assert f"Since the baseline linux.json.xz: {words}\n\n" in shown(new, against=against)
+    assert "\n\n\n" not in shown(new, against=against)
 
 
 def test_several_versions_are_compared_with_no_baseline() -> None:
@@ -130,18 +131,22 @@ def test_a_line_is_cut_before_its_numbers_are() -> None:
     assert "  2  bits  name: It is …" in lines
 
 
-def test_a_divergence_counts_as_the_most_dangerous_that_it_shows_as() -> None:
-    output = shown(
-        [
-            *known("both", Kind.REFUSED, 3),
-            a_record(
-                case="both/2",
-                verdict=Verdict(Kind.BITS),
-                judgement=Judgement(Outcome.DIVERGENCE, "both", "It is both."),
-            ),
-        ]
-    )
-    assert "  4  bits  both: It is both." in output
+@pytest.mark.parametrize("kinds", [(Kind.ORDER, Kind.BYTES), (Kind.BYTES, Kind.ORDER)])
+def test_a_divergence_counts_as_the_most_dangerous_that_it_shows_as(kinds: tuple[Kind, Kind]) -> None:
+    first, second = known("both", kinds[0], 2)
+    other = msgspec.structs.replace(second, verdict=kinds[1])
+    assert "  2  order  both: It is both." in shown([first, other])
+
+
+def test_numbers_of_reasons_are_aligned_to_the_right() -> None:
+    twelve = times(12, a_record(verdict=Verdict(Kind.NOT_RUN, "many"), judgement=NOT))
+    lines = [line.rstrip() for line in shown([*twelve, *not_run(1)]).splitlines()]
+    assert lines[2:5] == ["Not run", "  12  many", "   1  r 0"]
+
+
+def test_what_did_not_happen_has_no_style() -> None:
+    styles = styled(lambda console: show_end(changed(a_record(), timing=None), console))
+    assert styles == {("As expected: of 1 verdict 1 passed.", "color(2)"), ("1 passed", "color(2)")}
 
 
 def test_of_many_divergences_the_first_ten_are_shown() -> None:

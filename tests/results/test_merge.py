@@ -119,6 +119,11 @@ def test_a_problem_that_all_have_is_named_once() -> None:
     assert merge(pieces(runs)).problems == ("all", "1, 3: one")
 
 
+def test_a_problem_of_both_of_two_is_named_once() -> None:
+    both = {"1": run(FAILURE, problems=("both",)), "2": run(OF_NEW, problems=("both",))}
+    assert merge(pieces(both)).problems == ("both",)
+
+
 def test_the_problem_of_the_only_run_is_named_with_it() -> None:
     assert merge(pieces({"1": run(FAILURE, problems=("one",))})).problems == ("1: one",)
 
