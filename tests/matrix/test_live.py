@@ -155,6 +155,13 @@ def test_a_log_gets_a_line_every_few_seconds_and_one_at_the_end(monkeypatch: pyt
     assert {*terminal.lines()} == {"100% 4 of 4 verdicts, 4 passed, 0:00 left"}
 
 
+def test_what_has_not_begun_can_end() -> None:
+    terminal = Terminal()
+    Lines(terminal.console, progress()).end()
+    screen(terminal, progress(), {}).end()
+    assert terminal.lines() == ["  0% 0 of 4 verdicts"]
+
+
 def test_github_gets_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     terminal = Terminal()

@@ -288,9 +288,8 @@ def decided(file: Path, environment: Environment, selection: Selection) -> list[
     ids = set(map(str, selection.ids))
     others = [record.id for record in kept if record.id not in ids]
     if others:
-        raise ResultsError(
-            f"{file}: found {len(others)} verdicts that this run does not select, as {others[0]}: {words}"
-        )
+        found = f"found verdicts that this run does not select, {len(others)} in number, the first {others[0]}"
+        raise ResultsError(f"{file}: {found}: {words}")
     return kept
 
 

@@ -126,7 +126,8 @@ class Lines:
 
     def end(self) -> None:
         self._ended.set()
-        self._thread.join()
+        if self._thread.ident is not None:  # Ctrl-C can come before it has started
+            self._thread.join()
         self._print(self._progress.sentence())
         if self._grouped:
             self._print("::endgroup::")
