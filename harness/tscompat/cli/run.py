@@ -137,7 +137,7 @@ def run(
     if full and large:
         raise typer.BadParameter("--large and --full are two runs: leave one of them out", param_hint="--large")
     fixed = [
-        *("-n", workers, "--no-header", "--tb=no", "-r", "N"),
+        *("-n", workers, "--no-header", "--tb=no", "--disable-warnings", "-r", "N"),
         *(f"--tscompat-route={name}" for name in routes or ()),
         *(f"--tscompat-device={name}" for name in devices or ()),
         *(["--tscompat-no-dotnet"] if no_dotnet else []),
