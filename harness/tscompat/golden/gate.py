@@ -108,7 +108,7 @@ def _prove(case: GoldenCase, golden: Golden, scripts: Mapping[str, Script]) -> N
     """Raises GoldenError for a reader that does not see one changed byte of an element.
 
     In ``golden``, the case's golden file, it is the last byte. A zip archive is written anew with one; if it cannot be
-    written, there is no proof, and the writer's own finding says so.
+    written, there is no proof, which the writer's own finding states.
     """
     form, file = golden.file.format, case.folder / "proof.written"
     if form in FIXED:

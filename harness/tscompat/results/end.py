@@ -162,24 +162,24 @@ def _show_assumed(environment: Environment, name: str, records: Sequence[Record]
 def _show_known(records: Sequence[Record], console: Console) -> None:
     """Print a line for each of the most dangerous known divergences."""
     counts: Counter[str] = Counter()
-    worst: dict[str, Kind] = {}
+    shown_as: dict[str, Kind] = {}
     causes: dict[str, str] = {}
     for record in records:
         if record.outcome is Outcome.DIVERGENCE and record.divergence:
             name = record.divergence
             counts[name] += 1
-            worst[name] = min(worst.get(name, record.verdict), record.verdict, key=DANGER.index)
+            shown_as[name] = min(shown_as.get(name, record.verdict), record.verdict, key=DANGER.index)
             causes[name] = first_sentence(record.reason)
     if not counts:
         return
-    ordered = sorted(counts, key=lambda name: (DANGER.index(worst[name]), -counts[name], name))
+    ordered = sorted(counts, key=lambda name: (DANGER.index(shown_as[name]), -counts[name], name))
     console.print(Text.assemble(("Known divergences", TITLE), f" ({len(ordered)}), the most dangerous first"))
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(justify="right")
     table.add_column()
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for name in ordered[:SHOWN_KNOWN]:
-        table.add_row(f"  {counts[name]}", worst[name], Text(f"{name}: {causes[name]}"))
+        table.add_row(f"  {counts[name]}", shown_as[name], Text(f"{name}: {causes[name]}"))
     console.print(table)
     if len(ordered) > SHOWN_KNOWN:
         console.print(Text(f"  … and {len(ordered) - SHOWN_KNOWN} more (--tables shows all)", DIM))
