@@ -170,6 +170,12 @@ def test_the_seconds_of_long_cases_are_written_and_others_keep_theirs(folder: Pa
     assert json.loads(durations.read_text(encoding="utf-8")) == {"a/1": 0.5, "other": 7.0}
 
 
+def test_a_damaged_table_of_seconds_is_named(folder: Path) -> None:
+    (folder.parent / "durations.json").write_text("{", encoding="utf-8")
+    ended = bless("--durations", "--out", a_run(folder.parent, a_record()), "--yes")
+    assert (ended.exit_code, "durations.json is not valid JSON" in " ".join(ended.output.split())) == (2, True)
+
+
 def test_several_versions_are_no_baseline(folder: Path, tmp_path: Path) -> None:
     parts = [load_results(Path(a_run(tmp_path / "1", a_record())) / "results.json")]
     parts.append(load_results(a_new_version(tmp_path / "2", most=1) / "results.json"))

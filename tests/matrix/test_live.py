@@ -42,6 +42,13 @@ def test_what_is_done_and_what_is_left_is_counted_by_route() -> None:
     assert found.sums == {Outcome.DIVERGENCE: 1, Outcome.PASSED: 2}
 
 
+def test_what_another_thread_reads_gets_no_route_while_it_does() -> None:
+    of = progress()
+    before = [*of.counts]
+    of.add(RECORDS[-1])
+    assert before == [*of.counts] == ["dat", "tensor"]
+
+
 def test_long_cases_are_more_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "seconds_of", {"a/1": 9.0, "a/2": 1.0}.__getitem__)
     assert progress(RECORDS[0]).share == 0.45

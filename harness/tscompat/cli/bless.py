@@ -19,9 +19,8 @@ import typer
 from tscompat.catalogue import load_catalogue
 from tscompat.dotnet_side.choice import Choice, choices, one_of
 from tscompat.golden.manifest import golden_folder, read_corpus
-from tscompat.matrix.cost import DURATIONS, LONG
+from tscompat.matrix.cost import DURATIONS, LONG, read_durations
 from tscompat.python_side.scripts import Script, load_all
-from tscompat.resources.documents import read_document
 from tscompat.resources.folders import data_folder
 from tscompat.results import comparison
 from tscompat.results.file import ResultsError, load_results
@@ -186,7 +185,7 @@ def _bless_baseline(path: Path, yes: bool) -> None:
 def _bless_durations(path: Path, yes: bool) -> None:
     """Cases that the run has not decided keep their seconds."""
     target = data_folder("cases") / DURATIONS
-    old: dict[str, float] = read_document(target, ValueError)
+    old = read_durations(target)
     seconds: defaultdict[str, float] = defaultdict(float)
     for record in load_results(path).verdicts:
         seconds[record.case] += record.seconds

@@ -10,6 +10,7 @@ import typer
 
 from tscompat.results.comparison import Change, compare, load
 from tscompat.results.file import ResultsError
+from tscompat.results.table import counted
 
 from .shown import shown
 
@@ -45,7 +46,7 @@ def compare_(
             f"note: the new run has no verdict of {gone} of the {len(before.verdicts)} ids of the old one: {words}"
         )
     if undecided := len(changes["not run any more"]):
-        words = "1 verdict" if undecided == 1 else f"{undecided} verdicts"
+        words = counted(undecided, "verdict")
         whose = "its reason" if undecided == 1 else "their reasons"
         typer.echo(f"note: the new run has not decided {words} that the old one has decided: results.json has {whose}")
     for problem in after.problems:

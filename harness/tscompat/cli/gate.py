@@ -22,6 +22,7 @@ from tscompat.dotnet_side.replacement import chosen
 from tscompat.golden.manifest import GoldenError, golden_folder, read_corpus
 from tscompat.python_side.scripts import Script, ScriptUnusable, load_all
 from tscompat.resources.folders import data_folder
+from tscompat.results.table import counted
 from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
 
 from .again import again
@@ -112,8 +113,8 @@ def _gate(keyword: str, failures: Failures, scripts: Mapping[str, Script], choic
     for reason, count in not_run.items():
         typer.echo(f"{count} not run: {reason}")
     typer.echo(
-        f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, {failures.count} "
-        f"failure{'s' if failures.count != 1 else ''}, {counts[Outcome.NOT_RUN]} not run"
+        f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, "
+        f"{counted(failures.count, 'failure')}, {counts[Outcome.NOT_RUN]} not run"
     )
     if not failures.count + counts[Outcome.PASSED] + counts[Outcome.DIVERGENCE]:
         raise GoldenError("nothing was decided: nothing that was selected could be run")

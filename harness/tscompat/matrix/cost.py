@@ -1,6 +1,6 @@
-"""How long a case takes, to begin with the long ones: then no worker idles at the end. May import resources, values.
+"""How long a case takes, to begin with the long ones: then no worker idles at the end.
 
-cases/durations.json has the seconds of the longest; ``tscompat bless --durations`` writes it from a run.
+May import values, resources, catalogue. cases/durations.json has the seconds of the longest; ``tscompat bless --durations`` writes it from a run.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from itertools import groupby
+from pathlib import Path
 
+from tscompat.catalogue import CatalogueError
 from tscompat.resources.documents import read_document
 from tscompat.resources.folders import data_folder
 from tscompat.values.verdict import VerdictId
@@ -23,7 +25,12 @@ SHORT = 0.05
 
 @functools.cache
 def _durations() -> dict[str, float]:
-    return read_document(data_folder("cases") / DURATIONS, ValueError)
+    return read_durations(data_folder("cases") / DURATIONS)
+
+
+def read_durations(path: Path) -> dict[str, float]:
+    """The seconds by case. Raises CatalogueError for a file that is not JSON, OSError if it cannot be read."""
+    return read_document(path, CatalogueError)
 
 
 def seconds_of(case_id: str) -> float:

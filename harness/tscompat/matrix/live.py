@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from threading import Event, Thread
 from typing import Any, Protocol
 
@@ -50,8 +50,8 @@ class Progress:
         self.total = len(ids)
         self.left = Counter(each.route for each in parsed)
         """The verdicts that are left, by route."""
-        self.counts: defaultdict[str, Counter[Outcome]] = defaultdict(Counter)
-        """What is decided, by route."""
+        self.counts = {route: Counter[Outcome]() for route in self.left}
+        """What is decided, by route. Another thread reads it, so no route comes later."""
 
     @property
     def done(self) -> int:
@@ -61,7 +61,12 @@ class Progress:
     @property
     def sums(self) -> Counter[Outcome]:
         """What is decided, of all routes."""
-        return sum(self.counts.values(), Counter[Outcome]())
+        return self.sums_of(self.counts)
+
+    def sums_of(self, routes: Iterable[str]) -> Counter[Outcome]:
+        """What is decided, of these routes."""
+        of_routes = [self.counts[route] for route in routes]
+        return Counter({each: number for each in Outcome if (number := sum(found[each] for found in of_routes))})
 
     @property
     def share(self) -> float:
@@ -187,8 +192,8 @@ class Screen:
             _row(table, route, progress.counts[route], progress.left[route])
         for words, routes in (("more routes", going[most:]), ("routes done", progress.left.keys() - {*going})):
             if routes:
-                counts = sum((progress.counts[route] for route in routes), Counter[Outcome]())
-                _row(table, f"{len(routes)} {words}", counts, sum(progress.left[route] for route in routes))
+                left = sum(progress.left[route] for route in routes)
+                _row(table, f"{len(routes)} {words}", progress.sums_of(routes), left)
         _row(table, "all", progress.sums, progress.left.total())
         return table
 

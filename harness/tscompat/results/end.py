@@ -18,10 +18,10 @@ from tscompat.verdicts.divergences import Outcome
 from tscompat.verdicts.versions import order
 
 from .comparison import DECIDED, Baseline, compare
-from .environment import Environment, names_of
+from .environment import Environment
 from .file import Results, Timing
 from .record import Difference, Record
-from .table import DIM, LOOKS, TITLE, WRONG, Parts, first_sentence, parts_of, show_table
+from .table import DIM, LOOKS, TITLE, WRONG, Parts, counted, first_sentence, parts_of, show_table, shown_names
 
 SHOWN_FAILURES = 5
 SHOWN_KNOWN = 10
@@ -48,7 +48,7 @@ def show_end(results: Results, console: Console, against: Against | None = None)
     known divergences, what was not run, what was tested in the place of a package, the time, the sums.
     """
     console.print(sentence(results), "", sep="\n")
-    names = names_of(results.environments) if len(results.environments) > 1 else dict.fromkeys(results.environments, "")
+    names = shown_names(results)
     failures = [record for record in results.verdicts if record.outcome is Outcome.FAILED]
     for record in failures[:SHOWN_FAILURES]:
         # soft_wrap leaves long lines to the terminal, so that ids, paths and commands can be copied whole.
@@ -58,7 +58,9 @@ def show_end(results: Results, console: Console, against: Against | None = None)
     for problem in results.problems[:SHOWN_FAILURES]:
         console.print(Text(f"problem: {problem}", WRONG), soft_wrap=True)
     if len(results.problems) > SHOWN_FAILURES:
-        console.print(Text(f"… and {_problems(len(results.problems) - SHOWN_FAILURES)} more in results.json", WRONG))
+        console.print(
+            Text(f"… and {counted(len(results.problems) - SHOWN_FAILURES, 'problem')} more in results.json", WRONG)
+        )
     if failures or results.problems:
         console.print()
     if against and len(results.environments) == 1:
@@ -83,24 +85,18 @@ def sentence(results: Results) -> Text:
     if not results.complete:
         words = f"The run stopped before its end: {decided} verdicts are decided, {failed} of them are unexpected."
     elif failed:
-        words = f"Not as expected: {failed} of {_verdicts(decided)} {'is' if failed == 1 else 'are'} unexpected."
+        words = (
+            f"Not as expected: {failed} of {counted(decided, 'verdict')} {'is' if failed == 1 else 'are'} unexpected."
+        )
     elif results.problems:
-        words = f"Not as expected: the run has {_problems(len(results.problems))}."
+        words = f"Not as expected: the run has {counted(len(results.problems), 'problem')}."
     elif not decided:
         words = "Nothing was decided."
     else:
         faults = f", {known} show a known divergence" if known else ""
-        words = f"As expected: of {_verdicts(decided)} {sums[Outcome.PASSED]} passed{faults}."
+        words = f"As expected: of {counted(decided, 'verdict')} {sums[Outcome.PASSED]} passed{faults}."
         return Text(words, LOOKS[Outcome.PASSED][1])
     return Text(words, WRONG)
-
-
-def _verdicts(number: int) -> str:
-    return f"{number} verdict{'' if number == 1 else 's'}"
-
-
-def _problems(number: int) -> str:
-    return f"{number} problem{'' if number == 1 else 's'}"
 
 
 def _unexpected(record: Record, environment: str) -> Iterator[str]:
@@ -216,11 +212,10 @@ def _replaced(environments: Iterable[Environment]) -> Iterator[str]:
 
 
 def _times(timing: Timing) -> str:
-    cores = "1 core" if timing.cores == 1 else f"{timing.cores} cores"
     ratio = "" if timing.overhead_ratio is None else f", overhead ratio {timing.overhead_ratio:.1f}"
     return (
         f"Time: harness {timing.harness_seconds:.1f} s, TorchSharp {timing.torchsharp_seconds:.1f} s; "
-        f"whole run {timing.wall_seconds:.1f} s on {cores}{ratio}"
+        f"whole run {timing.wall_seconds:.1f} s on {counted(timing.cores, 'core')}{ratio}"
     )
 
 
@@ -236,6 +231,6 @@ def _show_sums(parts: Parts, problems: int, console: Console) -> None:
             ]
         )
     if problems:
-        lines[-1].append(Text(_problems(problems), WRONG))
+        lines[-1].append(Text(counted(problems, "problem"), WRONG))
     for name, sums in zip(parts, lines, strict=True):
         console.print(Text.assemble(f"{name}: " if name else "", Text(", ").join(sums)))

@@ -55,10 +55,17 @@ def show_tables(results: Results, console: Console) -> None:
     _show_groups("Not run", parts, lambda record: record.detail if record.outcome is Outcome.NOT_RUN else "", console)
 
 
+def shown_names(results: Results) -> dict[str, str]:
+    """The name of each environment, by key; of the only one it is empty."""
+    return names_of(results.environments) if len(results.environments) > 1 else dict.fromkeys(results.environments, "")
+
+
 def parts_of(results: Results) -> Parts:
     """The records of each environment, by its name."""
-    names = names_of(results.environments) if len(results.environments) > 1 else dict.fromkeys(results.environments, "")
-    return {name: [record for record in results.verdicts if record.environment == key] for key, name in names.items()}
+    return {
+        name: [record for record in results.verdicts if record.environment == key]
+        for key, name in shown_names(results).items()
+    }
 
 
 def _show_modules(parts: Parts, columns: Sequence[str], console: Console) -> None:
@@ -156,6 +163,11 @@ def show_table(title: str, counts: Mapping[str, Counter[str]], console: Console)
     for sentence, _ in total.most_common():
         table.add_row(*(f"  {counter[sentence]}" for counter in counts.values()), Text(sentence))
     console.print(Text(title, TITLE), table, "")
+
+
+def counted(number: int, thing: str) -> str:
+    """``1 verdict``, ``2 verdicts``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def first_sentence(words: str) -> str:
