@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import json
+import os
 import platform
 import re
 import shutil
@@ -17,7 +18,6 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -27,6 +27,7 @@ from tscompat.dotnet_side import build, cache, glibcxx
 from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.errors import BuildError
 from tscompat.resources.folders import data_folder, fast_folder
+from tscompat.resources.memory import available_memory
 
 NEEDED_MEMORY = 2e9
 NEEDED_TEMPORARY = 0.5e9
@@ -118,7 +119,10 @@ def disk() -> str | Problem:
     folder = cache.cache_folder()
     while not folder.exists():
         folder = folder.parent
-    needed = build.NEEDED_BYTES if _publish() is None else 0
+    built = _publish() is not None
+    if not built and not os.access(folder, os.W_OK):
+        return Problem(f"no right to write in {folder}", "allow this user to write there: the first run builds there")
+    needed = 0 if built else build.NEEDED_BYTES
     return _enough(shutil.disk_usage(folder).free, needed, f"free in {folder}", "free some disk space")
 
 
@@ -129,7 +133,7 @@ def temporary_folder() -> str | Problem:
 
 
 def memory() -> str | Problem:
-    available = psutil.virtual_memory().available
+    available = available_memory()
     return _enough(available, NEEDED_MEMORY, "available", "close other programs, or run with one worker (-n 1)")
 
 

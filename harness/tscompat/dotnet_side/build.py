@@ -12,6 +12,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,13 +24,15 @@ from tscompat.resources.folders import data_folder
 
 from . import cache, glibcxx
 from .cache import Publish
-from .errors import BuildError
+from .errors import BuildError, cause
 from .feed import OPTION, Feed
 
 OLDEST_SDK = 8
 NEEDED_BYTES = 2_500_000_000
 """Free space that a first build may take: NuGet's packages (0.8 GB), our copies of their files (0.5 GB) and
 intermediate files."""
+NEEDED_FILES = 128
+"""Files that a process may open at once. .NET fails with 64 and runs with 80; a run has more for its workers."""
 
 _RIDS = {("Linux", "x86_64"): "linux-x64", ("Windows", "AMD64"): "win-x64", ("Darwin", "arm64"): "osx-arm64"}
 _FORMAT = 3
@@ -125,7 +128,8 @@ class NoSdk(BuildError):
 
 
 def dotnet_command() -> str:
-    """The path of ``dotnet``. Raises NoSdk if there is none."""
+    """The path of ``dotnet``. Raises NoSdk if there is none, BuildError if it may open too few files."""
+    _allow_open_files()
     found = shutil.which("dotnet")
     if found is None:
         raise NoSdk(f"there is no dotnet on PATH: install the .NET SDK {OLDEST_SDK} or later")
@@ -193,6 +197,19 @@ def plan(versions: Versions = DEFAULT) -> Plan:
     sources = inputs.digest()
     key = hashlib.sha256(json.dumps([sources, sdk, glibcxx.host_versions()]).encode()).hexdigest()[:16]
     return Plan(inputs, sources, sdk, key)
+
+
+def _allow_open_files() -> None:
+    """Raise this process's limit of open files to what a run takes. Raises BuildError where the system allows fewer."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= hard < NEEDED_FILES:  # below 0 there is no limit
+        raise BuildError(f"a process may open {hard} files here, a run takes {NEEDED_FILES}: allow more (ulimit -Hn)")
+    if 0 <= soft < NEEDED_FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (NEEDED_FILES, hard))
 
 
 def _source() -> Path:
@@ -263,7 +280,8 @@ def _publish(inputs: Inputs, partial: Path, folder: Path, log: Path) -> None:
         )
     if done.returncode:
         text = log.read_text(encoding="utf-8", errors="replace")
-        advice = next((what for pattern, what in _ADVICE if re.search(pattern, text)), "see dotnet's own message")
+        otherwise = f"it ended with {cause(done.returncode)}, see its own message"
+        advice = next((what for pattern, what in _ADVICE if re.search(pattern, text)), otherwise)
         missing = dict.fromkeys(" ".join(found).strip() for found in _NOT_FOUND.findall(text))
         if missing:
             where = f"neither in {inputs.feed} nor in its own sources" if inputs.feed else "in its sources"

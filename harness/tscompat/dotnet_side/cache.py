@@ -112,9 +112,10 @@ def find(key: str) -> Publish | None:
     folder = cache_folder() / key
     try:
         publish = read(folder)
-        os.utime(folder / RECORD)  # _prune reads the time of the last use
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
+    with contextlib.suppress(OSError):  # a read-only cache
+        os.utime(folder / RECORD)  # _prune reads the time of the last use
     return publish
 
 
@@ -128,22 +129,21 @@ def ensure(key: str, make: Make, progress: Callable[[str], None]) -> Publish:
     """The publish with this key, made now if it is not there; callers in parallel make it once.
 
     ``progress`` gets a sentence before a wait for another process. Raises BuildError if the cache folder cannot be
-    made, and what ``make`` raises.
+    made or written to, and what ``make`` raises.
     """
     found = find(key)
     if found:
         return found
     root = cache_folder()
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BuildError(f"the cache folder cannot be made ({error}): allow this user to make {root}") from error
     lock = filelock.FileLock(root / "build.lock")
     try:
+        root.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except filelock.Timeout:
         progress("waiting for another process that builds the .NET project")
         lock.acquire()
+    except OSError as error:
+        raise BuildError(f"the cache folder cannot be used ({error}): allow this user to write to {root}") from error
     try:
         return find(key) or _add(root, key, make)
     finally:

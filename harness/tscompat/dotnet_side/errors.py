@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import NamedTuple
 
 from tscompat.values.verdict import Kind
@@ -34,3 +35,8 @@ class Death(NamedTuple):
 
 class PeerBroken(Exception):
     """No peer starts, the peer breaks the protocol, or our own code in it fails: the run cannot go on."""
+
+
+def cause(code: int) -> str:
+    """How a process ended, by the exit code that Python has for it."""
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

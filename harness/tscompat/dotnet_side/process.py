@@ -7,7 +7,6 @@ write then ends, because the pipe closes. No signals and no fork, so Windows and
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -24,7 +23,7 @@ import psutil
 from tscompat.values.verdict import Kind
 
 from .client import CALL_SECONDS
-from .errors import Death, PeerBroken, PeerDied
+from .errors import Death, PeerBroken, PeerDied, cause
 from .messages import TAKEN, Call, Fault, Ready, Refusal, Reply, Thrown, answers, decode_reply, encode
 
 Answer = TypeVar("Answer")
@@ -125,7 +124,7 @@ class Peer:
         if self._accounted_for or (lived and code == 0):
             return None
         self._accounted_for = True
-        return PeerDied(Kind.CRASH, f"the peer died with {_cause(code)}", self._logged())
+        return PeerDied(Kind.CRASH, f"the peer died with {cause(code)}", self._logged())
 
     def _reply(self, request: bytes, seconds: float) -> Reply:
         with ExitStack() as interrupted:
@@ -144,7 +143,7 @@ class Peer:
         if line is None and not self._fate:
             raise BrokenPipeError("the peer died before it took the call")
         self._accounted_for = True
-        kind, detail = self._fate or (Kind.CRASH, f"the peer died with {_cause(code)}")
+        kind, detail = self._fate or (Kind.CRASH, f"the peer died with {cause(code)}")
         raise PeerDied(kind, detail, self._logged())
 
     def _round_trip(self, request: bytes) -> bytes | None:
@@ -294,12 +293,6 @@ class PeerKeeper:
             except PeerBroken:
                 time.sleep(1)
         return self._start_peer()
-
-
-def _cause(code: int) -> str:
-    if code < 0:
-        return f"signal {signal.Signals(-code).name}"
-    return f"exit code {code}"
 
 
 def _family(pid: int) -> list[psutil.Process]:

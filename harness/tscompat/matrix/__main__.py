@@ -1,19 +1,20 @@
-"""``python -m tscompat.matrix ARGUMENTS``: pytest over the matrix, in a process of its own. Imports nothing of ours."""
+"""``python -m tscompat.matrix ARGUMENTS``: pytest over the matrix, in a process of its own. May import resources."""
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 
 import pytest
 
+from tscompat.resources.command import begin_command
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Run pytest, and return its exit code. What ends a job in CI (SIGTERM) tidies up, as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Run pytest, and return its exit code."""
     return int(pytest.main([*arguments]))
 
 
 if __name__ == "__main__":
+    begin_command()
     sys.exit(main(sys.argv[1:]))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from filelock import BaseFileLock
+from filelock import BaseFileLock, FileLock
 
 from tscompat.catalogue import CatalogueError
 from tscompat.dotnet_side.cache import Publish
@@ -27,13 +27,15 @@ from tscompat.dotnet_side.process import Peer, inside
 from tscompat.dotnet_side.replacement import chosen
 from tscompat.python_side.scripts import ScriptUnusable
 from tscompat.resources.folders import fast_folder
+from tscompat.resources.memory import total_memory
 from tscompat.results.file import ResultsError
 from tscompat.results.lock import FolderInUse, lock
 from tscompat.verdicts.divergences import DivergencesError
 
 MEMORY = 0.75
-"""The share of the machine's memory that all peers together may take."""
+"""The share of the memory that all peers together may take."""
 _PREFIX = "tscompat-run-"
+_LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Beginning:
     output_lock: BaseFileLock
     """Keeps other runs out of the output folder."""
     run_folder: Path
+    run_lock: BaseFileLock
+    """Shows that the run folder is in use."""
     peer: Future[Peer] | None
     """The first peer, which shows that peers can be had; None without .NET. A run without workers decides with it."""
 
@@ -59,13 +63,14 @@ class Beginning:
         """End the first peer and remove the run folder."""
         if self.peer and self.peer.exception() is None:
             self.peer.result().close()
+        self.run_lock.release()
         shutil.rmtree(self.run_folder, ignore_errors=True)
         self.output_lock.release()
 
 
 COULD_NOT_RUN = (
     *(BuildError, CatalogueError, DivergencesError, FolderInUse, PeerBroken),
-    *(ResultsError, ScriptUnusable, OSError),
+    *(ResultsError, ScriptUnusable, OSError, ImportError),
 )
 
 
@@ -91,25 +96,32 @@ def begin(out: Path, choice: Choice | None, run: str) -> Beginning:
     started = time.monotonic()
     output_lock = lock(out)
     publish = chosen(choice, progress=_tell) if choice else None
-    folder = make_run_folder(fast_folder() if run == "default" else Path(tempfile.gettempdir()))
+    folder, run_lock = make_run_folder(fast_folder() if run == "default" else Path(tempfile.gettempdir()))
     peer = None
     if publish:
-        limit = int(psutil.virtual_memory().total * MEMORY)
+        limit = int(total_memory() * MEMORY)
         peer = ThreadPoolExecutor(1).submit(Peer, inside(publish.folder), folder / "peer.log", limit)
-    return Beginning(started, publish, output_lock, folder, peer)
+    return Beginning(started, publish, output_lock, folder, run_lock, peer)
 
 
 def _tell(text: str) -> None:
     print(text, flush=True)
 
 
-def make_run_folder(base: Path) -> Path:
-    """Make one folder for all of a run's files, after removing those of dead runs. Raises OSError."""
+def make_run_folder(base: Path) -> tuple[Path, BaseFileLock]:
+    """Make one folder for all of a run's files, and hold its lock, after removing those of dead runs. Raises OSError.
+
+    The lock shows that a run is alive in another container, too, which shares ``base`` and has its own process ids.
+    """
     for old in base.glob(f"{_PREFIX}*"):
         pid = old.name.removeprefix(_PREFIX).split("-")[0]
-        with suppress(OSError):
-            # Another container that shares ``base`` has its own process ids, so a run of it may be alive: a folder is
-            # removed only an hour after its last change.
-            if pid.isdigit() and not psutil.pid_exists(int(pid)) and time.time() - old.stat().st_mtime > 3600:
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            with suppress(OSError):  # another user's, or in use
+                lock = FileLock(old / _LOCK, blocking=False)
+                lock.acquire()
+                lock.release()
                 shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))
+    lock = FileLock(folder / _LOCK)
+    lock.acquire()
+    return folder, lock

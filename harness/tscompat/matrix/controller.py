@@ -7,7 +7,6 @@ starts the workers or, with ``-n 0``, is the only one. Workers get its ``Setting
 from __future__ import annotations
 
 import shutil
-import signal
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 import pytest
 from _pytest.junitxml import xml_key
 
@@ -24,7 +22,9 @@ from tscompat.catalogue import load_catalogue
 from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.python_side import scripts
 from tscompat.python_side.scripts import Script
+from tscompat.resources.command import tidy_up_undisturbed
 from tscompat.resources.folders import data_folder
+from tscompat.resources.memory import total_memory
 from tscompat.resources.repeat import repeat
 from tscompat.results.environment import Environment
 from tscompat.results.file import ResultsError, ResultsFile, Timing, load_results
@@ -53,6 +53,7 @@ NONE = "[]"
 NAME = "tscompat-controller"
 """The controller's name among pytest's plugins."""
 
+SHORT_OF_MEMORY = "if this system is short of memory, run with fewer workers (-n 1)"
 SHOWN_GONE = 3
 COULD_NOT_RUN = 2
 INTERRUPTED = 130
@@ -106,7 +107,7 @@ class Controller:
             dotnet_device=versions.get("device"),
             environment=found.key,
             running=found.running,
-            memory_limit=int(psutil.virtual_memory().total * MEMORY / self._cores),
+            memory_limit=int(total_memory() * MEMORY / self._cores),
             scripts={name: str(script.path) for name, script in loaded.items()},
             again=again,
         )
@@ -157,7 +158,7 @@ class Controller:
             self._stop(found[BROKEN])
         elif RECORD in found:
             record = msgspec.json.decode(found[RECORD], type=Record)
-            self._results.add(record)
+            self._add(record)
             self.reports += 1
             self._note(record)
             self.saw(record)
@@ -167,6 +168,13 @@ class Controller:
             crash: Any = getattr(report.longrepr, "reprcrash", None)
             words = crash.message.partition("\n")[0] if crash else "see the report above"
             self._broken = self._broken or f"the harness itself failed at {report.nodeid}: {words}"
+
+    def _add(self, record: Record) -> None:
+        """Add a verdict to the results; stop the run where they cannot be written."""
+        try:
+            self._results.add(record)
+        except OSError as error:
+            self._stop(str(error))
 
     def _note(self, record: Record) -> None:
         """Note what decides how the run ends."""
@@ -178,7 +186,7 @@ class Controller:
     def peers_died(self, deaths: str) -> None:
         """Add the records of deaths after an answer, as JSON: each replaces its verdict, and is an error for pytest."""
         for record in msgspec.json.decode(deaths, type=list[Record]):
-            self._results.add(record)
+            self._add(record)
             self._failed = self._died = True
             name = item_name(record.id)
             report = pytest.TestReport(
@@ -204,7 +212,7 @@ class Controller:
         record = self._record(
             verdict_id,
             Verdict(Kind.CRASH, "the worker died"),
-            Judgement(Outcome.FAILED, reason="unexpected: crash of the worker itself"),
+            Judgement(Outcome.FAILED, reason=f"unexpected: crash of the worker itself: {SHORT_OF_MEMORY}"),
             rerun=f"{self.setting.again} -k {verdict_id}",
         )
         report.user_properties.append((RECORD, msgspec.json.encode(record).decode("utf-8")))
@@ -218,7 +226,7 @@ class Controller:
         """Note whether it was Ctrl-C, and not one of pytest's own ways to stop."""
         self._interrupted = excinfo.type is KeyboardInterrupt
         if self._interrupted:
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # which CI sends some seconds after SIGINT: tidy up first
+            tidy_up_undisturbed()
 
     def _stop(self, reason: str) -> None:
         """End the run early: no further item could be decided (no peer can be had, or the run folder is full)."""
@@ -239,7 +247,7 @@ class Controller:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if self._broken:
             problems.append(self._broken)
-        elif not self._answered and not self._empty:
+        elif not (self._answered or self._empty or self._interrupted):
             problems.append("no verdict was decided: nothing that was selected could be run")
         if self._broken or not (self._answered or self._empty):
             session.exitstatus = COULD_NOT_RUN

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import psutil
 import pytest
+
+from tscompat.resources.memory import total_memory
 
 from .beginning import BEGINNING, could_not_run
 from .controller import DEATHS, NAME, Controller, start
@@ -44,7 +45,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> Generator[None, int,
     cases = {each.case for each in config.stash[SELECTION].ids}
     if len(cases) <= 1:
         return 0
-    return max(1, min(cores, len(cases), psutil.virtual_memory().total // WORKER[config.option.tscompat_run]))
+    return max(1, min(cores, len(cases), total_memory() // WORKER[config.option.tscompat_run]))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -6,6 +6,7 @@ bits are made once and its expected file is written once for all routes and dire
 
 from __future__ import annotations
 
+import errno
 import gc
 import shutil
 import time
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import psutil
 
 from tscompat.catalogue import Case, Model, TensorSpec
 from tscompat.codec import encode_state_dict
@@ -25,6 +25,7 @@ from tscompat.dotnet_side.errors import PeerBroken, PeerDied
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import native
 from tscompat.python_side.scripts import Script
+from tscompat.resources.memory import available_memory
 from tscompat.resources.stamps import Stamp, stamps
 from tscompat.resources.whole import write_whole
 from tscompat.results.record import UNEXPECTED, Record
@@ -39,6 +40,13 @@ from .setting import Setting
 
 LEAST_FREE = 16 << 20
 """With fewer bytes free in the run folder, the full disk may be the cause of a refusal, and not TorchSharp."""
+
+EXHAUSTED = {
+    **dict.fromkeys([errno.ENOSPC, errno.EDQUOT], "free some space"),
+    **dict.fromkeys([errno.EMFILE, errno.ENFILE], "allow more open files (ulimit -n)"),
+    errno.ENOMEM: "run with fewer workers (-n 1)",
+}
+"""What a machine can run out of, and what to do. No further verdict could be decided."""
 
 MOST_KEPT = 1 << 28
 """Bytes. A larger file is not kept beside the results."""
@@ -141,9 +149,14 @@ class Worker:
     def decide(self, verdict_id: VerdictId) -> Finding:
         """Decide one verdict. A transfer's time is charged to the first check that asks for it.
 
-        Raises PeerBroken when no peer can be had, our own code in it fails, or the run folder is full.
+        Raises PeerBroken when no peer can be had, our own code in it fails, or something of ``EXHAUSTED`` is used up.
         """
-        finding = self._decided(verdict_id)
+        try:
+            finding = self._decided(verdict_id)
+        except OSError as error:
+            if error.errno not in EXHAUSTED:
+                raise
+            raise PeerBroken(f"{error}: {EXHAUSTED[error.errno]}") from error
         return finding._replace(deaths=self._deaths())
 
     def _decided(self, verdict_id: VerdictId) -> Finding:
@@ -355,7 +368,7 @@ def too_large(specs: Sequence[TensorSpec], folder: Path) -> str | None:
     memory = 4 * nbytes + max(spec.nbytes for spec in specs)
     disk = 2 * nbytes + LEAST_FREE
     for need, there, what in (
-        (memory, psutil.virtual_memory().available, "of memory"),
+        (memory, available_memory(), "of memory"),
         (disk, shutil.disk_usage(folder).free, "in the temporary folder"),
     ):
         if there < need:

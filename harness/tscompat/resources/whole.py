@@ -23,13 +23,20 @@ class NewFile(io.FileIO):
     def __init__(self, path: Path) -> None:
         """Raises FileExistsError if ``path`` is a file, a folder or a link."""
         super().__init__(path, "xb")
+        self._folder = path.parent
 
     def write(self, data: Buffer, /) -> int:
-        """Write all bytes of a contiguous buffer; one system call may write fewer (at most 2 GiB on Linux)."""
+        """Write all bytes of a contiguous buffer; one system call may write fewer (at most 2 GiB on Linux).
+
+        Raises OSError, which names the folder.
+        """
         rest = memoryview(np.frombuffer(data, np.uint8))
         size = len(rest)
-        while len(rest):
-            rest = rest[os.write(self.fileno(), rest) :]
+        try:
+            while len(rest):
+                rest = rest[os.write(self.fileno(), rest) :]
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._folder)) from error
         return size
 
 

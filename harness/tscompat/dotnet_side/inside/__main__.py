@@ -31,6 +31,8 @@ FAULT_LINES = 10
 def main() -> None:
     """Take the pipe, load .NET, and answer calls until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole family, and the worker closes the pipe
+    # What .NET makes for debuggers in the temporary folder would stay there after the hard exit below.
+    os.environ["DOTNET_EnableDiagnostics"] = "0"  # noqa: SIM112
     publish, worker = sys.argv[1:]
     calls, replies = _take_pipe()
     threading.Thread(target=_leave_with, args=[int(worker)], daemon=True).start()
