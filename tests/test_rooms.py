@@ -28,7 +28,7 @@ ROOMS["results"] = ["values", "resources", "verdicts"]
 ROOMS["matrix"] = [*ROOMS]
 ROOMS["verbs"] = ["values", "resources", "codec", "files", "python_side", "dotnet_side"]
 ROOMS["cli"] = [*ROOMS]
-ROOMS["__main__"] = ["cli"]
+ROOMS["__main__"] = ["resources", "cli"]
 ROOMS["__init__"] = []
 """The rooms that each room may import, in the order of ARCHITECTURE.md's table."""
 

@@ -1,6 +1,44 @@
-"""``python -m tscompat``. May import cli."""
+"""``tscompat`` and ``python -m tscompat``: the process of a command, and how it ends. May import resources, cli."""
 
-from tscompat.cli import main
+from __future__ import annotations
+
+import sys
+import traceback
+
+from tscompat.resources.command import begin_command
+
+COULD_NOT_RUN, INTERRUPTED = 2, 130
+
+
+def main() -> None:
+    """The entry point. Exit codes: 0 fine, 1 an incompatibility, 2 could not run, 130 interrupted."""
+    begin_command()
+    sys.exit(exit_code())
+
+
+def exit_code() -> int | str | None:
+    """Run the command that the arguments of the process name. Returns its exit code."""
+    try:
+        from tscompat.cli import app  # takes a second, in which Ctrl-C can come
+
+        try:
+            app(prog_name="tscompat")
+        finally:
+            sys.stdout.flush()
+    except SystemExit as ended:
+        if ended.code != INTERRUPTED:
+            return ended.code
+    except KeyboardInterrupt:
+        pass
+    except (OSError, ImportError, MemoryError) as error:
+        print(f"could not run: {str(error) or 'out of memory'}", file=sys.stderr)
+        return COULD_NOT_RUN
+    except Exception:  # Python would exit with 1, which means an incompatibility here
+        traceback.print_exc()
+        return COULD_NOT_RUN
+    print("interrupted", file=sys.stderr)
+    return INTERRUPTED
+
 
 if __name__ == "__main__":
     main()

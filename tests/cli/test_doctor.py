@@ -1,5 +1,6 @@
 """The doctor names what is missing, survives a check that fails, and exits with 0 or 2."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from tscompat.cli.doctor import (
     Check,
     Problem,
     ask_torch,
+    disk,
     doctor,
     dotnet_runtime,
     dotnet_sdk,
@@ -111,3 +113,9 @@ def test_doctor_keeps_torch_out_of_its_process() -> None:
         "import sys; from tscompat.cli.doctor import *; [examine(c) for c in CHECKS]; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_cache_that_this_user_may_not_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(MODULE, "_publish", lambda: None)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert getattr(disk(), "todo", "") == "allow this user to write there: the first run builds there"

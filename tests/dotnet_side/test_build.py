@@ -1,18 +1,21 @@
 """The .NET project is built once, outside the source tree, and only when what it is built from has changed."""
 
+import errno
 import os
 import platform
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 from xml.etree import ElementTree
 
+import filelock
 import pytest
 
 from packages import packed
@@ -361,7 +364,7 @@ def test_full_disk(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cache_that_cannot_be_made(empty_cache: Path) -> None:
     empty_cache.touch()
-    with pytest.raises(BuildError, match="the cache folder cannot be made"):
+    with pytest.raises(BuildError, match="the cache folder cannot be used"):
         build.ensure_built(progress=print)
 
 
@@ -404,3 +407,48 @@ def test_sources_that_do_not_compile(sources: Path, empty_cache: Path) -> None:
     (sources / "Wrong.cs").write_text("no C#", encoding="utf-8")
     with pytest.raises(BuildError, match=r"(?s)the C# sources do not compile.*Wrong\.cs"):
         build.ensure_built(progress=print)
+
+
+# what a user may not do
+
+
+def test_a_publish_in_a_read_only_cache_is_found(publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(path: Path) -> NoReturn:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(os, "utime", read_only)
+    assert cache.find(publish.key) == publish
+
+
+def test_a_cache_that_cannot_be_written_to(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(lock: filelock.FileLock, timeout: float) -> NoReturn:
+        raise PermissionError(errno.EACCES, "Permission denied", "build.lock")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+    with pytest.raises(BuildError, match=r"cannot be used \(.*'build.lock'\): allow this user to write to "):
+        build.ensure_built(progress=print)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.parametrize(
+    ("soft", "hard", "raised"), [(64, 4096, 128), (64, -1, 128), (1024, 4096, None), (-1, -1, None)]
+)
+def test_a_process_may_open_as_many_files_as_a_run_takes(
+    soft: int, hard: int, raised: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import resource
+
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda which, pair: limits.append(pair))
+    build.dotnet_command()
+    assert limits == ([(raised, hard)] if raised else [])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_process_that_may_open_too_few_files_could_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (64, 64))
+    with pytest.raises(BuildError, match="may open 64 files here, a run takes 128: allow more"):
+        build.find_built()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 
+from tscompat.matrix import hooks
 from tscompat.matrix.hooks import SELECTION, pytest_xdist_auto_num_workers
 from tscompat.matrix.selection import Selection
 from tscompat.values.verdict import VerdictId
@@ -26,7 +26,7 @@ def workers(run: str, cases: int, cores: int) -> int:
 
 @pytest.mark.parametrize(("run", "expected"), [("default", 6), ("full", 2), ("large", 1)])
 def test_there_are_as_many_as_memory_lasts(run: str, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=24 << 30))
+    monkeypatch.setattr(hooks, "total_memory", lambda: 24 << 30)
     assert workers(run, cases=100, cores=8) == expected
 
 
@@ -34,5 +34,5 @@ def test_there_are_as_many_as_memory_lasts(run: str, expected: int, monkeypatch:
 def test_there_are_no_more_than_cases_and_none_for_one(
     cases: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=1 << 40))
+    monkeypatch.setattr(hooks, "total_memory", lambda: 1 << 40)
     assert workers("default", cases, cores=4) == expected

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from subjects import subject
@@ -29,13 +28,13 @@ def test_a_case_that_does_not_fit_is_refused_with_what_it_needs(
     def disk_usage(folder: Path) -> SimpleNamespace:
         return SimpleNamespace(free=disk)
 
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=memory))
+    monkeypatch.setattr(worker, "available_memory", lambda: memory)
     monkeypatch.setattr(shutil, "disk_usage", disk_usage)
     assert worker.too_large(SPECS, tmp_path) == reason
 
 
 def test_a_small_case_needs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=0))
+    monkeypatch.setattr(worker, "available_memory", lambda: 0)
     assert worker.too_large(subject("role/both/bf16", Tensors).specs, tmp_path) is None
 
 

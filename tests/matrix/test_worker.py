@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import NoReturn
 
@@ -104,3 +105,23 @@ def test_a_case_that_does_not_fit_is_not_run(tmp_path: Path, monkeypatch: pytest
     record = worker_with(dying(Kind.CRASH), tmp_path).decide(BITS).record
     assert record.verdict is Kind.NOT_RUN
     assert record.detail.startswith("needs 1073741824.0 GiB in the temporary folder")
+
+
+def test_a_full_run_folder_could_not_run_and_what_to_do_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, buffers: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device", "run folder")
+
+    monkeypatch.setattr(worker, "write_whole", full)
+    with pytest.raises(PeerBroken, match="No space left on device: 'run folder': free some space"):
+        worker_with(FakePeer(cheating), tmp_path).decide(BYTES)
+
+
+def test_an_error_of_our_own_is_not_the_machine_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(path: Path, buffers: object) -> NoReturn:
+        raise FileNotFoundError(errno.ENOENT, "No such file", "x")
+
+    monkeypatch.setattr(worker, "write_whole", absent)
+    with pytest.raises(FileNotFoundError):
+        worker_with(FakePeer(cheating), tmp_path).decide(BYTES)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typing_extensions import Buffer
 
-from tscompat.resources.whole import whole, write_whole
+from tscompat.resources.whole import remove_unfinished, whole, write_whole
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -144,3 +144,20 @@ def test_a_system_call_that_fails_leaves_everything_as_it_was(
 def test_the_name_of_a_missing_folder_is_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="missing"):
         write_whole(tmp_path / "missing" / "a", [])
+
+
+def test_a_full_disk_is_named_by_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, data: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match=f"No space left on device: {str(tmp_path)!r}"):
+        write_whole(tmp_path / "a", [b"one"])
+
+
+def test_what_a_killed_process_left_can_be_removed(tmp_path: Path) -> None:
+    """Of all else in the folder nothing is touched."""
+    (tmp_path / "results.json").touch()
+    with pytest.raises(FileNotFoundError), whole(tmp_path / "a"):
+        remove_unfinished(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["results.json"]

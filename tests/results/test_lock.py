@@ -36,3 +36,10 @@ def test_a_held_folder_whose_holder_left_no_name(tmp_path: Path) -> None:
     with pytest.raises(FolderInUse, match="another run writes into"):
         lock(tmp_path)
     held.release()
+
+
+def test_what_a_killed_run_left_unfinished_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".tscompat-0123456789abcdef.tmp").touch()
+    held = lock(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {".lock", ".lock-holder"}
+    held.release()

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
-
 import typer
-
-from tscompat.resources.command import begin_command
 
 from .bless import bless
 from .compare import compare_
@@ -19,7 +14,6 @@ from .list import list_
 from .merge import merge_
 from .routes import routes_
 from .run import run
-from .versions import INTERRUPTED
 
 app = typer.Typer(
     name="tscompat",
@@ -38,23 +32,3 @@ app.command("compare")(compare_)
 app.command("merge")(merge_)
 app.command("gate")(gate)
 app.command("bless")(bless)
-
-
-def main() -> None:
-    """The entry point. Exit codes: 0 fine, 1 an incompatibility, 2 could not run, 130 interrupted."""
-    begin_command()
-    try:
-        try:
-            app(prog_name="tscompat")
-        finally:
-            sys.stdout.flush()
-    except SystemExit as ended:
-        if ended.code == INTERRUPTED:
-            typer.echo("interrupted", err=True)
-        raise
-    except (OSError, ImportError, MemoryError) as error:
-        typer.echo(f"could not run: {str(error) or 'out of memory'}", err=True)
-        sys.exit(2)
-    except Exception:  # Python would exit with 1, which means an incompatibility here
-        traceback.print_exc()
-        sys.exit(2)

@@ -5,6 +5,7 @@ May import every room above it in ARCHITECTURE.md's table.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -52,6 +53,7 @@ def check(
     the first file of a format each of its readers must see one changed byte (``_prove``). Raises GoldenError where one
     does not, and where no file is chosen; PeerBroken where no peer can be had, or our own code in it fails.
     """
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(scratch / "inductor")
     goldens = [Golden(path_of(corpus, folder, each), of, each) for folder, of in corpus.items() for each in of.files]
     by_case: dict[tuple[str, Format], list[Golden]] = {}
     for golden in goldens:

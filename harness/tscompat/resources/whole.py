@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from typing_extensions import Buffer
 
+_UNFINISHED = ".tscompat-*.tmp"
+
 
 class NewFile(io.FileIO):
     """An unbuffered file, opened for writing, that did not exist before."""
@@ -50,13 +52,19 @@ def whole(path: str | os.PathLike[str]) -> Generator[NewFile]:
     path = Path(path)
     if path.is_symlink():
         path = path.resolve()
-    beside = path.with_name(f".tscompat-{secrets.token_hex(8)}.tmp")
+    beside = path.with_name(_UNFINISHED.replace("*", secrets.token_hex(8)))
     try:
         with NewFile(beside) as file:
             yield file
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes have left in a folder in which no other process writes now. Raises OSError."""
+    for file in folder.glob(_UNFINISHED):
+        file.unlink()
 
 
 def write_whole(path: str | os.PathLike[str], buffers: Iterable[Buffer]) -> None:

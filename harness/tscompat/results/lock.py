@@ -1,4 +1,4 @@
-"""The lock of an output folder: one run at a time writes there. Imports nothing of ours."""
+"""The lock of an output folder: one run at a time writes there. May import resources."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import filelock
 
+from tscompat.resources.whole import remove_unfinished
+
 
 class FolderInUse(RuntimeError):
     """Another run writes into the folder. The message has its process, its start, and what to do."""
@@ -15,6 +17,8 @@ class FolderInUse(RuntimeError):
 
 def lock(folder: Path) -> filelock.BaseFileLock:
     """Hold the folder, which is made if it is not there, until the lock is released or the process ends.
+
+    What a killed run has left unfinished there is removed.
 
     Raises FolderInUse where another process holds it, and OSError where the folder cannot be written to.
     """
@@ -28,5 +32,6 @@ def lock(folder: Path) -> filelock.BaseFileLock:
         raise FolderInUse(
             f"{other} writes into {folder}: wait for its end, or take another folder with --out"
         ) from None
+    remove_unfinished(folder)
     holder.write_bytes(f"the run of process {os.getpid()}, started {datetime.now():%Y-%m-%d %H:%M:%S},".encode())
     return held
