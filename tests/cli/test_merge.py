@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -66,3 +68,17 @@ def test_a_file_that_is_no_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "no.json").write_text("{}", encoding="utf-8")
     ended = merged(tmp_path / "out", str(tmp_path / "no.json"))
     assert (ended.exit_code, "no.json: the file: 'schema' is a required" in ended.output) == (2, True)
+
+
+def test_kept_files_on_another_drive_are_named_from_its_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows has drives, between which no relative path leads."""
+
+    def no_path(path: Path, start: Path) -> NoReturn:
+        raise ValueError(f"path is on mount 'C:', start on mount '{start.drive}'")
+
+    monkeypatch.setattr(os.path, "relpath", no_path)
+    of = [GOOD, FAILURE]
+    files = [shard(tmp_path / str(i) / "results.json", i, record, of=of) for i, record in enumerate(of, 1)]
+    merged(tmp_path / "out", *files)
+    _, record = load_results(tmp_path / "out" / "results.json").verdicts
+    assert record.files[0] == (tmp_path / "2" / FAILURE.files[0]).as_posix()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -43,5 +44,7 @@ def merge_(
 
 
 def _piece(shard: Path, out: Path) -> Piece:
-    folder = Path(os.path.relpath(shard.absolute().parent, out.absolute())).as_posix()
-    return Piece(str(shard), folder, load_results(shard))
+    folder = shard.absolute().parent
+    with suppress(ValueError):  # on Windows no path leads from one drive to another
+        folder = Path(os.path.relpath(folder, out.absolute()))
+    return Piece(str(shard), folder.as_posix(), load_results(shard))

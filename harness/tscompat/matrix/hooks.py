@@ -1,4 +1,4 @@
-"""The hooks of pytest and xdist that the matrix implements. May import the rest of the matrix.
+"""The hooks of pytest and xdist that the matrix implements. May import resources, and the rest of the matrix.
 
 ``controller`` holds what the run's first process does, ``worker`` what each worker does.
 """
