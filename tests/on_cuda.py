@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -59,7 +60,7 @@ def native(sources: Path, folder: Path) -> Path:
     commands.append(["gcc", "-c", "-O2", "-fPIC", str(sources / "LibTorchSharp" / "crc32c.c")])
     print(f"compiling {len(commands)} files of LibTorchSharp", flush=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda command: subprocess.run(command, cwd=folder, check=True), commands))
+        list(pool.map(partial(subprocess.run, cwd=folder, check=True), commands))
     made = folder / "native"
     made.mkdir()
     for library in (libtorch / "lib").glob("*.so*"):
