@@ -2,8 +2,8 @@
 
     python .github/prerelease.py https://api.nuget.org/v3/index.json
 
-Prints ``torchsharp=VERSION`` and ``libtorch=VERSION``, the outputs of a step; nothing where no pre-release is newer than
-the newest release.
+Prints ``torchsharp=VERSION`` and ``libtorch=VERSION``, the outputs of a step; nothing where no pre-release is newer
+than the newest release.
 """
 
 import json
