@@ -23,11 +23,11 @@ TIMING = Timing(harness_seconds=0.0, torchsharp_seconds=0.0, wall_seconds=0.0, c
 GOOD, OTHER = a_record(case="a/1"), a_record(case="a/2")
 
 
-def results(path: Path, *records: Record, part: Part | None = None) -> Path:
+def results(path: Path, *records: Record, part: Part | None = None, complete: bool = True) -> Path:
     file = ResultsFile(path, ENVIRONMENT, part)
     for each in records:
         file.add(each)
-    file.finish(True, TIMING)
+    file.finish(complete, TIMING)
     return path
 
 
@@ -142,6 +142,13 @@ def test_a_shard_that_is_missing_is_named(shards: Path, cell: str) -> None:
     ended = run(MERGE, shards)
     assert (ended.returncode, "found no shard 2/2" in ended.stderr) == (1, True), ended.stderr
     assert f"::error::{cell}: no whole run: see its group above" in ended.stdout
+
+
+def test_a_shard_that_did_not_end_is_no_whole_run(shards: Path) -> None:
+    part = Part.of("2/2", [GOOD.id, OTHER.id])
+    results(shards / "shards" / "shard-b-1-2" / "results.json", OTHER, part=part, complete=False)
+    ended = run(MERGE, shards)
+    assert (ended.returncode, "::error::b-1: no whole run" in ended.stdout) == (1, True)
 
 
 def test_a_cell_of_which_nothing_is_there_is_named(shards: Path) -> None:

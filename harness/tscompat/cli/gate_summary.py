@@ -44,7 +44,7 @@ class Summary:
             more = failed - len(failures)
             lines += [*_fenced(failures), *([f"… and {more} more", ""] if more > 0 else [])]
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, ("\n".join(lines).encode(),))
+        write_whole(path, ("\n".join(lines).encode(errors="backslashreplace"),))
 
     def _table(self) -> list[str]:
         rows = {"all": self.counts, **dict(sorted(self._rows.items()))}
