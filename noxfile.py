@@ -107,6 +107,13 @@ def kaitai(session: nox.Session) -> None:
     session.run(python, "-m", "pytest", "-o", "python_files=kaitai_*.py", "tests/kaitai", *session.posargs)
 
 
+@nox.session(name="report-tests", venv_backend="none")
+def report_tests(session: nox.Session) -> None:
+    """The report's page in a real browser (needs Chromium, Node.js and npm; arguments: pytest's)"""
+    python = environment(session, PROJECT, "tests")
+    session.run(python, "-m", "pytest", "-o", "python_files=page_*.py", "tests/page", *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def versions(session: nox.Session) -> None:
     """A second version of TorchSharp, packed from the first, run beside it; takes minutes (arguments: pytest's)"""
