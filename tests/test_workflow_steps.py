@@ -9,10 +9,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from records import ENVIRONMENT, FAILURE, a_record
 from tscompat.results.comparison import Baseline, save
+from tscompat.results.environment import Environment
 from tscompat.results.file import Part, ResultsFile, Timing, load_results
 from tscompat.results.record import Record
 from workflows import CELLS, TOP, Step, read, run, step
@@ -23,10 +25,16 @@ TIMING = Timing(harness_seconds=0.0, torchsharp_seconds=0.0, wall_seconds=0.0, c
 GOOD, OTHER = a_record(case="a/1"), a_record(case="a/2")
 
 
-def results(path: Path, *records: Record, part: Part | None = None, complete: bool = True) -> Path:
-    file = ResultsFile(path, ENVIRONMENT, part)
+def results(
+    path: Path,
+    *records: Record,
+    part: Part | None = None,
+    complete: bool = True,
+    environment: Environment = ENVIRONMENT,
+) -> Path:
+    file = ResultsFile(path, environment, part)
     for each in records:
-        file.add(each)
+        file.add(msgspec.structs.replace(each, environment=environment.key))
     file.finish(complete, TIMING)
     return path
 
@@ -161,6 +169,17 @@ def test_a_cell_of_which_nothing_is_there_is_named(shards: Path) -> None:
 def test_without_a_table_nothing_passes(shards: Path) -> None:
     (shards / ".github" / "cells.toml").unlink()
     assert run(MERGE, shards).returncode != 0
+
+
+def test_the_report_is_of_all_cells(tmp_path: Path) -> None:
+    windows = msgspec.structs.replace(ENVIRONMENT, platform="windows-amd64")
+    results(tmp_path / "merged" / "a" / "results.json", GOOD)
+    results(tmp_path / "merged" / "b-1" / "results.json", FAILURE, environment=windows)
+    ended = run(step("compat", "report", "report"), tmp_path, GITHUB_STEP_SUMMARY=str(tmp_path / "of-the-job"))
+    assert ended.returncode == 0, ended.stderr
+    assert sorted(path.name for path in (tmp_path / "page").iterdir()) == ["badge.json", "index.html"]
+    summary = (tmp_path / "of-the-job").read_text(encoding="utf-8")
+    assert all(platform in summary for platform in ("windows\\-amd64", "linux\\-x86\\_64"))
 
 
 # gate.yml, nightly.yml, release.yml
