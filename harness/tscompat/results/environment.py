@@ -153,4 +153,5 @@ def facts_of(environment: Environment) -> list[str]:
         ("torch", environment.torch),
     )
     named = [f"{name} {library.version}" if library else f"no {name}" for name, library in libraries]
-    return [*named, environment.platform, environment.device]
+    python = ".".join(environment.python.split(".")[:2])
+    return [*named, environment.platform, environment.device, f"Python {python}"]
