@@ -48,7 +48,7 @@ def page(results: Results, data: Data, against: str = "") -> str:
         sentence=words,
         color="green" if green(results) else "red",
         sums=[(outcome.value, sums[outcome], look[2]) for outcome, look in LOOKS.items()],
-        ran_on="; ".join(_in_short(each) for each in results.environments.values()),
+        ran_on="; ".join(", ".join(facts_of(each)) for each in results.environments.values()),
         started=_time(results.started),
         finished=results.finished and _time(results.finished),
         problems=results.problems,
@@ -63,16 +63,6 @@ def page(results: Results, data: Data, against: str = "") -> str:
         script="".join((PARTS / name).read_text(encoding="utf-8") for name in SCRIPTS),
         data=packed(data),
     )
-
-
-def _in_short(environment: Environment) -> str:
-    libraries = (
-        ("TorchSharp", environment.torchsharp),
-        ("libtorch", environment.libtorch),
-        ("torch", environment.torch),
-    )
-    named = [f"{name} {library.version}" if library else f"no {name}" for name, library in libraries]
-    return ", ".join([*named, f"Python {environment.python}", environment.platform, environment.device])
 
 
 def _time(instant: str) -> str:
