@@ -14,7 +14,7 @@ import jinja2
 import msgspec
 
 from tscompat.results.end import green, sentence, times
-from tscompat.results.environment import Environment
+from tscompat.results.environment import Environment, facts_of
 from tscompat.results.file import Results
 from tscompat.results.table import LOOKS, shown_names
 from tscompat.verdicts.divergences import Outcome
