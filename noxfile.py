@@ -53,9 +53,20 @@ def gate(session: nox.Session) -> None:
     run_tscompat(session, "gate")
 
 
+@nox.session(venv_backend="none")
+def cuda(session: nox.Session) -> None:
+    """The matrix on a CUDA device; --sources DIR compiles TorchSharp's native half (arguments: tscompat run --help)"""
+    wait_and_exit(environment(session, PROJECT, "matrix"), str(ROOT / "tests" / "on_cuda.py"), *session.posargs)
+
+
 def run_tscompat(session: nox.Session, *command: str) -> None:
+    """Run a verb of tscompat and exit with its exit code."""
+    wait_and_exit(environment(session, PROJECT, "matrix"), "-m", "tscompat", *command, *session.posargs)
+
+
+def wait_and_exit(*command: str) -> None:
     """Run a command and exit with its exit code."""
-    code = wait_for(environment(session, PROJECT, "matrix"), "-m", "tscompat", *command, *session.posargs)
+    code = wait_for(*command)
     if code != 0:
         # A failed nox session always exits with 1, but tscompat's 1 (incompatible), 2 (could not run) and 130 (Ctrl-C)
         # differ. A negative code is a signal that killed it.
@@ -105,6 +116,13 @@ def kaitai(session: nox.Session) -> None:
     """format.ksy against the codec (needs Node.js and npm; arguments: pytest's)"""
     python = environment(session, PROJECT, "tests", "kaitai")
     session.run(python, "-m", "pytest", "-o", "python_files=kaitai_*.py", "tests/kaitai", *session.posargs)
+
+
+@nox.session(name="report-tests", venv_backend="none")
+def report_tests(session: nox.Session) -> None:
+    """The report's page in a real browser (needs Chromium, Node.js and npm; arguments: pytest's)"""
+    python = environment(session, PROJECT, "tests")
+    session.run(python, "-m", "pytest", "-o", "python_files=page_*.py", "tests/page", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -186,24 +186,9 @@ def nox(folder: Path, *arguments: str, **variables: str) -> subprocess.Completed
 
 def test_only_the_matrix_is_a_default_session() -> None:
     lines = nox(TOP, "-l").stdout.splitlines()
-    menu = [tuple(line.split()[:2]) for line in lines if " -> " in line]
-    assert menu == [
-        ("*", "matrix"),
-        ("-", "full"),
-        ("-", "large"),
-        ("-", "gate"),
-        ("-", "tests"),
-        ("-", "lint"),
-        ("-", "types"),
-        ("-", "bench"),
-        ("-", "fuzz"),
-        ("-", "kaitai"),
-        ("-", "versions"),
-        ("-", "reproductions"),
-        ("-", "sabotage"),
-        ("-", "mutants"),
-        ("-", "sensitivity"),
-    ]
+    menu = dict(line.split()[1::-1] for line in lines if " -> " in line)
+    assert [name for name, mark in menu.items() if mark == "*"] == ["matrix"]
+    assert menu.keys() > {"matrix", "tests", "report-tests", "cuda"}
 
 
 def test_a_pip_that_fails_is_could_not_run(tmp_path: Path) -> None:

@@ -177,3 +177,60 @@ def test_versions_are_gated_one_by_one() -> None:
 
 def test_a_dll_that_is_not_there_could_not_run(root: Path) -> None:
     assert gate("--torchsharp-dll", "gone.dll").exit_code == 2
+
+
+# --markdown
+
+
+def markdown(*arguments: str) -> list[str]:
+    gate(*arguments, "--markdown", "deep/gate.md")
+    return Path("deep/gate.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_markdown_has_a_row_for_each_reader_and_writer(root: Path) -> None:
+    assert markdown("--no-dotnet")[:9] == [
+        "### Compatible",
+        "",
+        "| | passed | known divergences | failures | not run |",
+        "|---|---:|---:|---:|---:|",
+        "| all | 44 |  |  | 66 |",
+        "| read by PyBridge (pybridge-safetensors) |  |  |  | 22 |",
+        "| read by PyBridge (pybridge-safetensors-dict) |  |  |  | 22 |",
+        "| read by PyBridge (pybridge-safetensors-stream) |  |  |  | 22 |",
+        "| read by safetensors | 22 |  |  |  |",
+    ]
+
+
+@pytest.mark.usefixtures("damaging")
+def test_the_markdown_has_the_first_failures(root: Path) -> None:
+    lines = markdown("--no-dotnet")
+    assert (lines[0], "| written by safetensors |  |  | 22 |  |" in lines) == ("### Incompatible: 22 failures", True)
+    start = lines.index("`" * 8)
+    assert lines[start + 1].startswith(f"{FILE}, written by safetensors: bytes: byte 0: ")
+    assert lines[start + 21 :] == ["`" * 8, "", "… and 2 more"]
+
+
+def test_the_markdown_has_why_the_gate_could_not_run(root: Path) -> None:
+    assert markdown("--no-dotnet", "-k", "role/none")[:4] == [
+        "### Could not run",
+        "",
+        "`" * 8,
+        "no golden file has 'role/none' in its path, which is like oracle-1/dat/role/both/f32.dat",
+    ]
+
+
+def test_a_death_after_the_last_answer_is_in_the_row_of_its_reader(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_module("tscompat.cli.gate"), "WithoutDotnet", Dying)
+    assert "| read by PyBridge (pybridge-safetensors) |  |  | 1 | 1 |" in markdown("--no-dotnet", "-k", FILE)
+
+
+@pytest.mark.usefixtures("damaging")
+def test_the_command_of_a_failure_writes_no_markdown(root: Path) -> None:
+    ended = gate("--no-dotnet", "-k", FILE, "--markdown", "gate.md")
+    assert [line for line in ended.output.splitlines() if "again: " in line and "--markdown" in line] == []
+
+
+def test_a_markdown_that_cannot_be_written_could_not_run(root: Path) -> None:
+    Path("file").touch()
+    ended = gate("--no-dotnet", "-k", FILE, "--markdown", "file/gate.md")
+    assert (ended.exit_code, "could not run: " in ended.output) == (2, True)

@@ -38,7 +38,10 @@ def test_the_whole_run_is_written_and_shown(tmp_path: Path, second: Record, code
     assert ended.exit_code == code, ended.output
     whole = load_results(tmp_path / "out" / "results.json")
     assert ([record.id for record in whole.verdicts], whole.part, whole.complete) == ([GOOD.id, second.id], None, True)
-    assert ended.output.splitlines()[-1] == str(tmp_path / "out" / "results.json")
+    assert ended.output.splitlines()[-2:] == [
+        str(file := tmp_path / "out" / "results.json"),
+        f"as a page: tscompat report {file}",
+    ]
 
 
 def test_kept_files_are_named_from_the_merged_file(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_a_terminal_has_a_row_a_route_and_each_worker() -> None:
 def test_routes_that_are_done_are_one_row() -> None:
     terminal = Terminal()
     rows = terminal.lines(screen(terminal, progress(*RECORDS[:3]), {}).view())[2:]
-    assert [row.split() for row in rows] == [["tensor", "1", "1"], ["1", "routes", "done", "2"], ["all", "3", "1"]]
+    assert [row.split() for row in rows] == [["tensor", "1", "1"], ["1", "route", "done", "2"], ["all", "3", "1"]]
 
 
 def test_as_many_routes_stand_there_as_fit() -> None:
@@ -117,7 +117,7 @@ def test_as_many_routes_stand_there_as_fit() -> None:
     rows = [row.split() for row in terminal.lines(screen(terminal, progress(ids=ids), {"gw0": ids[0]}).view())]
     assert len(rows) <= 12
     assert [row[0] for row in rows if row[0].startswith("r-")] == [f"r-{number}" for number in range(5)]
-    assert ["15", "more", "routes", "15"] in rows
+    assert ["15", "routes", "more", "15"] in rows
 
 
 def test_how_long_a_worker_is_at_a_case_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:

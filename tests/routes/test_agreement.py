@@ -96,6 +96,13 @@ def test_what_is_as_far_off_as_rounding_explains_passes() -> None:
     assert judged(off, right, ".NET", reference([0.0], [1.0])) is Kind.PASS
 
 
+@pytest.mark.parametrize(("allowance", "kind"), [(8.0, Kind.BITS), (9.0, Kind.PASS)])
+def test_more_than_rounding_explains_may_be_allowed(allowance: float, kind: Kind) -> None:
+    right, off = output(2.0), output(2.5)
+    assert within_rounding(right, off, {"output": reference([2.0], [0.01])}, "output", allowance).kind is kind
+    assert agree(right, off, lambda: {"output": reference([2.0], [0.01])}, "output", allowance).kind is kind
+
+
 def test_elements_that_rounding_does_not_move_make_no_room_for_the_others() -> None:
     """Of many independent errors, two standard deviations in the mean are too many; of the two elements only one has
     an error.

@@ -5,6 +5,7 @@ half works on its device and in the case's layout. .NET does not run.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -145,14 +146,17 @@ def test_dotnet_is_asked_for_its_device_and_the_layout_of_the_case(
 ) -> None:
     whose = "reader_device" if direction == PYTHON_TO_DOTNET else "writer_device"
     peer = HonestPeer(load_catalogue()[case_id].subject)
-    job = replace(make_job(case_id, route, peer), **{whose: "cuda:7"})
-    transfer(job, route, direction)
+    device = "meta" if route == "forward" else "cuda:7"  # where Python computes too
+    job = replace(make_job(case_id, route, peer), **{whose: device})
+    with suppress(NotImplementedError):  # torch's device ``meta`` holds no numbers
+        transfer(job, route, direction)
+    assert peer.calls
     for call in peer.calls:
         place = getattr(call, "placement", None)
         if place is not None:
-            assert (place.device, place.layout) == ("cuda:7", layout(job, direction))
+            assert (place.device, place.layout) == (device, layout(job, direction))
             assert (place.scale, place.zero_point) == (1.0, 0)
-        assert getattr(call, "device", "cuda:7") == "cuda:7"
+        assert getattr(call, "device", device) == device
 
 
 def layout(job: Job[Any], direction: str) -> str:

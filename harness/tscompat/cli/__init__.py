@@ -12,6 +12,7 @@ from .doctor import doctor
 from .gate import gate
 from .list import list_
 from .merge import merge_
+from .report import report_
 from .routes import routes_
 from .run import run
 
@@ -30,5 +31,6 @@ app.command("divergence")(divergence)
 app.command("routes")(routes_)
 app.command("compare")(compare_)
 app.command("merge")(merge_)
+app.command("report")(report_)
 app.command("gate")(gate)
 app.command("bless")(bless)

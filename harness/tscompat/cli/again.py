@@ -8,13 +8,14 @@ import typer
 
 from tscompat.resources.repeat import repeat
 
-LEFT_OUT = ("keyword", "out")
+LEFT_OUT = ("keyword", "out", "markdown")
 
 
 def again(context: typer.Context, part: str) -> str:
     """The command of the context with its options and ``-k PART``.
 
-    An option that comes from a variable of the environment is named, too; ``-k`` and ``--out`` are left out.
+    An option that comes from a variable of the environment is named, too; ``-k``, ``--out`` and ``--markdown`` are left
+    out.
     """
     words: list[str] = []
     for option in context.command.params:

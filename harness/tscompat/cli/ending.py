@@ -23,7 +23,7 @@ def ending(results: Results, file: Path, *, tables: bool) -> None:
     if tables:
         show_tables(results, console)
     show_end(results, console, committed(results))
-    console.print(f"\n{file}", highlight=False, soft_wrap=True)
+    console.print(f"\n{file}\nas a page: tscompat report {file}", highlight=False, soft_wrap=True)
 
 
 def committed(results: Results) -> Against | None:

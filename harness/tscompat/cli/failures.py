@@ -25,6 +25,8 @@ class Failures:
         self._out = out
         self._again = again
         self.count = 0
+        self.shown: list[str] = []
+        """The sentences of those that were shown."""
         (out / ALL).unlink(missing_ok=True)
         shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
 
@@ -37,6 +39,7 @@ class Failures:
         with (self._out / ALL).open("a", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
         if self.count <= SHOWN:
+            self.shown.append(sentence)
             typer.echo("\n".join(lines))
 
     def found(self, finding: Finding) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +27,7 @@ from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
 
 from .again import again
 from .failures import Failures
+from .gate_summary import Summary
 from .run import Exportsd, Importsd, LibTorch, Native, NoDotnet, NugetSource, TorchSharp, TorchSharpDll
 
 COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, ScriptUnusable, OSError)
@@ -43,6 +44,10 @@ def gate(
         Path,
         typer.Option(file_okay=False, help="Output folder: failures, and files that were written otherwise."),
     ] = Path("results/gate"),
+    markdown: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="Also write the outcome as Markdown, for the summary of a job on GitHub."),
+    ] = None,
     no_dotnet: NoDotnet = False,
     torchsharp: TorchSharp = None,
     libtorch: LibTorch = None,
@@ -60,6 +65,7 @@ def gate(
 
     Exit codes: 0 nothing unexpected, 1 an incompatibility, 2 could not run.
     """
+    failures, summary = Failures(out, partial(again, context)), Summary()
     try:
         choice = one_of(
             choices(
@@ -74,14 +80,21 @@ def gate(
         refuse_unused_source(choice)
         paths = {"exportsd": exportsd, "importsd": importsd}
         scripts = load_all({name: path for name, path in paths.items() if path})
-        failed = _gate(keyword, Failures(out, partial(again, context)), scripts, choice)
+        _gate(keyword, failures, summary, scripts, choice)
+        if markdown:
+            summary.write(markdown, failures.shown)
     except COULD_NOT_RUN as error:
         typer.echo(f"could not run: {error}", err=True)
+        if markdown:
+            with suppress(OSError):
+                summary.write(markdown, failures.shown, str(error))
         raise typer.Exit(2) from error
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(1 if failures.count else 0)
 
 
-def _gate(keyword: str, failures: Failures, scripts: Mapping[str, Script], choice: Choice | None) -> bool:
+def _gate(
+    keyword: str, failures: Failures, summary: Summary, scripts: Mapping[str, Script], choice: Choice | None
+) -> None:
     from tscompat.golden.gate import check, refuse_missing
 
     corpus, cases = read_corpus(golden_folder()), load_catalogue()
@@ -90,12 +103,12 @@ def _gate(keyword: str, failures: Failures, scripts: Mapping[str, Script], choic
         for folder, manifest in corpus.items():
             typer.echo(f"{folder.name}: {len(manifest.files)} files")
         divergences = Divergences.load(data_folder("cases") / "divergences", running)
-        counts: Counter[Outcome] = Counter()
+        summary.running = running
         assumed: Counter[Outcome] = Counter()
         not_run: Counter[str] = Counter()
         for found in check(corpus, cases, divergences, peer, Path(scratch), scripts, keyword):
             outcome = found.judgement.outcome
-            counts[outcome] += 1
+            summary.add(found.what, outcome)
             assumed[outcome] += bool(found.judgement.assumed)
             if outcome is Outcome.FAILED:
                 failures.found(found)
@@ -104,6 +117,7 @@ def _gate(keyword: str, failures: Failures, scripts: Mapping[str, Script], choic
         peer.close()
         for purpose, died in peer.deaths:
             failures.add(f"{purpose}: {died.kind}: {died.detail}, after its last answer", purpose.partition(",")[0])
+            summary.add(purpose.partition(", ")[2], Outcome.FAILED)
     failures.end()
     if assumed.total():
         typer.echo(
@@ -112,13 +126,13 @@ def _gate(keyword: str, failures: Failures, scripts: Mapping[str, Script], choic
         )
     for reason, count in not_run.items():
         typer.echo(f"{count} not run: {reason}")
+    counts = summary.counts
     typer.echo(
         f"{counts[Outcome.PASSED]} passed, {counts[Outcome.DIVERGENCE]} known divergences, "
         f"{counted(failures.count, 'failure')}, {counts[Outcome.NOT_RUN]} not run"
     )
     if not failures.count + counts[Outcome.PASSED] + counts[Outcome.DIVERGENCE]:
         raise GoldenError("nothing was decided: nothing that was selected could be run")
-    return failures.count > 0
 
 
 @contextmanager

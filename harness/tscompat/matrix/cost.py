@@ -1,6 +1,7 @@
 """How long a case takes, to begin with the long ones: then no worker idles at the end.
 
-May import values, resources, catalogue. cases/durations.json has the seconds of the longest; ``tscompat bless --durations`` writes it from a run.
+May import values, resources, catalogue. cases/durations.json has the seconds of the longest;
+``tscompat bless --durations`` writes it from a run.
 """
 
 from __future__ import annotations

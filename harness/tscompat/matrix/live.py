@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tscompat.results.record import Record
-from tscompat.results.table import LOOKS
+from tscompat.results.table import LOOKS, counted
 from tscompat.values.verdict import VerdictId
 from tscompat.verdicts.divergences import Outcome
 
@@ -190,10 +190,10 @@ class Screen:
         going = [route for route, left in progress.left.items() if left]
         for route in going[:most]:
             _row(table, route, progress.counts[route], progress.left[route])
-        for words, routes in (("more routes", going[most:]), ("routes done", progress.left.keys() - {*going})):
+        for words, routes in (("more", going[most:]), ("done", progress.left.keys() - {*going})):
             if routes:
                 left = sum(progress.left[route] for route in routes)
-                _row(table, f"{len(routes)} {words}", progress.sums_of(routes), left)
+                _row(table, f"{counted(len(routes), 'route')} {words}", progress.sums_of(routes), left)
         _row(table, "all", progress.sums, progress.left.total())
         return table
 

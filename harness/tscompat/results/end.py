@@ -73,7 +73,7 @@ def show_end(results: Results, console: Console, against: Against | None = None)
     for words in _replaced(results.environments.values()):
         console.print(words, highlight=False, soft_wrap=True)
     if results.timing:
-        console.print(_times(results.timing), highlight=False)
+        console.print(times(results.timing), highlight=False)
     _show_sums(parts, len(results.problems), console)
 
 
@@ -97,6 +97,11 @@ def sentence(results: Results) -> Text:
         words = f"As expected: of {counted(decided, 'verdict')} {sums[Outcome.PASSED]} passed{faults}."
         return Text(words, LOOKS[Outcome.PASSED][1])
     return Text(words, WRONG)
+
+
+def green(results: Results) -> bool:
+    """Whether the run came to its end, decided something, and found nothing unexpected."""
+    return sentence(results).style != WRONG
 
 
 def _unexpected(record: Record, environment: str) -> Iterator[str]:
@@ -155,27 +160,41 @@ def _show_assumed(environment: Environment, name: str, records: Sequence[Record]
     show_table("Gone", {name: gone}, console)
 
 
-def _show_known(records: Sequence[Record], console: Console) -> None:
-    """Print a line for each of the most dangerous known divergences."""
-    counts: Counter[str] = Counter()
-    shown_as: dict[str, Kind] = {}
-    causes: dict[str, str] = {}
+class Known(NamedTuple):
+    """A known divergence, as the verdicts of a run show it."""
+
+    name: str
+    kind: Kind
+    """The most dangerous kind among its verdicts."""
+    number: int
+    """How many verdicts show it."""
+    cause: str
+
+
+def known_by_danger(records: Iterable[Record]) -> list[Known]:
+    """The known divergences of these records, the most dangerous first."""
+    found: dict[str, Known] = {}
     for record in records:
         if record.outcome is Outcome.DIVERGENCE and record.divergence:
-            name = record.divergence
-            counts[name] += 1
-            shown_as[name] = min(shown_as.get(name, record.verdict), record.verdict, key=DANGER.index)
-            causes[name] = first_sentence(record.reason)
-    if not counts:
+            name, kind, number, cause = found.get(
+                record.divergence, Known(record.divergence, record.verdict, 0, record.reason)
+            )
+            found[name] = Known(name, min(kind, record.verdict, key=DANGER.index), number + 1, cause)
+    return sorted(found.values(), key=lambda each: (DANGER.index(each.kind), -each.number, each.name))
+
+
+def _show_known(records: Sequence[Record], console: Console) -> None:
+    """Print a line for each of the most dangerous known divergences."""
+    ordered = known_by_danger(records)
+    if not ordered:
         return
-    ordered = sorted(counts, key=lambda name: (DANGER.index(shown_as[name]), -counts[name], name))
     console.print(Text.assemble(("Known divergences", TITLE), f" ({len(ordered)}), the most dangerous first"))
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(justify="right")
     table.add_column()
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    for name in ordered[:SHOWN_KNOWN]:
-        table.add_row(f"  {counts[name]}", shown_as[name], Text(f"{name}: {causes[name]}"))
+    for name, kind, number, cause in ordered[:SHOWN_KNOWN]:
+        table.add_row(f"  {number}", kind, Text(f"{name}: {first_sentence(cause)}"))
     console.print(table)
     if len(ordered) > SHOWN_KNOWN:
         console.print(Text(f"  … and {len(ordered) - SHOWN_KNOWN} more (--tables shows all)", DIM))
@@ -211,7 +230,8 @@ def _replaced(environments: Iterable[Environment]) -> Iterator[str]:
     yield from (f"Script {name}.py: {digest}" for name, digest in scripts)
 
 
-def _times(timing: Timing) -> str:
+def times(timing: Timing) -> str:
+    """Where the time went, as a sentence."""
     ratio = "" if timing.overhead_ratio is None else f", overhead ratio {timing.overhead_ratio:.1f}"
     return (
         f"Time: harness {timing.harness_seconds:.1f} s, TorchSharp {timing.torchsharp_seconds:.1f} s; "

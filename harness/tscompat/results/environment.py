@@ -138,14 +138,14 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 def names_of(environments: Mapping[str, Environment]) -> dict[str, str]:
     """A name for each environment, by key: what differs between them."""
-    facts = {key: _facts(each) for key, each in environments.items()}
+    facts = {key: facts_of(each) for key, each in environments.items()}
     differing = [each for each in zip(*facts.values(), strict=True) if len({*each}) > 1]
     names = dict(zip(facts, map(", ".join, zip(*differing, strict=True)), strict=True)) if differing else {}
     distinct = len({*names.values()}) == len(environments)
     return names if distinct else {key: f"{names.get(key, 'environment')} ({key})" for key in environments}
 
 
-def _facts(environment: Environment) -> list[str]:
+def facts_of(environment: Environment) -> list[str]:
     """What a person knows an environment by, the first what most likely differs."""
     libraries = (
         ("TorchSharp", environment.torchsharp),
@@ -153,4 +153,5 @@ def _facts(environment: Environment) -> list[str]:
         ("torch", environment.torch),
     )
     named = [f"{name} {library.version}" if library else f"no {name}" for name, library in libraries]
-    return [*named, environment.platform, environment.device]
+    python = ".".join(environment.python.split(".")[:2])
+    return [*named, environment.platform, environment.device, f"Python {python}"]

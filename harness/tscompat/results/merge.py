@@ -35,7 +35,8 @@ def merge(pieces: Sequence[Piece], problems: Sequence[str] = ()) -> Results:
     environments: dict[str, Environment] = {}
     records: dict[tuple[str, str], Record] = {}
     found_in: dict[tuple[str, str], str] = {}
-    for name, folder, results in pieces:
+    for piece in pieces:
+        name, results = piece.name, placed(piece)
         environments |= {key: each for key, each in results.environments.items() if key not in environments}
         for record in results.verdicts:
             key = record.environment, record.id
@@ -44,8 +45,7 @@ def merge(pieces: Sequence[Piece], problems: Sequence[str] = ()) -> Results:
                     f"{found_in[key]} and {name}: found {record.id} in both for the environment {record.environment}; "
                     "expected it in one: merge runs of other versions, or of other ids"
                 )
-            files = tuple(f"{folder}/{file}" for file in record.files)
-            records[key] = msgspec.structs.replace(record, files=files)
+            records[key] = record
             found_in[key] = name
     all_results = [piece.results for piece in pieces]
     finished = [each.finished for each in all_results]
@@ -60,6 +60,17 @@ def merge(pieces: Sequence[Piece], problems: Sequence[str] = ()) -> Results:
         problems=(*_problems(pieces), *problems),
         verdicts=tuple(records.values()),
     )
+
+
+def placed(piece: Piece) -> Results:
+    """The results, whose kept files are named from the merged file's folder."""
+    records = (
+        msgspec.structs.replace(record, files=tuple(f"{piece.folder}/{file}" for file in record.files))
+        if record.files
+        else record
+        for record in piece.results.verdicts
+    )
+    return msgspec.structs.replace(piece.results, verdicts=tuple(records))
 
 
 def merge_shards(pieces: Sequence[Piece]) -> Results:

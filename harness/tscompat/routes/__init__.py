@@ -49,6 +49,6 @@ def verdict_ids(cases: Mapping[str, Case]) -> Iterator[VerdictId]:
                 raise CatalogueError(f"{case.id}: found the route {name!r}; expected one of {', '.join(ROUTES)}")
             route = ROUTES[name]
             for direction in route.directions:
-                for device in case.devices:
+                for device in route.devices or case.devices:
                     for check in route.checks_of(case, direction):
                         yield VerdictId(name, direction, device, case.id, check)

@@ -19,7 +19,13 @@ from tscompat.values.tensors import Entry, StateDict, as_float64
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict
 
 
-def agree(ours: StateDict, theirs: StateDict, references: Callable[[], Mapping[str, Reference]], what: str) -> Verdict:
+def agree(
+    ours: StateDict,
+    theirs: StateDict,
+    references: Callable[[], Mapping[str, Reference]],
+    what: str,
+    allowance: float = 1.0,
+) -> Verdict:
     """Whether both sides are bitwise equal, or as ``within_rounding`` wants them; ``references`` are made if needed.
 
     A difference of names comes last, so that it hides no other.
@@ -32,16 +38,19 @@ def agree(ours: StateDict, theirs: StateDict, references: Callable[[], Mapping[s
         return names
     found = dict(theirs)
     shared = [entry for entry in ours if entry.name in found]
-    values = within_rounding(shared, [Entry(name, found[name]) for name, _ in shared], references(), what)
+    values = within_rounding(shared, [Entry(name, found[name]) for name, _ in shared], references(), what, allowance)
     return values if values.kind is not Kind.PASS or names is PASS else names
 
 
-def within_rounding(ours: StateDict, theirs: StateDict, references: Mapping[str, Reference], what: str) -> Verdict:
+def within_rounding(
+    ours: StateDict, theirs: StateDict, references: Mapping[str, Reference], what: str, allowance: float = 1.0
+) -> Verdict:
     """Whether ``ours`` and ``theirs`` are as close to their references as rounding explains (docs/bounds.md).
 
     Each element must be, and so must the root mean square of each tensor. Elements that rounding does not move must be
     exact. Infinities and NaN, and tensors without a reference (integers), must be equal on both sides. The state dicts
-    have the same names in the same order, dtypes and shapes; ``what`` names their entries in a verdict.
+    have the same names in the same order, dtypes and shapes; ``what`` names their entries in a verdict. They may be
+    ``allowance`` times as far off as rounding explains.
     """
     furthest = {"Python": 0.0, ".NET": 0.0}
     for (name, our), (_, their) in zip(ours, theirs, strict=True):
@@ -60,7 +69,7 @@ def within_rounding(ours: StateDict, theirs: StateDict, references: Mapping[str,
         for side, found in (("Python", mine), (".NET", other)):
             part, elements = _off(found, reference, finite)
             furthest[side] = max(furthest[side], part)
-            if part > 1:
+            if part > allowance:
                 at = int(elements.argmax())
                 index = [int(each) for each in np.unravel_index(at // our.dtype.parts, our.shape)]
                 sentence = (

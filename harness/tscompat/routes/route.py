@@ -120,6 +120,8 @@ class Route(Generic[S]):
     directions: Mapping[str, Callable[[Job[S]], Transfer]]
     checks: Callable[[Case, S, str], tuple[str, ...]]
     """The names of the checks of a case in a direction, in the order of the verdict ids."""
+    devices: tuple[str, ...] = ()
+    """The devices, where they are not the case's."""
     script: str = ""
     """The script of upstream's that the route needs, a key of python_side.scripts.FUNCTIONS; empty if it needs none."""
     needs_bits: bool = True

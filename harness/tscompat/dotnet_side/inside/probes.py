@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from tscompat.dotnet_side.digest import digest
 from tscompat.dotnet_side.messages import Probe
@@ -54,10 +57,30 @@ def save_moves_to_the_cpu(work: Work, call: Probe, read: Read) -> str:
 
 
 def load_then_move(work: Work, call: Probe, read: Read) -> str:
-    module = work.module(poison=True)
+    module = _on_the_cpu(work)
     module.load(call.expected)
-    moved = work.dotnet.Modules.To(module, call.placement.device)
-    return "the same bits on the device" if digest(read(moved)) == digest(work.entries) else "other bits"
+    return _on_the_device(work, work.dotnet.Modules.To(module, call.placement.device), read)
+
+
+def move_then_load(work: Work, call: Probe, read: Read) -> str:
+    module = work.dotnet.Modules.To(_on_the_cpu(work), call.placement.device)
+    module.load(call.expected)
+    return _on_the_device(work, module, read)
+
+
+def _on_the_cpu(work: Work) -> DotnetModule:
+    return replace(work, placement=msgspec.structs.replace(work.placement, device="cpu")).module(poison=True)
+
+
+def _on_the_device(work: Work, module: DotnetModule, read: Read) -> str:
+    """What the module has where it was moved. Its parameters and buffers are counted as TorchSharp lists them."""
+    there = work.dotnet.Loading.DeviceOf(module)
+    if there.partition(":")[0] != work.placement.device:
+        return f"on {there}"
+    listed = len([*module.named_parameters(), *module.named_buffers()])
+    if listed != len(work.entries):
+        return f"{listed} names of {len(work.entries)} tensors"
+    return "the same bits on the device" if digest(read(module)) == digest(work.entries) else "other bits"
 
 
 def usable_after_save(work: Work, call: Probe, read: Read) -> str:
@@ -193,6 +216,16 @@ def load_by_reference_refuses_another_dtype(work: Work, call: Probe, read: Read)
     return "loaded as float16"
 
 
+def deterministic_algorithms(work: Work, call: Probe, read: Read) -> str:
+    try:
+        with work.dotnet.errors():
+            until = work.dotnet.Torch.use_deterministic_algorithms(True, False)
+    except DotnetError as error:
+        return f"refused: {error.type_name}"
+    until.Dispose()
+    return "on"
+
+
 def pybridge_keeps_training_and_gradients(work: Work, call: Probe, read: Read) -> str:
     """The artifact is a pickle that Python saved."""
     return _training_and_gradients(work, lambda module: work.dotnet.PyBridge.load_py(module, call.artifact))
@@ -230,12 +263,12 @@ def pybridge_safetensors_over_a_longer_file(work: Work, call: Probe, read: Read)
 PROBES: dict[str, Callable[[Work, Probe, Read], str]] = {
     probe.__name__.replace("_", "-"): probe
     for probe in (
-        *(save_then_load, load_twice, save_moves_to_the_cpu, load_then_move),
+        *(save_then_load, load_twice, save_moves_to_the_cpu, load_then_move, move_then_load),
         *(usable_after_save, save_over_a_longer_file),
         *(save_leaves_a_stream_open, failed_save_keeps_the_old_file, load_keeps_training_and_gradients),
         *(exactly_the_same_name, names_not_places, fields_are_registered, python_state_dict_from_the_cpu),
         *(save_into_a_missing_folder, read_only_folder),
-        *(load_by_reference_refuses_another_dtype, pybridge_keeps_training_and_gradients),
+        *(load_by_reference_refuses_another_dtype, deterministic_algorithms, pybridge_keeps_training_and_gradients),
         *(pybridge_safetensors_aligned, pybridge_safetensors_over_a_longer_file),
     )
 } | dict.fromkeys(

@@ -219,13 +219,21 @@ def storage_to_array(module: torch.nn.Module, folder: Path) -> str:
     return ", ".join(str(int(number)) for number in torch.tensor([], dtype=torch.int32).set_(storage))
 
 
+def deterministic_algorithms(module: torch.nn.Module, folder: Path) -> str:
+    ANY.use_deterministic_algorithms(True)
+    try:
+        return "on" if torch.are_deterministic_algorithms_enabled() else "off"
+    finally:
+        ANY.use_deterministic_algorithms(False)
+
+
 COUNTERPARTS: Mapping[str, Callable[[torch.nn.Module, Path], str]] = {
     counterpart.__name__.replace("_", "-"): counterpart
     for counterpart in (
         *(usable_after_save, save_leaves_a_stream_open, load_keeps_training_and_gradients, exactly_the_same_name),
         *(names_not_places, save_into_a_missing_folder, read_only_folder, load_state_dict_lists),
         *(load_state_dict_names_what_is_wrong, load_state_dict_compares_shapes, state_dict_under_a_prefix),
-        optimizer_file_of_other_groups,
+        *(optimizer_file_of_other_groups, deterministic_algorithms),
         *(frombuffer_reads_bytes, frombuffer_skips_bytes, frombuffer_shares_memory, from_file, storage_to_array),
     )
 } | {

@@ -113,17 +113,22 @@ def inputs(given: StateDict, dtype: DType) -> StateDict:
     )
 
 
-def arguments(model: Model, given: StateDict, dtype: DType) -> list[torch.Tensor | tuple[torch.Tensor, torch.Tensor]]:
+def arguments(
+    model: Model, given: StateDict, dtype: DType, device: str = "cpu"
+) -> list[torch.Tensor | tuple[torch.Tensor, torch.Tensor]]:
     """The module's inputs, with floating-point ones converted to ``dtype``; an LSTM's two states are one pair."""
-    converted = (torch_tensors.to_torch(tensor) for _, tensor in inputs(given, dtype))
+    converted = (torch_tensors.to_torch(tensor).to(device) for _, tensor in inputs(given, dtype))
     return [(next(converted), next(converted)) if isinstance(item, tuple) else next(converted) for item in model.inputs]
 
 
-def forward(module: torch.nn.Module, model: Model, given: StateDict, dtype: DType) -> StateDict:
-    """The module's outputs for these inputs, in its present mode (train or eval), named by their number."""
-    with torch.no_grad(), warnings.catch_warnings():
+def forward(module: torch.nn.Module, model: Model, given: StateDict, dtype: DType, device: str = "cpu") -> StateDict:
+    """The module's outputs for these inputs, in its present mode (train or eval), named by their number.
+
+    The module is moved to the device. cuDNN, which only CUDA has, is off (docs/bounds.md, "On CUDA").
+    """
+    with torch.no_grad(), warnings.catch_warnings(), torch.backends.cudnn.flags(enabled=False):
         warnings.simplefilter("ignore")
-        outputs = layers.forward(module, arguments(model, given, dtype))
+        outputs = layers.forward(module.to(device), arguments(model, given, dtype, device))
     return torch_tensors.export({str(number): output for number, output in enumerate(outputs)})
 
 

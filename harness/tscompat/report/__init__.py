@@ -1,0 +1,1 @@
+"""Shows results outside a terminal: a page, Markdown, JUnit's XML, a badge. Imports nothing of ours."""

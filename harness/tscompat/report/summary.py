@@ -1,0 +1,68 @@
+"""Makes the summary of a job in Markdown. May import verdicts, results.
+
+GitHub shows at most 1 MiB of a job's summary: lists end after a number of lines, and long words are cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from textwrap import shorten
+
+from tscompat.results.end import Against, green, in_words, known_by_danger, sentence, since, times
+from tscompat.results.file import Results
+from tscompat.results.record import Record
+from tscompat.results.table import LOOKS, first_sentence, parts_of
+from tscompat.verdicts.divergences import Outcome
+
+SHOWN = 50
+"""Lines of a list."""
+LONGEST = 400
+"""Characters of a cell."""
+
+
+def summary(results: Results, against: Against | None = None) -> str:
+    """The summary: the verdict in a sentence, then what is unexpected, what differs from an earlier run, the sums, the
+    known divergences by danger, what was not run, the time.
+    """
+    return "\n".join(_lines(results, against)) + "\n"
+
+
+def _lines(results: Results, against: Against | None) -> Iterator[str]:
+    yield f"## {'✅' if green(results) else '❌'} {_safe(sentence(results).plain)}"
+    failures = [record for record in results.verdicts if record.outcome is Outcome.FAILED]
+    yield from _table("Problems of the run", ("problem",), ([problem] for problem in results.problems))
+    yield from _table("Unexpected", ("verdict", "what was found", "again"), map(_unexpected, failures))
+    if against:
+        yield from ("", f"Since {_safe(against.name)}: {since(results, against.baseline)}.")
+    sums = ((name, Counter(record.outcome for record in records)) for name, records in parts_of(results).items())
+    heads = ("environment", *(words for _, _, words in LOOKS.values()))
+    yield from _table("Verdicts", heads, ([name or "this", *(str(of[each]) for each in LOOKS)] for name, of in sums))
+    known = known_by_danger(results.verdicts)
+    rows = ([str(each.number), each.kind, each.name, first_sentence(each.cause)] for each in known)
+    yield from _table("Known divergences, the most dangerous first", ("verdicts", "kind", "name", "cause"), rows)
+    reasons = Counter(record.detail for record in results.verdicts if record.outcome is Outcome.NOT_RUN)
+    yield from _table("Not run", ("verdicts", "why"), ([str(n), reason] for reason, n in reasons.most_common()))
+    if results.timing:
+        yield from ("", times(results.timing))
+
+
+def _unexpected(record: Record) -> list[str]:
+    first = f" First difference: {in_words(record.difference)}" if record.difference else ""
+    return [record.id, ": ".join(filter(None, (record.reason, record.detail))) + first, record.rerun]
+
+
+def _table(title: str, heads: tuple[str, ...], rows: Iterable[list[str]]) -> Iterator[str]:
+    """A table with its title; nothing for no rows."""
+    lines = [f"| {' | '.join(_safe(shorten(cell, LONGEST, placeholder=' …')) for cell in row)} |" for row in rows]
+    if not lines:
+        return
+    yield from ("", f"### {title}", "", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *lines[:SHOWN])
+    if len(lines) > SHOWN:
+        yield from ("", f"… and {len(lines) - SHOWN} more")
+
+
+def _safe(words: str) -> str:
+    """Words of a file's names and of exceptions as they are, without a meaning in Markdown or HTML."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&@:-])", r"\\\1", words)
