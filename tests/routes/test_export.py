@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -108,3 +109,15 @@ def test_a_refused_program_has_no_verdicts_of_its_own(job: Job[Any]) -> None:
 )
 def test_a_bag_of_tensors_computes_nothing(case_id: str, checks: tuple[str, ...]) -> None:
     assert ROUTES["export-aoti"].checks_of(load_catalogue()[case_id], PYTHON_TO_DOTNET) == checks
+
+
+@pytest.mark.parametrize("variable", ["TORCHINDUCTOR_CACHE_DIR", "TMPDIR"])
+def test_a_temporary_folder_with_a_space_in_its_path_is_a_reason(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    monkeypatch.setenv(variable, str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    reason = programs.cannot_compile()
+    assert reason == "the temporary folder (TMPDIR) has a space in its path, where AOTInductor cannot compile"

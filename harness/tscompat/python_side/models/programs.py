@@ -6,6 +6,8 @@ trace; a model is traced with its inputs, because tracing takes any Python code,
 
 from __future__ import annotations
 
+import os
+import tempfile
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -123,9 +125,11 @@ def format_versions() -> dict[str, str]:
 
 
 def cannot_compile() -> str | None:
-    """Why AOTInductor cannot work here, or None if it can. It does not quote its linker's options, hence no spaces."""
+    """Why AOTInductor cannot work here, or None if it can. It quotes no option of its compiler, hence no spaces."""
     if " " in str(Path(torch.__file__).parent):
         return "torch lies in a path with a space, from which AOTInductor cannot link"
+    if " " in os.environ.get("TORCHINDUCTOR_CACHE_DIR", "") + tempfile.gettempdir():
+        return "the temporary folder (TMPDIR) has a space in its path, where AOTInductor cannot compile"
     builder: Any = import_module("torch._inductor.cpp_builder")
     missing: Any = import_module("torch._inductor.exc").InvalidCxxCompiler
     try:
