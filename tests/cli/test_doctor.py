@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import typer
@@ -116,6 +117,9 @@ def test_doctor_keeps_torch_out_of_its_process() -> None:
 
 
 def test_a_cache_that_this_user_may_not_write_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_right(path: Path, mode: int) -> bool:
+        return False
+
     monkeypatch.setattr(MODULE, "_publish", lambda: None)
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", no_right)
     assert getattr(disk(), "todo", "") == "allow this user to write there: the first run builds there"

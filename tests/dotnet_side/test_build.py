@@ -439,8 +439,12 @@ def test_a_process_may_open_as_many_files_as_a_run_takes(
     import resource
 
     limits: list[tuple[int, int]] = []
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (soft, hard))
-    monkeypatch.setattr(resource, "setrlimit", lambda which, pair: limits.append(pair))
+    monkeypatch.setattr(resource, "getrlimit", fixed((soft, hard)))
+
+    def setrlimit(which: int, pair: tuple[int, int]) -> None:
+        limits.append(pair)
+
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
     build.dotnet_command()
     assert limits == ([(raised, hard)] if raised else [])
 
@@ -449,6 +453,6 @@ def test_a_process_may_open_as_many_files_as_a_run_takes(
 def test_a_process_that_may_open_too_few_files_could_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     import resource
 
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (64, 64))
+    monkeypatch.setattr(resource, "getrlimit", fixed((64, 64)))
     with pytest.raises(BuildError, match="may open 64 files here, a run takes 128: allow more"):
         build.find_built()

@@ -47,8 +47,8 @@ def test_a_process_goes_on_when_nobody_reads_it(stream: str) -> None:
     script = f"for _ in range(99): print('x' * 9999, file=sys.{stream}, flush=True)\nsys.exit(7)"
     read, write = os.pipe()
     os.close(read)
-    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: write}
-    done = subprocess.run([sys.executable, "-c", BEGIN + script], check=False, **streams)
+    stdout, stderr = (write if stream == each else subprocess.DEVNULL for each in ("stdout", "stderr"))
+    done = subprocess.run([sys.executable, "-c", BEGIN + script], check=False, stdout=stdout, stderr=stderr)
     os.close(write)
     assert done.returncode == 7
 
@@ -135,7 +135,11 @@ class Terminal(io.BytesIO):
 
 def test_a_terminal_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The console of Windows is no file: written to as one, it would lack characters."""
-    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN)  # this process keeps its own handlers
+
+    def ignored(number: int) -> signal.Handlers:
+        return signal.SIG_IGN
+
+    monkeypatch.setattr(signal, "getsignal", ignored)  # this process keeps its own handlers
     terminal = io.TextIOWrapper(Terminal(), encoding="cp1252")
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setattr(sys, "stderr", terminal)
