@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 
 from tscompat.catalogue import CatalogueError, load_catalogue
@@ -22,6 +21,7 @@ from tscompat.dotnet_side.replacement import chosen
 from tscompat.golden.manifest import GoldenError, golden_folder, read_corpus
 from tscompat.python_side.scripts import Script, ScriptUnusable, load_all
 from tscompat.resources.folders import data_folder
+from tscompat.resources.memory import total_memory
 from tscompat.results.table import counted
 from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
 
@@ -147,7 +147,7 @@ def side(choice: Choice | None, scratch: Path, scripts: Mapping[str, Script]) ->
         yield WithoutDotnet(), environment(None, {}, scripts).running
         return
     publish = chosen(choice, progress=typer.echo)
-    limit = int(psutil.virtual_memory().total * MEMORY)
+    limit = int(total_memory() * MEMORY)
     first = Peer(inside(publish.folder), scratch / "peer.log", limit)
     running = environment(publish, first.versions, scripts).running
     waiting = [first]

@@ -12,8 +12,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import psutil
-
 from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict, read_optimizer
 from tscompat.codec.optimizer import Value, flat_options, flat_states
 from tscompat.codec.reader import map_file
@@ -25,6 +23,7 @@ from tscompat.dotnet_side.messages import Thrown
 from tscompat.dotnet_side.optimizer_call import OptimizerFiles, groups_of, poisoned
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
 from tscompat.files.item import Item, LazyEntries, Tell
+from tscompat.resources.memory import available_memory, total_memory
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare, first, same_stream
 from tscompat.values.dtypes import BY_NAME
@@ -90,7 +89,7 @@ def _asked(size: int, tell: Tell, ask: Callable[[PeerKeeper, Path], Verdict]) ->
 
     The verdict is ``not-run`` if ``size`` bytes are too many for the free memory, or if no peer can be started.
     """
-    available = psutil.virtual_memory().available
+    available = available_memory()
     if size + _BESIDE_THE_MODEL > available:
         needed = f"TorchSharp would take {(size + _BESIDE_THE_MODEL) / 1e9:.1f} GB of memory"
         return Verdict(Kind.NOT_RUN, f"{needed}, {available / 1e9:.1f} are available")
@@ -99,7 +98,7 @@ def _asked(size: int, tell: Tell, ask: Callable[[PeerKeeper, Path], Verdict]) ->
         with tempfile.TemporaryDirectory(prefix="tscompat-convert-") as name:
             folder = Path(name)
             command, log = inside(publish.folder), folder / "peer.log"
-            peer = PeerKeeper(lambda: Peer(command, log, psutil.virtual_memory().total))
+            peer = PeerKeeper(lambda: Peer(command, log, total_memory()))
             try:
                 return ask(peer, folder)
             finally:
