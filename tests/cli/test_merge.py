@@ -6,13 +6,17 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
 from records import ENVIRONMENT, FAILURE, a_record
 from tscompat.cli import app
-from tscompat.results.file import Part, ResultsFile, Timing, load_results
+from tscompat.resources.repeat import repeat
+from tscompat.results.file import NOTHING_DECIDED, Part, ResultsFile, Timing, load_results
 from tscompat.results.record import Record
+from tscompat.values.verdict import Kind, Verdict
+from tscompat.verdicts.divergences import Judgement, Outcome
 
 TIMING = Timing(harness_seconds=0.0, torchsharp_seconds=0.0, wall_seconds=0.0, cores=1)
 GOOD = a_record(case="a/1")
@@ -40,7 +44,7 @@ def test_the_whole_run_is_written_and_shown(tmp_path: Path, second: Record, code
     assert ([record.id for record in whole.verdicts], whole.part, whole.complete) == ([GOOD.id, second.id], None, True)
     assert ended.output.splitlines()[-2:] == [
         str(file := tmp_path / "out" / "results.json"),
-        f"as a page: tscompat report {file}",
+        f"as a page: {repeat('report', [str(file)])}",
     ]
 
 
@@ -85,3 +89,42 @@ def test_kept_files_on_another_drive_are_named_from_its_root(tmp_path: Path, mon
     merged(tmp_path / "out", *files)
     _, record = load_results(tmp_path / "out" / "results.json").verdicts
     assert record.files[0] == (tmp_path / "2" / FAILURE.files[0]).as_posix()
+
+
+def test_a_problem_alone_is_exit_code_1(tmp_path: Path) -> None:
+    file = ResultsFile(tmp_path / "1.json", ENVIRONMENT, Part.of("1/1", [GOOD.id]))
+    file.add(GOOD)
+    file.finish(True, TIMING, ["no proof"])
+    assert merged(tmp_path / "out", str(tmp_path / "1.json")).exit_code == 1
+
+
+def test_shards_that_decide_nothing_are_could_not_run(tmp_path: Path) -> None:
+    not_run = Verdict(Kind.NOT_RUN, "no"), Judgement(Outcome.NOT_RUN)
+    records = [a_record(case=f"a/{number}", verdict=not_run[0], judgement=not_run[1]) for number in (1, 2)]
+    files = [shard(tmp_path / f"{i}.json", i, record, of=records) for i, record in enumerate(records, 1)]
+    ended = merged(tmp_path / "out", *files)
+    assert ended.exit_code == 2
+    assert load_results(tmp_path / "out" / "results.json").problems == (NOTHING_DECIDED,)
+
+
+def test_shards_of_another_suite_are_refused(tmp_path: Path) -> None:
+    of = [GOOD, a_record(case="a/2")]
+    other = msgspec.structs.replace(ENVIRONMENT, suite=f"sha256:{64 * '1'}")
+    files = [shard(tmp_path / "1.json", 1, of[0], of=of)]
+    second = ResultsFile(tmp_path / "2.json", other, Part.of("2/2", [record.id for record in of]))
+    second.add(of[1])
+    second.finish(True, TIMING)
+    ended = merged(tmp_path / "out", *files, str(tmp_path / "2.json"))
+    assert (ended.exit_code, "suite sha256:" in ended.output) == (2, True)
+
+
+def test_no_shard_is_written_over(tmp_path: Path) -> None:
+    file = shard(tmp_path / "1" / "results.json", 1, GOOD, of=[GOOD])
+    before = Path(file).read_bytes()
+    ended = merged(tmp_path / "1", file)
+    assert (ended.exit_code, Path(file).read_bytes()) == (2, before)
+
+
+def test_a_shard_that_is_given_twice_is_named(tmp_path: Path) -> None:
+    file = shard(tmp_path / "1.json", 1, GOOD, of=[GOOD])
+    assert f"{file} is given twice" in merged(tmp_path / "out", file, file).output

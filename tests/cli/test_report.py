@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 from pathlib import Path
 from xml.etree.ElementTree import parse
 
@@ -93,3 +94,32 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     ended = reported(tmp_path / "no.json", "--out", tmp_path / "page.html")
     assert ended.exit_code == 2
     assert str(tmp_path / "no.json") in ended.output
+
+
+@pytest.mark.parametrize("option", ["--out", "--junit", "--badge", "--markdown"])
+@pytest.mark.parametrize("of", ["results", "since", "another"])
+def test_nothing_is_written_over(tmp_path: Path, option: str, of: str) -> None:
+    files = {name: saved(tmp_path / f"{name}.json", GREEN) for name in ("results", "since")}
+    other = "--badge" if option != "--badge" else "--junit"
+    more = [other, tmp_path / "another.json"] if of == "another" else []
+    ended = reported(files["results"], "--since", files["since"], *more, option, tmp_path / f"{of}.json")
+    assert (ended.exit_code, "is named twice" in ended.output) == (2, True)
+    assert {file.read_bytes() for file in files.values()} == {files["since"].read_bytes()}
+
+
+def test_the_page_lies_beside_the_results(tmp_path: Path) -> None:
+    ended = reported(saved(tmp_path / "results.json", GREEN))
+    assert ended.output.split() == [str(tmp_path / "report.html")]
+
+
+def test_several_environments_have_no_earlier_run(tmp_path: Path) -> None:
+    both = saved(tmp_path / "results.json", msgspec.structs.replace(BOTH, verdicts=(a_record(),)))
+    ended = reported(both, "--since", saved(tmp_path / "old.json", GREEN))
+    assert (ended.exit_code, "compares one run with one" in ended.output) == (2, True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are text there")
+def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    ended = reported(saved(folder / "results.json", changed(FAILURE)), "--since", saved(folder / "old.json", GREEN))
+    assert ended.exit_code == 0, ended.output

@@ -86,6 +86,12 @@ def test_a_verdict_that_is_not_selected_is_another_run_s(stopped: Path) -> None:
     )
 
 
+def test_a_run_of_another_suite_is_not_gone_on_with(stopped: Path) -> None:
+    other = msgspec.structs.replace(ENVIRONMENT, tscompat="0.2.0")
+    with pytest.raises(ResultsError, match=r"decides otherwise \(torchsharp-compat 0.1.0 and 0.2.0\): run it anew"):
+        decided(stopped, other, selection(DECIDED.id, FAILURE.id))
+
+
 @pytest.mark.parametrize("other", ["environment", "part"])
 def test_another_environment_or_shard_is_another_run(stopped: Path, other: str) -> None:
     part = Part.of("1/2", [DECIDED.id]) if other == "part" else None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from tscompat.catalogue import load_catalogue
@@ -49,3 +53,16 @@ def test_results_state_their_part_of_the_whole() -> None:
     ids = list(verdict_ids(CASES))[:3]
     assert Shard(1, 2).part(ids) == Shard(1, 2).part(reversed(ids)) == Part.of("1/2", map(str, ids))
     assert Shard(1, 2).part(ids) != Shard(1, 2).part(ids[:2])
+
+
+def test_the_partition_is_the_same_in_every_process() -> None:
+    program = """if True:
+        from tscompat.catalogue import load_catalogue
+        from tscompat.matrix.shards import Shard
+        print(sorted(Shard(2, 3).cases(load_catalogue())))"""
+    command = [sys.executable, "-c", program]
+    found = {
+        subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True).stdout
+        for seed in ("1", "2")
+    }
+    assert found == {f"{sorted(Shard(2, 3).cases(CASES))}\n".encode()}

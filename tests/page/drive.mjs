@@ -38,6 +38,10 @@ for (const name of ["green.html", "red.html"]) {
       const found = await page.evaluate(() => globalThis.axe.run());
       const key = `${name} ${colorScheme} ${width}`;
       seen.axe[key] = found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`);
+      await page.goto(`${page.url().split("#")[0]}#outcome=failed`); // of red.html the last has the bytes of its files
+      await page.locator(".list a").last().click({ timeout: 500 }).catch(() => {});
+      const again = await page.evaluate(() => globalThis.axe.run());
+      seen.axe[key].push(...again.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`));
       seen.overflow[key] = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       await page.goto(page.url().split("#")[0]);
       await page.screenshot({ path: join(folder, `${key.replaceAll(" ", "-")}.png`) });
@@ -66,6 +70,15 @@ for (const name of ["green.html", "red.html"]) {
   seen.cell = [page.url().split("#")[1], await page.evaluate(() => document.activeElement?.id)];
   await page.locator(".clear").click();
   seen.cleared = await status(page);
+  await page.locator("select[name=outcome]").selectOption("divergence");
+  await page.locator("nav a", { hasText: "Time" }).click();
+  seen.section = [await page.evaluate(() => document.activeElement?.id), page.url().split("#")[1]];
+  await page.locator("select[name=dtype]").selectOption("bf16");
+  seen.keptFilter = [await page.locator("select[name=outcome]").inputValue(), await page.locator("select[name=dtype]").inputValue()];
+  await page.locator(".clear").click();
+  await page.goto(`${page.url().split("#")[0]}#rows=bogus`);
+  seen.bogus = await page.locator(".map caption").textContent();
+  await page.locator(".clear").click();
   await page.locator(".list button").click();
   seen.more = await rows(page);
   await page.locator("#reasons a").first().click();
@@ -77,12 +90,16 @@ for (const name of ["green.html", "red.html"]) {
   await page.locator("#faults table a").first().click();
   await page.locator(".list a").first().click();
   seen.known = await page.locator("#verdict").innerText();
+  seen.bits = await page.locator("#verdict mark").allTextContents();
+  seen.time = await page.locator("#time table").first().innerText();
   seen.focus = await page.evaluate(() => document.activeElement?.id);
   await page.emulateMedia({ media: "print" });
   seen.printed = [await page.locator("form").isVisible(), await page.locator("#verdict").isVisible()];
 }
 {
   const page = await open("red.html");
+  const cells = page.locator(".map td:not(:empty)");
+  seen.map = Object.fromEntries(await cells.evaluateAll((all) => all.map((cell) => [cell.textContent, cell.className])));
   seen.failures = await page.locator("#failures").innerText();
   await page.locator("#failures a", { hasText: "/bytes" }).click();
   seen.failure = await page.locator("#verdict").innerText();
@@ -98,6 +115,11 @@ for (const name of ["green.html", "red.html"]) {
   const id = "dat/dotnet-to-python/cpu/pattern/all/bf16/bytes";
   const page = await open("red.html", {}, `#v=${encodeURIComponent(id)}`);
   seen.linked = await page.locator("#verdict-title").textContent();
+}
+{
+  const page = await open("both.html");
+  await page.locator(".list a").nth(1).click();
+  seen.both = [await page.locator("#verdict").innerText(), await status(page), await rows(page)];
 }
 await browser.close();
 console.log(JSON.stringify(seen));

@@ -20,6 +20,7 @@ from results.made import NOT
 from tscompat.cli.report import report_
 from tscompat.codec import encode_state_dict
 from tscompat.resources.folders import data_folder
+from tscompat.results.environment import Environment
 from tscompat.results.file import Results, Timing, save_results
 from tscompat.results.record import Record
 from tscompat.values.dtypes import BY_NAME
@@ -56,6 +57,8 @@ def folder() -> Path:
     OUT.mkdir(parents=True)
     save_results(results(green()), OUT / "green.json")
     save_results(results(red(OUT)), OUT / "red.json")
+    save_results(two_versions(), OUT / "both.json")
+    report_([OUT / "both.json"], out=OUT / "both.html")
     report_([OUT / "green.json"], out=OUT / "green.html")
     report_([OUT / "red.json"], since=OUT / "green.json", out=OUT / "red.html")
     return OUT
@@ -71,18 +74,26 @@ def seen(packages: Path, folder: Path) -> dict[str, Any]:
     return json.loads(ended.stdout)
 
 
-def results(records: list[Record]) -> Results:
+def results(records: list[Record], *environments: Environment) -> Results:
     return Results(
         schema=4,
         complete=True,
         started="2026-01-01T00:00:00+00:00",
         finished="2026-01-01T00:01:00+00:00",
-        environments={ENVIRONMENT.key: ENVIRONMENT},
+        environments={each.key: each for each in environments or (ENVIRONMENT,)},
         timing=Timing(harness_seconds=3.0, torchsharp_seconds=2.0, wall_seconds=60.0, cores=2),
         part=None,
         problems=(),
         verdicts=tuple(records),
     )
+
+
+def two_versions() -> Results:
+    """One verdict, which fails with one version and passes with the other."""
+    new = msgspec.structs.replace(ENVIRONMENT, device="cuda", again="tscompat run --torchsharp 0.108.0")
+    judgement = Judgement(Outcome.FAILED, reason="unexpected: bits")
+    failed = a_record(verdict=Verdict(Kind.BITS, "other bits"), judgement=judgement)
+    return results([failed, a_record(environment=new)], ENVIRONMENT, new)
 
 
 def green() -> list[Record]:
@@ -214,6 +225,43 @@ def test_a_print_has_the_verdict_and_not_the_filters(seen: dict[str, Any]) -> No
     assert seen["printed"] == [False, True]
 
 
+def test_the_bits_that_differ_are_marked(seen: dict[str, Any]) -> None:
+    assert seen["bits"] == ["33", "0", "b3", "1"]
+
+
+def test_times_are_added(seen: dict[str, Any]) -> None:
+    assert "load\t3000.0" in seen["time"]
+
+
+def test_a_section_takes_the_focus_and_leaves_the_filter(seen: dict[str, Any]) -> None:
+    assert seen["section"] == ["time-title", "outcome=divergence"]
+    assert seen["keptFilter"] == ["divergence", "bf16"]
+
+
+def test_an_unknown_axis_is_none(seen: dict[str, Any]) -> None:
+    assert seen["bogus"] == "route × dtype"
+
+
+def test_a_cell_has_its_numbers_and_the_color_of_the_worst(seen: dict[str, Any]) -> None:
+    cells: dict[str, str] = seen["map"]
+    assert [(words, look) for words, look in cells.items() if "F" in words] == [("1F", "failed")]
+    assert {look for words, look in cells.items() if words.isdecimal()} == {"passed"}
+    assert {look for words, look in cells.items() if re.fullmatch(r"\d+n", words)} == {"not-run"}
+    known = {words: look for words, look in cells.items() if "d" in words}
+    assert known
+    for words, look in known.items():
+        passed, divergences = (int(number) for number in (f"0 {words}" if " " not in words else words)[:-1].split())
+        share = divergences / (passed + divergences)
+        assert look == ("known-3" if share > 0.5 else "known-2" if share > 0.1 else "known-1")
+
+
+def test_of_two_versions_the_verdict_of_the_link_opens_and_the_list_stays(seen: dict[str, Any]) -> None:
+    words, status, rows = seen["both"]
+    assert "All is equal." in words
+    assert "tscompat run --torchsharp 0.108.0 -k dat/" in words
+    assert (status, rows) == ("2 verdicts of 2", 2)
+
+
 def test_failures_come_first_with_their_difference(seen: dict[str, Any]) -> None:
     assert "dat/dotnet-to-python/cpu/pattern/all/bf16/bytes" in seen["failures"]
     assert "'w', dim 0, at byte 0x7" in seen["failures"]
@@ -221,6 +269,7 @@ def test_failures_come_first_with_their_difference(seen: dict[str, Any]) -> None
 
 def test_a_failure_has_its_bytes_files_and_command(seen: dict[str, Any]) -> None:
     assert seen["marks"] == ["02", "01"]
+    assert "failure bytes" in seen["failure"]
     for words in ("entry 0 'w', dim 0", "3.4 shape.dims", "expected.dat", "tscompat run -k all/bf16"):
         assert words in seen["failure"]
     assert seen["kept"] > 0
@@ -228,7 +277,7 @@ def test_a_failure_has_its_bytes_files_and_command(seen: dict[str, Any]) -> None
 
 def test_what_changed_stands_side_by_side(seen: dict[str, Any]) -> None:
     assert "regression: 2 verdicts" in seen["changes"]
-    assert "failed, bytes: entry 0 'w', dim 0: 2 expected, 1 found" in seen["changes"]
+    assert "not there\tfailed, bytes: entry 0 'w', dim 0: 2 expected, 1 found" in seen["changes"]
 
 
 def test_words_of_a_file_are_no_markup(seen: dict[str, Any]) -> None:

@@ -76,9 +76,10 @@ def test_one_environment_needs_no_name() -> None:
     assert words(made(a_record()).columns["environment"]) == [""]
 
 
-def test_the_scripts_that_ran_are_named() -> None:
-    ran = msgspec.structs.replace(ENVIRONMENT, scripts={"importsd": f"sha256:{64 * '1'}"})
-    assert data_of(changed(environments={ran.key: ran}), Path(), {}).scripts == ["importsd"]
+def test_each_environment_has_its_command() -> None:
+    new = msgspec.structs.replace(ENVIRONMENT, device="cuda", again="tscompat run --native DIR")
+    both = changed(environments={each.key: each for each in (ENVIRONMENT, new)})
+    assert {*data_of(both, Path(), {}).commands.values()} == {"tscompat run", "tscompat run --native DIR"}
 
 
 def kept(folder: Path, record: Record) -> Record:

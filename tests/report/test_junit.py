@@ -6,9 +6,10 @@ from typing import cast
 from xml.etree.ElementTree import Element, fromstring
 
 import msgspec
+import pytest
 
 from records import FAILURE, a_record
-from results.made import DIVERGENCE, NOT_RUN, changed
+from results.made import BOTH, DIVERGENCE, NOT_RUN, changed, of_new
 from tscompat.report.junit import RUN, junit
 from tscompat.results.file import Results
 
@@ -47,8 +48,23 @@ def test_a_problem_of_the_run_is_an_error() -> None:
     ]
 
 
-def test_a_run_that_stopped_is_an_error() -> None:
-    assert suites(changed(a_record(), complete=False))[RUN].attrib["errors"] == "1"
+@pytest.mark.parametrize("results", [changed(a_record(), complete=False), changed(NOT_RUN)], ids=["stopped", "nothing"])
+def test_a_run_that_stopped_or_decided_nothing_is_an_error(results: Results) -> None:
+    run = suites(results)[RUN]
+    assert run.attrib["errors"] == "1"
+    assert run.find("testcase/error") is not None
+
+
+def test_a_failure_alone_is_no_error_of_the_run() -> None:
+    assert suites(changed(FAILURE))[RUN].attrib["errors"] == "0"
+
+
+def test_each_environment_has_suites_of_its_own() -> None:
+    record = a_record()
+    of = suites(msgspec.structs.replace(BOTH, verdicts=(record, of_new(record))))
+    assert [*of] == [RUN, "TorchSharp 0.107.0: dat", "TorchSharp 0.108.0-dev: dat"]
+    tests = [test.attrib["classname"] for suite in of.values() for test in suite]
+    assert len({*tests}) == 3
 
 
 def test_a_run_without_a_problem_is_none() -> None:

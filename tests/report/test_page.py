@@ -12,11 +12,14 @@ from records import ENVIRONMENT, FAILURE, a_record
 from results.made import BOTH, DIVERGENCE, NOT_RUN, changed
 from tscompat.report.data import data_of
 from tscompat.report.page import PARTS, SCRIPTS, page
-from tscompat.results.file import Results
+from tscompat.results.comparison import Baseline
+from tscompat.results.end import Against
+from tscompat.results.file import Part, Results
 
 
 def made(results: Results, against: str = "") -> str:
-    return page(results, data_of(results, Path(), {}), against)
+    before = Against(against, Baseline.of(changed(a_record()), "")) if against else None
+    return page(results, data_of(results, Path(), {}), before)
 
 
 def test_the_head_says_whether_the_run_is_green() -> None:
@@ -46,6 +49,7 @@ def test_it_loads_nothing() -> None:
 def test_words_of_the_results_are_no_markup() -> None:
     evil = msgspec.structs.replace(ENVIRONMENT, system="<script>alert(1)</script>")
     text = made(changed(environments={evil.key: evil}, problems=("<img src=x>",)), "<b>old</b>")
+    assert "<b>Problem of the run:</b> &lt;img src=x&gt;" in text
     assert "<script>alert" not in text
     assert "<img" not in text
     assert "<b>old" not in text
@@ -58,6 +62,12 @@ def test_a_section_is_there_only_where_it_has_something() -> None:
     assert 'href="#changes"' not in green
     assert 'href="#failures"' in red
     assert "Changes since old.json" in red
+    assert re.findall(r"(Then|Now): torch 2.13.0\+cpu", red) == ["Then", "Now"]
+
+
+def test_a_shard_is_no_whole_run() -> None:
+    text = made(changed(a_record(), part=Part.of("2/5", [])))
+    assert "Shard 2/5. As expected: of 1 verdict 1 passed." in text
 
 
 def test_each_environment_has_a_column_of_facts() -> None:

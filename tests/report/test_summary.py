@@ -58,3 +58,13 @@ def test_each_environment_has_a_row_of_sums() -> None:
     text = summary(msgspec.structs.replace(BOTH, verdicts=(record, of_new(record), of_new(FAILURE))))
     assert "| TorchSharp 0.107.0 | 1 | 0 | 0 | 0 |" in text
     assert r"| TorchSharp 0.108.0\-dev | 1 | 0 | 1 | 0 |" in text
+
+
+def test_an_unexpected_verdict_names_its_environment_where_there_are_several() -> None:
+    text = summary(msgspec.structs.replace(BOTH, verdicts=(a_record(), of_new(FAILURE))))
+    assert r"bits \(TorchSharp 0.108.0\-dev\) |" in text
+
+
+def test_a_command_keeps_its_spaces() -> None:
+    record = msgspec.structs.replace(FAILURE, rerun="tscompat run --native 'a  b'")
+    assert "'a  b'" in summary(changed(record))

@@ -17,12 +17,15 @@ from tscompat.resources.repeat import SESSION, repeat
         ("/usr", "gate", "tscompat gate -k 'a b'"),
         ("/project/.nox/env-3.11", "run", "nox -- -k 'a b'"),
         ("/project/.nox/env-3.11", "gate", "nox -s gate -- -k 'a b'"),
+        ("/usr", "report", "tscompat report -k 'a b'"),
+        ("/project/.nox/env-3.11", "report", "/python -m tscompat report -k 'a b'"),
     ],
 )
 def test_what_nox_has_started_nox_starts_again(
     prefix: str, verb: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "prefix", str(Path(prefix)))
+    monkeypatch.setattr(sys, "executable", "/python")
     assert repeat(verb, ["-k", "a b"]) == words
 
 

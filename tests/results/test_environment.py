@@ -92,3 +92,21 @@ def test_names_that_are_not_distinct_get_their_keys() -> None:
     three = [ENVIRONMENT, msgspec.structs.replace(ENVIRONMENT, libtorch=SAME_VERSION), other]
     names = [f"cpu ({three[0].key})", f"cpu ({three[1].key})", f"cuda ({three[2].key})"]
     assert [*names_of({each.key: each for each in three}).values()] == names
+
+
+@pytest.mark.parametrize("fact", ["tscompat", "suite", "python", "numpy", "safetensors", "torchvision"])
+def test_facts_by_which_a_suite_decides_differ(fact: str) -> None:
+    other = msgspec.structs.replace(ENVIRONMENT, **{fact: f"sha256:{64 * '1'}"})
+    assert len(ENVIRONMENT.differs(other).split(", ")) == 1
+    assert other.key == ENVIRONMENT.key
+
+
+@pytest.mark.parametrize("fact", ["pybridge", "version"])
+def test_facts_of_dotnet_differ(fact: str) -> None:
+    dotnet = msgspec.structs.replace(ENVIRONMENT.dotnet, **{fact: "9.9"})  # pyright: ignore
+    assert "9.9" in ENVIRONMENT.differs(msgspec.structs.replace(ENVIRONMENT, dotnet=dotnet))
+
+
+@pytest.mark.parametrize("change", [{"cpus": 9}, {"memory_bytes": 1}, {"system": "other"}, {"again": "other"}])
+def test_another_machine_decides_the_same(change: dict[str, Any]) -> None:
+    assert ENVIRONMENT.differs(msgspec.structs.replace(ENVIRONMENT, **change)) == ""

@@ -279,3 +279,16 @@ def test_a_shard_is_known_from_the_beginning_on(tmp_path: Path) -> None:
     part = Part.of("1/2", ["a"])
     ResultsFile(tmp_path / "results.json", ENVIRONMENT, part)
     assert load_results(tmp_path / "results.json").part == part
+
+
+def test_what_is_kept_is_there_from_the_first_moment_on(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    ResultsFile(file, ENVIRONMENT, kept=[a_record()])
+    assert [record.id for record in load_results(file).verdicts] == [a_record().id]
+
+
+def test_json_that_is_nested_too_deeply_is_refused(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"[" * 100_000)
+    with pytest.raises(ResultsError, match="nested too deeply"):
+        load_results(path)

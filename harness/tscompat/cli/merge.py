@@ -1,17 +1,15 @@
-"""``tscompat merge``: one run of its shards. May import results, verdicts."""
+"""``tscompat merge``: one run of its shards. May import results."""
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tscompat.results.file import ResultsError, load_results, save_results
-from tscompat.results.merge import Piece, merge_shards
-from tscompat.verdicts.divergences import Outcome
+from tscompat.results.end import green
+from tscompat.results.file import NOTHING_DECIDED, ResultsError, save_results
+from tscompat.results.merge import merge_shards, piece
 
 from .ending import ending
 from .run import Tables
@@ -31,20 +29,16 @@ def merge_(
     Exit codes, as of the whole run: 0 nothing unexpected, 1 an incompatibility, 2 not the shards of one run.
     """
     try:
+        file = out / "results.json"
+        if any(file.resolve() == shard.resolve() for shard in shards):
+            raise ResultsError(f"{file} is one of the shards: choose another folder with --out")
+        whole = merge_shards([piece(shard, out) for shard in shards])
         out.mkdir(parents=True, exist_ok=True)
-        whole = merge_shards([_piece(shard, out) for shard in shards])
-        save_results(whole, out / "results.json")
+        save_results(whole, file)
     except (ResultsError, OSError) as error:
         typer.echo(f"could not run: {error}", err=True)
         raise typer.Exit(2) from error
-    ending(whole, out / "results.json", tables=tables)
-    if not whole.complete:
+    ending(whole, file, tables=tables)
+    if not whole.complete or NOTHING_DECIDED in whole.problems:
         raise typer.Exit(2)
-    raise typer.Exit(1 if whole.problems or any(each.outcome is Outcome.FAILED for each in whole.verdicts) else 0)
-
-
-def _piece(shard: Path, out: Path) -> Piece:
-    folder = shard.absolute().parent
-    with suppress(ValueError):  # on Windows no path leads from one drive to another
-        folder = Path(os.path.relpath(folder, out.absolute()))
-    return Piece(str(shard), folder.as_posix(), load_results(shard))
+    raise typer.Exit(0 if green(whole) else 1)

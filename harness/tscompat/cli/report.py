@@ -5,18 +5,19 @@ May import resources, verdicts, results, report.
 
 from __future__ import annotations
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from tscompat.report.data import Changed, changed
 from tscompat.resources.folders import data_folder
 from tscompat.resources.whole import write_whole
-from tscompat.results.comparison import Baseline, compare, load
+from tscompat.results.comparison import Baseline, compare, is_baseline, load
 from tscompat.results.end import Against
 from tscompat.results.file import Results, ResultsError, load_results
-from tscompat.results.merge import Piece, merge, placed
+from tscompat.results.merge import merge, piece, placed, shown_path
 from tscompat.verdicts.entries import DivergencesError, read_entries
 
 
@@ -28,7 +29,10 @@ def report_(
         Path | None,
         typer.Option(dir_okay=False, help="An earlier run's results.json, or a baseline (.xz): what changed since."),
     ] = None,
-    out: Annotated[Path, typer.Option(dir_okay=False, help="The page.")] = Path("results/report.html"),
+    out: Annotated[
+        Path | None,
+        typer.Option(dir_okay=False, help="The page. [default: report.html beside the results.json]"),
+    ] = None,
     markdown: Annotated[
         Path | None, typer.Option(dir_okay=False, help="A summary for a job of GitHub Actions.")
     ] = None,
@@ -40,22 +44,19 @@ def report_(
     Exit codes: 0 written, whatever the results say; 2 a file cannot be used.
     """
     from tscompat.report.badge import badge as badge_of
-    from tscompat.report.data import changed, data_of
+    from tscompat.report.data import data_of
     from tscompat.report.junit import junit as junit_of
     from tscompat.report.page import page
     from tscompat.report.summary import summary
 
+    out = out or results[0].with_name("report.html")
     try:
-        whole = _whole(results, out)
+        _refuse_the_same([*results, *filter(None, [since])], [*filter(None, [out, markdown, junit, badge])])
+        whole = _whole(results, out.parent)
         entries = read_entries(data_folder("cases") / "divergences")
-        against = Against(str(since), load(since)) if since else None
-        changes = ()
-        if since and against:
-            new = Baseline.of(whole, ", ".join(map(str, results)))
-            earlier = load_results(since) if since.suffix == ".json" else None
-            changes = changed(compare(against.baseline, new), earlier, whole)
+        against, changes = _since(since, whole) if since else (None, [])
         made = {
-            out: page(whole, data_of(whole, out.parent, entries, changes), str(since or "")).encode(),
+            out: page(whole, data_of(whole, out.parent, entries, changes), against).encode(),
             markdown: summary(whole, against).encode(),
             junit: junit_of(whole),
             badge: badge_of(whole),
@@ -64,27 +65,39 @@ def report_(
             if file:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(file, (content,))
-                typer.echo(file)
+                typer.echo(shown_path(file))
     except (ResultsError, DivergencesError, OSError) as error:
         typer.echo(f"could not run: {error}", err=True)
         raise typer.Exit(2) from error
 
 
-def _whole(files: list[Path], out: Path) -> Results:
-    """The results of all files, whose kept files are named from the page's folder.
+def _refuse_the_same(read: Sequence[Path], written: Sequence[Path]) -> None:
+    """Raises ResultsError where a file that is to be written is one that is read, or is named twice."""
+    seen = {path.resolve() for path in read}
+    for path in written:
+        if path.resolve() in seen:
+            raise ResultsError(f"{path} is named twice: no file may be written over another one of this command")
+        seen.add(path.resolve())
 
-    Raises ResultsError and OSError.
-    """
-    folders = [Path(os.path.relpath(file.absolute().parent, out.absolute().parent)).as_posix() for file in files]
-    pieces = [Piece(str(file), folder, load_results(file)) for file, folder in zip(files, folders, strict=True)]
+
+def _whole(files: Sequence[Path], beside: Path) -> Results:
+    """The results of all files, for a page in the folder ``beside``. Raises ResultsError and OSError."""
+    pieces = [piece(file, beside) for file in files]
     if len(pieces) == 1:
         return placed(pieces[0])
-    for piece in pieces:
-        if piece.results.part:
-            raise ResultsError(
-                f"{piece.name}: found a shard; expected a whole run: tscompat merge makes one of all shards"
-            )
+    for name, _, results in pieces:
+        if results.part:
+            raise ResultsError(f"{name}: found a shard; expected a whole run: tscompat merge makes one of all shards")
     try:
         return merge(pieces)
     except ResultsError as error:
         raise ResultsError(f"{error}; to see what changed between two runs: tscompat report NEW --since OLD") from error
+
+
+def _since(path: Path, new: Results) -> tuple[Against, list[Changed]]:
+    """An earlier run, and what changed since. Raises ResultsError and OSError."""
+    if len(new.environments) > 1:
+        raise ResultsError("found several environments; expected one: --since compares one run with one")
+    earlier = None if is_baseline(path) else load_results(path)
+    before = load(path)
+    return Against(shown_path(path), before), changed(compare(before, Baseline.of(new, "")), earlier, new)

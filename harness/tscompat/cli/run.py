@@ -136,6 +136,11 @@ def run(
     """
     if full and large:
         raise typer.BadParameter("--large and --full are two runs: leave one of them out", param_hint="--large")
+    if resume and {"--lf", "--last-failed", "--ff", "--failed-first"} & {*context.args}:
+        raise typer.BadParameter(
+            "it keeps what failed: run -k ID to decide one again, or --lf alone with an --out of its own",
+            param_hint="--resume",
+        )
     fixed = [
         *("-n", workers, "--no-header", "--tb=no", "--disable-warnings", "-r", "N"),
         *(f"--tscompat-route={name}" for name in routes or ()),

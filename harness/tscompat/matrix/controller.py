@@ -27,7 +27,7 @@ from tscompat.resources.folders import data_folder
 from tscompat.resources.memory import total_memory
 from tscompat.resources.repeat import repeat
 from tscompat.results.environment import Environment
-from tscompat.results.file import ResultsError, ResultsFile, Timing, load_results
+from tscompat.results.file import NOTHING_DECIDED, ResultsError, ResultsFile, Timing, load_results
 from tscompat.results.record import UNEXPECTED, Record
 from tscompat.routes import verdict_ids
 from tscompat.values.verdict import Kind, Verdict, VerdictId
@@ -97,7 +97,7 @@ class Controller:
         self._interrupted = False
         publish = beginning.publish
         versions = beginning.peer.result().versions if beginning.peer else {}
-        found = environment(publish, versions, loaded)
+        found = environment(publish, versions, loaded, again)
         if workers and beginning.peer and (died := beginning.peer.result().close()):
             raise PeerBroken(f"{died.detail} at its exit, without a call\n{died.log}")
         self.setting = Setting(
@@ -119,9 +119,8 @@ class Controller:
         kept = decided(file, found, selection) if resume and file.exists() else []
         if file.exists() and not kept:
             shutil.rmtree(out / UNEXPECTED, ignore_errors=True)
-        self._results = ResultsFile(file, found, selection.part)
+        self._results = ResultsFile(file, found, selection.part, kept)
         for record in kept:
-            self._results.add(record)
             self._note(record)
         done = {record.id for record in kept}
         self.ids = [each for each in map(str, selection.ids) if each not in done]
@@ -248,7 +247,7 @@ class Controller:
         if self._broken:
             problems.append(self._broken)
         elif not (self._answered or self._empty or self._interrupted):
-            problems.append("no verdict was decided: nothing that was selected could be run")
+            problems.append(NOTHING_DECIDED)
         if self._broken or not (self._answered or self._empty):
             session.exitstatus = COULD_NOT_RUN
         if self._interrupted:
@@ -292,6 +291,8 @@ def decided(file: Path, environment: Environment, selection: Selection) -> list[
     words = "resume it with the options and on the versions that it had, or leave out --resume"
     if [*results.environments] != [environment.key] or results.part != selection.part:
         raise ResultsError(f"{file}: found another run than this one: {words}")
+    if differs := results.environments[environment.key].differs(environment):
+        raise ResultsError(f"{file}: found a run that decides otherwise ({differs}): run it anew, without --resume")
     kept = [record for record in results.verdicts if record.outcome is not Outcome.NOT_RUN]
     ids = set(map(str, selection.ids))
     others = [record.id for record in kept if record.id not in ids]

@@ -1,4 +1,4 @@
-"""What a run ran on, for results.json. May import python_side, dotnet_side, results."""
+"""What a run ran on, for results.json. May import resources, python_side, dotnet_side, results."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from tscompat.dotnet_side.integrity import TORCHSHARP
 from tscompat.python_side import torch_tensors
 from tscompat.python_side.models import programs
 from tscompat.python_side.scripts import Script
+from tscompat.resources.suite import suite_digest
 from tscompat.results.environment import Dotnet, Environment, Formats, Library, Patch
 
 
 def environment(
-    publish: Publish | None, peer_versions: Mapping[str, str], scripts: Mapping[str, Script]
+    publish: Publish | None, peer_versions: Mapping[str, str], scripts: Mapping[str, Script], again: str = ""
 ) -> Environment:
     """What a run runs on. ``peer_versions`` is what a peer reports when it is ready; it is empty without .NET."""
     torchsharp = libtorch = libtorchsharp = dotnet = None
@@ -54,6 +55,8 @@ def environment(
         memory_bytes=psutil.virtual_memory().total,
         cuda=torch_tensors.cuda_version(),
         tscompat=version("torchsharp-compat"),
+        suite=_sha256(suite_digest()),
+        again=again,
         python=platform.python_version(),
         dotnet=dotnet,
         numpy=version("numpy"),

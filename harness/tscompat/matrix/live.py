@@ -1,6 +1,6 @@
 """What a run shows while it goes: one live view on a terminal, else a line every few seconds.
 
-May import values, verdicts, results. A run with -v has pytest's own lines instead, one with -q has nothing.
+May import values, verdicts, results. A run with -v has pytest's own lines instead, one with -q its dots.
 """
 
 from __future__ import annotations

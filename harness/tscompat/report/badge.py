@@ -20,10 +20,11 @@ def badge(results: Results) -> bytes:
         message = f"{sums[Outcome.FAILED]} unexpected, {message}"
     elif not green(results):
         message = f"not as expected, {message}"
+    parts = " ".join(["shard", results.part.shard]) + ": " if results.part else ""
     fields = {
         "schemaVersion": 1,
         "label": " ".join(["TorchSharp", ", ".join(versions)]).strip(),
-        "message": message,
+        "message": f"{parts}{message}",
         "color": "brightgreen" if green(results) else "red",
     }
     return msgspec.json.encode(fields)

@@ -106,8 +106,8 @@ class Data(Struct, frozen=True):
     """The most dangerous first."""
     danger: list[str]
     """The kinds of verdicts, the most dangerous first."""
-    scripts: list[str]
-    """Upstream's scripts that ran; a route's name begins with that of its script."""
+    commands: dict[str, str]
+    """The command that starts a run like this one, by the environment's name."""
     changes: list[Changed]
 
 
@@ -135,7 +135,7 @@ def data_of(results: Results, folder: Path, entries: Mapping[str, Entry], change
         annotated=dict(_annotated(records, folder)),
         faults=list(_faults(records, entries)),
         danger=[kind.value for kind in DANGER],
-        scripts=sorted({name for each in results.environments.values() for name in each.scripts}),
+        commands={names[key]: each.again for key, each in results.environments.items()},
         changes=list(changes),
     )
 
@@ -183,9 +183,12 @@ def _annotated(records: Sequence[Record], folder: Path) -> Iterator[tuple[int, A
     with_files = [(place, record) for place, record in enumerate(records) if record.files]
     for place, record in with_files[:MOST_ANNOTATED]:
         both = [folder / file for file in record.files if Path(file).name in KEPT]
-        if len(both) == len(KEPT) and all(file.is_file() for file in both):
-            expected, found = (file.read_bytes() for file in both)
-            lines = annotated(expected, found)
+        if len(both) == len(KEPT):
+            try:
+                expected, found = (file.read_bytes() if file.is_file() else b"" for file in both)
+            except OSError:
+                continue
+            lines = annotated(expected, found) if expected and found else None
             # Where a file's bytes are not compared, it may be of another format, whose bytes mean something else.
             if lines and (record.check == "bytes" or not lines.stops):
                 yield place, lines

@@ -5,6 +5,7 @@ Only files in TorchSharp's own formats have fields that the codec knows.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import NamedTuple
 
 from tscompat.codec.clauses import CLAUSES
@@ -52,32 +53,48 @@ def annotated(expected: bytes, found: bytes) -> Annotated | None:
     None where the files are equal, or what was expected is in none of TorchSharp's formats.
     """
     unlike = same_stream([expected], found)
-    walk = next((walk for walk in WALKS if not _fields(walk, expected)[1]), None)
-    if unlike is None or walk is None:
+    if unlike is None:
+        return None
+    walk = next((walk for walk in WALKS if _reads(walk, expected)), None)
+    if walk is None:
         return None
     assert unlike.first
     assert unlike.first.offset is not None
     at = unlike.first.offset
-    fields, stops = _fields(walk, found)
-    wanted, _ = _fields(walk, expected)
+    wanted, _ = _around(walk, expected, at)
+    fields, stops = _around(walk, found, at)
     return Annotated(at, _lines(wanted, at, expected, found), _lines(fields, at, found, expected), stops)
 
 
-def _fields(walk: Walk, data: bytes) -> tuple[list[Field], str]:
-    """The fields of a file, and why there are no more where it does not keep the format."""
-    fields: list[Field] = []
+def _reads(walk: Walk, data: bytes) -> bool:
+    """Whether a file keeps a format to its end."""
+    try:
+        deque(walk(data), maxlen=0)
+    except FormatError:
+        return False
+    return True
+
+
+def _around(walk: Walk, data: bytes, at: int) -> tuple[list[Field], str]:
+    """The fields around a byte, and why there are no more where the file cannot be read on."""
+    before: deque[Field] = deque(maxlen=BEFORE)
+    shown: list[Field] = []
     try:
         for field in walk(data):
-            fields.append(field)
+            if field.end <= at:
+                before.append(field)
+                continue
+            shown.append(field)
+            if len(shown) > AFTER:
+                break
     except FormatError as error:
-        return fields, str(error)
-    return fields, ""
+        return [*before, *shown], str(error)
+    return [*before, *shown], ""
 
 
 def _lines(fields: list[Field], at: int, data: bytes, other: bytes) -> tuple[Line, ...]:
-    place = next((number for number, field in enumerate(fields) if field.end > at), len(fields))
-    shown = enumerate(fields[max(0, place - BEFORE) : place + AFTER + 1], max(0, place - BEFORE))
-    return tuple(_line(field, number == place, at, data, other) for number, field in shown)
+    differing = next((field for field in fields if field.end > at), None)
+    return tuple(_line(field, field is differing, at, data, other) for field in fields)
 
 
 def _line(field: Field, differs: bool, at: int, data: bytes, other: bytes) -> Line:

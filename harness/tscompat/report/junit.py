@@ -9,9 +9,10 @@ import re
 from collections import defaultdict
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from tscompat.results.end import sentence
+from tscompat.results.end import green, sentence
 from tscompat.results.file import Results
 from tscompat.results.record import Record
+from tscompat.results.table import shown_names
 from tscompat.verdicts.divergences import Outcome
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -20,26 +21,31 @@ RUN = "the run"
 
 
 def junit(results: Results) -> bytes:
-    """The XML: a suite for each route, and one for the run as a whole, which fails where the run has a problem."""
+    """The XML: a suite for each route in each environment, and one for the run as a whole, which fails where it has a
+    problem, stopped early or decided nothing.
+    """
     suites = Element("testsuites", name="torchsharp-compat")
+    names = shown_names(results)
     by_route: defaultdict[str, list[Record]] = defaultdict(list)
     for record in results.verdicts:
-        by_route[record.route].append(record)
-    whole = _suite(suites, RUN, 1, errors=int(bool(results.problems) or not results.complete))
+        by_route[": ".join(filter(None, (names[record.environment], record.route)))].append(record)
+    failed = any(record.outcome is Outcome.FAILED for record in results.verdicts)
+    wrong = bool(results.problems) or not results.complete or not (failed or green(results))
+    whole = _suite(suites, RUN, 1, errors=int(wrong))
     test = SubElement(whole, "testcase", classname=RUN, name="comes to its end without a problem", time="0")
-    if results.problems or not results.complete:
+    if wrong:
         _part(test, "error", sentence(results).plain, "\n".join(results.problems))
     for route, records in sorted(by_route.items()):
         outcomes = [record.outcome for record in records]
         skipped = sum(each in (Outcome.DIVERGENCE, Outcome.NOT_RUN) for each in outcomes)
         suite = _suite(suites, route, len(records), failures=outcomes.count(Outcome.FAILED), skipped=skipped)
         for record in records:
-            _test(suite, record)
+            _test(suite, record, names[record.environment])
     return tostring(suites, encoding="utf-8", xml_declaration=True)
 
 
-def _test(suite: Element, record: Record) -> None:
-    name = f"{record.route}.{record.direction}.{record.device}"
+def _test(suite: Element, record: Record, environment: str) -> None:
+    name = ".".join(filter(None, (environment, record.route, record.direction, record.device)))
     test = SubElement(suite, "testcase", classname=name, name=record.id, time=f"{record.seconds:.3f}")
     if record.outcome is Outcome.FAILED:
         _part(test, "failure", record.reason or record.verdict, f"{record.detail}\nagain: {record.rerun}")

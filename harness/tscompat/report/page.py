@@ -13,7 +13,8 @@ from typing import Any
 import jinja2
 import msgspec
 
-from tscompat.results.end import green, sentence, times
+from tscompat.results.comparison import Baseline
+from tscompat.results.end import Against, green, sentence, times
 from tscompat.results.environment import Environment, facts_of
 from tscompat.results.file import Results
 from tscompat.results.table import LOOKS, shown_names
@@ -34,8 +35,8 @@ SECTIONS = {
 }
 
 
-def page(results: Results, data: Data, against: str = "") -> str:
-    """The page of results. ``against`` is what calls the run that they are compared with; empty where there is none."""
+def page(results: Results, data: Data, against: Against | None = None) -> str:
+    """The page of results. ``against`` is the run that they are compared with."""
     sums = Counter(record.outcome for record in results.verdicts)
     names = shown_names(results)
     templates = jinja2.Environment(
@@ -53,6 +54,7 @@ def page(results: Results, data: Data, against: str = "") -> str:
         finished=results.finished and _time(results.finished),
         problems=results.problems,
         against=against,
+        ran_on_now=Baseline.of(results, "").ran_on if against else "",
         failures=sums[Outcome.FAILED],
         sections=[(name, words) for name, words in SECTIONS.items() if there.get(name, True)],
         time=times(results.timing) if results.timing else "The run has not come to its end.",

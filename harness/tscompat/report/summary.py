@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from textwrap import shorten
 
 from tscompat.results.end import Against, green, in_words, known_by_danger, sentence, since, times
 from tscompat.results.file import Results
 from tscompat.results.record import Record
-from tscompat.results.table import LOOKS, first_sentence, parts_of
+from tscompat.results.table import LOOKS, first_sentence, parts_of, shown_names
 from tscompat.verdicts.divergences import Outcome
 
 SHOWN = 50
@@ -33,7 +32,9 @@ def _lines(results: Results, against: Against | None) -> Iterator[str]:
     yield f"## {'✅' if green(results) else '❌'} {_safe(sentence(results).plain)}"
     failures = [record for record in results.verdicts if record.outcome is Outcome.FAILED]
     yield from _table("Problems of the run", ("problem",), ([problem] for problem in results.problems))
-    yield from _table("Unexpected", ("verdict", "what was found", "again"), map(_unexpected, failures))
+    names = shown_names(results)
+    rows = ([*_unexpected(record, names[record.environment])] for record in failures)
+    yield from _table("Unexpected", ("verdict", "what was found", "again"), rows)
     if against:
         yield from ("", f"Since {_safe(against.name)}: {since(results, against.baseline)}.")
     sums = ((name, Counter(record.outcome for record in records)) for name, records in parts_of(results).items())
@@ -48,19 +49,27 @@ def _lines(results: Results, against: Against | None) -> Iterator[str]:
         yield from ("", times(results.timing))
 
 
-def _unexpected(record: Record) -> list[str]:
+def _unexpected(record: Record, environment: str) -> list[str]:
+    where = f" ({environment})" if environment else ""
     first = f" First difference: {in_words(record.difference)}" if record.difference else ""
-    return [record.id, ": ".join(filter(None, (record.reason, record.detail))) + first, record.rerun]
+    return [f"{record.id}{where}", ": ".join(filter(None, (record.reason, record.detail))) + first, record.rerun]
 
 
 def _table(title: str, heads: tuple[str, ...], rows: Iterable[list[str]]) -> Iterator[str]:
     """A table with its title; nothing for no rows."""
-    lines = [f"| {' | '.join(_safe(shorten(cell, LONGEST, placeholder=' …')) for cell in row)} |" for row in rows]
-    if not lines:
+    every = list(rows)
+    if not every:
         return
-    yield from ("", f"### {title}", "", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}", *lines[:SHOWN])
-    if len(lines) > SHOWN:
-        yield from ("", f"… and {len(lines) - SHOWN} more")
+    yield from ("", f"### {title}", "", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}")
+    yield from (f"| {' | '.join(_safe(_cut(cell)) for cell in row)} |" for row in every[:SHOWN])
+    if len(every) > SHOWN:
+        yield from ("", f"… and {len(every) - SHOWN} more")
+
+
+def _cut(cell: str) -> str:
+    """One line of a cell."""
+    line = " ".join(cell[: LONGEST + 1].split("\n"))
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 
 def _safe(words: str) -> str:

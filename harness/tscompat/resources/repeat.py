@@ -14,7 +14,10 @@ SESSION = {"run": ("nox", "--"), "gate": ("nox", "-s", "gate", "--")}
 
 
 def repeat(verb: str, words: Sequence[str]) -> str:
-    """The command line of a verb with these words, by nox if this process is in an environment of nox."""
+    """The command line of a verb with these words, by nox if this process is in an environment of nox: there a verb
+    without a session is one of its Python.
+    """
     by_nox = Path(sys.prefix).parent.name == ".nox"
-    command = [*(SESSION[verb] if by_nox else ("tscompat", verb)), *words]
+    python = os.path.relpath(sys.executable) if by_nox and Path.cwd() in Path(sys.prefix).parents else sys.executable
+    command = [*(SESSION.get(verb, (python, "-m", "tscompat", verb)) if by_nox else ("tscompat", verb)), *words]
     return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)

@@ -64,17 +64,22 @@ class Baseline(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return cls(schema=1, ran_on=_words(environment), verdicts=verdicts, problems=problems)
 
 
+def is_baseline(path: Path) -> bool:
+    """Whether a file is a baseline, by its name or its first bytes. Raises OSError."""
+    with path.open("rb") as file:
+        return path.suffix == SUFFIX or file.read(len(_XZ)) == _XZ
+
+
 def load(path: Path) -> Baseline:
     """A results.json, or a baseline, in short.
 
     Raises ResultsError for a file that is neither or has several environments, OSError if it cannot be read.
     """
-    data = path.read_bytes()
-    if path.suffix != SUFFIX and not data.startswith(_XZ):
+    if not is_baseline(path):
         return Baseline.of(load_results(path), path)
     try:
-        return msgspec.json.decode(lzma.decompress(data), type=Baseline)
-    except (lzma.LZMAError, msgspec.DecodeError) as error:
+        return msgspec.json.decode(lzma.decompress(path.read_bytes()), type=Baseline)
+    except (lzma.LZMAError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ResultsError(f"{path}: found no baseline ({error}); expected one that tscompat bless wrote") from error
 
 

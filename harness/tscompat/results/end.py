@@ -81,6 +81,7 @@ def sentence(results: Results) -> Text:
     """Whether the run is green."""
     sums = Counter(record.outcome for record in results.verdicts)
     failed, known = sums[Outcome.FAILED], sums[Outcome.DIVERGENCE]
+    part = f"Shard {results.part.shard}. " if results.part else ""
     decided = sums[Outcome.PASSED] + known + failed
     if not results.complete:
         words = f"The run stopped before its end: {decided} verdicts are decided, {failed} of them are unexpected."
@@ -95,8 +96,8 @@ def sentence(results: Results) -> Text:
     else:
         faults = f", {known} show a known divergence" if known else ""
         words = f"As expected: of {counted(decided, 'verdict')} {sums[Outcome.PASSED]} passed{faults}."
-        return Text(words, LOOKS[Outcome.PASSED][1])
-    return Text(words, WRONG)
+        return Text(f"{part}{words}", LOOKS[Outcome.PASSED][1])
+    return Text(f"{part}{words}", WRONG)
 
 
 def green(results: Results) -> bool:

@@ -71,7 +71,7 @@ class Dotnet(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a run ran on, without anything that names a person or a folder.
+    """What a run ran on, without anything that names a person or, but for ``again``, a folder.
 
     The key of an environment is a hash of its fields from ``platform`` to ``scripts``; the others are for people.
     """
@@ -95,6 +95,11 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     cuda: str | None
     """The CUDA version that torch uses; null without a device."""
     tscompat: str
+    suite: Sha256
+    """Of the suite's own code and cases."""
+    again: str
+    """The command that starts a run of this kind with these versions and scripts; ``-k ID`` makes it one of a single
+    verdict."""
     python: str
     dotnet: Dotnet | None
     """Null in a run without .NET."""
@@ -120,6 +125,23 @@ class Environment(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
                 "libtorch": self.libtorch.version,
             }
         return [f"{name} {version}" for name, version in versions.items()]
+
+    def differs(self, other: Environment) -> str:
+        """Which facts that are not in the key let the suite decide otherwise, with both values; empty where none do."""
+        ours, theirs = (
+            {
+                "torchsharp-compat": each.tscompat,
+                "suite": each.suite[:15],
+                "Python": each.python,
+                "TorchSharp.PyBridge": each.dotnet and each.dotnet.pybridge,
+                ".NET": each.dotnet and each.dotnet.version,
+                "numpy": each.numpy,
+                "safetensors": each.safetensors,
+                "torchvision": each.torchvision,
+            }
+            for each in (self, other)
+        )
+        return ", ".join(f"{name} {fact} and {theirs[name]}" for name, fact in ours.items() if fact != theirs[name])
 
     @property
     def key(self) -> str:

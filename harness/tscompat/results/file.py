@@ -28,6 +28,8 @@ SECONDS_BETWEEN_WRITES = 1.0
 PAUSES = (0.1, 0.2, 0.4, 0.8)
 """Seconds between the attempts to write the finished file, where another program has it open (on Windows)."""
 
+NOTHING_DECIDED = "no verdict was decided: nothing that was selected could be run"
+"""The problem of a run in which that is so."""
 SCHEMA = Path(__file__).with_name("results.schema.json")
 """The published JSON Schema of the file; the module ``schema`` writes it."""
 
@@ -109,8 +111,12 @@ class Results(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class ResultsFile:
     """Writes results.json. The file exists from the constructor on: valid, and marked incomplete until ``finish``."""
 
-    def __init__(self, path: Path, environment: Environment, part: Part | None = None) -> None:
-        """``environment`` is what the run runs on. The file's folder is made if it does not exist. Raises OSError."""
+    def __init__(
+        self, path: Path, environment: Environment, part: Part | None = None, kept: Iterable[Record] = ()
+    ) -> None:
+        """``environment`` is what the run runs on; ``kept`` are records that the first file already has. The file's
+        folder is made if it does not exist. Raises OSError.
+        """
         self._path = path
         self._head = Results(
             schema=4,
@@ -123,7 +129,7 @@ class ResultsFile:
             problems=(),
             verdicts=(),
         )
-        self._records: dict[tuple[str, str], bytes] = {}
+        self._records = {(each.environment, each.id): msgspec.json.encode(each) for each in kept}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._write()
 
@@ -167,6 +173,8 @@ def load_results(path: Path) -> Results:
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Results)
+    except RecursionError as error:
+        raise ResultsError(f"{path}: found JSON that is nested too deeply; expected a results.json") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         read_document(path, ResultsError, SCHEMA)  # raises ResultsError, if the schema finds faults
         raise ResultsError(f"{path}: {error}") from error

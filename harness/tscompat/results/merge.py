@@ -1,18 +1,23 @@
 """Makes one results.json of several: of versions that ran one after the other, or of the shards of a run.
 
-Imports nothing of ours.
+May import verdicts.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from tscompat.verdicts.divergences import Outcome
+
 from .environment import Environment
-from .file import Part, Results, ResultsError, Timing
+from .file import NOTHING_DECIDED, Part, Results, ResultsError, Timing, load_results
 from .record import Record
 
 
@@ -24,6 +29,19 @@ class Piece(NamedTuple):
     folder: str
     """The folder that it wrote, relative to that of the merged file, with ``/``: kept files are named from there."""
     results: Results
+
+
+def piece(file: Path, beside: Path) -> Piece:
+    """A run's results, for a file that is written into the folder ``beside``. Raises ResultsError and OSError."""
+    folder = file.absolute().parent
+    with suppress(ValueError):  # on Windows no path leads from one drive to another
+        folder = Path(os.path.relpath(folder, beside.absolute()))
+    return Piece(shown_path(file), shown_path(folder), load_results(file))
+
+
+def shown_path(path: Path) -> str:
+    """A path in words, with ``/``; what is not UTF-8 in it is escaped, because JSON and HTML cannot hold it."""
+    return path.as_posix().encode(errors="backslashreplace").decode()
 
 
 def merge(pieces: Sequence[Piece], problems: Sequence[str] = ()) -> Results:
@@ -81,6 +99,8 @@ def merge_shards(pieces: Sequence[Piece]) -> Results:
     """
     parts: dict[str, Part] = {}
     for name, _, results in pieces:
+        if name in parts:
+            raise ResultsError(f"{name} is given twice; expected each shard once")
         if results.part is None:
             raise ResultsError(f"{name}: found a whole run; expected one of tscompat run --shard")
         parts[name] = results.part
@@ -97,19 +117,25 @@ def merge_shards(pieces: Sequence[Piece]) -> Results:
     if doubled or missing:
         words = [*(f"found shard {each}" for each in doubled), *(f"found no shard {each}" for each in missing)]
         raise ResultsError(f"{'; '.join(words)}: expected each of {_of(part)} once")
-    keys = {name: results.environments.keys() for name, _, results in pieces}
-    for name, found in keys.items():
-        if found != keys[first]:
+    every = {name: results.environments for name, _, results in pieces}
+    for name, found in every.items():
+        if found.keys() != every[first].keys():
             raise ResultsError(
-                f"{name}: found the environment {', '.join(found)}; expected {', '.join(keys[first])}, that of {first}"
+                f"{name}: found the environment {', '.join(found)}; expected {', '.join(every[first])}, that of {first}"
                 ": run all shards with the same versions"
             )
+        for key, each in found.items():
+            if differs := each.differs(every[first][key]):
+                raise ResultsError(f"{name} and {first}: found {differs}: run all shards with the same versions")
     whole = merge(pieces)
     for key in whole.environments if whole.complete else ():
         ids = [record.id for record in whole.verdicts if record.environment == key]
         if Part.of(part.shard, ids) != part:
             raise ResultsError(f"found {len(ids)} verdicts for the environment {key}, which are not those of the whole")
-    return msgspec.structs.replace(whole, part=None)
+    problems = whole.problems
+    if whole.complete and all(record.outcome is Outcome.NOT_RUN for record in whole.verdicts):
+        problems = (*problems, NOTHING_DECIDED)
+    return msgspec.structs.replace(whole, part=None, problems=problems)
 
 
 def _of(part: Part) -> int:

@@ -101,14 +101,17 @@ def _compute(
         dtype,
         train=train,
         device=job.reader_device,
-        allowance=_allowance(job),
+        allowance=_allowance(job, dtype),
     )
 
 
-def _allowance(job: Job[Model]) -> float:
-    """How many times as far off as rounding explains the outputs may be: the last fitting row of cases/dtypes.toml."""
+def _allowance(job: Job[Model], dtype: DType) -> float:
+    """How many times as far off as rounding explains the outputs may be: the last row of cases/dtypes.toml that fits
+    the case, with the dtype in which it computes.
+    """
+    case, _, _ = job.case.id.rpartition("/")
     rows = load_bounds("cuda") if job.reader_device == "cuda" else {}
-    return next((times for cases, times in reversed(rows.items()) if fnmatch(job.case.id, cases)), 1.0)
+    return next((times for cases, times in reversed(rows.items()) if fnmatch(f"{case}/{dtype.name}", cases)), 1.0)
 
 
 def _loaded(job: Job[Model], given: StateDict, computed: Verdict) -> Verdict:

@@ -9,7 +9,7 @@
 /** @typedef {{what: string, id: string, before: string, after: string}} Change */
 /** @typedef {{columns: Record<string, Column>, seconds: number[], differences: Difference[], difference: number[],
  *             files: Record<number, string[]>, again: Record<number, string>, annotated: Record<number, Annotated>,
- *             faults: Fault[], danger: string[], scripts: string[], changes: Change[]}} Data */
+ *             faults: Fault[], danger: string[], commands: Record<string, string>, changes: Change[]}} Data */
 /** @typedef {Record<string, string>} Filter */
 
 const OUTCOMES = ["failed", "divergence", "passed", "not-run"];

@@ -1,5 +1,6 @@
 // Draws the page: what stands still once, what a filter changes each time that the address changes.
-// The part of the address behind # is the filter, the axes of the map, and the verdict that is open (v).
+// The part of the address behind # is the filter, the axes of the map (rows, columns), and the verdict that is open (v) with
+// its environment (e), where there are several.
 
 const FILTERS = ["outcome", "verdict", "route", "direction", "device", "dtype", "family", "check", "divergence", "environment"];
 const SHOWN = 25;
@@ -30,7 +31,9 @@ function drawFilters() {
 /** @param {Filter} filter */
 function drawVerdicts(filter) {
   const form = /** @type {HTMLFormElement} */ (the("form"));
-  const shown = { rows: "route", columns: "dtype", q: "", ...Object.fromEntries(FILTERS.map((field) => [field, ""])), ...filter };
+  const axes = Object.fromEntries(["rows", "columns"].filter((axis) => AXES.includes(filter[axis])).map((axis) => [axis, filter[axis]]));
+  const none = Object.fromEntries(FILTERS.map((field) => [field, ""]));
+  const shown = { q: "", ...none, ...filter, rows: "route", columns: "dtype", ...axes };
   for (const [name, value] of Object.entries(shown)) {
     const control = form.elements.namedItem(name);
     if ((control instanceof HTMLInputElement || control instanceof HTMLSelectElement) && control.value !== value) control.value = value;
@@ -54,12 +57,12 @@ function several() {
 
 /** A link that opens a verdict and keeps the filter. @param {number} place @param {Filter} filter */
 function linkOf(place, filter) {
-  const opened = { ...filter, v: verdicts.id(place), ...(several() ? { environment: verdicts.word("environment", place) } : {}) };
+  const opened = { ...filter, v: verdicts.id(place), ...(several() ? { e: verdicts.word("environment", place) } : {}) };
   return make("a", { href: addressOf(opened), "data-to": "verdict" }, verdicts.id(place));
 }
 
 /** @param {Filter} filter */
-function withoutVerdict({ v: _, ...filter }) {
+function withoutVerdict({ v: _, e: __, ...filter }) {
   return filter;
 }
 
@@ -71,7 +74,7 @@ function shortened(words) {
 /** @param {Filter} filter */
 function drawVerdict(filter) {
   const places = filter.v ? verdicts.find(filter.v) : [];
-  const place = places.find((each) => verdicts.word("environment", each) === filter.environment) ?? places[0];
+  const place = places.find((each) => verdicts.word("environment", each) === filter.e) ?? places[0];
   the("#verdict").hidden = !filter.v;
   if (!filter.v) return;
   the("#verdict-title").textContent = filter.v;
@@ -171,16 +174,17 @@ function listen() {
   });
   the("form").addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("click", (event) => {
-    const clicked = event.target instanceof Element ? event.target.closest("a[data-to]") : null;
+    const clicked = event.target instanceof Element ? event.target.closest("a[href^='#']") : null;
     if (!clicked || event.ctrlKey || event.metaKey || event.shiftKey) return; // the browser opens another tab or window
     event.preventDefault();
-    follow(clicked.getAttribute("href") ?? "#", clicked.getAttribute("data-to") ?? "verdicts");
+    const [address, name] = [clicked.getAttribute("href") ?? "#", clicked.getAttribute("data-to")];
+    if (name) follow(address, name);
+    else goTo(address.slice(1)); // a section: the filter in the address stays
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && filterOfAddress().v) follow(addressOf(withoutVerdict(filterOfAddress())), "verdicts");
   });
-  // An address such as #time only names a part of the page: what is drawn stays.
-  addEventListener("hashchange", () => document.getElementById(location.hash.slice(1)) ?? draw());
+  addEventListener("hashchange", draw);
 }
 
 async function start() {

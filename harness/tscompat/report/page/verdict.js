@@ -22,9 +22,10 @@ function verdict(verdicts, place) {
     const links = data.files[place].map((file) => make("li", {}, make("a", { href: file.split("/").map(encodeURIComponent).join("/") }, file.replace(/^\.\//, ""))));
     parts.push(make("h4", {}, "Kept files"), make("ul", {}, ...links));
   }
-  const script = data.scripts.find((name) => verdicts.word("route", place).startsWith(name));
-  const again = `tscompat run${script ? ` --${script} PATH/${script}.py` : ""} -k ${verdicts.id(place)}`;
-  parts.push(make("h4", {}, "Run it again"), code(data.again[place] ?? again, "command"));
+  const [, script] = /^no path to (\w+)\.py$/.exec(verdicts.word("detail", place)) ?? [];
+  const command = `${data.commands[verdicts.word("environment", place)]}${script ? ` --${script} PATH/${script}.py` : ""}`;
+  const title = outcome === "not-run" ? "Run it, where it can be run" : "Run it again";
+  parts.push(make("h4", {}, title), code(data.again[place] ?? `${command} -k ${verdicts.id(place)}`, "command"));
   if (fault) parts.push(make("h4", {}, `Known divergence ${fault.name}`), ...divergence(fault));
   return parts;
 }
@@ -77,7 +78,7 @@ function firstDifference({ entry, field, offset, expected, found }) {
     parts.push(hex([
       ["expected", marked(wanted, unlike(wanted, there)), bits(wanted, there)],
       ["found", marked(there, unlike(there, wanted)), bits(there, wanted)],
-    ], ["Side", "Bytes, as they lie in memory and in the file", "Bits of each number, the highest first"]));
+    ], "First difference", ["Side", "Bytes, as they lie in memory and in the file", "Bits of each number, the highest first"]));
   }
   return parts;
 }
@@ -112,12 +113,12 @@ function marked(bytes, different) {
   return make("span", {}, ...parts.flatMap((part, place) => (place ? [" ", part] : [part])));
 }
 
-/** @param {(Node | string)[][]} rows @param {string[]} heads */
-function hex(rows, heads) {
+/** @param {(Node | string)[][]} rows @param {string} label @param {string[]} heads */
+function hex(rows, label, heads) {
   const drawn = table(heads, rows);
   drawn.classList.add("hex");
   drawn.setAttribute("role", "region");
-  drawn.setAttribute("aria-label", "Bytes");
+  drawn.setAttribute("aria-label", label);
   drawn.tabIndex = 0;
   return drawn;
 }
@@ -130,9 +131,9 @@ function files([offset, expected, found, stops]) {
     [`0x${at.toString(16)}`, marked(bytes, different), field, value, clause]);
   return [
     make("p", {}, `The files differ from byte 0x${offset.toString(16)} on. Expected:`),
-    hex(rows(expected), heads),
+    hex(rows(expected), "Bytes expected", heads),
     make("p", {}, "Found:"),
-    hex(rows(found), heads),
+    hex(rows(found), "Bytes found", heads),
     ...(stops ? [make("p", { class: "muted" }, `There the file cannot be read on: ${stops}`)] : []),
   ];
 }
