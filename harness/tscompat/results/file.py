@@ -172,12 +172,13 @@ def load_results(path: Path) -> Results:
     Raises ResultsError when it does not follow the schema, OSError when it cannot be read.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Results)
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Results)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            read_document(path, ResultsError, SCHEMA)  # raises ResultsError, if the schema finds faults
+            raise ResultsError(f"{path}: {error}") from error
     except RecursionError as error:
         raise ResultsError(f"{path}: found JSON that is nested too deeply; expected a results.json") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        read_document(path, ResultsError, SCHEMA)  # raises ResultsError, if the schema finds faults
-        raise ResultsError(f"{path}: {error}") from error
 
 
 def _write(path: Path, head: Results, records: Iterable[bytes]) -> None:
