@@ -264,7 +264,7 @@ def test_of_two_versions_the_verdict_of_the_link_opens_and_the_list_stays(seen: 
 
 def test_failures_come_first_with_their_difference(seen: dict[str, Any]) -> None:
     assert "dat/dotnet-to-python/cpu/pattern/all/bf16/bytes" in seen["failures"]
-    assert "'w', dim 0, at byte 0x7" in seen["failures"]
+    assert "entry 0 'w', dim 0: 2 expected, 1 found" in seen["failures"]
 
 
 def test_a_failure_has_its_bytes_files_and_command(seen: dict[str, Any]) -> None:

@@ -118,9 +118,9 @@ def test_known_divergences_come_by_danger_and_then_by_number() -> None:
     ]
     assert (
         "Known divergences (5), the most dangerous first\n"
-        "  1  accepted  accepted: It is accepted.\n"
         "  2  bits      many: It is many.\n"
         "  1  bits      few: It is few.\n"
+        "  1  accepted  accepted: It is accepted.\n"
         "  3  crash     crash: It is crash.\n"
         "  9  refused   refused: It is refused.\n\n"
     ) in "\n".join(line.rstrip() for line in shown(records).splitlines())

@@ -31,6 +31,8 @@ LONGEST = 100
 """The characters of an unexpected verdict's detail that are shown at once."""
 _EARLY = 0.02
 """Before this part of the work is done, the time that is left is not known."""
+_BAR = "cyan"
+"""Its color says nothing of the verdicts: that is what the columns are for."""
 _AROUND = 6
 """The lines of the view that are no row of a route or a worker."""
 
@@ -172,8 +174,8 @@ class Screen:
         head = Table.grid(padding=(0, 2))
         left = progress.seconds_left
         head.add_row(
-            ProgressBar(total=1.0, completed=progress.share, width=30),
-            f"{progress.share:.0%}",
+            ProgressBar(1.0, progress.share, 30, complete_style=_BAR, finished_style=_BAR),
+            f"{progress.share:.0%} of the work",
             f"{progress.done} of {progress.total} verdicts",
             "" if left is None else f"{_minutes(left)} left",
         )

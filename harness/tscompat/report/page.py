@@ -14,7 +14,7 @@ import jinja2
 import msgspec
 
 from tscompat.results.comparison import Baseline
-from tscompat.results.end import Against, green, sentence, times
+from tscompat.results.end import Against, green, replaced, sentence, times
 from tscompat.results.environment import Environment, facts_of
 from tscompat.results.file import Results
 from tscompat.results.table import LOOKS, shown_names
@@ -53,6 +53,7 @@ def page(results: Results, data: Data, against: Against | None = None) -> str:
         started=_time(results.started),
         finished=results.finished and _time(results.finished),
         problems=results.problems,
+        replaced=list(replaced(results.environments.values())),
         against=against,
         ran_on_now=Baseline.of(results, "").ran_on if against else "",
         failures=sums[Outcome.FAILED],

@@ -27,11 +27,11 @@ SHOWN_FAILURES = 5
 SHOWN_KNOWN = 10
 SHOWN_REASONS = 5
 DANGER = (
-    *(Kind.ACCEPTED, Kind.BITS, Kind.DTYPE, Kind.SHAPE, Kind.NAMES, Kind.ORDER),
+    *(Kind.BITS, Kind.ACCEPTED, Kind.DTYPE, Kind.SHAPE, Kind.NAMES, Kind.ORDER),
     *(Kind.CRASH, Kind.TIMEOUT, Kind.MEMORY, Kind.BYTES, Kind.REFUSED),
 )
-"""What a divergence can be, the most dangerous first: what is wrong without an error, what ends the process, files with
-other bytes, errors."""
+"""What a divergence can be, the most dangerous first: what is wrong without an error (wrong values, then input that
+should be refused), what ends the process, files with other bytes, errors."""
 SINCE = ("regression", "fixed", "changed", "new")
 """The changes since a baseline that are counted: of what a run leaves out, nothing is known."""
 
@@ -70,7 +70,13 @@ def show_end(results: Results, console: Console, against: Against | None = None)
         _show_assumed(environment, name, records, console)
     _show_known(results.verdicts, console)
     _show_not_run(results.verdicts, console)
-    for words in _replaced(results.environments.values()):
+    scripts = dict.fromkeys(
+        each for environment in results.environments.values() for each in environment.scripts.items()
+    )
+    for words in (
+        *replaced(results.environments.values()),
+        *(f"Script {name}.py: {digest}" for name, digest in scripts),
+    ):
         console.print(words, highlight=False, soft_wrap=True)
     if results.timing:
         console.print(times(results.timing), highlight=False)
@@ -217,18 +223,15 @@ def _show_not_run(records: Sequence[Record], console: Console) -> None:
     console.print()
 
 
-def _replaced(environments: Iterable[Environment]) -> Iterator[str]:
-    """What was tested in the place of a package's, and upstream's scripts."""
-    scripts: dict[tuple[str, str], None] = {}
+def replaced(environments: Iterable[Environment]) -> Iterator[str]:
+    """Sentences on what was tested in the place of a package's."""
     for environment in environments:
-        scripts |= dict.fromkeys(environment.scripts.items())
         if environment.torchsharp and environment.dotnet and environment.dotnet.torchsharp_dll:
             found = f"{environment.dotnet.torchsharp_dll} (--torchsharp-dll), {environment.torchsharp.sha256}"
             yield f"TorchSharp.dll is {found}"
         if environment.libtorch and environment.dotnet and environment.dotnet.native:
             found = f"that of {environment.dotnet.native} (--native), {environment.libtorchsharp}"
             yield f"LibTorchSharp is {found}, with libtorch {environment.libtorch.version}"
-    yield from (f"Script {name}.py: {digest}" for name, digest in scripts)
 
 
 def times(timing: Timing) -> str:

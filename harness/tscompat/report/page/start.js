@@ -79,17 +79,16 @@ function drawVerdict(filter) {
   if (!filter.v) return;
   the("#verdict-title").textContent = filter.v;
   const close = make("a", { href: addressOf(withoutVerdict(filter)), "data-to": "verdicts" }, "Close");
-  const body = place === undefined ? [make("p", {}, "No verdict of this run has this id.")] : verdict(verdicts, place);
+  const body = place === undefined ? [make("p", {}, "No verdict of this run has this id. ", link({ q: filter.v.split("/").slice(3, -1).join("/") }, "Look for its case"))] : verdict(verdicts, place);
   the("#verdict .body").replaceChildren(...body, make("p", {}, close));
 }
 
 function drawFailures() {
   const body = document.querySelector("#failures .body");
   if (!(body instanceof HTMLElement)) return;
-  paged(body, verdicts.matching({ outcome: "failed" }), SHOWN, (some) => table(["Verdict", "Why", "First difference"], some.map((place) => {
-    const difference = verdicts.data.differences[verdicts.data.difference[place]];
+  paged(body, verdicts.matching({ outcome: "failed" }), SHOWN, (some) => table(["Verdict", "Why"], some.map((place) => {
     const words = [verdicts.word("reason", place), verdicts.word("detail", place)].filter(Boolean).join(": ");
-    return [linkOf(place, {}), shortened(words), difference ? firstDifference(difference)[0] : "none is known"];
+    return [linkOf(place, {}), shortened(words)];
   })));
 }
 

@@ -7,7 +7,7 @@ function verdict(verdicts, place) {
   /** @type {Node[]} */
   const parts = [
     facts([
-      ["Verdict", make("span", { class: `mark ${outcome}` }, WORDS[outcome]), ` ${verdicts.word("verdict", place)}`],
+      ["Verdict", make("span", { class: `mark ${outcome}` }, WORDS[outcome]), outcome === "not-run" ? "" : ` ${verdicts.word("verdict", place)}`],
       [outcome === "not-run" ? "Why not" : "What was found", verdicts.word("detail", place) || "All is equal."],
       ["Why it fails the run", verdicts.word("reason", place)],
       ["Environment", verdicts.data.columns.environment.values.length > 1 ? verdicts.word("environment", place) : ""],
@@ -25,7 +25,9 @@ function verdict(verdicts, place) {
   const [, script] = /^no path to (\w+)\.py$/.exec(verdicts.word("detail", place)) ?? [];
   const command = `${data.commands[verdicts.word("environment", place)]}${script ? ` --${script} PATH/${script}.py` : ""}`;
   const title = outcome === "not-run" ? "Run it, where it can be run" : "Run it again";
-  parts.push(make("h4", {}, title), code(data.again[place] ?? `${command} -k ${verdicts.id(place)}`, "command"));
+  parts.push(make("h4", {}, title));
+  parts.push(make("p", { class: "muted" }, "In the folder in which the run was started. Paths are those of its machine."));
+  parts.push(code(data.again[place] ?? `${command} -k ${verdicts.id(place)}`, "command"));
   if (fault) parts.push(make("h4", {}, `Known divergence ${fault.name}`), ...divergence(fault));
   return parts;
 }
@@ -100,7 +102,7 @@ function unlike(these, others) {
 function bits(these, others) {
   /** @param {string[]} bytes */
   const digits = (bytes) => bytes.toReversed().map((byte) => parseInt(byte, 16).toString(2).padStart(8, "0")).join("");
-  return make("span", {}, ...these.flatMap((bytes, number) => {
+  return make("span", { class: "bits" }, ...these.flatMap((bytes, number) => {
     const other = digits(others[number]);
     const parts = [...digits(bytes)].map((bit, place) => (bit === other[place] ? bit : make("mark", {}, bit)));
     return [...(number ? [" | "] : []), ...parts];
