@@ -70,13 +70,7 @@ def show_end(results: Results, console: Console, against: Against | None = None)
         _show_assumed(environment, name, records, console)
     _show_known(results.verdicts, console)
     _show_not_run(results.verdicts, console)
-    scripts = dict.fromkeys(
-        each for environment in results.environments.values() for each in environment.scripts.items()
-    )
-    for words in (
-        *replaced(results.environments.values()),
-        *(f"Script {name}.py: {digest}" for name, digest in scripts),
-    ):
+    for words in (*replaced(results.environments.values()), *_scripts(results.environments.values())):
         console.print(words, highlight=False, soft_wrap=True)
     if results.timing:
         console.print(times(results.timing), highlight=False)
@@ -232,6 +226,12 @@ def replaced(environments: Iterable[Environment]) -> Iterator[str]:
         if environment.libtorch and environment.dotnet and environment.dotnet.native:
             found = f"that of {environment.dotnet.native} (--native), {environment.libtorchsharp}"
             yield f"LibTorchSharp is {found}, with libtorch {environment.libtorch.version}"
+
+
+def _scripts(environments: Iterable[Environment]) -> Iterator[str]:
+    """Upstream's scripts that ran."""
+    every = dict.fromkeys(script for environment in environments for script in environment.scripts.items())
+    yield from (f"Script {name}.py: {digest}" for name, digest in every)
 
 
 def times(timing: Timing) -> str:
