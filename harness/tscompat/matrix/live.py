@@ -32,7 +32,7 @@ LONGEST = 100
 _EARLY = 0.02
 """Before this part of the work is done, the time that is left is not known."""
 _BAR = "cyan"
-"""Its color says nothing of the verdicts: that is what the columns are for."""
+"""Its color states nothing of the verdicts: that is what the columns are for."""
 _AROUND = 6
 """The lines of the view that are no row of a route or a worker."""
 
