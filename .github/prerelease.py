@@ -22,7 +22,7 @@ def main(feed: str) -> None:
         print(f"no pre-release on {feed} is newer than {newest}", file=sys.stderr)
         return
     with urlopen(f"{packages}/torchsharp-cpu/{newest}/torchsharp-cpu.nuspec") as answer:
-        needed = re.search(r'id="libtorch-cpu" version="\D*(\d+\.\d+\.\d+)', answer.read().decode())
+        needed = re.search(r'id="libtorch-cpu" version="\D*(\d+\.\d+\.\d+(?:\.[1-9]\d*)?)', answer.read().decode())
     if needed is None:
         raise LookupError(f"torchsharp-cpu {newest} on {feed}: found no dependency on libtorch-cpu")
     print(f"torchsharp={newest}\nlibtorch={needed[1]}")

@@ -23,7 +23,10 @@ NOXFILE = (TOP / "noxfile.py").read_text(encoding="utf-8")
 PAGE = (TOP / "docs" / "gate-your-build.md").read_text(encoding="utf-8")
 STEPS = list(steps())
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PATHS.items()}
-PUBLISHING = {("compat", "page"), ("release", "publish")}
+PUBLISHING = {
+    ("compat", "page"): {"pages": "write", "id-token": "write"},
+    ("release", "publish"): {"id-token": "write", "attestations": "write"},
+}
 
 
 def output(*command: str) -> str:
@@ -224,7 +227,39 @@ def test_an_action_has_one_commit_everywhere() -> None:
 
 def test_only_the_jobs_that_publish_may_write() -> None:
     assert {name: read(name)["permissions"] for name in PATHS} == {name: {"contents": "read"} for name in PATHS}
-    assert {(workflow, name) for workflow, name, job in jobs() if "permissions" in job} == PUBLISHING
+    found = {(workflow, name): job["permissions"] for workflow, name, job in jobs() if "permissions" in job}
+    assert found == PUBLISHING
+
+
+def test_no_failure_is_passed_over() -> None:
+    assert [name for name, text in TEXTS.items() if "continue-on-error" in text] == []
+
+
+def test_every_row_that_a_condition_asks_for_is_there() -> None:
+    asked = {
+        (workflow, name, key, value)
+        for workflow, name, job in jobs()
+        for step in job.get("steps", [])
+        for key, value in re.findall(r"matrix\.(\w+) == '([^']*)'", str(step.get("if", "")))
+    }
+    assert asked
+    there = {(workflow, name, key, str(row[key])) for workflow, name, job in jobs() for row in rows(job) for key in row}
+    assert asked <= there
+
+
+def test_upstreams_scripts_are_tested_where_verdicts_ask_for_them() -> None:
+    assert {*read("ci")["env"]["WITH_SCRIPTS"].split()} >= {"matrix", "gate", "reproductions"}
+
+
+def test_the_report_is_made_where_a_run_failed_and_a_release_is_tried_first() -> None:
+    assert read("compat")["jobs"]["report"]["if"].startswith("${{ !cancelled() ")
+    assert "needs.run.result" not in read("compat")["jobs"]["report"]["if"]
+    assert read("release")["jobs"]["publish"]["needs"] == "try"
+
+
+def test_the_page_is_published_only_of_whole_runs() -> None:
+    upload = next(step for step in read("compat")["jobs"]["report"]["steps"] if step.get("id") == "page")
+    assert "steps.merge.outputs.whole == 'true'" in upload["if"]
 
 
 def test_no_checkout_leaves_a_token_behind() -> None:

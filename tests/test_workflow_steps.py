@@ -13,10 +13,12 @@ import msgspec
 import pytest
 
 from records import ENVIRONMENT, FAILURE, a_record
-from tscompat.results.comparison import Baseline, save
+from tscompat.results.comparison import Baseline, load, save
 from tscompat.results.environment import Environment
 from tscompat.results.file import Part, ResultsFile, Timing, load_results
 from tscompat.results.record import Record
+from tscompat.values.verdict import Verdict, VerdictId
+from tscompat.verdicts.divergences import Judgement
 from workflows import CELLS, TOP, Step, read, run, step
 
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="no bash on the PATH")
@@ -78,11 +80,29 @@ def test_a_session_that_fails_fails_the_step(clone: Path) -> None:
     assert (ended.returncode, "F401" in ended.stdout) == (1, True), ended.stdout + ended.stderr
 
 
+def of_the_baseline() -> list[Record]:
+    """Records of the verdicts that the baseline has."""
+    rows = load(TOP / "cases" / "baselines" / "linux-x86_64.json.xz").verdicts
+    return [
+        Record.of(ENVIRONMENT.key, VerdictId.parse(each), "f32", Verdict(row.verdict, "…"), Judgement(row.outcome))
+        for each, row in rows.items()
+    ]
+
+
 @pytest.mark.parametrize(
-    ("record", "code", "words"), [(GOOD, 0, "new (1)"), (FAILURE, 1, "regression (1)")], ids=["green", "red"]
+    ("without", "more", "code", "words"),
+    [
+        ("none", [], 0, "changed ("),
+        ("none", [FAILURE], 1, "regression (1)"),
+        ("dat-stream", [], 1, "--complete: the new run lacks"),
+    ],
+    ids=["green", "red", "a lost route"],
 )
-def test_the_matrix_is_compared_with_the_baseline(clone: Path, record: Record, code: int, words: str) -> None:
-    results(clone / "results" / "results.json", record)
+def test_the_matrix_is_compared_with_the_baseline(
+    clone: Path, without: str, more: list[Record], code: int, words: str
+) -> None:
+    records = [record for record in of_the_baseline() if record.route != without]
+    results(clone / "results" / "results.json", *records, *more)
     ended = run(of_ci("tscompat compare", "matrix"), clone)
     assert (ended.returncode, words in ended.stdout) == (code, True), ended.stdout + ended.stderr
 

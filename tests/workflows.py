@@ -92,11 +92,14 @@ def filled(text: str, row: Mapping[str, Any]) -> str:
 
 
 def run(of: Step, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a step as a runner does, in ``folder``, with the Python of the tests and without an index of packages."""
-    environment = {**os.environ, **of.variables, **variables, "PIP_NO_INDEX": "1"}
+    """Run a step as a runner does (with ``pipefail`` only where it names its shell), in ``folder``, with the Python of
+    the tests and without an index of packages.
+    """
+    written = {name: str(folder / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    environment = {**os.environ, **written, **of.variables, **variables, "PIP_NO_INDEX": "1"}
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
     return subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", of.script],
+        ["bash", "--noprofile", "--norc", "-e", *(["-o", "pipefail"] if "shell" in of.fields else []), "-c", of.script],
         cwd=folder,
         env=environment,
         capture_output=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import suppress
 
 from tscompat.resources.command import begin_command
 
@@ -31,13 +32,18 @@ def exit_code() -> int | str | None:
     except KeyboardInterrupt:
         pass
     except (OSError, ImportError, MemoryError) as error:
-        print(f"could not run: {str(error) or 'out of memory'}", file=sys.stderr)
+        _last_words(f"could not run: {str(error) or 'out of memory'}")
         return COULD_NOT_RUN
     except Exception:  # Python would exit with 1, which means an incompatibility here
-        traceback.print_exc()
+        _last_words(traceback.format_exc())
         return COULD_NOT_RUN
-    print("interrupted", file=sys.stderr)
+    _last_words("interrupted")
     return INTERRUPTED
+
+
+def _last_words(words: str) -> None:
+    with suppress(OSError):  # where nothing can be written, the exit code is all that there is
+        print(words, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -97,3 +97,22 @@ def test_a_problem_of_the_new_run_exits_with_1(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_could_not_run(tmp_path: Path, name: str) -> None:
     ended = compared(str(tmp_path / name), written(tmp_path / "a.json"))
     assert (ended.exit_code, ended.output.startswith("could not run: ")) == (2, True)
+
+
+@pytest.mark.parametrize(("option", "code"), [([], 0), (["--complete"], 1)])
+@pytest.mark.parametrize("how", ["gone", "not run"])
+def test_a_lost_verdict_fails_a_complete_comparison(tmp_path: Path, option: list[str], code: int, how: str) -> None:
+    other = a_record(case="a/1")
+    lost = a_record(case="a/2", verdict=Verdict(Kind.NOT_RUN, "no"), judgement=Judgement(Outcome.NOT_RUN))
+    written(tmp_path / "old.json", other, a_record(case="a/2"))
+    written(tmp_path / "new.json", other, *([] if how == "gone" else [lost]))
+    ended = CliRunner().invoke(app, ["compare", *option, str(tmp_path / "old.json"), str(tmp_path / "new.json")])
+    assert ended.exit_code == code, ended.output
+
+
+def test_what_was_never_decided_is_not_lost(tmp_path: Path) -> None:
+    lost = a_record(case="a/2", verdict=Verdict(Kind.NOT_RUN, "no"), judgement=Judgement(Outcome.NOT_RUN))
+    written(tmp_path / "old.json", a_record(case="a/1"), lost)
+    written(tmp_path / "new.json", a_record(case="a/1"))
+    command = ["compare", "--complete", str(tmp_path / "old.json"), str(tmp_path / "new.json")]
+    assert CliRunner().invoke(app, command).exit_code == 0

@@ -140,8 +140,29 @@ def test_a_terminal_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
         return signal.SIG_IGN
 
     monkeypatch.setattr(signal, "getsignal", ignored)  # this process keeps its own handlers
+    monkeypatch.setattr(command, "WINDOWS", True)
     terminal = io.TextIOWrapper(Terminal(), encoding="cp1252")
     monkeypatch.setattr(sys, "stdout", terminal)
     monkeypatch.setattr(sys, "stderr", terminal)
     command.begin_command()
     assert (sys.stdout is terminal, terminal.errors) == (True, "backslashreplace")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo terminals")
+def test_what_is_written_to_a_closed_terminal_goes_nowhere() -> None:
+    master, terminal = os.openpty()
+    os.close(master)
+    with command.Pipe(terminal, "wb") as pipe:
+        assert [pipe.write(b"one"), pipe.write(b"two")] == [3, 3]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it is killed")
+def test_what_python_is_to_write_at_once_is_written_at_once() -> None:
+    program = """if True:
+        import os
+        from tscompat.resources.command import begin_command
+        begin_command()
+        print("out")
+        os.kill(os.getpid(), 9)"""
+    ended = subprocess.run([sys.executable, "-u", "-c", program], capture_output=True, check=False)
+    assert ended.stdout == b"out\n"

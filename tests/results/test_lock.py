@@ -40,6 +40,7 @@ def test_a_held_folder_whose_holder_left_no_name(tmp_path: Path) -> None:
 
 def test_what_a_killed_run_left_unfinished_is_removed(tmp_path: Path) -> None:
     (tmp_path / ".tscompat-0123456789abcdef.tmp").touch()
+    os.utime(tmp_path / ".tscompat-0123456789abcdef.tmp", (0, 0))
     held = lock(tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {".lock", ".lock-holder"}
     held.release()

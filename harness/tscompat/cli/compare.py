@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tscompat.results.comparison import Change, compare, load
+from tscompat.results.comparison import DECIDED, Change, compare, load
 from tscompat.results.file import ResultsError
 from tscompat.results.table import counted
 
@@ -20,10 +20,15 @@ SHOWN = 20
 def compare_(
     old: Annotated[Path, typer.Argument(dir_okay=False, help="A results.json of one version, or a baseline (.xz).")],
     new: Annotated[Path, typer.Argument(dir_okay=False, help="The same, of the later run.")],
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="Fail, too, where the later run lacks what the earlier one decided."),
+    ] = False,
 ) -> None:
     """Compare two runs: regressions, what is fixed, changed, not run any more, gone and new.
 
-    Exit codes: 0 no regression, 1 a regression or a problem of the new run, 2 a file cannot be used.
+    Exit codes: 0 no regression, 1 a regression, a problem of the new run, with --complete also a verdict that is
+    lost, 2 a file cannot be used.
     """
     try:
         before, after = load(old), load(new)
@@ -53,4 +58,8 @@ def compare_(
         typer.echo(f"problem of the new run: {problem}")
     if not any(changes.values()):
         typer.echo("no verdict differs")
-    raise typer.Exit(1 if changes["regression"] or after.problems else 0)
+    lost = [each for each in changes["gone"] if before.verdicts[each.verdict_id].outcome in DECIDED]
+    lost += changes["not run any more"]
+    if complete and lost:
+        typer.echo(f"--complete: the new run lacks {counted(len(lost), 'verdict')} that the old one has decided")
+    raise typer.Exit(1 if changes["regression"] or after.problems or (complete and lost) else 0)

@@ -36,6 +36,8 @@ MEMORY = 0.75
 """The share of the memory that all peers together may take."""
 _PREFIX = "tscompat-run-"
 _LOCK = ".lock"
+_SECONDS_TO_LOCK = 600
+"""A younger folder without a held lock may be one whose process, alive by its number, is about to take it."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,13 @@ def make_run_folder(base: Path) -> tuple[Path, BaseFileLock]:
     """
     for old in base.glob(f"{_PREFIX}*"):
         pid = old.name.removeprefix(_PREFIX).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            with suppress(OSError):  # another user's, or in use
-                lock = FileLock(old / _LOCK, blocking=False)
-                lock.acquire()
-                lock.release()
-                shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):  # another user's, or in use
+            if pid.isdigit() and psutil.pid_exists(int(pid)) and time.time() - old.stat().st_mtime < _SECONDS_TO_LOCK:
+                continue
+            lock = FileLock(old / _LOCK, blocking=False)
+            lock.acquire()
+            lock.release()
+            shutil.rmtree(old, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))
     lock = FileLock(folder / _LOCK)
     lock.acquire()

@@ -13,8 +13,9 @@ import sys
 
 from typing_extensions import Buffer
 
-_NOBODY_READS = (errno.EPIPE, errno.EINVAL)
-"""The second is Windows's."""
+WINDOWS = os.name == "nt"
+_NOBODY_READS = (errno.EPIPE, errno.EINVAL, errno.EIO)
+"""Of a pipe; of a pipe on Windows; of a terminal that is closed."""
 _ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 """What ends a job in CI, a session with its terminal closed, and a job in CI on Windows."""
 
@@ -56,8 +57,10 @@ def tidy_up_undisturbed() -> None:
 
 
 def _lasting(given: io.TextIOWrapper) -> io.TextIOWrapper:
-    """The stream, with ``\\u2026`` in place of a character that it lacks; one that is no terminal by ``Pipe``."""
-    if given.isatty():
+    """The stream, with ``\\u2026`` in place of a character that it lacks, by ``Pipe``: but for Windows' console, which
+    takes no bytes.
+    """
+    if WINDOWS and given.isatty():
         given.reconfigure(errors="backslashreplace")
         return given
     given.flush()
@@ -67,6 +70,5 @@ def _lasting(given: io.TextIOWrapper) -> io.TextIOWrapper:
         io.BufferedWriter(pipe),
         encoding=given.encoding,
         errors="backslashreplace",
-        line_buffering=given.line_buffering,
-        write_through=given.write_through,
+        line_buffering=given.line_buffering or given.write_through,
     )

@@ -31,9 +31,10 @@ def read_document(path: Path, refusal: type[ValueError], schema: Path | None = N
     the file, the place in it, what was found and what was expected. Raises OSError if a file cannot be read.
     """
     try:
-        document = _PARSERS[path.suffix](path.read_text(encoding="utf-8"))
+        document = _PARSERS.get(path.suffix, json.loads)(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise refusal(f"{path} is not valid {path.suffix[1:].upper()}: {error}") from error
+        kind = "TOML" if path.suffix == ".toml" else "JSON"
+        raise refusal(f"{path} is not valid {kind}: {error}") from error
     if schema is not None:
         held_to = json.loads(schema.read_text(encoding="utf-8"))
         validator: Any = Draft202012Validator(held_to, format_checker=FormatChecker())

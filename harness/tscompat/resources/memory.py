@@ -4,19 +4,33 @@ of ours.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Where Linux states a container's limit, by the version of its cgroups: bytes, or ``max``."""
+CGROUPS = Path("/sys/fs/cgroup")
+OWN = Path("/proc/self/cgroup")
+"""Which groups this process is in, a line each: number, controllers (none in version 2), path."""
+
+
+def _limits() -> Iterator[Path]:
+    """The files in which Linux states a limit, as bytes or ``max``: of the process's groups and those above them."""
+    with suppress(OSError):
+        for line in OWN.read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and "memory" not in controllers.split(","):
+                continue
+            top, name = (CGROUPS / "memory", "memory.limit_in_bytes") if controllers else (CGROUPS, "memory.max")
+            own = top / path.lstrip("/")
+            yield from (folder / name for folder in (own, *own.parents) if folder.is_relative_to(top))
 
 
 def total_memory() -> int:
     """Bytes of memory. Beyond a container's limit Linux ends a process, whatever the machine has."""
     limits = [psutil.virtual_memory().total]
-    for file in LIMITS:
+    for file in _limits():
         with suppress(OSError, ValueError):
             limits.append(int(file.read_text(encoding="ascii")))
     return min(limits)

@@ -18,7 +18,7 @@ def suite_digest() -> str:
     """
     whole = hashlib.sha256()
     for folder in (Path(__file__).resolve().parents[1], data_folder("cases"), data_folder("dotnet") / "Peer"):
-        for file in sorted(folder.rglob("*")):
+        for file in sorted(folder.rglob("*"), key=lambda each: each.relative_to(folder).as_posix()):
             place = file.relative_to(folder)
             if file.suffix in _SUFFIXES and not {*_NOT_JUDGED_BY, "bin", "obj"} & {*place.parts}:
                 content = file.read_bytes().replace(b"\r\n", b"\n")

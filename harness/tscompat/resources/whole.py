@@ -9,14 +9,16 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import time
 from collections.abc import Generator, Iterable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 from typing_extensions import Buffer
 
 _UNFINISHED = ".tscompat-*.tmp"
+_SECONDS_UNTOUCHED = 600
 
 
 class NewFile(io.FileIO):
@@ -62,9 +64,13 @@ def whole(path: str | os.PathLike[str]) -> Generator[NewFile]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes have left in a folder in which no other process writes now. Raises OSError."""
+    """Remove what killed processes have left in a folder. A file that was written to within ten minutes may be of a
+    living one. Raises OSError.
+    """
     for file in folder.glob(_UNFINISHED):
-        file.unlink()
+        with suppress(FileNotFoundError):  # its process has just finished it
+            if time.time() - file.stat().st_mtime > _SECONDS_UNTOUCHED:
+                file.unlink()
 
 
 def write_whole(path: str | os.PathLike[str], buffers: Iterable[Buffer]) -> None:
