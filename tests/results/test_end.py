@@ -21,8 +21,8 @@ from results.made import (
     times,
 )
 from tscompat.results.comparison import Baseline
-from tscompat.results.end import DANGER, Against, in_words, sentence, show_end, since
-from tscompat.results.file import Results, Timing
+from tscompat.results.end import DANGER, Against, green, in_words, sentence, show_end, since
+from tscompat.results.file import Part, Results, Timing
 from tscompat.results.record import Difference, Record
 from tscompat.values.verdict import Kind, Verdict
 from tscompat.verdicts.divergences import Judgement, Outcome
@@ -51,10 +51,12 @@ def shown(
             "The run stopped before its end: 2 verdicts are decided, 1 of them are unexpected.",
         ),
         (changed(NOT_RUN), "Nothing was decided."),
+        (changed(a_record(), part=Part.of("2/5", [])), "Shard 2/5. As expected: of 1 verdict 1 passed."),
     ],
 )
 def test_the_first_sentence_is_the_verdict(results: Results, words: str) -> None:
     assert sentence(results).plain == words
+    assert green(results) is ("As expected" in words)
     assert printed(lambda console: show_end(results, console)).splitlines()[0] == words
 
 

@@ -74,6 +74,7 @@ NEW = Library(version="0.108.0-dev", sha256=ZEROS)
         ({"torch": OTHER}, ["torch 2.13.0+cpu", "torch 0.1"]),
         ({"platform": "windows-amd64"}, ["linux-x86_64", "windows-amd64"]),
         ({"device": "NVIDIA H100"}, ["cpu", "NVIDIA H100"]),
+        ({"device": "cuda", "python": "3.14.0"}, ["cpu, Python 3.11", "cuda, Python 3.14"]),
     ],
     ids=lambda change: ",".join(change),
 )
@@ -94,17 +95,25 @@ def test_names_that_are_not_distinct_get_their_keys() -> None:
     assert [*names_of({each.key: each for each in three}).values()] == names
 
 
-@pytest.mark.parametrize("fact", ["tscompat", "suite", "python", "numpy", "safetensors", "torchvision"])
-def test_facts_by_which_a_suite_decides_differ(fact: str) -> None:
-    other = msgspec.structs.replace(ENVIRONMENT, **{fact: f"sha256:{64 * '1'}"})
-    assert len(ENVIRONMENT.differs(other).split(", ")) == 1
-    assert other.key == ENVIRONMENT.key
+SUITE = f"sha256:{64 * '1'}"
 
 
-@pytest.mark.parametrize("fact", ["pybridge", "version"])
-def test_facts_of_dotnet_differ(fact: str) -> None:
-    dotnet = msgspec.structs.replace(ENVIRONMENT.dotnet, **{fact: "9.9"})  # pyright: ignore
-    assert "9.9" in ENVIRONMENT.differs(msgspec.structs.replace(ENVIRONMENT, dotnet=dotnet))
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"tscompat": "0.2.0"}, "torchsharp-compat 0.1.0 and 0.2.0"),
+        ({"suite": SUITE}, "suite sha256:00000000 and sha256:11111111"),
+        ({"python": "3.14.0"}, "Python 3.11.2 and 3.14.0"),
+        ({"numpy": "9"}, "numpy 2.4.0 and 9"),
+        ({"safetensors": "9"}, "safetensors 0.8.0 and 9"),
+        ({"torchvision": "9"}, "torchvision 0.28.0 and 9"),
+        ({"dotnet": None}, "TorchSharp.PyBridge 1.4.4 and None, .NET 8.0.0 and None"),
+    ],
+    ids=lambda each: ",".join(each) if isinstance(each, dict) else "",  # pyright: ignore
+)
+def test_facts_by_which_a_suite_decides_differ(change: dict[str, Any], words: str) -> None:
+    other = msgspec.structs.replace(ENVIRONMENT, **change)
+    assert ENVIRONMENT.differs(other) == words
 
 
 @pytest.mark.parametrize("change", [{"cpus": 9}, {"memory_bytes": 1}, {"system": "other"}, {"again": "other"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import pytest
 
 from records import ENVIRONMENT, FAILURE, ZEROS, a_record
 from tscompat.results.environment import Library
-from tscompat.results.file import Part, Results, ResultsError, Timing, load_results, save_results
-from tscompat.results.merge import Piece, merge, merge_shards
+from tscompat.results.file import NOTHING_DECIDED, Part, Results, ResultsError, Timing, load_results, save_results
+from tscompat.results.merge import Piece, merge, merge_shards, piece, shown_path
 from tscompat.results.record import Record
+from tscompat.values.verdict import Kind, Verdict
+from tscompat.verdicts.divergences import Judgement, Outcome
 
 NEW = msgspec.structs.replace(ENVIRONMENT, torchsharp=Library(version="0.108.0-dev", sha256=ZEROS))
 OF_NEW = msgspec.structs.replace(FAILURE, environment=NEW.key)
@@ -221,3 +224,51 @@ def test_missing_shards_are_named_in_their_order() -> None:
     of_twelve = [Piece("one", "one", shard(3, RECORDS[0], of=12))]
     with pytest.raises(ResultsError, match=r"^found no shard 1/12; found no shard 2/12; found no shard 4/12; .*10/12"):
         merge_shards(of_twelve)
+
+
+NOTHING = a_record(case="a/0", verdict=Verdict(Kind.NOT_RUN, "no"), judgement=Judgement(Outcome.NOT_RUN))
+
+
+def test_shards_that_decide_nothing_have_that_problem_beside_their_own() -> None:
+    undecided = shard(1, NOTHING, of=1, whole=[NOTHING.id], problems=("no proof",))
+    assert merge_shards(pieces({"one": undecided})).problems == ("one: no proof", NOTHING_DECIDED)
+
+
+def test_shards_that_decide_something_or_stopped_have_no_such_problem() -> None:
+    assert merge_shards(shards()).problems == ()
+    stopped = shard(1, NOTHING, of=1, whole=[NOTHING.id], complete=False)
+    assert merge_shards(pieces({"one": stopped})).problems == ()
+
+
+def test_a_file_that_is_given_twice_is_named() -> None:
+    with pytest.raises(ResultsError, match=r"^one is given twice; expected each shard once$"):
+        merge_shards([*shards(), *shards()])
+
+
+def test_shards_of_another_suite_are_refused_with_both() -> None:
+    other = msgspec.structs.replace(ENVIRONMENT, tscompat="0.2.0")
+    words = r"^two and one: found torchsharp-compat 0\.2\.0 and 0\.1\.0: run all shards with the same versions$"
+    with pytest.raises(ResultsError, match=words):
+        merge_shards(shards(two=shard(2, environments={other.key: other})))
+
+
+def test_a_piece_has_its_file_its_folder_and_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "one").mkdir()
+    save_results(run(FAILURE), tmp_path / "one" / "results.json")
+    monkeypatch.chdir(tmp_path)
+    found = piece(Path("one/results.json"), Path("out"))
+    assert found == ("one/results.json", "../one", run(FAILURE))
+
+
+def test_a_piece_on_another_drive_has_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def relpath(path: Path, start: Path) -> str:
+        assert (path, start) == (tmp_path, tmp_path / "out")
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    save_results(run(FAILURE), tmp_path / "results.json")
+    monkeypatch.setattr(os.path, "relpath", relpath)
+    assert piece(tmp_path / "results.json", tmp_path / "out").folder == tmp_path.as_posix()
+
+
+def test_what_is_no_text_in_a_path_is_escaped() -> None:
+    assert shown_path(Path("a\udcff/b")) == "a\\udcff/b"
