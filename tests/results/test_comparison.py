@@ -145,3 +145,8 @@ def test_versions_and_hashes_are_named() -> None:
         "torch 2.13.0+cpu (sha256:00000000), TorchSharp 0.107.0 (sha256:00000000), libtorch 2.10.0 (sha256:00000000), "
         "linux-x86_64, cpu, tscompat 0.1.0"
     )
+
+
+def test_a_baseline_is_known_by_its_content_too(tmp_path: Path) -> None:
+    save(run(record("P")), tmp_path / "yesterday")
+    assert load(tmp_path / "yesterday") == run(record("P"))

@@ -84,8 +84,6 @@ def placed(piece: Piece) -> Results:
     """The results, whose kept files are named from the merged file's folder."""
     records = (
         msgspec.structs.replace(record, files=tuple(f"{piece.folder}/{file}" for file in record.files))
-        if record.files
-        else record
         for record in piece.results.verdicts
     )
     return msgspec.structs.replace(piece.results, verdicts=tuple(records))
