@@ -99,7 +99,7 @@ def test_a_version_without_a_fault_goes_on(good: Path, nuget: Path, first: str, 
 
 def test_two_versions_run_side_by_side(faulty: Path, nuget: Path, first: str, tmp_path: Path) -> None:
     versions = ["--torchsharp", first, "--torchsharp", NEW, "--nuget-source", str(faulty)]
-    code, output = tscompat(nuget, "run", *versions, "-n", "0", "--out", str(tmp_path), "-k", SLICE)
+    code, output = tscompat(nuget, "run", *versions, "--tables", "-n", "0", "--out", str(tmp_path), "-k", SLICE)
     assert code == 1
     assert [f"TorchSharp {first}", f"TorchSharp {NEW}"] in [line.strip().split("   ") for line in output.splitlines()]
     results = load_results(tmp_path / "results.json")
