@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import on_cuda
 
@@ -55,6 +56,9 @@ def test_sources_that_are_none_are_named(
     assert (started, f"{tmp_path}: found no LibTorchSharp/*.cpp" in capsys.readouterr().err) == ([], True)
 
 
-def test_without_a_device_it_says_so(started: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_device_it_says_so(
+    started: list[list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     on_cuda.main([])
     assert "no CUDA device" in capsys.readouterr().out

@@ -31,6 +31,7 @@ from tscompat.dotnet_side.messages import (
     encode,
 )
 from tscompat.values.compare import Difference
+from tscompat.values.text import escaped
 from tscompat.values.verdict import FirstDifference
 
 PLACEMENT = Placement(device="cpu", layout="contiguous", scale=0.25, zero_point=3)
@@ -147,5 +148,5 @@ def test_an_answer_is_of_the_type_that_the_call_names(call: AnyCall, answer: Any
 
 
 def test_what_is_no_unicode_text_can_be_sent() -> None:
-    words = messages.text("a\udcffb")
+    words = escaped("a\udcffb")
     assert decode_reply(encode(Reply(Thrown("T", words), 0.0))).answer == Thrown("T", "a\\udcffb")

@@ -13,7 +13,7 @@ import pytest
 from records import ENVIRONMENT, FAILURE, ZEROS, a_record
 from tscompat.results.environment import Library
 from tscompat.results.file import NOTHING_DECIDED, Part, Results, ResultsError, Timing, load_results, save_results
-from tscompat.results.merge import Piece, merge, merge_shards, piece, shown_path
+from tscompat.results.merge import Piece, merge, merge_shards, read_piece, shown_path
 from tscompat.results.record import Record
 from tscompat.values.verdict import Kind, Verdict
 from tscompat.verdicts.divergences import Judgement, Outcome
@@ -256,7 +256,7 @@ def test_a_piece_has_its_file_its_folder_and_its_results(tmp_path: Path, monkeyp
     (tmp_path / "one").mkdir()
     save_results(run(FAILURE), tmp_path / "one" / "results.json")
     monkeypatch.chdir(tmp_path)
-    found = piece(Path("one/results.json"), Path("out"))
+    found = read_piece(Path("one/results.json"), Path("out"))
     assert found == ("one/results.json", "../one", run(FAILURE))
 
 
@@ -267,7 +267,7 @@ def test_a_piece_on_another_drive_has_its_whole_path(tmp_path: Path, monkeypatch
 
     save_results(run(FAILURE), tmp_path / "results.json")
     monkeypatch.setattr(os.path, "relpath", relpath)
-    assert piece(tmp_path / "results.json", tmp_path / "out").folder == tmp_path.as_posix()
+    assert read_piece(tmp_path / "results.json", tmp_path / "out").folder == tmp_path.as_posix()
 
 
 def test_what_is_no_text_in_a_path_is_escaped() -> None:

@@ -9,7 +9,7 @@ import typer
 
 from tscompat.results.end import green
 from tscompat.results.file import NOTHING_DECIDED, ResultsError, save_results
-from tscompat.results.merge import merge_shards, piece
+from tscompat.results.merge import merge_shards, read_piece
 
 from .ending import ending
 from .run import Tables
@@ -32,7 +32,7 @@ def merge_(
         file = out / "results.json"
         if any(file.resolve() == shard.resolve() for shard in shards):
             raise ResultsError(f"{file} is one of the shards: choose another folder with --out")
-        whole = merge_shards([piece(shard, out) for shard in shards])
+        whole = merge_shards([read_piece(shard, out) for shard in shards])
         out.mkdir(parents=True, exist_ok=True)
         save_results(whole, file)
     except (ResultsError, OSError) as error:

@@ -5,7 +5,7 @@ May import resources, verdicts, results, report.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from tscompat.resources.whole import write_whole
 from tscompat.results.comparison import Baseline, compare, is_baseline, load
 from tscompat.results.end import Against
 from tscompat.results.file import Results, ResultsError, load_results
-from tscompat.results.merge import merge, piece, placed, shown_path
+from tscompat.results.merge import merge, placed, read_piece, shown_path
 from tscompat.verdicts.entries import DivergencesError, read_entries
 
 
@@ -55,16 +55,16 @@ def report_(
         whole = _whole(results, out.parent)
         entries = read_entries(data_folder("cases") / "divergences")
         against, changes = _since(since, whole) if since else (None, [])
-        made = {
-            out: page(whole, data_of(whole, out.parent, entries, changes), against).encode(),
-            markdown: summary(whole, against).encode(),
-            junit: junit_of(whole),
-            badge: badge_of(whole),
-        }
-        for file, content in made.items():
+        wanted: list[tuple[Path | None, Callable[[], bytes]]] = [
+            (out, lambda: page(whole, data_of(whole, out.parent, entries, changes), against).encode()),
+            (markdown, lambda: summary(whole, against).encode()),
+            (junit, lambda: junit_of(whole)),
+            (badge, lambda: badge_of(whole)),
+        ]
+        for file, make in wanted:
             if file:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(file, (content,))
+                write_whole(file, (make(),))
                 typer.echo(shown_path(file))
     except (ResultsError, DivergencesError, OSError) as error:
         typer.echo(f"could not run: {error}", err=True)
@@ -82,7 +82,7 @@ def _refuse_the_same(read: Sequence[Path], written: Sequence[Path]) -> None:
 
 def _whole(files: Sequence[Path], beside: Path) -> Results:
     """The results of all files, for a page in the folder ``beside``. Raises ResultsError and OSError."""
-    pieces = [piece(file, beside) for file in files]
+    pieces = [read_piece(file, beside) for file in files]
     if len(pieces) == 1:
         return placed(pieces[0])
     for name, _, results in pieces:
@@ -99,5 +99,5 @@ def _since(path: Path, new: Results) -> tuple[Against, list[Changed]]:
     if len(new.environments) > 1:
         raise ResultsError("found several environments; expected one: --since compares one run with one")
     earlier = None if is_baseline(path) else load_results(path)
-    before = load(path)
+    before = Baseline.of(earlier, path) if earlier else load(path)
     return Against(shown_path(path), before), changed(compare(before, Baseline.of(new, "")), earlier, new)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar, get_args
 import msgspec
 
 from tscompat.values.compare import Difference
+from tscompat.values.text import escaped
 
 Answer = TypeVar("Answer", covariant=True)
 
@@ -415,9 +416,4 @@ BITS_OF = "the bits of "
 
 def bits_of(name: str) -> str:
     """How ``changed`` names the elements of an entry; a single tensor has no name."""
-    return f"{BITS_OF}{text(repr(name)) if name else 'the tensor'}"
-
-
-def text(words: str) -> str:
-    """The words, with lone surrogates escaped: a message of .NET can have some, JSON cannot."""
-    return words.encode("utf-8", "backslashreplace").decode()
+    return f"{BITS_OF}{escaped(repr(name)) if name else 'the tensor'}"

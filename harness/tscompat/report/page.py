@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import msgspec
 
-from tscompat.results.comparison import Baseline
+from tscompat.results.comparison import ran_on
 from tscompat.results.end import Against, green, replaced, sentence, times
 from tscompat.results.environment import Environment, facts_of
 from tscompat.results.file import Results
 from tscompat.results.table import LOOKS, shown_names
+from tscompat.results.templates import filled
 from tscompat.verdicts.divergences import Outcome
 
 from .data import Data, packed
@@ -39,12 +39,11 @@ def page(results: Results, data: Data, against: Against | None = None) -> str:
     """The page of results. ``against`` is the run that they are compared with."""
     sums = Counter(record.outcome for record in results.verdicts)
     names = shown_names(results)
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(PARTS), undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=True
-    )
     words = sentence(results).plain
     there = {"failures": sums[Outcome.FAILED], "changes": against}
-    return templates.get_template("page.html.jinja").render(
+    return filled(
+        "page.html.jinja",
+        PARTS,
         title=f"torchsharp-compat: {words}",
         sentence=words,
         color="green" if green(results) else "red",
@@ -55,7 +54,7 @@ def page(results: Results, data: Data, against: Against | None = None) -> str:
         problems=results.problems,
         replaced=list(replaced(results.environments.values())),
         against=against,
-        ran_on_now=Baseline.of(results, "").ran_on if against else "",
+        ran_on_now="; ".join(map(ran_on, results.environments.values())),
         failures=sums[Outcome.FAILED],
         sections=[(name, words) for name, words in SECTIONS.items() if there.get(name, True)],
         time=times(results.timing) if results.timing else "The run has not come to its end.",

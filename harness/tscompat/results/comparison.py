@@ -61,7 +61,7 @@ class Baseline(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         problems = results.problems if results.complete else (*results.problems, "the run stopped before its end")
         (environment,) = results.environments.values()
         verdicts = {record.id: Row(record.outcome, record.verdict, _digest(record)) for record in results.verdicts}
-        return cls(schema=1, ran_on=_words(environment), verdicts=verdicts, problems=problems)
+        return cls(schema=1, ran_on=ran_on(environment), verdicts=verdicts, problems=problems)
 
 
 def is_baseline(path: Path) -> bool:
@@ -134,7 +134,8 @@ def _digest(record: Record) -> str:
     return "" if record.verdict is Kind.PASS else hashlib.sha256(record.detail.encode()).hexdigest()[:8]
 
 
-def _words(environment: Environment) -> str:
+def ran_on(environment: Environment) -> str:
+    """The versions and hashes of what ran, in words."""
     libraries = (
         ("torch", environment.torch),
         ("TorchSharp", environment.torchsharp),

@@ -1,6 +1,6 @@
 """Makes one results.json of several: of versions that ran one after the other, or of the shards of a run.
 
-May import verdicts.
+May import values, verdicts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from tscompat.values.text import escaped
 from tscompat.verdicts.divergences import Outcome
 
 from .environment import Environment
@@ -31,7 +32,7 @@ class Piece(NamedTuple):
     results: Results
 
 
-def piece(file: Path, beside: Path) -> Piece:
+def read_piece(file: Path, beside: Path) -> Piece:
     """A run's results, for a file that is written into the folder ``beside``. Raises ResultsError and OSError."""
     folder = file.absolute().parent
     with suppress(ValueError):  # on Windows no path leads from one drive to another
@@ -41,7 +42,7 @@ def piece(file: Path, beside: Path) -> Piece:
 
 def shown_path(path: Path) -> str:
     """A path in words, with ``/``; what is not UTF-8 in it is escaped, because JSON and HTML cannot hold it."""
-    return path.as_posix().encode(errors="backslashreplace").decode()
+    return escaped(path.as_posix())
 
 
 def merge(pieces: Sequence[Piece], problems: Sequence[str] = ()) -> Results:

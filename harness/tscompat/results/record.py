@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from msgspec import Meta, Struct
 
+from tscompat.values.text import escaped
 from tscompat.values.verdict import FirstDifference, Kind, Verdict, VerdictId
 from tscompat.verdicts.divergences import Judgement, Outcome
 
@@ -33,11 +34,11 @@ class Difference(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, 
         """The first difference of a verdict, as the file has it."""
         entry, field, offset, expected, found = first
         return cls(
-            entry=entry and _text(entry),
+            entry=entry and escaped(entry),
             field=field,
             offset=offset,
-            expected=expected and _text(expected),
-            found=found and _text(found),
+            expected=expected and escaped(expected),
+            found=found and escaped(found),
         )
 
 
@@ -106,7 +107,7 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
             **verdict_id._asdict(),
             dtype=dtype,
             verdict=verdict.kind,
-            detail=_text(verdict.detail),
+            detail=escaped(verdict.detail),
             difference=None if verdict.difference is None else Difference.of(verdict.difference),
             seconds=round(seconds, 6),
             outcome=judgement.outcome,
@@ -116,7 +117,3 @@ class Record(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit
             files=files,
             rerun=rerun,
         )
-
-
-def _text(words: str) -> str:
-    return words.encode(errors="backslashreplace").decode()

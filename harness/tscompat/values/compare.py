@@ -18,6 +18,7 @@ from typing_extensions import Buffer
 from .dtypes import DType
 from .identity import origins
 from .tensors import Entry, StateDict, Tensor, tensor_of
+from .text import escaped
 from .verdict import PASS, FirstDifference, Kind, Verdict
 
 _SMALL = 4096
@@ -114,11 +115,11 @@ def difference(
         return None
     of = f" of {_brief.repr(name)}" if name else ""
     if dtype is not actual.dtype:
-        place = FirstDifference(_plain(name), "dtype", None, dtype.name, actual.dtype.name)
+        place = FirstDifference(escaped(name), "dtype", None, dtype.name, actual.dtype.name)
         return Difference("dtype", f"dtype{of}: expected {place.expected}, found {place.found}", place)
     if shape != actual.shape:
         wanted, found = (_brief.repr(list(tensor.shape)) for tensor in (expected, actual))
-        place = FirstDifference(_plain(name), "shape", None, wanted, found)
+        place = FirstDifference(escaped(name), "shape", None, wanted, found)
         return Difference("shape", f"shape{of}: expected {wanted}, found {found}", place)
     number, count = _differing(expected, actual)
     element = _element(actual, number)
@@ -128,7 +129,7 @@ def difference(
         f"{count} of {expected.numel} elements differ"
     )
     origin = _origin(dtype, element, identity) if identity else ""
-    place = FirstDifference(_plain(name), "element", number * dtype.itemsize, wanted, found)
+    place = FirstDifference(escaped(name), "element", number * dtype.itemsize, wanted, found)
     return Difference("bits", detail + origin, place)
 
 
@@ -179,12 +180,12 @@ def compare_names(expected: list[str], actual: list[str]) -> list[Difference]:
     detail = "; ".join(f"{fault} {_list(names)}" for fault, names in faults.items() if names)
     if detail:
         sides = faults["missing"], faults["unexpected"] + faults["repeated"]
-        place = FirstDifference(None, "names", None, *(_plain(names[0]) if names else None for names in sides))
+        place = FirstDifference(None, "names", None, *(escaped(names[0]) if names else None for names in sides))
         differences.append(Difference("names", detail, place, both.total()))
     for number, (wanted, got) in enumerate(zip(*(_only(both, names) for names in (expected, actual)), strict=True)):
         if wanted != got:
             sentence = f"entry {number}: expected {_brief.repr(wanted)}, found {_brief.repr(got)}"
-            place = FirstDifference(None, "order", None, _plain(wanted), _plain(got))
+            place = FirstDifference(None, "order", None, escaped(wanted), escaped(got))
             return [*differences, Difference("order", sentence, place)]
     return differences
 
@@ -196,11 +197,6 @@ def _only(both: Counter[str], names: list[str]) -> Iterator[str]:
         if left[name]:
             left[name] -= 1
             yield name
-
-
-def _plain(name: str) -> str:
-    """The name with lone surrogates escaped, so that JSON can hold it."""
-    return name.encode(errors="backslashreplace").decode()
 
 
 def _list(names: list[str]) -> str:

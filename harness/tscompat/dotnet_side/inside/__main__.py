@@ -1,7 +1,7 @@
 """``python -m tscompat.dotnet_side.inside PUBLISH WORKER``: answers each call with a reply, until the pipe closes.
 
 The messages are those of ``dotnet_side.messages``. WORKER is the id of the process that the peer works for: the peer
-ends when that process ends. Imports its neighbours.
+ends when that process ends. Imports its neighbours and values.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import BinaryIO
 import msgspec
 import psutil
 
-from tscompat.dotnet_side.messages import TAKEN, Fault, Ready, Refusal, Reply, decode_call, encode, text
+from tscompat.dotnet_side.messages import TAKEN, Fault, Ready, Refusal, Reply, decode_call, encode
+from tscompat.values.text import escaped
 
 from . import clr
 from .calls import reply
@@ -78,9 +79,9 @@ def _reply(dotnet: clr.Dotnet, line: bytes) -> Reply:
     try:
         return reply(dotnet, decode_call(line))
     except (Refused, msgspec.MsgspecError) as refused:
-        return Reply(Refusal(text(str(refused))), 0.0)
+        return Reply(Refusal(escaped(str(refused))), 0.0)
     except Exception:
-        return Reply(Fault(text("\n".join(traceback.format_exc().splitlines()[-FAULT_LINES:]))), 0.0)
+        return Reply(Fault(escaped("\n".join(traceback.format_exc().splitlines()[-FAULT_LINES:]))), 0.0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The only module that imports pythonnet. May import dotnet_side.messages, dotnet_side.native.
+"""The only module that imports pythonnet. May import values, dotnet_side.native.
 
 pythonnet has no types. The Protocols here give some: to the C# of ``dotnet/Peer`` and to the few members of TorchSharp
 that the overloads call.
@@ -15,8 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from tscompat.dotnet_side.messages import text
 from tscompat.dotnet_side.native import load_libtorch
+from tscompat.values.text import escaped
 
 DotnetTensor: TypeAlias = Any
 """``TorchSharp.torch.Tensor``."""
@@ -129,7 +129,7 @@ class Dotnet:
         except self.Exception as error:
             if self.Origin.IsOurs(error):
                 raise
-            raise DotnetError(text(str(error.GetType().FullName)), text(str(error.Message))) from None
+            raise DotnetError(escaped(str(error.GetType().FullName)), escaped(str(error.Message))) from None
 
 
 def start(publish: Path) -> Any:

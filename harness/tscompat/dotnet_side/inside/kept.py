@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from tscompat.dotnet_side.digest import digest
-from tscompat.dotnet_side.messages import BITS_OF, bits_of, text
+from tscompat.dotnet_side.messages import BITS_OF, bits_of
 from tscompat.values.tensors import Entry
+from tscompat.values.text import escaped
 
 from .clr import Dotnet, DotnetError, DotnetTensor
 from .snapshots import snapshot
@@ -39,7 +40,7 @@ def watched(
         with dotnet.errors():
             module = held is not None and not isinstance(held, dotnet.Tensor)
             flags: Any = dotnet.Modules.Flags(held) if module else ()
-            found = {text(str(each.Key)): str(each.Value) for each in flags}
+            found = {escaped(str(each.Key)): str(each.Value) for each in flags}
             if bits:
                 with snapshot(dotnet, watch, held) as (_, entries):
                     kept = [entry for entry in entries if entry.name not in but]

@@ -35,14 +35,19 @@ function table(heads, rows, numeric = []) {
   );
 }
 
-/** A link to the verdicts that a filter lets through. @param {Filter} filter @param {...(Node | string)} words */
-function link(filter, ...words) {
-  return make("a", { href: `#${new URLSearchParams(filter)}`, "data-to": "verdicts" }, ...words);
+/** @param {Filter} filter */
+function addressOf(filter) {
+  return `#${new URLSearchParams(Object.entries(filter).filter(([, value]) => value))}`;
 }
 
-/** A link to one verdict. @param {string} id */
-function linkTo(id) {
-  return make("a", { href: `#${new URLSearchParams({ v: id })}`, "data-to": "verdict" }, id);
+/** A link to the verdicts that a filter lets through. @param {Filter} filter @param {string} words */
+function link(filter, words) {
+  return make("a", { href: addressOf(filter), "data-to": "verdicts" }, words);
+}
+
+/** A link that opens the verdict that a filter names (v, e). @param {Filter} filter */
+function linkTo(filter) {
+  return make("a", { href: addressOf(filter), "data-to": "verdict" }, filter.v);
 }
 
 /**

@@ -11,11 +11,6 @@ function filterOfAddress() {
   return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }
 
-/** @param {Filter} filter */
-function addressOf(filter) {
-  return `#${new URLSearchParams(Object.entries(filter).filter(([, value]) => value))}`;
-}
-
 /** @param {string} name @param {string[]} values @param {string} all the words for no choice; empty where one must be made */
 function choice(name, values, all) {
   const options = [...(all ? [make("option", { value: "" }, all)] : []), ...values.map((value) => make("option", {}, value))];
@@ -57,8 +52,7 @@ function several() {
 
 /** A link that opens a verdict and keeps the filter. @param {number} place @param {Filter} filter */
 function linkOf(place, filter) {
-  const opened = { ...filter, v: verdicts.id(place), ...(several() ? { e: verdicts.word("environment", place) } : {}) };
-  return make("a", { href: addressOf(opened), "data-to": "verdict" }, verdicts.id(place));
+  return linkTo({ ...filter, v: verdicts.id(place), e: several() ? verdicts.word("environment", place) : "" });
 }
 
 /** @param {Filter} filter */
@@ -78,9 +72,8 @@ function drawVerdict(filter) {
   the("#verdict").hidden = !filter.v;
   if (!filter.v) return;
   the("#verdict-title").textContent = filter.v;
-  const close = make("a", { href: addressOf(withoutVerdict(filter)), "data-to": "verdicts" }, "Close");
   const body = place === undefined ? [make("p", {}, "No verdict of this run has this id. ", link({ q: filter.v.split("/").slice(3, -1).join("/") }, "Look for its case"))] : verdict(verdicts, place);
-  the("#verdict .body").replaceChildren(...body, make("p", {}, close));
+  the("#verdict .body").replaceChildren(...body, make("p", {}, link(withoutVerdict(filter), "Close")));
 }
 
 function drawFailures() {
@@ -125,7 +118,7 @@ function drawChanges() {
     const part = make("div", {});
     body.append(make("details", { open: what === "regression" || groups.size === 1 }, make("summary", {}, `${what}: ${counted(changes.length, "verdict")}`), part));
     paged(part, changes, SHOWN, (some) => table(["Verdict", "Before", "Now"], some.map(({ what: _, id, before, after }) =>
-      [linkTo(id), shortened(before) || "not there", shortened(after) || "not there"])));
+      [linkTo({ v: id }), shortened(before) || "not there", shortened(after) || "not there"])));
   }
 }
 
