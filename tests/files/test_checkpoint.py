@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tscompat.files.checkpoint import MODEL, OPTIMIZER, Kind, find
-from tscompat.files.item import ConvertError
+from tscompat.files.item import ModelFileError
 
 STATE = {"w": torch.ones(2), "b": torch.zeros(1)}
 SGD: dict[str, Any] = {"state": {}, "param_groups": [{"lr": 0.001, "momentum": 0, "params": [0]}]}
@@ -78,12 +78,12 @@ def test_a_few_tensors_among_other_things_are_taken_where_there_is_nothing_bette
     ],
 )
 def test_what_is_refused(document: object, key: str, said: str) -> None:
-    with pytest.raises(ConvertError, match=said):
+    with pytest.raises(ModelFileError, match=said):
         heard(document, key)
 
 
 def test_a_long_list_of_keys_is_cut() -> None:
-    with pytest.raises(ConvertError, match="and 28 more"):
+    with pytest.raises(ModelFileError, match="and 28 more"):
         heard({f"model{number}": STATE for number in range(40)})
 
 
@@ -103,7 +103,7 @@ SMALL = {"mean": torch.zeros(1), "std": torch.ones(1)}
     ],
 )
 def test_state_dicts_in_lists_and_deeper_down_are_offered(document: dict[str, Any], offered: str) -> None:
-    with pytest.raises(ConvertError, match=f"several state dicts here; choose one .*: {offered}"):
+    with pytest.raises(ModelFileError, match=f"several state dicts here; choose one .*: {offered}"):
         heard(document | {"stats": SMALL})
 
 
@@ -118,7 +118,9 @@ def test_state_dicts_in_lists_and_deeper_down_are_offered(document: dict[str, An
     ],
 )
 def test_a_state_dict_beside_more_tensors_is_not_taken(document: dict[str, Any]) -> None:
-    with pytest.raises(ConvertError, match=r"at the key 'stats' has 2 elements, and 3 more are .* give --key stats if"):
+    with pytest.raises(
+        ModelFileError, match=r"at the key 'stats' has 2 elements, and 3 more are .* give --key stats if"
+    ):
         heard(document | {"stats": SMALL})
 
 
@@ -146,5 +148,5 @@ def test_the_state_of_an_optimizer_is_found_in_a_list() -> None:
 def test_what_is_nested_without_an_end_is_refused() -> None:
     document: dict[str, Any] = {"stats": SMALL}
     document["again"] = document
-    with pytest.raises(ConvertError, match="nested deeper than 16 levels"):
+    with pytest.raises(ModelFileError, match="nested deeper than 16 levels"):
         heard(document)

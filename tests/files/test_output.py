@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tscompat.verbs.convert import ConvertError, prepare
+from tscompat.verbs.convert import ModelFileError, prepare
 
 TARGETS = ["b.dat", "b.safetensors", "b.pth"]
 
@@ -57,13 +57,13 @@ def test_the_size_is_known_before(target: str, tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_replaced(source: Path, tmp_path: Path) -> None:
     (tmp_path / "b.dat").write_text("mine")
-    with pytest.raises(ConvertError, match="exists already: give another name, or --force"):
+    with pytest.raises(ModelFileError, match="exists already: give another name, or --force"):
         prepare(source, tmp_path / "b.dat", tell=print)
 
 
 def test_what_has_come_in_between_is_not_replaced(source: Path, tmp_path: Path) -> None:
     conversion = prepare(source, tmp_path / "b.dat", tell=print)
-    with pytest.raises(ConvertError, match="exists already"):
+    with pytest.raises(ModelFileError, match="exists already"):
         conversion.write(lambda written: (tmp_path / "b.dat").write_text("mine"))
     assert ((tmp_path / "b.dat").read_text(), names(tmp_path)) == ("mine", ["b.dat"])
 
@@ -99,5 +99,5 @@ def test_a_full_disk_is_noticed_before(source: Path, tmp_path: Path, monkeypatch
 
     conversion = prepare(source, tmp_path / "b.dat", tell=print)
     monkeypatch.setattr(shutil, "disk_usage", disk_usage)
-    with pytest.raises(ConvertError, match=r"needs 4.5 kB of disk space, 2.0 kB are free: free some space"):
+    with pytest.raises(ModelFileError, match=r"needs 4.5 kB of disk space, 2.0 kB are free: free some space"):
         conversion.write(lambda written: None)

@@ -22,7 +22,7 @@ from tscompat.files.readers import READERS, read
 from tscompat.resources.whole import write_whole
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, tensor_of
-from tscompat.verbs.convert import ConvertError
+from tscompat.verbs.convert import ModelFileError
 
 ONE, TWO = torch.ones(3), torch.arange(2)
 
@@ -61,7 +61,7 @@ def test_arrays_of_numpy(tmp_path: Path) -> None:
 @pytest.mark.parametrize("array", [np.array(["a"]), np.array([{}], dtype=object), np.zeros(1, "V2"), np.zeros(1, "M8")])
 def test_an_array_without_a_dtype_is_refused_by_name(array: np.ndarray, tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", odd=array)
-    with pytest.raises(ConvertError, match=f"'odd': its numpy dtype .*{array.dtype.kind}"):
+    with pytest.raises(ModelFileError, match=f"'odd': its numpy dtype .*{array.dtype.kind}"):
         convert(tmp_path / "a.npz", tmp_path / "b.dat")
 
 
@@ -197,7 +197,7 @@ def _half(folder: Path) -> Path:
 )
 def test_what_cannot_be_read(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
     path = make(tmp_path)
-    with pytest.raises(ConvertError, match=said) as refused:
+    with pytest.raises(ModelFileError, match=said) as refused:
         read(path, "", print)
     assert str(path.parent) in str(refused.value)
 
@@ -208,7 +208,7 @@ def test_a_pickle_that_was_not_read_ran_nothing(tmp_path: Path) -> None:
             return (tmp_path.joinpath("ran").write_text, ("",))
 
     torch.save({"a": Evil()}, tmp_path / "a.pth")
-    with pytest.raises(ConvertError):
+    with pytest.raises(ModelFileError):
         read(tmp_path / "a.pth", "", print)
     assert not (tmp_path / "ran").exists()
 
@@ -216,7 +216,7 @@ def test_a_pickle_that_was_not_read_ran_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".dat", ".json"])
 def test_a_key_where_nothing_is_nested(suffix: str, tmp_path: Path) -> None:
     assert suffix in READERS
-    with pytest.raises(ConvertError, match="--key is for nested checkpoints"):
+    with pytest.raises(ModelFileError, match="--key is for nested checkpoints"):
         read(tmp_path / f"a{suffix}", "model", print)
 
 
@@ -225,7 +225,7 @@ def test_an_array_that_is_damaged_further_in(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "a.npz").read_bytes())
     data[20_000] ^= 1
     (tmp_path / "a.npz").write_bytes(data)
-    with pytest.raises(ConvertError, match=r"the array a.npy is damaged: Bad CRC-32"):
+    with pytest.raises(ModelFileError, match=r"the array a.npy is damaged: Bad CRC-32"):
         convert(tmp_path / "a.npz", tmp_path / "b.dat")
     assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
 
@@ -243,7 +243,9 @@ def zipped_again(folder: Path, method: int, record: str = "") -> Path:
 @pytest.mark.parametrize("record", ["", "/data/0", "data.pkl"])
 def test_compressed_records_are_refused(method: int, record: str, tmp_path: Path) -> None:
     path = zipped_again(tmp_path, method, record)
-    with pytest.raises(ConvertError, match=rf"compressed or encrypted, before.*{record}.* unzip it and zip it with -0"):
+    with pytest.raises(
+        ModelFileError, match=rf"compressed or encrypted, before.*{record}.* unzip it and zip it with -0"
+    ):
         read(path, "", print)
 
 
@@ -253,7 +255,7 @@ def test_an_encrypted_record_is_refused(tmp_path: Path) -> None:
     entry = data.rindex(b"before/data/0") - 46  # the record's entry in the central directory (APPNOTE.TXT, 4.3.12)
     data[entry + 8] |= 1
     path.write_bytes(data)
-    with pytest.raises(ConvertError, match="1 of its records are compressed or encrypted, before/data/0 first"):
+    with pytest.raises(ModelFileError, match="1 of its records are compressed or encrypted, before/data/0 first"):
         read(path, "", print)
 
 
@@ -265,7 +267,7 @@ def test_stored_records_are_read_wherever_they_begin(tmp_path: Path) -> None:
 def test_a_compressed_shard_is_refused(tmp_path: Path) -> None:
     index = sharded(tmp_path, "pytorch_model.bin.index.json")
     zipped_again(tmp_path, zipfile.ZIP_DEFLATED).replace(tmp_path / "shard-1.bin")
-    with pytest.raises(ConvertError, match=r"shard-1.bin: .* compressed"):
+    with pytest.raises(ModelFileError, match=r"shard-1.bin: .* compressed"):
         read(index, "", print)
 
 
@@ -282,5 +284,5 @@ def test_a_packed_checkpoint_is_refused(packed: str, save: Callable[[object, Pat
     else:
         with tarfile.open(target, "w:gz" if packed == "tar.gz" else "w") as tar:
             tar.add(tmp_path / "a.pth", "a.pth")
-    with pytest.raises(ConvertError, match=r"packed\.pth: "):
+    with pytest.raises(ModelFileError, match=r"packed\.pth: "):
         read(target, "", print)

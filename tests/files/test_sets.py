@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 from samples import save_safetensors
-from tscompat.files.item import ConvertError
+from tscompat.files.item import ModelFileError
 from tscompat.files.readers import read
 from tscompat.verbs.convert import prepare, prepare_optimizer
 
@@ -43,7 +43,7 @@ def index(folder: Path, shards: Mapping[str, Any], name: str = INDEX, **metadata
 
 
 def names(source: Path) -> list[str]:
-    return sorted(each.name for each in read(source, "", print))
+    return sorted(each.name for each in read(source, "", print).contents)
 
 
 def files(*paths: str, given: str = "") -> Make:
@@ -135,7 +135,7 @@ PARTS: dict[str, tuple[Make, str]] = {
 @pytest.mark.parametrize("kind", PARTS)
 def test_a_part_is_refused(kind: str, tmp_path: Path) -> None:
     make, message = PARTS[kind]
-    with pytest.raises(ConvertError, match=message):
+    with pytest.raises(ModelFileError, match=message):
         read(make(tmp_path), "", print)
 
 
@@ -169,20 +169,20 @@ def test_both_indexes_of_a_model_may_be_there(tmp_path: Path) -> None:
 def test_an_index_that_is_none_is_refused(given: str, tmp_path: Path) -> None:
     save(tmp_path / FIRST)
     (tmp_path / INDEX).write_text("{")
-    with pytest.raises(ConvertError, match=f"{INDEX} is not valid JSON"):
+    with pytest.raises(ModelFileError, match=f"{INDEX} is not valid JSON"):
         read(tmp_path / given, "", print)
 
 
 def test_nothing_is_written_of_a_part(tmp_path: Path) -> None:
     save(tmp_path / "model_rank0.pt")
-    with pytest.raises(ConvertError):
+    with pytest.raises(ModelFileError):
         prepare(tmp_path / "model_rank0.pt", tmp_path / "model.dat", tell=print)
     assert [file.name for file in tmp_path.iterdir()] == ["model_rank0.pt"]
 
 
 def test_a_part_of_an_optimizer_is_refused(tmp_path: Path) -> None:
     torch.save(torch.optim.SGD([torch.ones(1)]).state_dict(), tmp_path / "optimizer_rank0.pt")
-    with pytest.raises(ConvertError, match="'rank0' shows"):
+    with pytest.raises(ModelFileError, match="'rank0' shows"):
         prepare_optimizer(tmp_path / "optimizer_rank0.pt", tmp_path / "b.dat", name="SGD", tell=print)
 
 
@@ -197,7 +197,7 @@ class Tied(torch.nn.Module):
 
 def test_tied_names_in_metadata_are_refused(tmp_path: Path) -> None:
     safetensors.torch.save_model(Tied(), str(tmp_path / "a.safetensors"))
-    with pytest.raises(ConvertError, match=r"tied names, .* \(head.weight = embed.weight\): load it into the model"):
+    with pytest.raises(ModelFileError, match=r"tied names, .* \(head.weight = embed.weight\): load it into the model"):
         read(tmp_path / "a.safetensors", "", print)
 
 
@@ -207,7 +207,7 @@ def test_tied_names_of_shards_are_refused(where: str, kept: str, tmp_path: Path)
     path = index(tmp_path, {FIRST: A, SECOND: B}, total_size=28, **({"c": kept} if where == "index" else {}))
     if where == "shard":
         save(tmp_path / SECOND, B, {"c": kept})
-    with pytest.raises(ConvertError, match=rf"tied names, .* \(c = {kept}\)"):
+    with pytest.raises(ModelFileError, match=rf"tied names, .* \(c = {kept}\)"):
         read(path, "", print)
 
 
@@ -216,7 +216,7 @@ def test_a_tied_name_that_only_the_index_has_is_refused(tmp_path: Path) -> None:
     save(tmp_path / FIRST, A)
     (tmp_path / INDEX).write_text(json.dumps({"weight_map": {"a": FIRST, "c": FIRST, "b": SECOND}}))
     with pytest.raises(
-        ConvertError, match=r"do not agree on 1 name \('c'\): .* where it is a tied name, load the model"
+        ModelFileError, match=r"do not agree on 1 name \('c'\): .* where it is a tied name, load the model"
     ):
         read(path, "", print)
 
@@ -234,5 +234,5 @@ def test_a_part_of_a_tensor_is_refused(offsets: list[int], whole: bool, tmp_path
     if whole:
         assert names(tmp_path / "a.safetensors") == ["a"]
     else:
-        with pytest.raises(ConvertError, match=f"records parts of tensors: {PROCESS}"):
+        with pytest.raises(ModelFileError, match=f"records parts of tensors: {PROCESS}"):
             read(tmp_path / "a.safetensors", "", print)

@@ -10,7 +10,7 @@ import torch
 
 from samples import convert, save_safetensors
 from tscompat.files import writers
-from tscompat.verbs.convert import ConvertError
+from tscompat.verbs.convert import ModelFileError
 
 STATE = {
     "u8": torch.arange(3, dtype=torch.uint8),
@@ -56,7 +56,7 @@ def test_more_names_than_safetensors_has_room_for(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writers, "MOST_HEADER", 100)
-    with pytest.raises(ConvertError, match=r"the header needs \d+ bytes; safetensors allows 100"):
+    with pytest.raises(ModelFileError, match=r"the header needs \d+ bytes; safetensors allows 100"):
         convert(source, tmp_path / "b.safetensors")
     assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
 

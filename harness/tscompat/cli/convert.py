@@ -62,7 +62,7 @@ def convert(
     Exit codes: 0 done, 1 TorchSharp loads something else, 2 could not convert, 130 interrupted.
     """
     # Imported here, because it imports torch: the other verbs start without that wait.
-    from tscompat.verbs.convert import ConvertError, is_optimizer_file, prepare, prepare_optimizer
+    from tscompat.verbs.convert import ModelFileError, is_optimizer_file, prepare, prepare_optimizer
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -72,7 +72,7 @@ def convert(
     try:
         if optimizer or groups or is_optimizer_file(source):
             if skip:
-                raise ConvertError("--skip is for models; an optimizer's state is converted whole: leave it out")
+                raise ModelFileError("--skip is for models; an optimizer's state is converted whole: leave it out")
             conversion = prepare_optimizer(
                 source, target, key=key, name=optimizer, groups=groups, force=force, tell=tell
             )
@@ -80,7 +80,7 @@ def convert(
             conversion = prepare(source, target, key=key, skip=skip or (), force=force, tell=tell)
         start = time.monotonic()
         _write(conversion, console)
-    except (ConvertError, OSError) as error:
+    except (ModelFileError, OSError) as error:
         tell(f"could not convert: {error}")
         raise typer.Exit(2) from error
     seconds = time.monotonic() - start

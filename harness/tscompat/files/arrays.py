@@ -16,7 +16,7 @@ from typing_extensions import Buffer
 
 from tscompat.values.dtypes import BY_TORCH, DType
 
-from .item import Contents, ConvertError, Item, Unfit
+from .item import Contents, Item, ModelFileError, Unfit
 
 _DTYPES: dict[np.dtype[Any], DType] = {
     BY_TORCH[name].scalar if BY_TORCH[name].parts == 1 else np.dtype(name).newbyteorder("<"): BY_TORCH[name]
@@ -59,7 +59,7 @@ def _member(archive: zipfile.ZipFile, path: Path, member: str) -> Item | Unfit:
             with zipfile.ZipFile(path) as archive, archive.open(member) as file:
                 array = npy.read_array(file, allow_pickle=False)
         except BROKEN as error:
-            raise ConvertError(f"{path}: the array {member} is damaged: {error}") from error
+            raise ModelFileError(f"{path}: the array {member} is damaged: {error}") from error
         return np.ascontiguousarray(array, dtype.newbyteorder("<"))
 
     return Item(name, known, shape, read, copies=True)

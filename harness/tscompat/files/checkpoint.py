@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 import torch
 
-from .item import ConvertError, Tell, some
+from .item import ModelFileError, Tell, some
 
 _DEPTH = 16
 """How many levels deep a state dict is searched for."""
@@ -35,24 +35,24 @@ def find(document: object, key: str, tell: Tell, kind: Kind) -> Keyed:
     """The only state dict of this kind in ``document``, or at or below ``key`` if one is given.
 
     A dot of the key goes down a level or is part of a name. ``tell`` gets the key of a state dict found below ``key``.
-    Raises ConvertError, with the keys to choose from, when there is none or several; and when a model's state dict
+    Raises ModelFileError, with the keys to choose from, when there is none or several; and when a model's state dict
     found below ``key`` has fewer elements than there are beside it.
     """
     if not is_mapping(document):
-        raise ConvertError(f"expected {kind.one}, found {_type(document)}: save {kind.save}")
+        raise ModelFileError(f"expected {kind.one}, found {_type(document)}: save {kind.save}")
     start = _at(document, key) if key else document
     if not is_mapping(start):
-        raise ConvertError(
+        raise ModelFileError(
             f"expected {kind.one} at the key {key!r}, found {_type(start)}; {_there_is(document, '', kind)}"
         )
     if is_optimizer(start) and kind is not OPTIMIZER:
-        raise ConvertError(
+        raise ModelFileError(
             "this is the state of an optimizer ('state' and 'param_groups'), which does not name its class: "
             "give its class (--optimizer Adam), or the model's state dict"
         )
     found = list(_candidates(start, key, kind)) or ([(key, start)] if kind.at_least(start) else [])
     if len(found) != 1:
-        raise ConvertError(f"{kind.several if found else kind.no} here; {_there_is(start, key, kind)}")
+        raise ModelFileError(f"{kind.several if found else kind.no} here; {_there_is(start, key, kind)}")
     ((path, chosen),) = found
     if path != key:
         if kind is not OPTIMIZER:
@@ -63,12 +63,12 @@ def find(document: object, key: str, tell: Tell, kind: Kind) -> Keyed:
 
 
 def _refuse_little(document: Keyed, chosen: Keyed, path: str) -> None:
-    """Raise ConvertError where more elements are beside the state dict than in it: they may be the model's weights."""
+    """Raise ModelFileError where more elements are beside the state dict than in it: they may be the weights."""
     taken = _elements(chosen, "", None)
     left = {name: _elements(value, name, chosen) for name, value in _children(document)}
     if sum(left.values()) > taken:
         names = some([repr(name) for name, elements in left.items() if elements])
-        raise ConvertError(
+        raise ModelFileError(
             f"the state dict at the key {path!r} has {taken} elements, and {sum(left.values())} more are beside it in "
             f"{names}: give --key {path} if it is all of the model, or torch.save() the model's state dict alone"
         )
@@ -97,7 +97,9 @@ def _candidates(value: object, path: str, kind: Kind, depth: int = _DEPTH) -> It
     elif not (is_mapping(value) and is_optimizer(value)):
         for name, child in _children(value):
             if not depth:
-                raise ConvertError(f"nested deeper than {_DEPTH} levels at {path!r}: torch.save() the state dict alone")
+                raise ModelFileError(
+                    f"nested deeper than {_DEPTH} levels at {path!r}: torch.save() the state dict alone"
+                )
             yield from _candidates(child, f"{path}.{name}" if path else name, kind, depth - 1)
 
 

@@ -1,8 +1,9 @@
-"""Items, which pass from a reader to a writer: named tensors, not read yet. May import values."""
+"""Items, named tensors that are not read yet, and the model that a reader finds in a file. May import values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from typing_extensions import Buffer
@@ -14,8 +15,8 @@ _SHOWN = 10
 _SHOWN_IN_A_LINE = 12
 
 
-class ConvertError(ValueError):
-    """The conversion cannot be done. The message has the place, what was found there, and what to do."""
+class ModelFileError(ValueError):
+    """A model file cannot be read or written. The message has the place, what was found there, and what to do."""
 
 
 def listed(faults: Sequence[str]) -> str:
@@ -37,12 +38,14 @@ class Item(NamedTuple):
     dtype: DType
     shape: tuple[int, ...]
     read: Callable[[], Buffer]
-    """Reads the elements, in the form of ``Tensor.data``. Raises ConvertError where they are damaged, and OSError."""
+    """Reads the elements, in the form of ``Tensor.data``. Raises ModelFileError where they are damaged, and OSError."""
     copies: bool
     """Whether ``read`` makes a copy in memory; else it returns a view of the mapped file (or of a loaded pickle)."""
     quantizer: Quantizer = PLAIN
     tie: Hashable = None
     """A key that all names of one tensor share; None where the source does not show which names are one tensor."""
+    offset: int | None = None
+    """The first byte of its elements, from the start of the file; None where they do not lie there as they are read."""
 
     @property
     def nbytes(self) -> int:
@@ -59,6 +62,21 @@ class Unfit(NamedTuple):
 
 Contents: TypeAlias = list[Item | Unfit]
 """What a reader finds, in the order of the source."""
+
+
+class Model(NamedTuple):
+    """What a model file holds."""
+
+    path: Path
+    """The file, or the folder."""
+    kind: str
+    """What kind of file it is, in words: ``a checkpoint of torch.save``."""
+    contents: Contents
+    about: Mapping[str, str] = {}
+    """What else the file states about itself, by name: the version that wrote it, metadata."""
+    single: bool = False
+    """Whether it holds one tensor without a name: ``contents`` has only this one, and its name is empty."""
+
 
 Tell: TypeAlias = Callable[[str], None]
 """Takes a sentence for the person at the terminal."""

@@ -14,7 +14,7 @@ from typing_extensions import Buffer
 
 from tscompat.resources.whole import NewFile, whole
 
-from .item import ConvertError
+from .item import ModelFileError
 
 _STEP = 1 << 23
 """Bytes of one system call, and between two reports of progress."""
@@ -46,15 +46,15 @@ class Sink(io.FileIO):
 
 
 def check(path: Path, source: Path, *, force: bool) -> None:
-    """Raise ConvertError where ``source`` does not exist, or where ``path`` cannot or must not be written."""
+    """Raise ModelFileError where ``source`` does not exist, or where ``path`` cannot or must not be written."""
     if not source.exists():
-        raise ConvertError(f"{source}: there is no such file or folder")
+        raise ModelFileError(f"{source}: there is no such file or folder")
     if path.is_dir():
-        raise ConvertError(f"{path}: this is a folder: give the name of a file")
+        raise ModelFileError(f"{path}: this is a folder: give the name of a file")
     if not path.parent.is_dir():
-        raise ConvertError(f"{path}: there is no folder {path.parent}: make it first")
+        raise ModelFileError(f"{path}: there is no folder {path.parent}: make it first")
     if path.exists() and (path.samefile(source) or (source.is_dir() and path.parent.samefile(source))):
-        raise ConvertError(f"{path}: this is the source, or lies in the source folder: give another name")
+        raise ModelFileError(f"{path}: this is the source, or lies in the source folder: give another name")
     _still_free(path, force=force)
 
 
@@ -62,12 +62,12 @@ def check(path: Path, source: Path, *, force: bool) -> None:
 def beside(path: Path, room: int, advance: Callable[[int], object], *, force: bool) -> Generator[Sink]:
     """Open a file to write to, which takes the place of ``path`` at the end of the block.
 
-    Raises ConvertError when the disk has fewer than ``room`` bytes free, and, without ``force``, when ``path`` exists
+    Raises ModelFileError when the disk has fewer than ``room`` bytes free, and, without ``force``, when ``path`` exists
     at the end. Raises OSError.
     """
     free = shutil.disk_usage(path.resolve().parent).free
     if free < room + _LEFT:
-        raise ConvertError(f"{path}: needs {decimal(room)} of disk space, {decimal(free)} are free: free some space")
+        raise ModelFileError(f"{path}: needs {decimal(room)} of disk space, {decimal(free)} are free: free some space")
     with whole(path) as file:
         yield Sink(file, path, advance)
         _still_free(path, force=force)
@@ -75,4 +75,4 @@ def beside(path: Path, room: int, advance: Callable[[int], object], *, force: bo
 
 def _still_free(path: Path, *, force: bool) -> None:
     if path.exists() and not force:
-        raise ConvertError(f"{path}: exists already: give another name, or --force to replace it")
+        raise ModelFileError(f"{path}: exists already: give another name, or --force to replace it")

@@ -20,7 +20,7 @@ import torch
 from tscompat.codec import FormatError, read_state_dict
 
 from . import arrays, checkpoint, sets, torch_item
-from .item import Contents, ConvertError, Item, Tell
+from .item import Contents, Item, Model, ModelFileError, Tell
 
 _safetensors: Any = import_module("safetensors")  # its stubs leave the arguments untyped
 _ZIP = b"PK\x03\x04"
@@ -62,10 +62,10 @@ class Reader(NamedTuple):
     """What ``read`` raises for a file that is damaged or of another format."""
 
 
-def read(path: Path, key: str, tell: Tell) -> Contents:
-    """The contents of a file or of a folder's model; a legacy pickle is loaded, all else is read later.
+def read(path: Path, key: str, tell: Tell) -> Model:
+    """The model in a file or of a folder's model; a legacy pickle is loaded, all else is read later.
 
-    Raises ConvertError, with the path, for what cannot be read and for a part of a model. Raises OSError.
+    Raises ModelFileError, with the path, for what cannot be read and for a part of a model. Raises OSError.
     """
     if path.is_dir():
         path = sets.chosen(path, tell)
@@ -73,26 +73,26 @@ def read(path: Path, key: str, tell: Tell) -> Contents:
     return _read(path, key, tell)
 
 
-def _read(path: Path, key: str, tell: Tell) -> Contents:
+def _read(path: Path, key: str, tell: Tell) -> Model:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        raise ConvertError(
+        raise ModelFileError(
             f"{path}: {path.suffix or 'no suffix'!r} cannot be read: expected {', '.join(READERS)} or a folder"
         )
     if key and reader is not _PICKLE:
-        raise ConvertError(f"{path}: --key is for nested checkpoints, and {reader.what} is flat: leave it out")
+        raise ModelFileError(f"{path}: --key is for nested checkpoints, and {reader.what} is flat: leave it out")
     try:
-        return reader.read(path, key, tell)
-    except ConvertError:  # it is a ValueError, which may be among reader.errors
+        return Model(path, reader.what, reader.read(path, key, tell))
+    except ModelFileError:  # it is a ValueError, which may be among reader.errors
         raise
     except reader.errors as error:
-        raise ConvertError(f"{path}: cannot be read as {reader.what}: {_said(error)}") from error
+        raise ModelFileError(f"{path}: cannot be read as {reader.what}: {_said(error)}") from error
 
 
 def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint.Keyed:
     """The state dict of this kind in a checkpoint of torch.save, as ``checkpoint.find`` finds it.
 
-    Raises ConvertError with the path, and OSError.
+    Raises ModelFileError with the path, and OSError.
     """
     with path.open("rb") as file:
         mapped = file.read(len(_ZIP)) == _ZIP
@@ -102,30 +102,30 @@ def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns about deprecated parts of its own code
             document: object = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except ConvertError:  # it is a ValueError, which is among _BROKEN_PICKLE
+    except ModelFileError:  # it is a ValueError, which is among _BROKEN_PICKLE
         raise
     except _BROKEN_PICKLE as error:
         advice = next(
             (found.expand(words) for pattern, words in _ADVICE if (found := re.search(pattern, str(error)))), ""
         )
-        raise ConvertError(f"{path}: {advice or f'cannot be read as {_PICKLE.what}: {_said(error)}'}") from error
+        raise ModelFileError(f"{path}: {advice or f'cannot be read as {_PICKLE.what}: {_said(error)}'}") from error
     try:
         state = checkpoint.find(document, key, tell, kind)
-    except ConvertError as error:
-        raise ConvertError(f"{path}: {error}") from error
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
     if not mapped:
         tell(f"{path.name} is a legacy pickle, which cannot be mapped: all of it is in memory at once")
     return state
 
 
 def _refuse_packed(path: Path) -> None:
-    """Raise ConvertError for compressed or encrypted records: torch would map their bytes as elements."""
+    """Raise ModelFileError for compressed or encrypted records: torch would map their bytes as elements."""
     with zipfile.ZipFile(path) as archive:
         # TorchScript compresses its code; torch.load refuses such a file, with other advice.
         records = [each for each in archive.infolist() if "/code/" not in each.filename]
     packed = [each for each in records if each.compress_type != zipfile.ZIP_STORED or each.flag_bits & _ENCRYPTED]
     if packed:
-        raise ConvertError(
+        raise ModelFileError(
             f"{path}: {len(packed)} of its records are compressed or encrypted, {packed[0].filename} first, because it "
             "was zipped again: unzip it and zip it with -0, or load it and torch.save() it again in Python"
         )
@@ -169,12 +169,12 @@ def _read_shards(path: Path, key: str, tell: Tell) -> Contents:
     for shard, names in sorted(index.shards.items()):
         file = path.with_name(shard)
         if not file.exists():
-            raise ConvertError(f"{path}: the index names {shard}, which is not in the same folder: get that file too")
-        found = _read(file, "", tell)
+            raise ModelFileError(f"{path}: the index names {shard}, which is not in the same folder: get that file too")
+        found = _read(file, "", tell).contents
         odd = sorted({each.name for each in found} ^ set(names))
         if odd:
             count = f"{len(odd)} name{'s' if len(odd) > 1 else ''}"
-            raise ConvertError(
+            raise ModelFileError(
                 f"{path}: {shard} and the index do not agree on {count} ({odd[0]!r}): download both again, or, where "
                 "it is a tied name, load the model in Python and torch.save() its state_dict()"
             )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from tscompat.resources.documents import read_document
 
-from .item import ConvertError, Tell, some
+from .item import ModelFileError, Tell, some
 from .parts import PROCESS, part_in, part_named
 
 _SCHEMA = Path(__file__).with_name("index.schema.json")
@@ -39,7 +39,7 @@ class Index(NamedTuple):
 
 
 def read_index(path: Path) -> Index:
-    """Read an index. Raises ConvertError when the file is no index, and when it names only some shards of a set."""
+    """Read an index. Raises ModelFileError when the file is no index, and when it names only some shards of a set."""
     index = _read(path)
     sets: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
     for shard in index.shards:
@@ -49,14 +49,14 @@ def read_index(path: Path) -> Index:
     for (_, count), named in sets.items():
         if len(named) < count:
             names = some(sorted(named))
-            raise ConvertError(
+            raise ModelFileError(
                 f"{path}: the index names only {len(named)} of {count} shards ({names}): download it again"
             )
     return index
 
 
 def _read(path: Path) -> Index:
-    document = read_document(path, ConvertError, _SCHEMA)
+    document = read_document(path, ModelFileError, _SCHEMA)
     shards: defaultdict[str, list[str]] = defaultdict(list)
     for name, shard in document["weight_map"].items():
         shards[shard].append(name)
@@ -66,22 +66,22 @@ def _read(path: Path) -> Index:
 def chosen(folder: Path, tell: Tell) -> Path:
     """The file to read for the folder: the index of its shards, or the only file with weights. ``tell`` gets its name.
 
-    Raises ConvertError when there is none or several, and when the folder holds more of the model than that file has.
+    Raises ModelFileError when there is none or several, and when the folder holds more of the model than that file has.
     """
     groups = (sorted(folder.glob(pattern)) for pattern in _IN_A_FOLDER)
     found = next((files for files in groups if files), list[Path]())
     _refuse_more(folder, [file.name for file in found if file.suffix == ".json"])
     if len(found) > 1:
         names = some([file.name for file in found])
-        raise ConvertError(f"{folder}: the folder has {len(found)} files to convert: give one of {names}")
+        raise ModelFileError(f"{folder}: the folder has {len(found)} files to convert: give one of {names}")
     if not found:
-        raise ConvertError(f"{folder}: nothing to convert in this folder, looked for {', '.join(_IN_A_FOLDER)}")
+        raise ModelFileError(f"{folder}: nothing to convert in this folder, looked for {', '.join(_IN_A_FOLDER)}")
     tell(f"converting {found[0].name}")
     return found[0]
 
 
 def _refuse_more(folder: Path, indexes: Collection[str]) -> None:
-    """Raise ConvertError for parts that no index names, and for a whole file beside an index of the same model.
+    """Raise ModelFileError for parts that no index names, and for a whole file beside an index of the same model.
 
     Beside an index, only parts with the name of its model count: the others belong to another model.
     """
@@ -93,13 +93,13 @@ def _refuse_more(folder: Path, indexes: Collection[str]) -> None:
     parts = [name for name, part in marked.items() if not models or _model(part.rest) in models]
     if parts:
         advice = marked[parts[0]].kind.advice
-        raise ConvertError(
+        raise ModelFileError(
             f"{folder}: holds parts of a model that no index names, {some(parts)}: {advice}, or give the file that has "
             "the whole model"
         )
     whole = [path.name for path in others if path.is_file() and _model(path.name) in models]
     if whole:
-        raise ConvertError(
+        raise ModelFileError(
             f"{folder}: {some([*indexes, *whole])} each stand for the whole model, and nothing shows which one is the "
             "newer: give the one that you mean"
         )
@@ -115,21 +115,21 @@ def _model(name: str) -> str:
 
 
 def refuse_part(path: Path) -> None:
-    """Raise ConvertError where an index beside the file, or its path, shows that it is only a part of a model."""
+    """Raise ModelFileError where an index beside the file, or its path, shows that it is only a part of a model."""
     for index in _indexes(path.parent) if path.suffix.lower() in _WEIGHTS else ():
         shards = _read(index).shards
         if path.name in shards and len(shards) > 1:
-            raise ConvertError(f"{path}: one of the {len(shards)} shards that {index.name} names: convert {index}")
+            raise ModelFileError(f"{path}: one of the {len(shards)} shards that {index.name} names: convert {index}")
     part = part_in(path.parent.resolve() / path.name) or part_in(path.resolve())
     if part:
-        raise ConvertError(
+        raise ModelFileError(
             f"{path}: {part.kind.what}, as {part.mark!r} shows: {part.kind.advice}, or rename it if it holds the whole "
             "model"
         )
 
 
 def refuse_recorded(path: Path, metadata: Mapping[str, Any], names: set[str]) -> None:
-    """Raise ConvertError where ``metadata`` shows that the model has more than the tensors of these ``names``.
+    """Raise ModelFileError where ``metadata`` shows that the model has more than the tensors of these ``names``.
 
     ``safetensors.torch.save_model`` records the other names of a tensor, as huggingface_hub does in an index.
     ``torch.distributed.checkpoint`` records where in the whole tensor a part begins.
@@ -137,9 +137,9 @@ def refuse_recorded(path: Path, metadata: Mapping[str, Any], names: set[str]) ->
     recorded = {name: kept for name, kept in metadata.items() if isinstance(kept, str) and name != "format"}
     tied = [f"{name} = {kept}" for name, kept in recorded.items() if name not in names and kept in names]
     if tied:
-        raise ConvertError(
+        raise ModelFileError(
             f"{path}: its metadata records tied names, of which only the second is there ({some(tied)}): load it into "
             "the model in Python (safetensors.torch.load_model) and torch.save() the model's state_dict()"
         )
     if _ELSEWHERE.search(str(metadata.get("DCP_SHARDING_INFO"))):
-        raise ConvertError(f"{path}: its metadata (DCP_SHARDING_INFO) records parts of tensors: {PROCESS.advice}")
+        raise ModelFileError(f"{path}: its metadata (DCP_SHARDING_INFO) records parts of tensors: {PROCESS.advice}")

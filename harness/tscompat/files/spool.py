@@ -18,7 +18,7 @@ from .item import Item
 def spooled(items: Sequence[Item], folder: Path) -> list[Item]:
     """The same items, but instead of copies in memory they return views of a file in ``folder``.
 
-    The file has ``room(items)`` bytes. Raises OSError, and ConvertError where elements are damaged.
+    The file has ``room(items)`` bytes. Raises OSError, and ModelFileError where elements are damaged.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
         starts: list[int] = []

@@ -17,7 +17,7 @@ from tscompat.python_side.torch_optimizers import HOW, Saved, defaults_of, name_
 
 from . import torch_item
 from .checkpoint import Keyed, is_mapping
-from .item import ConvertError, Item, Tell, Unfit, listed
+from .item import Item, ModelFileError, Tell, Unfit, listed
 from .writers import WRITERS
 
 _NO_OPTIONS = {"params", "initial_lr"}
@@ -27,22 +27,24 @@ _NO_OPTIONS = {"params", "initial_lr"}
 def judged(state: Keyed, name: str, tell: Tell) -> Saved:
     """The state dict in the form that ``torch_optimizers.record_of`` takes.
 
-    Options that the class does not have are left out, and ``tell`` gets their names. Raises ConvertError, with a line
+    Options that the class does not have are left out, and ``tell`` gets their names. Raises ModelFileError, with a line
     for each of the first ten faults, for the state of another class than ``name`` of torch.optim, for a value that a
     .dat cannot hold, and for a parameter that was never stepped, because nothing shows its shape.
     """
     states, groups = state["state"], state["param_groups"]
     if not _are_states(states) or not _are_groups(groups):
-        raise ConvertError("'state' and 'param_groups' are not as torch.optim saves them: save optimizer.state_dict()")
+        raise ModelFileError(
+            "'state' and 'param_groups' are not as torch.optim saves them: save optimizer.state_dict()"
+        )
     defaults = defaults_of(name)
     others = {option for each in LAYOUTS for option in defaults_of(name_in_torch(each))} - defaults.keys() - HOW
     faults = [fault for number, group in enumerate(groups) for fault in _other_class(number, group, defaults, others)]
     if faults:
-        raise ConvertError(f"this is not the state of {name}: give another --optimizer:{listed(faults)}")
+        raise ModelFileError(f"this is not the state of {name}: give another --optimizer:{listed(faults)}")
     numbers = [number for group in groups for number in group["params"]]
     faults = [fault for number in numbers for fault in _unfit(number, states.get(number) or {}, name)]
     if faults:
-        raise ConvertError(f"nothing is written, because a .dat cannot hold all of it:{listed(faults)}")
+        raise ModelFileError(f"nothing is written, because a .dat cannot hold all of it:{listed(faults)}")
     known = defaults.keys() | _NO_OPTIONS | HOW
     left = sorted({option for group in groups for option in group.keys() - known})
     if left:

@@ -15,7 +15,7 @@ from tscompat.values.dtypes import NO_CODE
 from tscompat.values.tensors import PLAIN
 
 from . import torch_item
-from .item import ConvertError, Item, LazyEntries
+from .item import Item, LazyEntries, ModelFileError
 from .output import Sink
 from .spool import spooled
 
@@ -83,7 +83,7 @@ def _write_safetensors(sink: Sink, items: Sequence[Item]) -> None:
     encoded = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     encoded += b" " * (-len(encoded) % 8)
     if len(encoded) > MOST_HEADER:
-        raise ConvertError(f"{sink.target}: the header needs {len(encoded)} bytes; safetensors allows {MOST_HEADER}")
+        raise ModelFileError(f"{sink.target}: the header needs {len(encoded)} bytes; safetensors allows {MOST_HEADER}")
     sink.write(struct.pack("<Q", len(encoded)) + encoded)
     for item in placed:
         sink.write(np.frombuffer(item.read(), np.uint8))

@@ -18,7 +18,7 @@ from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME, FOREIGN, DType
 from tscompat.values.tensors import Entry, StateDict, tensor_of
-from tscompat.verbs.convert import ConvertError, prepare
+from tscompat.verbs.convert import ModelFileError, prepare
 
 F32 = BY_NAME["f32"]
 EVERYWHERE = [dtype for name, dtype in BY_NAME.items() if name not in ("c32", "c128", "qi8", "qu8", "qi32")]
@@ -66,7 +66,7 @@ def test_every_dtype_arrives_or_is_refused(dtype: DType, target: str, tmp_path: 
     entries = [random_entry("weight", dtype)]
     torch.save(to_torch(entries), tmp_path / "a.pth")
     if dtype.name in WITHOUT[target]:
-        with pytest.raises(ConvertError, match=f"'weight': {dtype.torch}"):
+        with pytest.raises(ModelFileError, match=f"'weight': {dtype.torch}"):
             convert(tmp_path / "a.pth", tmp_path / f"b{target}")
     else:
         convert(tmp_path / "a.pth", tmp_path / f"b{target}")
@@ -97,7 +97,7 @@ def test_order_is_kept_where_the_elements_are_of_one_size(target: str, tmp_path:
 )
 def test_what_is_refused_by_name(tensor: object, fault: str, tmp_path: Path) -> None:
     torch.save({"fine": torch.ones(1), "odd": tensor}, tmp_path / "a.pth")
-    with pytest.raises(ConvertError, match=f"'odd': {fault}"):
+    with pytest.raises(ModelFileError, match=f"'odd': {fault}"):
         convert(tmp_path / "a.pth", tmp_path / "b.dat")
     assert not (tmp_path / "b.dat").exists()
 
@@ -112,7 +112,7 @@ def test_a_quantizer_travels_where_there_is_a_place_for_it(tmp_path: Path) -> No
 
 def test_a_name_that_means_something_else_is_refused(tmp_path: Path) -> None:
     torch.save({"__metadata__": torch.ones(1)}, tmp_path / "a.pth")
-    with pytest.raises(ConvertError, match="'__metadata__': the name means something else in safetensors"):
+    with pytest.raises(ModelFileError, match="'__metadata__': the name means something else in safetensors"):
         convert(tmp_path / "a.pth", tmp_path / "b.safetensors")
 
 
@@ -125,14 +125,14 @@ def test_what_is_skipped_is_not_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("skip", "said"), [("nope", "no tensor's name matches"), ("*", "no tensors left")])
 def test_a_skip_that_is_a_mistake(skip: str, said: str, tmp_path: Path) -> None:
     torch.save({"w": torch.ones(1)}, tmp_path / "a.pth")
-    with pytest.raises(ConvertError, match=said):
+    with pytest.raises(ModelFileError, match=said):
         convert(tmp_path / "a.pth", tmp_path / "b.dat", skip=[skip])
 
 
 def test_of_many_faults_ten_are_shown(tmp_path: Path) -> None:
     foreign = torch.empty(1, dtype=getattr(torch, FOREIGN[0].torch))
     torch.save({f"n{number}": foreign for number in range(30)}, tmp_path / "a.pth")
-    with pytest.raises(ConvertError) as refused:
+    with pytest.raises(ModelFileError) as refused:
         convert(tmp_path / "a.pth", tmp_path / "b.dat")
     assert str(refused.value).splitlines()[-1].strip() == "... and 20 more"
 
@@ -188,7 +188,7 @@ def test_views_are_resolved(tmp_path: Path) -> None:
 def test_what_cannot_be_prepared(source: str, target: str, said: str, tmp_path: Path) -> None:
     torch.save({"w": torch.ones(1)}, tmp_path / "a.pth")
     (tmp_path / "folder.dat").mkdir()
-    with pytest.raises(ConvertError, match=said):
+    with pytest.raises(ModelFileError, match=said):
         prepare(tmp_path / source, tmp_path / target, force=True, tell=print)
 
 
@@ -198,5 +198,5 @@ def test_two_tensors_of_one_name_are_refused(tmp_path: Path) -> None:
         for number in (1, 2):
             with archive.open("a.npy", "w") as member:
                 np.save(member, np.array([number], np.float32))
-    with pytest.raises(ConvertError, match="'a': 2 tensors have this name"):
+    with pytest.raises(ModelFileError, match="'a': 2 tensors have this name"):
         convert(tmp_path / "a.npz", tmp_path / "a.dat")

@@ -17,7 +17,7 @@ from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_NAME, FOREIGN
 from tscompat.values.tensors import StateDict
-from tscompat.verbs.convert import ConvertError, is_optimizer_file, prepare_optimizer
+from tscompat.verbs.convert import ModelFileError, is_optimizer_file, prepare_optimizer
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{name_in_torch(name): (name_in_torch(name), {}) for name in LAYOUTS},
@@ -100,7 +100,7 @@ def test_groups_come_back_as_they_were(tmp_path: Path) -> None:
 )
 def test_groups_that_are_not_said_or_do_not_fit(groups: str, said: str, tmp_path: Path) -> None:
     convert(saved(tmp_path / "a.pth", stepped("SGD", [1, 3]).state_dict()), tmp_path / "b.dat", name="SGD")
-    with pytest.raises(ConvertError, match=said):
+    with pytest.raises(ModelFileError, match=said):
         convert(tmp_path / "b.dat", tmp_path / "c.pth", groups=groups)
 
 
@@ -117,12 +117,12 @@ def test_it_is_found_in_a_checkpoint(key: str, tmp_path: Path) -> None:
 
 def test_of_two_one_has_to_be_chosen(tmp_path: Path) -> None:
     original = {"g": stepped("Adam").state_dict(), "d": stepped("Adam").state_dict()}
-    with pytest.raises(ConvertError, match=r"several optimizers' state dicts here; .*: --key g \(2\), --key d \(2\)"):
+    with pytest.raises(ModelFileError, match=r"several optimizers' state dicts here; .*: --key g \(2\), --key d \(2\)"):
         convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="Adam")
 
 
 def test_no_optimizer_in_a_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(ConvertError, match=r"no optimizer's state dict here; the keys are 'w' \(Tensor\)"):
+    with pytest.raises(ModelFileError, match=r"no optimizer's state dict here; the keys are 'w' \(Tensor\)"):
         convert(saved(tmp_path / "a.pth", {"w": torch.ones(3)}), tmp_path / "b.dat", name="Adam")
 
 
@@ -144,7 +144,7 @@ def test_no_optimizer_in_a_checkpoint(tmp_path: Path) -> None:
     ],
 )
 def test_a_class_that_it_is_not(name: str, as_name: str, said: str, tmp_path: Path) -> None:
-    with pytest.raises(ConvertError, match=said):
+    with pytest.raises(ModelFileError, match=said):
         convert(saved(tmp_path / "a.pth", stepped(name).state_dict()), tmp_path / "b.dat", name=as_name)
     assert not (tmp_path / "b.dat").exists()
 
@@ -152,7 +152,7 @@ def test_a_class_that_it_is_not(name: str, as_name: str, said: str, tmp_path: Pa
 def test_parameters_that_were_never_stepped_are_named(tmp_path: Path) -> None:
     original = stepped("Adam").state_dict()
     del original["state"][1], original["state"][3]
-    with pytest.raises(ConvertError, match=r"\n  parameter 1 was never stepped, .*\n  parameter 3 was never stepped"):
+    with pytest.raises(ModelFileError, match=r"\n  parameter 1 was never stepped, .*\n  parameter 3 was never stepped"):
         convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="Adam")
 
 
@@ -200,7 +200,7 @@ def test_what_a_scheduler_left_in_a_group_is_told(tmp_path: Path) -> None:
 def test_a_state_that_is_odd(state: Mapping[str, Any], said: str, tmp_path: Path) -> None:
     original = stepped("Adam").state_dict()
     original["state"][2] |= state
-    with pytest.raises(ConvertError, match=said):
+    with pytest.raises(ModelFileError, match=said):
         convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="Adam")
 
 
@@ -220,13 +220,13 @@ def test_a_state_that_is_odd(state: Mapping[str, Any], said: str, tmp_path: Path
 def test_a_group_that_is_odd(group: Mapping[str, Any], said: str, tmp_path: Path) -> None:
     original = stepped("Adam").state_dict()
     original["param_groups"][0] |= group
-    with pytest.raises(ConvertError, match=said):
+    with pytest.raises(ModelFileError, match=said):
         convert(saved(tmp_path / "a.pth", original), tmp_path / "b.dat", name="Adam")
 
 
 @pytest.mark.parametrize("odd", [{"state": 3}, {"state": {0: {3: 4}}}, {"param_groups": {}}, {"param_groups": [3]}])
 def test_a_state_dict_that_is_none(odd: Mapping[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(ConvertError, match="'state' and 'param_groups' are not as"):
+    with pytest.raises(ModelFileError, match="'state' and 'param_groups' are not as"):
         convert(saved(tmp_path / "a.pth", {**stepped("Adam").state_dict(), **odd}), tmp_path / "b.dat", name="Adam")
 
 
@@ -246,7 +246,7 @@ def test_a_state_dict_that_is_none(odd: Mapping[str, Any], tmp_path: Path) -> No
 )
 def test_what_cannot_be_prepared(source: str, target: str, options: dict[str, str], said: str, tmp_path: Path) -> None:
     convert(saved(tmp_path / "a.pth", stepped("Adam").state_dict()), tmp_path / "b.dat", name="Adam")
-    with pytest.raises(ConvertError, match=said):
+    with pytest.raises(ModelFileError, match=said):
         convert(tmp_path / source, tmp_path / target, **{"name": "Adam", **options})
 
 
@@ -268,5 +268,5 @@ def test_a_state_dict_that_begins_as_an_optimizer_is_none(tmp_path: Path) -> Non
 def test_a_file_that_is_damaged(content: bytes, found: bool, tmp_path: Path) -> None:
     (tmp_path / "a.dat").write_bytes(content)
     assert is_optimizer_file(tmp_path / "a.dat") == found
-    with pytest.raises(ConvertError, match=r"a.dat: cannot be read as an optimizer of TorchSharp: byte \d"):
+    with pytest.raises(ModelFileError, match=r"a.dat: cannot be read as an optimizer of TorchSharp: byte \d"):
         convert(tmp_path / "a.dat", tmp_path / "b.pth")

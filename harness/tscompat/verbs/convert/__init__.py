@@ -5,9 +5,9 @@ and a writer takes them. Optimizers are converted with the tables of ``codec`` a
 May import values, resources, codec, files, python_side, dotnet_side.
 """
 
-from tscompat.files.item import ConvertError
+from tscompat.files.item import ModelFileError
 
 from .conversion import Conversion, prepare
 from .optimizer import OptimizerConversion, is_optimizer_file, prepare_optimizer
 
-__all__ = ["Conversion", "ConvertError", "OptimizerConversion", "is_optimizer_file", "prepare", "prepare_optimizer"]
+__all__ = ["Conversion", "ModelFileError", "OptimizerConversion", "is_optimizer_file", "prepare", "prepare_optimizer"]

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tscompat.files import output, spool
-from tscompat.files.item import Contents, ConvertError, Item, Tell, Unfit, listed
+from tscompat.files.item import Contents, Item, ModelFileError, Tell, Unfit, listed
 from tscompat.files.readers import read
 from tscompat.files.writers import WRITERS, Writer
 from tscompat.values.verdict import Verdict
@@ -49,7 +49,7 @@ class Conversion:
     def write(self, advance: Callable[[int], object]) -> None:
         """Write the target, which appears whole or not at all. ``advance`` is called with each number of bytes written.
 
-        Raises ConvertError when the disk has no room, when the target exists by now (without ``force``), and when the
+        Raises ModelFileError when the disk has no room, when the target exists by now (without ``force``), and when the
         source is damaged. Raises OSError.
         """
         with output.beside(self.target, self.room, advance, force=self.force) as sink:
@@ -65,21 +65,21 @@ def prepare(
 ) -> Conversion:
     """Read the headers of ``source``, and check that ``target`` can hold all tensors but those to skip.
 
-    ``skip`` has names and patterns of names (``*.scale``). Raises ConvertError, with a line for each of the first ten
+    ``skip`` has names and patterns of names (``*.scale``). Raises ModelFileError, with a line for each of the first ten
     tensors that ``target`` cannot hold, and OSError.
     """
     writer = _writer(target)
     output.check(target, source, force=force)
-    contents = _without(read(source, key, tell), skip)
+    contents = _without(read(source, key, tell).contents, skip)
     items = [each for each in contents if isinstance(each, Item)]
     faults = [*_unfit(contents, writer), *_repeated(contents)]
     if faults:
-        raise ConvertError(
+        raise ModelFileError(
             f"{target}: nothing is written, because it cannot hold all of {source}; --skip NAME leaves a tensor out:"
             f"{listed(faults)}"
         )
     if not items:
-        raise ConvertError(f"{source}: there are no tensors left to convert")
+        raise ModelFileError(f"{source}: there are no tensors left to convert")
     if not writer.by_torch:
         _tell_ties(items, tell)
     return Conversion(target, items, force)
@@ -88,7 +88,7 @@ def prepare(
 def _writer(target: Path) -> Writer:
     writer = WRITERS.get(target.suffix.lower())
     if writer is None:
-        raise ConvertError(
+        raise ModelFileError(
             f"{target}: {target.suffix or 'no suffix'!r} cannot be written: expected {', '.join(WRITERS)}"
         )
     return writer
@@ -98,7 +98,7 @@ def _without(contents: Contents, skip: Iterable[str]) -> Contents:
     for pattern in skip:
         kept = [each for each in contents if each.name != pattern and not fnmatchcase(each.name, pattern)]
         if len(kept) == len(contents):
-            raise ConvertError(f"--skip {pattern}: no tensor's name matches")
+            raise ModelFileError(f"--skip {pattern}: no tensor's name matches")
         contents = kept
     return contents
 

@@ -13,7 +13,7 @@ from tscompat.codec import FormatError, OptimizerRecord, encode_optimizer, index
 from tscompat.codec.optimizer import LAYOUTS
 from tscompat.files import output, sets
 from tscompat.files.checkpoint import OPTIMIZER
-from tscompat.files.item import ConvertError, Tell
+from tscompat.files.item import ModelFileError, Tell
 from tscompat.files.readers import PICKLES, saved
 from tscompat.files.torch_optimizer import judged
 from tscompat.files.writers import save
@@ -95,11 +95,11 @@ def prepare_optimizer(
     ``groups`` has the number of parameters of each group, as "2,3": a .dat does not have it. It must be empty for a
     file of torch's, and may be empty for a .dat with one group.
 
-    Raises ConvertError and OSError.
+    Raises ModelFileError and OSError.
     """
     way = source.suffix.lower(), target.suffix.lower()
     if way != (_DAT, _PTH) and (way[0] not in PICKLES or way[1] != _DAT):
-        raise ConvertError(
+        raise ModelFileError(
             f"{target}: an optimizer's state is converted from {' '.join(PICKLES)} to .dat, and from .dat to .pth, "
             f"not from {way[0] or 'no suffix'!r} to {way[1] or 'no suffix'!r}"
         )
@@ -107,24 +107,24 @@ def prepare_optimizer(
     sets.refuse_part(source)
     if way[0] == _DAT:
         if key:
-            raise ConvertError(
+            raise ModelFileError(
                 f"{source}: --key is for nested checkpoints, and TorchSharp's files are flat: leave it out"
             )
         record = _from_dotnet(source, name)
         return OptimizerConversion(target, record, _sizes(source, record, groups), force)
     if groups:
-        raise ConvertError(
+        raise ModelFileError(
             f"{source}: --groups is for TorchSharp's files; torch's files record the groups: leave it out"
         )
     try:
         name_in_dotnet(name)
     except ValueError as error:
-        raise ConvertError(f"--optimizer {name}: {error}") from error
+        raise ModelFileError(f"--optimizer {name}: {error}") from error
     found = saved(source, key, tell, OPTIMIZER)
     try:
         state = judged(found, name, tell)
-    except ConvertError as error:
-        raise ConvertError(f"{source}: {error}") from error
+    except ModelFileError as error:
+        raise ModelFileError(f"{source}: {error}") from error
     record = _from_torch(source, state, name)
     return OptimizerConversion(target, record, [len(group["params"]) for group in state["param_groups"]], force)
 
@@ -133,10 +133,10 @@ def _from_dotnet(source: Path, name: str) -> OptimizerRecord:
     try:
         record = read_optimizer(source)
     except FormatError as error:
-        raise ConvertError(f"{source}: cannot be read as an optimizer of TorchSharp: {error.args[0]}") from error
+        raise ModelFileError(f"{source}: cannot be read as an optimizer of TorchSharp: {error.args[0]}") from error
     found = name_in_torch(record.name)
     if name and name != found:
-        raise ConvertError(f"{source}: --optimizer {name}, but the file is of {found}: leave it out")
+        raise ModelFileError(f"{source}: --optimizer {name}, but the file is of {found}: leave it out")
     return record
 
 
@@ -145,7 +145,7 @@ def _from_torch(source: Path, state: Saved, name: str) -> OptimizerRecord:
         record = record_of(name, state)
         _encoded(record)  # raises for what record_of does not check, such as an overflow
     except (ValueError, OverflowError) as error:
-        raise ConvertError(f"{source}: cannot be converted as {name}: {error}") from error
+        raise ModelFileError(f"{source}: cannot be converted as {name}: {error}") from error
     return record
 
 
@@ -162,12 +162,12 @@ def _sizes(source: Path, record: OptimizerRecord, groups: str) -> list[int]:
         return [len(record.states)]
     found = f"{source}: the file has {_shape(record)}"
     if not groups:
-        raise ConvertError(f"{found}, without the number that each group has: give it, as --groups 2,3")
+        raise ModelFileError(f"{found}, without the number that each group has: give it, as --groups 2,3")
     sizes = [int(size) if size.isdecimal() else -1 for size in groups.split(",")]
     if -1 in sizes:
-        raise ConvertError(f"--groups {groups}: expected how many parameters each group has, as 2,3")
+        raise ModelFileError(f"--groups {groups}: expected how many parameters each group has, as 2,3")
     if len(sizes) != len(record.groups) or sum(sizes) != len(record.states):
-        raise ConvertError(f"{found}; --groups {groups} means {len(sizes)} groups and {sum(sizes)} parameters")
+        raise ModelFileError(f"{found}; --groups {groups} means {len(sizes)} groups and {sum(sizes)} parameters")
     return sizes
 
 
