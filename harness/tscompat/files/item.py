@@ -58,6 +58,8 @@ class Unfit(NamedTuple):
 
     name: str
     why: str
+    weights: bool = False
+    """Whether weights are in it, so that a model without it is not the whole model."""
 
 
 Contents: TypeAlias = list[Item | Unfit]

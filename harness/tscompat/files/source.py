@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from tscompat.codec.reader import flat, map_file
 
@@ -18,7 +18,8 @@ _KINDS = (
 )
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Source:
     """A file and its bytes."""
 
     path: Path
