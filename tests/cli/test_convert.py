@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,8 +11,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from tscompat.cli import app
-from tscompat.cli.convert import Source, Target
-from tscompat.files.readers import READERS
+from tscompat.cli.convert import Target
 from tscompat.files.writers import WRITERS
 from tscompat.values.verdict import Kind, Verdict
 from tscompat.verbs.convert import Conversion
@@ -29,10 +27,9 @@ def converted(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["convert", *map(str, arguments)])
 
 
-@pytest.mark.parametrize(("argument", "table"), [(Source, READERS), (Target, WRITERS)], ids=["source", "target"])
-def test_the_help_names_every_file_format(argument: object, table: Mapping[str, object]) -> None:
-    suffixes = re.findall(r"\.\w+", get_args(argument)[1].help)
-    assert table.keys() - set(suffixes) == set()
+def test_the_help_names_every_format_that_is_written() -> None:
+    suffixes = re.findall(r"\.\w+", get_args(Target)[1].help)
+    assert WRITERS.keys() - set(suffixes) == set()
 
 
 def test_what_was_done(source: Path, tmp_path: Path) -> None:

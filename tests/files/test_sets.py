@@ -13,7 +13,7 @@ import torch
 
 from samples import save_safetensors
 from tscompat.files.item import ModelFileError
-from tscompat.files.readers import read
+from tscompat.files.kinds import read
 from tscompat.verbs.convert import prepare, prepare_optimizer
 
 A, B = {"a": torch.ones(3)}, {"b": torch.arange(2)}

@@ -22,7 +22,9 @@ DAT = ".dat"
 Source = Annotated[
     Path,
     typer.Argument(
-        metavar="IN", help=".pth .pt .ckpt .bin .safetensors .dat .npz, an index of shards (.index.json), or a folder."
+        metavar="IN",
+        help="A file of torch.save, safetensors, TorchSharp or numpy, by whatever name; an index of shards "
+        "(.index.json), or a folder.",
     ),
 ]
 Target = Annotated[Path, typer.Argument(metavar="OUT", help=".dat .safetensors .pth")]
@@ -38,6 +40,9 @@ Optimizer = Annotated[
 Groups = Annotated[
     str, typer.Option(metavar="N,N", help="How many parameters each group has, where an optimizer's .dat has several.")
 ]
+FromFormat = Annotated[
+    str, typer.Option(metavar="NAME", help="The format of IN, where its content may be of several: 'dat'.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT where it is there already.")]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not have TorchSharp load the .dat and compare it.")]
 
@@ -49,13 +54,15 @@ def convert(
     skip: Skip = None,
     optimizer: Optimizer = "",
     groups: Groups = "",
+    from_format: FromFormat = "",
     force: Force = False,
     no_verify: NoVerify = False,
 ) -> None:
     """Convert a model's tensors to another file format, bit for bit; or an optimizer's state to .dat, and back to .pth.
 
     A tensor that OUT cannot hold is refused by name before a byte is written. An IN that is only a part of a model is
-    refused too. OUT appears whole or not at all, and an OUT that exists is not replaced without --force.
+    refused too. IN is known by its content, not by its suffix.
+    OUT appears whole or not at all, and an OUT that exists is not replaced without --force.
     Pickles are read with weights_only: no code in them is run.
     Where .NET is installed, the real TorchSharp loads a .dat that was written, and its bits are compared.
 
@@ -70,14 +77,14 @@ def convert(
         console.print(sentence, markup=False)
 
     try:
-        if optimizer or groups or is_optimizer_file(source):
+        if optimizer or groups or is_optimizer_file(source, from_format):
             if skip:
                 raise ModelFileError("--skip is for models; an optimizer's state is converted whole: leave it out")
             conversion = prepare_optimizer(
-                source, target, key=key, name=optimizer, groups=groups, force=force, tell=tell
+                source, target, key=key, form=from_format, name=optimizer, groups=groups, force=force, tell=tell
             )
         else:
-            conversion = prepare(source, target, key=key, skip=skip or (), force=force, tell=tell)
+            conversion = prepare(source, target, key=key, form=from_format, skip=skip or (), force=force, tell=tell)
         start = time.monotonic()
         _write(conversion, console)
     except (ModelFileError, OSError) as error:

@@ -1,8 +1,9 @@
-"""Text of others: what JSON and HTML can hold, and what a terminal can show. Imports nothing of ours."""
+"""Text that JSON, HTML and terminals can hold. Imports nothing of ours."""
 
 from __future__ import annotations
 
 _MOST = 80
+"""Characters of a foreign text that a message shows."""
 
 
 def escaped(words: str) -> str:
@@ -10,7 +11,19 @@ def escaped(words: str) -> str:
     return words.encode(errors="backslashreplace").decode()
 
 
-def shown(words: str, most: int = _MOST) -> str:
-    """The words as a message or a terminal may show them: at most so many characters, all of them printable."""
-    cut = words if len(words) <= most else words[: most - 1] + "…"
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in cut)
+def shown(words: object, most: int = _MOST) -> str:
+    """The words, which a file states, as a message may show them: in one line, at most ``most`` characters.
+
+    Characters that a terminal would obey or hide (controls, marks of direction, lone surrogates) are escaped as
+    ``\\x1b`` or ``\\u202e``. Of a longer text the beginning and the end are kept.
+    """
+    text = str(words)
+    if len(text) > most:
+        text = f"{text[: most // 2]}…{text[len(text) - most // 2 + 1 :]}"
+    clean = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return clean if len(clean) <= most else f"{clean[: most // 2]}…{clean[len(clean) - most // 2 + 1 :]}"
+
+
+def quoted(words: object) -> str:
+    """The words as ``shown``, in quotes."""
+    return f"'{shown(words)}'"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tscompat.files import output, spool
 from tscompat.files.item import Contents, Item, ModelFileError, Tell, Unfit, listed
-from tscompat.files.readers import read
+from tscompat.files.kinds import read
 from tscompat.files.writers import WRITERS, Writer
 from tscompat.values.verdict import Verdict
 
@@ -61,16 +61,24 @@ class Conversion:
 
 
 def prepare(
-    source: Path, target: Path, *, key: str = "", skip: Iterable[str] = (), force: bool = False, tell: Tell
+    source: Path,
+    target: Path,
+    *,
+    key: str = "",
+    form: str = "",
+    skip: Iterable[str] = (),
+    force: bool = False,
+    tell: Tell,
 ) -> Conversion:
     """Read the headers of ``source``, and check that ``target`` can hold all tensors but those to skip.
 
-    ``skip`` has names and patterns of names (``*.scale``). Raises ModelFileError, with a line for each of the first ten
-    tensors that ``target`` cannot hold, and OSError.
+    ``form`` names the format of a source that may be of several (``kinds.FORMS``). ``skip`` has names and patterns of
+    names (``*.scale``). Raises ModelFileError, with a line for each of the first ten tensors that ``target`` cannot
+    hold, and OSError.
     """
     writer = _writer(target)
     output.check(target, source, force=force)
-    contents = _without(read(source, key, tell).contents, skip)
+    contents = _without(read(source, key, tell, form).contents, skip)
     items = [each for each in contents if isinstance(each, Item)]
     faults = [*_unfit(contents, writer), *_repeated(contents)]
     if faults:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tscompat.codec import FormatError, OptimizerRecord, encode_optimizer, index_state_dict, read_optimizer
-from tscompat.codec.optimizer import LAYOUTS
+from tscompat.codec import FormatError, OptimizerRecord, encode_optimizer, read_optimizer
 from tscompat.files import output, sets
 from tscompat.files.checkpoint import OPTIMIZER
 from tscompat.files.item import ModelFileError, Tell
-from tscompat.files.readers import PICKLES, saved
+from tscompat.files.kinds import FORMS, known
+from tscompat.files.source import opened
+from tscompat.files.torch_files import saved
 from tscompat.files.torch_optimizer import judged
 from tscompat.files.writers import save
 from tscompat.python_side.torch_optimizers import Saved, name_in_dotnet, name_in_torch, record_of, saved_of
@@ -24,6 +25,7 @@ from tscompat.values.verdict import Verdict
 from . import verification
 
 _DAT, _PTH = ".dat", ".pth"
+_OPTIMIZER = FORMS["dat-optimizer"]
 _BESIDE_A_STATE = 4096
 """Bytes to allow for the names and headers of each parameter in torch's zip file."""
 
@@ -67,45 +69,48 @@ class OptimizerConversion:
         return verification.verify_optimizer(self.target, self.record, self.sizes, tell)
 
 
-def is_optimizer_file(path: Path) -> bool:
-    """Whether the file is TorchSharp's of an optimizer: it begins with the name of a class, and is no state dict.
+def is_optimizer_file(path: Path, form: str = "") -> bool:
+    """Whether the file is TorchSharp's of an optimizer, and no state dict, or ``form`` names that format.
 
     A state dict may begin with the same bytes: four entries, of which the first has a name of 65 letters that begins
     with ``dam``, begin like the file of an Adam.
     """
-    if path.suffix.lower() != _DAT or not path.is_file():
-        return False
-    starts = tuple(bytes([len(name)]) + name.encode() for name in LAYOUTS)
-    with path.open("rb") as file:
-        if not file.read(max(map(len, starts))).startswith(starts):
-            return False
-    try:
-        index_state_dict(path)
-    except FormatError:
-        return True
-    return False
+    if form:
+        return form == _OPTIMIZER.name
+    return path.is_file() and _OPTIMIZER.claims(source := opened(path)) and not FORMS["dat"].claims(source)
 
 
 def prepare_optimizer(
-    source: Path, target: Path, *, key: str = "", name: str = "", groups: str = "", force: bool = False, tell: Tell
+    source: Path,
+    target: Path,
+    *,
+    key: str = "",
+    form: str = "",
+    name: str = "",
+    groups: str = "",
+    force: bool = False,
+    tell: Tell,
 ) -> OptimizerConversion:
     """Read ``source``, and check that ``target`` can hold all of it.
 
-    ``name`` is the class of torch.optim: a file of torch's does not have it, and for a .dat it may be empty.
-    ``groups`` has the number of parameters of each group, as "2,3": a .dat does not have it. It must be empty for a
-    file of torch's, and may be empty for a .dat with one group.
+    ``form`` is as for a model. ``name`` is the class of torch.optim: a file of torch's does not have it, and for a .dat
+    it may be empty. ``groups`` has the number of parameters of each group, as "2,3": a .dat does not have it. It must
+    be empty for a file of torch's, and may be empty for a .dat with one group.
 
     Raises ModelFileError and OSError.
     """
-    way = source.suffix.lower(), target.suffix.lower()
-    if way != (_DAT, _PTH) and (way[0] not in PICKLES or way[1] != _DAT):
-        raise ModelFileError(
-            f"{target}: an optimizer's state is converted from {' '.join(PICKLES)} to .dat, and from .dat to .pth, "
-            f"not from {way[0] or 'no suffix'!r} to {way[1] or 'no suffix'!r}"
-        )
     output.check(target, source, force=force)
-    sets.refuse_part(source)
-    if way[0] == _DAT:
+    if source.is_dir():
+        raise ModelFileError(f"{source}: this is a folder: give the file that holds the optimizer's state")
+    sets.refuse_part(source, tell)
+    kind = known(opened(source), form)
+    suffix = target.suffix.lower()
+    if suffix != (_PTH if kind is _OPTIMIZER else _DAT) or not (kind is _OPTIMIZER or kind.nested):
+        raise ModelFileError(
+            f"{target}: an optimizer's state is converted from a checkpoint of torch.save to .dat, and from an "
+            f"optimizer of TorchSharp to .pth, not from {kind.words} to {suffix or 'no suffix'!r}"
+        )
+    if kind is _OPTIMIZER:
         if key:
             raise ModelFileError(
                 f"{source}: --key is for nested checkpoints, and TorchSharp's files are flat: leave it out"

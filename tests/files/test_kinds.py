@@ -18,7 +18,7 @@ import torch
 
 from samples import convert, save_safetensors
 from tscompat.codec import encode_state_dict, read_state_dict
-from tscompat.files.readers import READERS, read
+from tscompat.files.kinds import read
 from tscompat.resources.whole import write_whole
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, tensor_of
@@ -213,11 +213,6 @@ def test_a_pickle_that_was_not_read_ran_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".dat", ".json"])
-def test_a_key_where_nothing_is_nested(suffix: str, tmp_path: Path) -> None:
-    assert suffix in READERS
-    with pytest.raises(ModelFileError, match="--key is for nested checkpoints"):
-        read(tmp_path / f"a{suffix}", "model", print)
 
 
 def test_an_array_that_is_damaged_further_in(tmp_path: Path) -> None:
