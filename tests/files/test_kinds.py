@@ -213,8 +213,6 @@ def test_a_pickle_that_was_not_read_ran_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-
-
 def test_an_array_that_is_damaged_further_in(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", a=np.zeros(10_000))
     data = bytearray((tmp_path / "a.npz").read_bytes())

@@ -7,7 +7,7 @@ object is visited once, and nothing recurses: the time is linear in the document
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from tscompat.values.text import shown
@@ -65,12 +65,16 @@ def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
         )
     found = _visit(start, kind)
     chosen = _chosen(found)
-    if not chosen and kind is MODEL and (names := _listed(start)):
-        return names
+    if not chosen and kind is MODEL and (listed := _listed(start)):
+        return listed
     if len(chosen) != 1:
         raise ModelFileError(f"{kind.several if chosen else kind.no} here; {_there_is(start, key, kind)}")
     (index,) = chosen
     value = found[index].value
+    if kind is MODEL and found[index].weight == _SCALARS and is_dict(value) and all(map(_is_path, value)):
+        raise ModelFileError(
+            f"these are scores of {some([*map(shown, value)])}, and no model; {_there_is(document, '', kind)}"
+        )
     if index:
         path = _path(found, index, key)
         if kind is MODEL:
@@ -206,6 +210,10 @@ def holds_tensors(value: Value) -> bool:
     return False
 
 
+def _is_path(name: object) -> bool:
+    return isinstance(name, str) and name.endswith(_CHECKPOINTS)
+
+
 def _is_of_optimizer(name: str) -> bool:
     return "optim" in name.lower()
 
@@ -242,13 +250,25 @@ def _all_children(value: Value) -> Iterator[tuple[str, Value]]:
 
 
 def _listed(value: Value) -> Keyed:
-    """The tensors of a list by number, or of a list of names and tensors by name; empty for another value."""
-    if not is_sequence(value):
+    """The tensors of a dict that has nothing else to offer, of a list by number, of pairs by name; else nothing."""
+    if not is_dict(value) and not is_sequence(value):
         return {}
-    if value and all(is_sequence(each) and len(each) == 2 and isinstance(each[0], str) for each in value):
-        value = [*dict(value).items()] if len({each[0] for each in value}) == len(value) else []
-        return {name: child for name, child in value if tensor_in(child) is not None}
-    return {str(number): child for number, child in enumerate(value) if tensor_in(child) is not None}
+    named: Keyed = value if is_dict(value) else {str(number): child for number, child in enumerate(value)}
+    pairs = {each[0]: each[1] for each in named.values() if is_sequence(each) and _is_pair(each)}
+    if pairs and len(pairs) == len(named):
+        named = pairs
+    tensors = [tensor for child in named.values() if (tensor := tensor_in(child)) is not None]
+    if tensors and all(_is_random_state(each) for each in tensors):
+        raise ModelFileError("these are the states of random generators, and no model: give the model's checkpoint")
+    return named if tensors else {}
+
+
+def _is_pair(value: Sequence[Value]) -> bool:
+    return len(value) == 2 and isinstance(value[0], str)
+
+
+def _is_random_state(tensor: Tensor) -> bool:
+    return tensor.dtype == "uint8" and len(tensor.shape) == 1 and tensor.numel in _RANDOM_STATES
 
 
 def _at(document: Value, key: str) -> Value:
@@ -292,7 +312,11 @@ def _with_class(name: str, value: Value) -> str:
 
 
 _SCALARS = 1
+"""The weight of a dict whose tensors are all single numbers: scores, losses; or a very small model."""
+_CHECKPOINTS = (".ckpt", ".pt", ".pth", ".bin", ".safetensors")
 _OFFERED = 12
+_RANDOM_STATES = {5056, 5048, 16, 44}
+"""Bytes of the states of torch's generators: of a CPU, of a CPU in old versions, of CUDA, of MPS."""
 
 
 def _weight_of_model(value: Value) -> int:

@@ -1,4 +1,4 @@
-"""What a state dict holds, as items: tensors, and what stands beside them. May import values.
+"""The model of a state dict: its entries as items: tensors, and what stands beside them. May import values.
 
 Of files it imports item, checkpoint and pickled.
 """
@@ -6,11 +6,12 @@ Of files it imports item, checkpoint and pickled.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from tscompat.values.text import shown
 
 from .checkpoint import Keyed, described, holds_tensors, tensor_in
-from .item import Contents, Item, Tell, Unfit, some
+from .item import Contents, Item, Model, Tell, Unfit, some
 from .pickled import described as tensors
 from .pickled.calls import advice, is_quiet
 from .pickled.inert import Global, Record, Value
@@ -18,24 +19,23 @@ from .pickled.inert import Global, Record, Value
 _NAMED = 6
 
 
-def contents(state: Keyed, tell: Tell) -> Contents:
-    """An item for each tensor; an ``Unfit`` for what holds tensors in another form. What has none is passed over.
+def model(path: Path, kind: str, state: Keyed, tell: Tell) -> Model:
+    """The model of a state dict: an item for each tensor, an ``Unfit`` for what holds tensors in another form.
 
-    ``tell`` gets its names.
+    What holds none is passed over, and ``tell`` gets its names.
     """
     found: Contents = []
-    passed: list[str] = []
+    passed: dict[str, Value] = {}
     for name, value in state.items():
         each = _entry(name, value)
         if each is None:
-            passed.append(
-                f"{shown(str(name)) if isinstance(name, str | int) else 'a key'} ({described(value, short=True)})"
-            )
+            passed[str(name) if isinstance(name, str | int) else "?"] = value
         else:
             found.append(each)
     if passed:
-        tell(f"passed over, because no tensor is in them: {some(passed)}")
-    return found
+        names = [f"{shown(name)} ({described(value, short=True)})" for name, value in passed.items()]
+        tell(f"passed over, because no tensor is in them: {some(names)}")
+    return Model(path, kind, found, passed=tuple(passed))
 
 
 def _entry(name: object, value: Value) -> Item | Unfit | None:
@@ -44,10 +44,10 @@ def _entry(name: object, value: Value) -> Item | Unfit | None:
         return None
     if not isinstance(name, str):
         words = repr(name) if isinstance(name, int) else f"a key of type {type(getattr(name, 'value', name)).__name__}"
-        return Unfit(words, "a tensor whose key is not a name", weights=True)
+        return Unfit(words, "a tensor whose key is not a name")
     if tensor is not None:
         return tensors.item(str(name), tensor)
-    return Unfit(str(name), _why(name, value), weights=True)
+    return Unfit(str(name), _why(name, value))
 
 
 def _why(name: str, value: Value) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TypeAlias
 
 from . import checkpoint
 from .checkpoint import Keyed
-from .contents import contents, foreign
+from .contents import foreign, model
 from .item import Model, ModelFileError, Tell
 from .kind import Kind
 from .pickled import described, plain, torch_export, torch_legacy, torch_script, torch_tar
@@ -20,19 +21,33 @@ from .zips import ZIP, members
 
 _SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar", ".model", ".weights", ".pkl", ".th", ".t7")
 """``.pth.tar`` was the custom of PyTorch's first examples."""
+_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+Shapes: TypeAlias = Callable[[], list[described.Tensor]]
+"""Gives the parameters of the model that stands beside an optimizer, in order; none if there is no model."""
 _START = re.compile(rb"\x80[\x00-\x05]|[(\]})cNIJKMLFGSTUVX]")
 """How pickles begin: with their protocol; or, of protocol 0 and 1, with what makes a value."""
 
 
-def saved(source: Source, key: str, tell: Tell, kind: checkpoint.Kind) -> Keyed:
-    """The state dict of this kind in a pickle of torch's, as ``checkpoint.find`` finds it.
+def optimizer(source: Source, key: str, tell: Tell) -> tuple[Keyed, Shapes]:
+    """The state dict of an optimizer in a pickle of torch's, and what gives the parameters of the model beside it.
 
     Raises ModelFileError with the path, and OSError.
     """
     reader = next((read for claims, read in _PICKLES if claims(source)), None)
     if reader is None:
-        raise ModelFileError(f"{source.path}: expected a checkpoint of torch.save, with {kind.one} in it")
-    return _found(source, reader(source).document, key, tell, kind)
+        raise ModelFileError(f"{source.path}: expected a checkpoint of torch.save, with an optimizer's state in it")
+    document = reader(source).document
+    return _found(source, document, key, tell, checkpoint.OPTIMIZER), lambda: _parameters(source, document)
+
+
+def _parameters(source: Source, document: object) -> list[described.Tensor]:
+    """The parameters of the only model in the document, by the names that buffers have; none if there is no model."""
+    try:
+        state = _found(source, document, "", lambda sentence: None, checkpoint.MODEL)
+    except ModelFileError:
+        return []
+    tensors = ((str(name), tensor) for name, value in state.items() if (tensor := checkpoint.tensor_in(value)))
+    return [tensor for name, tensor in tensors if not name.endswith(_BUFFERS)]
 
 
 def _found(source: Source, document: object, key: str, tell: Tell, kind: checkpoint.Kind) -> Keyed:
@@ -54,7 +69,7 @@ def _model(words: str, read: Callable[[Source], Pickled]) -> Callable[[Source, s
         objects = foreign(pickled.named)
         if objects:
             tell(f"the file names {objects}: nothing of it was imported or run")
-        return Model(source.path, words, contents(state, tell))
+        return model(source.path, words, state, tell)
 
     return reader
 
@@ -65,14 +80,11 @@ def _zip(source: Source) -> Pickled:
 
 def _read_script(source: Source, key: str, tell: Tell) -> Model:
     state = torch_script.state_dict(Archive(source, members(source)))
-    return Model(
-        source.path, "an archive of TorchScript", contents(_found(source, state, key, tell, checkpoint.MODEL), tell)
-    )
+    return model(source.path, _SCRIPT, _found(source, state, key, tell, checkpoint.MODEL), tell)
 
 
 def _read_export(source: Source, key: str, tell: Tell) -> Model:
-    state = torch_export.state_dict(source, members(source))
-    return Model(source.path, "an archive of torch.export", contents(state, tell))
+    return model(source.path, _EXPORT, torch_export.state_dict(source, members(source)), tell)
 
 
 def _archive(source: Source) -> str:
@@ -102,6 +114,7 @@ def _is_tar(source: Source) -> bool:
 
 _is_torch = _is("torch")
 _ZIP, _LEGACY = "a checkpoint of torch.save", "an older checkpoint of torch.save"
+_SCRIPT, _EXPORT = "an archive of TorchScript", "an archive of torch.export"
 _TAR, _PLAIN = "a checkpoint of torch.save in torch 0.1", "a pickle"
 
 _PICKLES = (
@@ -115,13 +128,13 @@ ROWS = (
     Kind("torch", _ZIP, _SUFFIXES, _is_torch, _model(_ZIP, _zip), nested=True),
     Kind(
         "torchscript",
-        "an archive of TorchScript",
+        _SCRIPT,
         (*_SUFFIXES, ".ts", ".ptl"),
         _is("torchscript"),
         _read_script,
         nested=True,
     ),
-    Kind("export", "an archive of torch.export", (".pt2", *_SUFFIXES), _is("export"), _read_export),
+    Kind("export", _EXPORT, (".pt2", *_SUFFIXES), _is("export"), _read_export),
     Kind("legacy", _LEGACY, _SUFFIXES, torch_legacy.claims, _model(_LEGACY, torch_legacy.unpickled), nested=True),
     Kind("tar", _TAR, _SUFFIXES, _is_tar, _model(_TAR, torch_tar.unpickled), nested=True),
     Kind(

@@ -1,19 +1,21 @@
 """Validates an optimizer state dict against the requested class.
 
-A pickle may hold anything; ``judged`` returns a state dict in the form of ``torch.optim.Optimizer.state_dict()``. Files
-of old versions of torch lack options: the ones that torch adds on loading are added. Imports torch. May import codec,
+A pickle may hold anything: ``record_from`` accepts what ``torch.optim.Optimizer.state_dict()`` returns. Files of old
+versions of torch lack options: the ones that torch adds on loading are added. Imports torch. May import codec,
 python_side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeAlias, TypeGuard
+import reprlib
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeGuard
 
 import torch
 
+from tscompat.codec import OptimizerRecord
 from tscompat.codec.optimizer import LAYOUTS, Kind
-from tscompat.python_side.torch_optimizers import HOW, Saved, defaults_of, name_in_dotnet, name_in_torch
+from tscompat.python_side.torch_optimizers import HOW, Saved, defaults_of, name_in_dotnet, name_in_torch, record_of
 from tscompat.values.text import shown
 
 from . import checkpoint, torch_item
@@ -21,23 +23,22 @@ from .checkpoint import Keyed, tensor_in
 from .item import ModelFileError, Tell, Unfit, listed
 from .pickled import described
 from .pickled.inert import is_dict, is_list, is_sequence, is_tuple
+from .torch_files import Shapes
 from .writers import WRITERS
 
-Shapes: TypeAlias = Callable[[], list[described.Tensor]]
-"""Gives the parameters of the model that stands beside the optimizer, in order; none if there is no model."""
 _CLASSES = [name_in_torch(each) for each in LAYOUTS]
 
 _NO_OPTIONS = {"params", "initial_lr"}
 """Keys of a group that are no options: its parameters' numbers, and the learning rate that a scheduler started from."""
 
 
-def judged(state: Keyed, name: str, shapes: Shapes, tell: Tell) -> tuple[Saved, list[torch.Tensor]]:
-    """The state dict in the form that ``torch_optimizers.record_of`` takes, and a tensor like each parameter.
+def record_from(state: Keyed, name: str, shapes: Shapes, tell: Tell) -> tuple[OptimizerRecord, list[int]]:
+    """The record of TorchSharp's class, and how many parameters each group has.
 
     ``shapes`` gives the model's parameters, for those that were never stepped. Options that the class does not have are
     left out, and ``tell`` gets their names. Raises ModelFileError, with a line for each of the first ten faults, for
     the state of another class than ``name`` of torch.optim, for a value that a .dat cannot hold, and for a parameter
-    that was never stepped, if nothing shows its shape.
+    that was never stepped, if nothing shows its shape; and what ``record_of`` raises.
     """
     states, groups = state["state"], state["param_groups"]
     if not _are_states(states) or not _are_groups(groups):
@@ -62,7 +63,8 @@ def judged(state: Keyed, name: str, shapes: Shapes, tell: Tell) -> tuple[Saved, 
     added = {option: value for option, value in defaults_of(name).items() if isinstance(value, bool)}
     kept = [{option: _in_torch(value) for option, value in group.items() if option in known} for group in groups]
     made = {number: {field: _in_torch(value) for field, value in each.items()} for number, each in states.items()}
-    return {"state": made, "param_groups": [{**added, **group} for group in kept]}, like
+    saved: Saved = {"state": made, "param_groups": [{**added, **group} for group in kept]}
+    return record_of(name, saved, like), [len(group["params"]) for group in groups]
 
 
 def _parameters(stepped: Mapping[int, Keyed], name: str, shapes: Shapes) -> list[torch.Tensor]:
@@ -84,8 +86,8 @@ def _parameters(stepped: Mapping[int, Keyed], name: str, shapes: Shapes) -> list
     if len(found) != len(shaped) or any(each is not None and each.shape != like.shape for each, like in pairs):
         raise ModelFileError(
             f"{len(lacking)} parameters were never stepped, number {lacking[0]} first, and nothing in the file shows "
-            "their shapes (a model's state dict beside the optimizer's would, with as many parameters): make a step with a "
-            "gradient for each, or leave them out of the optimizer, and save again"
+            "their shapes (a model's state dict beside it would, with as many parameters): make a step with "
+            "a gradient for each, or leave them out of the optimizer, and save again"
         )
     return [torch.empty(like.shape, dtype=getattr(torch, like.dtype)) for like in found]
 
@@ -144,8 +146,7 @@ def _odd_options(number: int, group: Keyed, defaults: Mapping[str, Any], others:
         else:
             wanted, fits = "a number", _is_number(value)
         if name in group and default is not None and not fits:
-            words = repr(value) if isinstance(value, str | int | float) else f"of type {_class(value)}"
-            yield f"group {number}: found {name} {shown(words)}; expected {wanted}"
+            yield f"group {number}: found {name} {_words(value)}; expected {wanted}"
 
 
 def _is_required(default: object) -> bool:
@@ -169,6 +170,12 @@ def _why(field: str, kind: Kind, value: object) -> str:
         return f"of type {_class(value)}, and not a tensor"
     item = described.item(field, tensor)
     return item.why if isinstance(item, Unfit) else WRITERS[".dat"].unfit(item)
+
+
+def _words(value: object) -> str:
+    """The value of an option, or its class."""
+    plain = value is None or isinstance(value, int | float | str) or is_sequence(value)
+    return shown(reprlib.repr(value)) if plain else f"of type {_class(value)}"
 
 
 def _class(value: object) -> str:

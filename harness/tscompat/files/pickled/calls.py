@@ -10,6 +10,7 @@ from typing import Any
 
 from tscompat.values.dtypes import BY_TORCH
 from tscompat.values.tensors import Quantizer
+from tscompat.values.text import shown
 
 from . import arrays
 from .described import Tensor, tensor, unreadable
@@ -107,7 +108,7 @@ def _quantized(args: Any, charge: Charge) -> Value:
         case [float() as scale, int() as zero_point] if str(scheme).endswith("per_tensor_affine"):
             made.quantizer = Quantizer(scale, zero_point)
         case _:
-            made.why = "quantized by channel: dequantize() it in Python"
+            made.why = f"quantized by {shown(scheme)}: dequantize() it in Python"
     return made
 
 
@@ -117,7 +118,7 @@ def _parameter(args: Any, charge: Charge) -> Value:
 
 
 def _sparse(args: Any, charge: Charge) -> Value:
-    layout = args[0].name if args and isinstance(args[0], Global) else "sparse"
+    layout = shown(args[0]).removeprefix("torch.") if args and isinstance(args[0], str) else "sparse"
     return unreadable(f"a {layout} tensor: make it dense in Python (to_dense())")
 
 
@@ -165,7 +166,7 @@ _ADVICE: Mapping[str, str] = {
 
 def advice(cls: str) -> str:
     """What a tensor of this class is, and how it becomes a plain one."""
-    return f"a {cls[:80]}, " + next(words for prefix, words in _ADVICE.items() if cls.startswith(prefix))
+    return f"a {shown(cls)}, " + next(words for prefix, words in _ADVICE.items() if cls.startswith(prefix))
 
 
 def _reconstructor(args: Any, charge: Charge) -> Value:
@@ -197,6 +198,11 @@ def _from_buffer(args: Any, charge: Charge) -> Value:
     if len(args) != 4:
         raise PickleError("damaged: a numpy array lacks its bytes")
     return arrays.from_bytes(args[0], args[1], args[2], fortran=args[3] == "F")
+
+
+def _word(args: Any, charge: Charge) -> Value:
+    """``torch.serialization._get_layout('torch.sparse_coo')``: the word."""
+    return args[0] if args and isinstance(args[0], str) else ""
 
 
 def _first(args: Any, charge: Charge) -> Value:
@@ -231,6 +237,7 @@ CALLS: dict[str, Call] = {
         ),
         _parameter,
     ),
+    "torch.serialization._get_layout": _word,
     "torch._utils._rebuild_sparse_tensor": _sparse,
     "torch._utils._rebuild_sparse_csr_tensor": _sparse,
     "torch._utils._rebuild_nested_tensor": _nested,

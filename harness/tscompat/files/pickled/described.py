@@ -122,22 +122,19 @@ def item(name: str, value: Tensor) -> Item | Unfit:
     """The item of a tensor, an ``Unfit`` for one that no file can hold."""
     dtype, storage = BY_TORCH.get(value.dtype), value.storage
     if value.why or storage is None:
-        return Unfit(name, value.why, weights=True)
+        return Unfit(name, value.why)
     if dtype is None:
-        return Unfit(name, f"of torch.{value.dtype}, which can only be converted in Python", weights=True)
+        return Unfit(name, f"of torch.{value.dtype}, which can only be converted in Python")
     nbytes = dtype.itemsize * value.numel
     if nbytes > storage.nbytes + _MOST_EXPANDED:
         return Unfit(
             name,
             f"an expanded tensor: {nbytes:,} bytes, of which the file has {storage.nbytes:,}: contiguous() it, if its "
             "values are meant",
-            weights=True,
         )
     contiguous = _is_contiguous(value.shape, value.stride) or not value.numel
     if not contiguous and len(value.shape) > _MOST_RANK:
-        return Unfit(
-            name, f"has {len(value.shape)} dims and is not contiguous: contiguous() it in Python", weights=True
-        )
+        return Unfit(name, f"has {len(value.shape)} dims and is not contiguous: contiguous() it in Python")
     plain = contiguous and not (value.conj or value.neg or storage.swapped)
     start = value.offset * dtype.itemsize if value.numel else 0
     tie = (id(storage), dtype.name, value.shape, start, value.stride, value.conj, value.neg) if value.numel else None

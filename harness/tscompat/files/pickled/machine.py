@@ -22,6 +22,8 @@ MOST_TEXT = 1 << 26
 _MOST_LINE = 1 << 30
 """Bytes of one line of protocol 0, which holds arrays, too."""
 _MOST_NAME = 1 << 12
+_MOST_INTEGER = 1 << 10
+"""Bytes: Python refuses to print integers of more than 4,300 digits."""
 _VIEWED = 1 << 10
 """From this size on, bytes are a view of the file: a view itself takes 200 bytes."""
 _CLASSES = 1 << 16
@@ -77,8 +79,9 @@ class Machine:
                 if handler is None:
                     raise PickleError(self._odd(opcode))
                 handler(self)
+            value = self.stack.pop()
             self.at += 1
-            return self.stack.pop()
+            return value
         except IndexError:
             if self.at >= len(data):
                 raise PickleError(f"incomplete: the pickle has no end, {len(data)} bytes are there") from None
@@ -139,13 +142,13 @@ class Machine:
         while True:
             piece = bytes(self.data[self.at : self.at + size])
             end = piece.find(b"\n")
-            if end >= 0:
+            if 0 <= end <= most:
                 self.at += end + 1
                 return piece[:end]
+            if max(end, len(piece) - 1) > most:
+                raise PickleError(f"the line at byte {self.at} of the pickle is longer than {most:,} bytes")
             if len(piece) < size:
                 raise PickleError(f"incomplete: the line at byte {self.at} of the pickle has no end")
-            if size > most:
-                raise PickleError(f"the line at byte {self.at} of the pickle is longer than {most:,} bytes")
             size *= 4
 
     def text(self, size: int) -> str:
@@ -252,8 +255,8 @@ def _binary_long(size: struct.Struct) -> Callable[[Machine], int]:
 
 
 def _short(size: int) -> int:
-    if size > _MOST_NAME:
-        raise PickleError(f"it has an integer of {size:,} bytes, more than {_MOST_NAME:,}")
+    if size > _MOST_INTEGER:
+        raise PickleError(f"it has an integer of {size:,} bytes, more than {_MOST_INTEGER:,}")
     return size
 
 
