@@ -56,7 +56,7 @@ class _Storages:
             known = self.by_key[key] = Storage(dtype, count * itemsize, lambda: b""), itemsize
         if known[0].dtype != dtype or known[0].nbytes != count * itemsize:
             raise PickleError(f"damaged: the storage {shown(key)} has two dtypes or sizes")
-        view = identity[5] if len(identity) > 5 else None
+        view = identity[5] if is_tuple(identity) and len(identity) > 5 else None
         return known[0] if view is None else self._part(known[0], itemsize, view)
 
     def _part(self, whole: Storage, itemsize: int, view: Value) -> Storage:

@@ -6,8 +6,9 @@ item, source and zips. May import values.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tscompat.files.item import ModelFileError
 from tscompat.files.source import Source
@@ -103,9 +104,21 @@ class Archive:
         return Storage(dtype, known.nbytes, known.read, where=known.where, copies=known.copies, swapped=self.swapped)
 
 
+_TEXT = re.compile(r"\('storage', <class '([\w.]+)\.(\w+)'>, '(\w+)', '[^']*', (\d{1,19})(?:, None)?\)")
+"""A persistent id of protocol 0: the tuple in words."""
+
+
+def _fields(identity: Value) -> list[Any]:
+    found = _TEXT.fullmatch(identity) if isinstance(identity, str) else None
+    if found is None:
+        return []
+    module, name, key, count = found.groups()
+    return ["storage", Global(module, name), key, "", int(count)]
+
+
 def storage_identity(identity: Value) -> tuple[tuple[str, int], str, int]:
     """torch's dtype and bytes of an element, key and number of elements of a persistent id. Raises PickleError."""
-    fields = list(identity) if is_tuple(identity) else []
+    fields = list(identity) if is_tuple(identity) else _fields(identity)
     kind = storage_class(fields[1]) if len(fields) >= 5 and fields[0] == "storage" else None
     if kind is None:
         raise PickleError("it refers to something outside of the file that is no storage of torch's")
