@@ -1,8 +1,8 @@
 """Validates an optimizer state dict against the requested class.
 
 A pickle may hold anything: ``record_from`` accepts what ``torch.optim.Optimizer.state_dict()`` returns. Files of old
-versions of torch lack options: the ones that torch adds on loading are added. Imports torch. May import codec,
-python_side.
+versions of torch lack options: the ones that torch adds on loading are added. Imports torch. May import values,
+codec, python_side.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Reads zip archives of models: members that are stored as views of the mapped file, compressed ones within their size.
 
 The library zipfile reads the directory. What it does not check is checked here: that members do not overlap, that no
-name comes twice, that the header before each member says the same as the directory. Imports its neighbours.
+name comes twice, that the header before each member says the same as the directory. Imports its neighbours. May import
+values.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -95,8 +97,8 @@ def members(source: Source) -> dict[str, Member]:
 
 def _members(source: Source) -> dict[str, Member]:
     try:
-        with zipfile.ZipFile(_View(source.data)) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
+        archive = zipfile.ZipFile(_View(source.data))
+        infos = [info for info in archive.infolist() if not info.is_dir()]
     except _BROKEN as error:
         raise ModelFileError(
             f"{source.path}: incomplete or damaged: it begins as a zip archive, and its directory, which comes last, "
@@ -107,7 +109,7 @@ def _members(source: Source) -> dict[str, Member]:
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.filename in found:
             raise ModelFileError(f"{source.path}: the zip archive has {shown(info.filename)} twice: zip it again")
-        member = _member(source, info)
+        member = _member(_Reader(source.path, source.data, archive, info), info)
         if info.header_offset < end:
             raise ModelFileError(f"{source.path}: damaged: {shown(info.filename)} overlaps the member before it")
         end = member.start + info.compress_size
@@ -115,35 +117,73 @@ def _members(source: Source) -> dict[str, Member]:
     return found
 
 
-def _member(source: Source, info: zipfile.ZipInfo) -> Member:
-    path = source.path
+class _Reader:
+    """Reads the content of one member."""
 
-    def where() -> str:
-        return f"{path}: the member {shown(info.filename)}"
+    __slots__ = ("_archive", "_checked", "_info", "_path", "data")
 
-    data = source.data
-    header = data[info.header_offset : info.header_offset + _LOCAL.size]
-    if len(header) < _LOCAL.size or bytes(header[:4]) != ZIP:
-        raise ModelFileError(
-            f"{where()} is damaged: at byte {info.header_offset:,}, where it should begin, is no header"
-        )
+    def __init__(self, path: Path, data: memoryview, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        self.data = data
+        self._archive = archive
+        self._checked = False
+        self._info = info
+        self._path = path
+
+    def refuse(self, why: str) -> ModelFileError:
+        """The error that says what is wrong with the member."""
+        return ModelFileError(f"{self._path}: the member {shown(self._info.filename)} is {why}")
+
+    def stored(self, start: int) -> Buffer:
+        """A view of the content, which is compared with its CRC-32 the first time; torch may leave it 0."""
+        content = self.data[start : start + self._info.file_size]
+        if not self._checked and self._info.CRC:
+            crc = 0
+            for at in range(0, len(content), _STEP):
+                crc = zlib.crc32(content[at : at + _STEP], crc)
+            if crc != self._info.CRC:
+                raise self.refuse(f"damaged: its CRC-32 is {crc:08x}, and {self._info.CRC:08x} is stated")
+        self._checked = True
+        return content
+
+    def unpacked(self) -> Buffer:
+        """The content of a compressed member, which zipfile compares with its CRC-32."""
+        parts = bytearray()
+        size = self._info.file_size
+        try:
+            with self._archive.open(self._info) as file:
+                while piece := file.read(_STEP):
+                    parts += piece
+                    if len(parts) > size:
+                        raise self.refuse(f"damaged: it has more than its {size:,} bytes")
+        except _BROKEN as error:
+            raise (
+                error if isinstance(error, ModelFileError) else self.refuse(f"damaged: {shown(str(error))}")
+            ) from error
+        if len(parts) != size:
+            raise self.refuse(f"damaged: it has {len(parts):,} of its {size:,} bytes")
+        return parts
+
+
+def _member(reader: _Reader, info: zipfile.ZipInfo) -> Member:
+    """The member, whose header must say what the directory says."""
+    header = bytes(reader.data[info.header_offset : info.header_offset + _LOCAL.size])
+    if len(header) < _LOCAL.size or not header.startswith(ZIP):
+        raise reader.refuse(f"damaged: it should begin at byte {info.header_offset:,}, where no header is")
     _, _, flags, method, _, _, _, _, _, name_size, extra_size = _LOCAL.unpack(header)
     name_at = info.header_offset + _LOCAL.size
     start = name_at + name_size + extra_size
-    raw = bytes(data[name_at : name_at + name_size])
-    if raw != info.orig_filename.encode("utf-8", "surrogatepass") and raw != _in_cp437(info.orig_filename):
-        raise ModelFileError(f"{where()} is damaged: the header before it has another name")
-    if flags & _ENCRYPTED or info.flag_bits & _ENCRYPTED:
-        raise ModelFileError(f"{where()} is encrypted: unzip the file with its password, and zip it with -0")
-    if method != info.compress_type or start + info.compress_size > len(data):
-        raise ModelFileError(f"{where()} is damaged: its header and the archive's directory do not agree")
+    raw = bytes(reader.data[name_at : name_at + name_size])
+    if raw not in (info.orig_filename.encode("utf-8", "surrogatepass"), _in_cp437(info.orig_filename)):
+        raise reader.refuse("damaged: the header before it has another name")
+    if (flags | info.flag_bits) & _ENCRYPTED:
+        raise reader.refuse("encrypted: unzip the file with its password, and zip it with -0")
+    if method != info.compress_type or start + info.compress_size > len(reader.data):
+        raise reader.refuse("damaged: its header and the archive's directory do not agree")
     if method != zipfile.ZIP_STORED:
-        return Member(info.filename, info.file_size, start, stored=False, read=lambda: _unpacked(data, info, where))
+        return Member(info.filename, info.file_size, start, stored=False, read=reader.unpacked)
     if info.compress_size != info.file_size:
-        raise ModelFileError(
-            f"{where()} is damaged: it is stored, with {info.compress_size:,} bytes of {info.file_size:,}"
-        )
-    return Member(info.filename, info.file_size, start, stored=True, read=lambda: data[start : start + info.file_size])
+        raise reader.refuse(f"damaged: {info.compress_size:,} bytes are stored of its {info.file_size:,}")
+    return Member(info.filename, info.file_size, start, stored=True, read=lambda: reader.stored(start))
 
 
 def _in_cp437(name: str) -> bytes:
@@ -151,21 +191,3 @@ def _in_cp437(name: str) -> bytes:
         return name.encode("cp437")
     except UnicodeEncodeError:
         return b""
-
-
-def _unpacked(data: memoryview, info: zipfile.ZipInfo, where: Callable[[], str]) -> Buffer:
-    """The content of a compressed member, which zipfile checks against its CRC-32."""
-    parts = bytearray()
-    try:
-        with zipfile.ZipFile(_View(data)) as archive, archive.open(info) as file:
-            while piece := file.read(_STEP):
-                parts += piece
-                if len(parts) > info.file_size:
-                    raise ModelFileError(f"{where()} is damaged: it has more than its {info.file_size:,} bytes")
-    except _BROKEN as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(f"{where()} is damaged: {shown(str(error))}") from error
-    if len(parts) != info.file_size:
-        raise ModelFileError(f"{where()} is damaged: it has {len(parts):,} of its {info.file_size:,} bytes")
-    return parts

@@ -24,6 +24,9 @@ _PICKLE, _DATA = "data.pkl", "data/"
 _MOST_PACKED = 1 << 28
 """Bytes of a compressed pickle: without it, a small file could take any memory."""
 
+_MOST_UNPACKED = 1 << 30
+"""Bytes: a compressed record is unpacked for each tensor in it."""
+
 
 class Pickled(NamedTuple):
     """What a pickle describes, and which classes and functions it names."""
@@ -66,6 +69,8 @@ class Archive:
         order = bytes(self.records["byteorder"].read()) if "byteorder" in self.records else b"little"
         self.swapped = order == b"big"
         self._storages: dict[str, Storage] = {}
+        packed = sum(member.size for member in self.records.values() if not member.stored)
+        self._left_to_unpack = 4 * packed + _MOST_UNPACKED
 
     def unpickled(self) -> Pickled:
         """What the pickle describes. Raises ModelFileError."""
@@ -94,6 +99,10 @@ class Archive:
                 copies=not member.stored,
                 swapped=self.swapped and itemsize > 1,
             )
+        if known.copies:
+            self._left_to_unpack -= known.nbytes
+            if self._left_to_unpack < 0:
+                raise PickleError("many tensors share compressed records: unzip the file, and zip it again with -0")
         if not 0 <= known.nbytes - count * itemsize < itemsize:
             raise PickleError(
                 f"damaged: the record {shown(_DATA + key)} has {known.nbytes:,} bytes, and {count * itemsize:,} are "
