@@ -1,4 +1,4 @@
-"""Hostile model files, made from the rows of tests/files/hostile/*.toml. Imports nothing of ours.
+"""Hostile model files, made from the rows of tests/files/hostile/*.toml.
 
 A row is one file, or several: ``each = { n = [1, 2] }`` makes a row for each value, with ``{n}`` replaced by it. What a
 file is made of is one of: ``file`` (parts, one after the other), ``pickle`` (with ``into``, what it lies in), ``zip``
@@ -27,12 +27,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from tscompat.files.pickled.calls import CALLS
+
 Row: TypeAlias = Mapping[str, Any]
 FOLDER = Path(__file__).parent / "files" / "hostile"
 
 OPCODES = {opcode.name: opcode for opcode in pickletools.opcodes}
 LISTS: Mapping[str, Sequence[Any]] = {
     "opcodes": [name for name in OPCODES if name != "STOP"],
+    "functions": [" ".join(name.rsplit(".", 1)) for name in CALLS],
     "long names": ["x" * 200, r"\u0007" * 200, "漢" * 200, "😀" * 200],
 }
 """What a row may repeat itself for, by name."""
@@ -56,7 +59,7 @@ def rows(folder: Path = FOLDER) -> dict[str, Row]:
 
 def _word(value: Any, among: Sequence[Any]) -> str:
     """The value as a part of an id: itself, or its number among all where it is no word."""
-    return str(value) if re.fullmatch(r"[\w.:+-]{1,40}", str(value), re.ASCII) else str(list(among).index(value))
+    return str(value) if re.fullmatch(r"[\w.:+ -]{1,60}", str(value), re.ASCII) else str(list(among).index(value))
 
 
 def filled(value: Any, given: Mapping[str, Any]) -> Any:
