@@ -383,7 +383,7 @@ def archive(given: Sequence[Row] = (), end: Row | None = None) -> bytes:
 
 def tarred(members: Sequence[Row]) -> bytes:
     """A tar archive. A member has ``name``, ``of``; ``size``, ``sum``, ``type``, ``link``, as its header states them."""
-    made = b""
+    made = bytearray()
     for member in _unrolled(members):
         data = member["raw"] if "raw" in member else parts(member.get("of", []))
         size = member.get("size", f"{len(data):011o}")
@@ -395,7 +395,7 @@ def tarred(members: Sequence[Row]) -> bytes:
         sums = member.get("sum", f"{sum(header):06o}\0 ")
         header[148 : 148 + len(sums)] = _text(sums)
         made += header[:512] + data + bytes(-len(data) % 512)
-    return made + bytes(1024)
+    return bytes(made) + bytes(1024)
 
 
 TAR = {
@@ -458,12 +458,13 @@ BASES: Mapping[str, Callable[[], bytes]] = {
     ),
     "export": lambda: exported(json.dumps(_EXPORT).encode()),
     "safetensors": lambda: _header(f'{{"weight":{{{_INFO}}}}}') + SIX[8:],
+    "many": lambda: archive([{"name": "a#", "times": 3000}]),
     "npy": lambda: _npy("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n") + SIX[8:],
     "npz": lambda: zipped([{"name": "weight.npy", "raw": BASES["npy"]()}]),
     "dat": lambda: b"\1\6weight\6\2\2\3" + SIX[8:],
     "index": lambda: b'{"metadata": {}, "weight_map": {"weight": "a.safetensors"}}',
 }
-"""A whole file of each kind. All hold the tensor ``weight``, float32, 2 x 3, 0 to 5."""
+"""A whole file of each kind (``many``: with 3,000 members more). All hold the tensor ``weight``, float32, 2 x 3, 0 to 5."""
 
 
 def made(row: Row) -> bytes:
