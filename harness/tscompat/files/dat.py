@@ -96,14 +96,20 @@ def faults(source: Source) -> Iterator[str]:
 
     It may be one if its suffix says so, or if an entry with a printable name is whole before the first fault.
     """
+    if bytes(source.data[: max(map(len, _CLASSES))]).startswith(_CLASSES):
+        try:
+            decode_optimizer(source.data)
+        except FormatError as error:
+            yield f"cannot be read as {_OPTIMIZER}: {error.args[0]}"
+            return
     problems = Problems()
     entries = index_state_dict(source.data, problems=problems)
     named = entries and entries[0].name and entries[0].name.isprintable()
     if (named or source.path.suffix.lower() == SUFFIX) and problems.kept:
         error = problems.kept[0]
         whole = f"after {len(entries)} whole entries, " if entries and error.clause in _ENDS else ""
-        what = "incomplete" if error.clause in _ENDS else "damaged"
-        yield f"{what}, if it is {_STATE_DICT}: {whole}{error.args[0]}"
+        what = "incomplete: " if error.clause in _ENDS else ""
+        yield f"cannot be read as {_STATE_DICT}: {what}{whole}{error.args[0]}"
 
 
 _ENDS = ("file.truncated", "shape.bytes")

@@ -105,6 +105,29 @@ def _wide(extra: bytes) -> list[int]:
     return []
 
 
+def missing(data: memoryview) -> str:
+    """What a zip file without its directory shows of what is missing: words, where a local header has a size."""
+    at = 0
+    while (found := _local(data, at)) is not None:
+        name, end = found
+        if end > len(data):
+            return f" and without {end - len(data):,} bytes of {quoted(name)}"
+        at = end
+    return ""
+
+
+def _local(data: memoryview, at: int) -> tuple[str, int] | None:
+    """The member's name and its end by the local header at this place; None if there is none that has a size."""
+    if len(data) - at < 30 or bytes(data[at : at + 4]) != ZIP:
+        return None
+    packed, size, named, extra = struct.unpack_from("<IIHH", data, at + 18)
+    raw = bytes(data[at + 30 : at + 30 + named])
+    if _SATURATED in (packed, size):
+        wide = _wide(bytes(data[at + 30 + named : at + 30 + named + extra]))
+        packed = wide[-1] if wide else 0
+    return (raw.decode("utf-8", "backslashreplace"), at + 30 + named + extra + packed) if packed else None
+
+
 def refuse_overlaps(data: memoryview, found: Sequence[Member]) -> None:
     """Raise ZipError for members of one name, and for members that share bytes of the file."""
     names: set[str] = set()

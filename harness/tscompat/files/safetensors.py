@@ -81,6 +81,15 @@ def read(source: Source) -> Model:
     return Model(source.path, KIND, _contents(source.data, entries, start), metadata)
 
 
+def fault(source: Source) -> str:
+    """What is wrong with a file that should be safetensors; empty for one that is read."""
+    try:
+        _entries(source.data)
+    except JsonError as error:
+        return str(error)
+    return ""
+
+
 def _contents(data: memoryview, entries: list[_Entry], start: int) -> Contents:
     contents: Contents = []
     for name, dtype, shape, begin, end in entries:
