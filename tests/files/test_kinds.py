@@ -61,7 +61,7 @@ def test_arrays_of_numpy(tmp_path: Path) -> None:
 @pytest.mark.parametrize("array", [np.array(["a"]), np.array([{}], dtype=object), np.zeros(1, "V2"), np.zeros(1, "M8")])
 def test_an_array_without_a_dtype_is_refused_by_name(array: np.ndarray, tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", odd=array)
-    with pytest.raises(ModelFileError, match=f"'odd': its numpy dtype .*{array.dtype.kind}"):
+    with pytest.raises(ModelFileError, match=r"'odd': (its numpy dtype [<|][UVM]|an array of Python objects)"):
         convert(tmp_path / "a.npz", tmp_path / "b.dat")
 
 
@@ -87,12 +87,15 @@ def test_shards(index: str, what: str, tmp_path: Path) -> None:
 def test_a_folder_with_both_kinds_of_shards_gives_safetensors(tmp_path: Path) -> None:
     sharded(tmp_path)
     sharded(tmp_path, "pytorch_model.bin.index.json")
-    assert convert(tmp_path, tmp_path / "b.dat") == ["converting model.safetensors.index.json"]
+    assert convert(tmp_path, tmp_path / "b.dat") == [
+        "reading model.safetensors.index.json of the folder; "
+        "left: pytorch_model.bin.index.json, shard-0.bin, shard-1.bin"
+    ]
 
 
 def test_a_folder_with_one_model(tmp_path: Path) -> None:
     save_safetensors({"a": ONE}, tmp_path / "model.safetensors")
-    assert convert(tmp_path, tmp_path / "b.dat") == ["converting model.safetensors"]
+    assert convert(tmp_path, tmp_path / "b.dat") == ["reading model.safetensors of the folder"]
 
 
 def test_metadata_that_is_left_is_told(tmp_path: Path) -> None:
@@ -177,22 +180,24 @@ def _half(folder: Path) -> Path:
     [
         (_saved(argparse.Namespace(a=1)), r"a Python object \(argparse.Namespace\) .* could run any code"),
         (_saved([1]), "expected a state dict, found a value of type list"),
-        (_saved({"a": ONE}, "a.xyz"), "'.xyz' cannot be read: expected .dat, "),
         (_script, r"is TorchScript: .* torch.jit.load\(\)"),
-        (_half, "cannot be read as a checkpoint of torch.save: PytorchStreamReader failed"),
-        (_bytes(b"", "a.pth"), "cannot be read as a checkpoint of torch.save: it ends early"),
-        (_bytes(b"garbage " * 9, "a.pth"), "cannot be read as a checkpoint of torch.save: "),
-        (_bytes(b"garbage " * 9, "a.safetensors"), "cannot be read as safetensors: "),
-        (_bytes(b"garbage " * 9, "a.npz"), "cannot be read as arrays of numpy.savez: File is not a zip file"),
-        (_bytes(b"garbage " * 9, "a.dat"), "cannot be read as a state dict of TorchSharp: byte "),
-        (_bytes(b"{", "a.index.json"), "is not valid JSON"),
-        (_bytes(b"{}", "a.index.json"), "'weight_map' is a required property"),
-        (_outside, "weight_map / a: '../secret.bin' does not match"),
+        (_half, "incomplete: a zip file"),
+        (_bytes(b"", "a.pth"), "empty: 0 bytes"),
+        (_bytes(b"garbage " * 9, "a.pth"), "a text, and no model: it begins with 'garbage garbage"),
+        (
+            _bytes(b"garbage " * 9, "a.safetensors"),
+            "cannot be read as safetensors: it begins with the length of a header of",
+        ),
+        (_bytes(b"garbage " * 9, "a.npz"), "a text, and no model"),
+        (_bytes(b"garbage " * 9, "a.dat"), "cannot be read as a state dict of TorchSharp: incomplete: byte "),
+        (_bytes(b"{", "a.index.json"), "begins as JSON, and is none"),
+        (_bytes(b"{}", "a.index.json"), "expected the key 'weight_map', found none"),
+        (_outside, "the index names '../secret.bin', which is no name of a file of weights"),
         (_missing_shard, "names shard-1.safetensors, which is not in the same folder"),
         (_other_names, r"shard-1.safetensors and the index do not agree on 1 name \('d'\)"),
         (_twice, "'a' again"),
-        (_two_models, "2 files to convert: give one of a.safetensors, b.safetensors"),
-        (_nothing, "nothing to convert in this folder"),
+        (_two_models, "the folder has 2 models: give one of a.safetensors, b.safetensors"),
+        (_nothing, "no model in this folder: looked for"),
     ],
 )
 def test_what_cannot_be_read(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
@@ -213,14 +218,12 @@ def test_a_pickle_that_was_not_read_ran_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-
-
 def test_an_array_that_is_damaged_further_in(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", a=np.zeros(10_000))
     data = bytearray((tmp_path / "a.npz").read_bytes())
     data[20_000] ^= 1
     (tmp_path / "a.npz").write_bytes(data)
-    with pytest.raises(ModelFileError, match=r"the array a.npy is damaged: Bad CRC-32"):
+    with pytest.raises(ModelFileError, match=r"the member 'a.npy' is damaged: Bad CRC-32"):
         convert(tmp_path / "a.npz", tmp_path / "b.dat")
     assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
 

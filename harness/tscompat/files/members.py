@@ -60,6 +60,8 @@ def _directory(data: memoryview) -> list[Member]:
     if end < 0:
         raise ZipError("no directory")
     end += base
+    if end + _END_SIZE > len(data):
+        raise ZipError("a directory that is cut short")
     count, size, start = struct.unpack_from("<HII", data, end + 10)
     stop = end
     locator = end - _LOCATOR_SIZE

@@ -128,8 +128,8 @@ def _refuse_disagreement(path: Path, index: Index, contents: Contents, ends: Seq
         if odd:
             count = f"{len(odd)} name{'s' if len(odd) > 1 else ''}"
             raise ModelFileError(
-                f"{path}: {shown(shard)} and the index do not agree on {count} ({quoted(odd[0])}): download both again, or, "
-                "where it is a tied name, load the model in Python and torch.save() its state_dict()"
+                f"{path}: {shown(shard)} and the index do not agree on {count} ({quoted(odd[0])}): download both "
+                "again, or, where it is a tied name, load the model in Python and torch.save() its state_dict()"
             )
         start = end
 

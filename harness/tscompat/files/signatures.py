@@ -70,8 +70,8 @@ _SIGNATURES = (
     _Signature(rb"!<arch>\n", f"a static library or a Debian package, {_NO_MODEL}"),
     _Signature(
         rb"\x80[\x01-\x05]",
-        "incomplete, or something follows it: it begins as a pickle (torch.save before 1.6, or Python's pickle) and does "
-        "not end as one: get it again, and compare its checksum",
+        "incomplete, or something follows it: it begins as a pickle (torch.save before 1.6, or Python's pickle) and "
+        "does not end as one: get it again, and compare its checksum",
     ),
 )
 _COMPILED = [(re.compile(each.pattern, re.DOTALL), each.words) for each in _SIGNATURES]
