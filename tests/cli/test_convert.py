@@ -102,3 +102,10 @@ def test_an_optimizer_that_is_refused(arguments: list[str], said: str, tmp_path:
     torch.save(torch.optim.SGD([torch.nn.Parameter(torch.ones(3))]).state_dict(), tmp_path / "a.pth")
     result = converted(tmp_path / "a.pth", tmp_path / "b.dat", *arguments)
     assert (result.exit_code, said in result.stderr) == (2, True)
+
+
+def test_the_format_of_a_file_that_may_be_of_two_kinds(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(b"\x01\x01\x0b\x00\x01\x08" + bytes(8))
+    arguments = (tmp_path / "a.dat", tmp_path / "b.safetensors")
+    codes = [converted(*arguments).exit_code, converted(*arguments, "--from-format", "dat").exit_code]
+    assert codes == [2, 0]

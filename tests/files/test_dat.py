@@ -43,7 +43,7 @@ def test_a_suffix_that_says_otherwise_is_noted(tmp_path: Path) -> None:
     (tmp_path / "a.safetensors").write_bytes(STATE_DICT)
     read(tmp_path / "a.safetensors", "", said.append)
     assert said == [
-        "a.safetensors: the suffix says safetensors, the content is a state dict of TorchSharp: read as that"
+        "a.safetensors: the suffix means safetensors, the content is a state dict of TorchSharp: read as that"
     ]
 
 
@@ -84,10 +84,14 @@ def test_a_format_that_does_not_exist_is_refused() -> None:
         known(source(STATE_DICT), "keras")
 
 
-def test_a_format_that_the_file_has_not_is_refused() -> None:
-    kind = FORMS["dat-tensor"]
-    with pytest.raises(ModelFileError, match="a.dat: cannot be read as a single tensor of TorchSharp: byte"):
-        kind.read(source(STATE_DICT[:5]), "", print)
+OURS = ["safetensors", "npy", "npz", "dat", "dat-tensor", "dat-optimizer"]
+
+
+@pytest.mark.parametrize("form", OURS)
+@pytest.mark.parametrize("data", [b"", b"garbage" * 9, b"PK\x03\x04"])
+def test_a_format_that_the_file_has_not_is_refused(form: str, data: bytes) -> None:
+    with pytest.raises(ModelFileError, match=rf"a\.dat: cannot be read as {FORMS[form].words}: "):
+        FORMS[form].read(source(data), "", print)
 
 
 def test_an_optimizer_is_flat_for_who_looks_into_it(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,4 +40,11 @@ def test_a_large_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "a.json").write_bytes(b"{}")
     monkeypatch.setattr(json_text, "MOST", 1)
     with pytest.raises(ModelFileError, match=r"a\.json: 2 bytes of JSON, where at most 1 are read"):
+        read(tmp_path / "a.json", dict[str, int])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.json")
+    with pytest.raises(ModelFileError, match=r"a\.json: this is a named pipe"):
         read(tmp_path / "a.json", dict[str, int])

@@ -137,6 +137,14 @@ def test_a_directory_of_another_length_is_none(raw: bytes) -> None:
     assert members(memoryview(data)) is None
 
 
+@pytest.mark.parametrize("place", [2**63, 2**64 - 1, 10**9])
+def test_a_wide_directory_after_the_end_is_none(place: int) -> None:
+    data = zipped()
+    end = data.rindex(b"PK\x05\x06")
+    locator = b"PK\x06\x07" + bytes(4) + place.to_bytes(8, "little") + b"\1\0\0\0"
+    assert members(memoryview(data[:end] + locator + data[end:])) is None
+
+
 def test_what_is_missing_of_the_last_member_is_counted() -> None:
     assert missing(memoryview(zipped()[: len(CONTENT) + 100])) == " and without 10,204 bytes of 'b/c'"
 

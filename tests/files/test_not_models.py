@@ -83,6 +83,7 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
         r"a web page \('Not & found'\)",
     ),
     "page.bin": (b"\n<!-- x -->\n<HTML>", "a web page, not the file"),
+    "latin.html": (b"<html><title>\xe9</title>", "a web page"),
     "s3.pth": (S3, r"the error of a server, not the file \(AccessDenied: Access Denied\): get the file again"),
     "azure.pth": (AZURE, r"\(BlobNotFound: The\\nblob is not there\)"),
     "error.json": (

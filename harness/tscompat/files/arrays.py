@@ -43,8 +43,9 @@ def read_npy(source: Source) -> Model:
 
 def read_npz(source: Source) -> Model:
     """An item for each array of the file, an Unfit for a member that no tensor can hold. Raises ModelFileError."""
-    found = members(source.data) or []
     try:
+        if (found := members(source.data)) is None:
+            raise ZipError("a zip file without its directory, or none at all")
         refuse_overlaps(source.data, found)
         contents: Contents = [_member(source, member) for member in found]
     except ZipError as error:

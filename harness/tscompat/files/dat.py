@@ -94,7 +94,7 @@ ROWS = (
 def faults(source: Source) -> Iterator[str]:
     """What is wrong with the file, for one that may be a damaged state dict of TorchSharp: as a sentence.
 
-    It may be one if its suffix says so, or if an entry with a printable name is whole before the first fault.
+    It may be one by its suffix, or if an entry with a printable name is whole before the first fault.
     """
     if bytes(source.data[: max(map(len, _CLASSES))]).startswith(_CLASSES):
         try:

@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tscompat.values.text import quoted
 
@@ -20,6 +20,7 @@ _END_SIZE, _MOST_COMMENT, _LOCATOR_SIZE = 22, 0xFFFF, 20
 _FIELDS = struct.Struct("<4s4xHH4xIIIHHH8xI")
 """Of an entry of the directory: signature, flags, method, CRC, sizes, lengths of name, extra and comment, place."""
 _LOCAL = struct.Struct("<4s22xHH")
+_TOTALS, _TOTALS64, _WIDE = struct.Struct("<HII"), struct.Struct("<4s28xQQQ"), struct.Struct("<Q")
 _SATURATED = 0xFFFFFFFF
 _ENCRYPTED, _UTF8 = 1, 0x800
 _STEP = 1 << 20
@@ -50,8 +51,15 @@ def members(data: memoryview) -> list[Member] | None:
     """The members of the zip file, in the directory's order; None if its directory is not there or damaged."""
     try:
         return _directory(data)
-    except (ZipError, struct.error):
+    except ZipError:
         return None
+
+
+def _unpacked(fields: struct.Struct, data: memoryview, at: int) -> tuple[Any, ...]:
+    """The fields at this place. Raises ZipError where they do not lie in the file."""
+    if at + fields.size > len(data):
+        raise ZipError(f"a place after the end of the file, {at:,}")
+    return fields.unpack_from(data, at)
 
 
 def _directory(data: memoryview) -> list[Member]:
@@ -62,12 +70,12 @@ def _directory(data: memoryview) -> list[Member]:
     end += base
     if end + _END_SIZE > len(data):
         raise ZipError("a directory that is cut short")
-    count, size, start = struct.unpack_from("<HII", data, end + 10)
+    count, size, start = _unpacked(_TOTALS, data, end + 10)
     stop = end
     locator = end - _LOCATOR_SIZE
     if locator >= 0 and bytes(data[locator : locator + len(_LOCATOR)]) == _LOCATOR:
-        (stop,) = struct.unpack_from("<Q", data, locator + 8)
-        signature, count, size, start = struct.unpack_from("<4s28xQQQ", data, stop)
+        (stop,) = _unpacked(_WIDE, data, locator + 8)
+        signature, count, size, start = _unpacked(_TOTALS64, data, stop)
         if signature != _END64:
             raise ZipError("no directory")
     if start + size > stop or count * _FIELDS.size > size:
@@ -83,7 +91,7 @@ def _directory(data: memoryview) -> list[Member]:
 
 
 def _entry(data: memoryview, at: int) -> tuple[Member, int]:
-    signature, flags, method, crc, packed, size, named, extra, comment, header = _FIELDS.unpack_from(data, at)
+    signature, flags, method, crc, packed, size, named, extra, comment, header = _unpacked(_FIELDS, data, at)
     if signature != _ENTRY:
         raise ZipError("no entry of the directory")
     at += _FIELDS.size
@@ -102,7 +110,8 @@ def _wide(extra: bytes) -> list[int]:
     while at + 4 <= len(extra):
         kind, size = struct.unpack_from("<HH", extra, at)
         if kind == 1:
-            return [number for (number,) in struct.iter_unpack("<Q", extra[at + 4 : at + 4 + size // 8 * 8])]
+            field = extra[at + 4 : at + 4 + size]
+            return [number for (number,) in struct.iter_unpack("<Q", field[: len(field) // 8 * 8])]
         at += 4 + size
     return []
 
@@ -145,10 +154,9 @@ def refuse_overlaps(data: memoryview, found: Sequence[Member]) -> None:
 
 def place(data: memoryview, member: Member) -> int:
     """The first byte of the member's content. Raises ZipError where its local header is not as the directory states."""
-    try:
-        signature, named, extra = _LOCAL.unpack_from(data, member.header)
-    except struct.error:
-        raise ZipError(f"the member {quoted(member.name)} begins after the end of the file") from None
+    if member.header + _LOCAL.size > len(data):
+        raise ZipError(f"the member {quoted(member.name)} begins after the end of the file")
+    signature, named, extra = _LOCAL.unpack_from(data, member.header)
     at = member.header + _LOCAL.size
     if signature != ZIP or bytes(data[at : at + named]) != member.raw:
         raise ZipError(f"the member {quoted(member.name)} is not where the directory states it")

@@ -51,7 +51,7 @@ _SIGNATURES = (
     ),
     _Signature(rb"\x12\x01\0{6}", f"parameters of MXNet: {_IN_PYTHON}"),
     _Signature(
-        rb"[\x81-\x8f\xde](?:.{2})?[\xa1-\xbf]\w",
+        rb"[\x81-\x8f\xde](?:.{2})?[\xa1-\xbf][\w.-]{1,31}[\x80-\x8f\xde\xdf\xc4-\xc9\xd4-\xd8]",
         "msgpack, as Flax writes it (.msgpack): in Python, load it with from_flax=True and save_pretrained() it, or "
         "save its arrays with numpy.savez",
     ),

@@ -40,7 +40,7 @@ def marked(source: Source) -> str:
         size = _SIZE.search(head)
         stands = f" ({int(size[1]):,} bytes)" if size else ""
         return f"a Git LFS pointer, not the file it stands for{stands}: git lfs pull"
-    text = _decoded(head.removeprefix(codecs.BOM_UTF8))
+    text = head.removeprefix(codecs.BOM_UTF8).decode(errors="replace")
     if _PAGE.match(text):
         title = _TITLE.search(text)
         named = f" ({quoted(html.unescape(title[1]))})" if title and title[1] else ""
