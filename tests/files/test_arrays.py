@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from tscompat.files.arrays import read_npy, read_npz
 from tscompat.files.item import Item, ModelFileError, Unfit
 from tscompat.files.kinds import read
-from tscompat.files.members import Member, members
+from tscompat.files.members import Member, directory
 from tscompat.files.npy import MAGIC, NpyError, header
 from tscompat.files.source import Source, opened
 
@@ -79,11 +79,11 @@ def test_the_directory_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     SAVEZ(tmp_path / "a.npz", **{f"n{number}": np.zeros(2) for number in range(100)})
     source, calls = opened(tmp_path / "a.npz"), list[int]()
 
-    def counted(data: memoryview) -> list[Member] | None:
+    def counted(data: memoryview, most: int) -> list[Member]:
         calls.append(len(data))
-        return members(data)
+        return directory(data, most)
 
-    monkeypatch.setattr("tscompat.files.arrays.members", counted)
+    monkeypatch.setattr("tscompat.files.source.directory", counted)
     contents = [bytes(each.read()) for each in read_npz(source).contents if isinstance(each, Item)]
     assert (len(contents), len(calls)) == (100, 1)
 

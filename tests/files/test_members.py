@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tscompat.files.members import Member, ZipError, content, head, members, missing, refuse_overlaps
+from tscompat.files.members import Member, ZipError, content, directory, head, missing, refuse_overlaps
 
 CONTENT = bytes(range(256)) * 40
 
@@ -24,9 +24,15 @@ def zipped(names: tuple[str, ...] = ("a", "b/c"), method: int = zipfile.ZIP_STOR
 
 
 def of(data: bytes | bytearray) -> list[Member]:
-    found = members(memoryview(data))
-    assert found is not None
-    return found
+    return directory(memoryview(data), 100)
+
+
+def has_none(data: bytes | bytearray) -> bool:
+    try:
+        directory(memoryview(data), 100)
+    except ZipError:
+        return True
+    return False
 
 
 @pytest.mark.parametrize("wide", [False, True])
@@ -126,7 +132,7 @@ def test_members_that_share_bytes_are_refused() -> None:
 
 @pytest.mark.parametrize("cut", [1, 22, 60, 200])
 def test_without_its_end_it_has_no_members(cut: int) -> None:
-    assert members(memoryview(zipped()[:-cut])) is None
+    assert has_none(zipped()[:-cut])
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xff", b"\0\0"])
@@ -134,7 +140,7 @@ def test_a_directory_of_another_length_is_none(raw: bytes) -> None:
     data = zipped()
     place = data.rindex(b"PK\x05\x06") + 10
     data[place : place + 2] = raw
-    assert members(memoryview(data)) is None
+    assert has_none(data)
 
 
 @pytest.mark.parametrize("place", [2**63, 2**64 - 1, 10**9])
@@ -142,7 +148,7 @@ def test_a_wide_directory_after_the_end_is_none(place: int) -> None:
     data = zipped()
     end = data.rindex(b"PK\x05\x06")
     locator = b"PK\x06\x07" + bytes(4) + place.to_bytes(8, "little") + b"\1\0\0\0"
-    assert members(memoryview(data[:end] + locator + data[end:])) is None
+    assert has_none(data[:end] + locator + data[end:])
 
 
 def test_what_is_missing_of_the_last_member_is_counted() -> None:
@@ -150,4 +156,9 @@ def test_what_is_missing_of_the_last_member_is_counted() -> None:
 
 
 def test_random_bytes_after_a_signature_are_no_directory() -> None:
-    assert members(memoryview(b"PK\x03\x04" + zlib.compress(CONTENT) + b"PK\x05\x06" + b"\xff" * 18)) is None
+    assert has_none(b"PK\x03\x04" + zlib.compress(CONTENT) + b"PK\x05\x06" + b"\xff" * 18)
+
+
+def test_more_members_than_are_read_are_refused() -> None:
+    with pytest.raises(ZipError, match="it has 2 members, where at most 1 are read"):
+        directory(memoryview(zipped()), 1)

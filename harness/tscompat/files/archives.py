@@ -13,8 +13,8 @@ from typing import NamedTuple
 from tscompat.values.text import quoted, shown
 
 from .item import some
-from .members import ZIP, members, missing
-from .source import Source
+from .members import ZIP, NoDirectory, ZipError, directory, missing
+from .source import MOST_ENTRIES, Source
 
 _WEIGHTS = re.compile(
     r"\.(?:pth|pt|pt2|ckpt|bin|safetensors|dat|npz|npy|h5|hdf5|onnx|gguf|msgpack|tar|pkl|pdparams)$", re.IGNORECASE
@@ -67,13 +67,16 @@ def words(source: Source) -> str:
 
 
 def _zip(source: Source) -> str:
-    found = members(source.data)
-    if found is None:
+    try:
+        found = directory(source.data, MOST_ENTRIES)
+    except NoDirectory:
         known = missing(source.data)
         return (
             f"incomplete: a zip file (of torch.save, or .npz) without the directory that is at its end{known}, in "
             f"{len(source.data):,} bytes: get or save it again, and compare its checksum"
         )
+    except ZipError as error:
+        return f"a zip file whose directory, at its end, cannot be read: {error}: get or save it again"
     names = [member.name for member in found]
     if any(name.rpartition("/")[2] in ("model.weights.h5", "variables.h5") for name in names):
         return "a model of Keras (.keras): in Python, load it with Keras and save its get_weights() with numpy.savez"

@@ -11,9 +11,9 @@ import numpy as np
 from typing_extensions import Buffer
 
 from .item import Contents, Item, Model, ModelFileError, Unfit
-from .members import STORED, Member, ZipError, content, head, members, place, refuse_overlaps
+from .members import STORED, Member, ZipError, content, directory, head, place, refuse_overlaps
 from .npy import MAGIC, MOST_HEADER, Header, NpyError, header
-from .source import Source
+from .source import MOST_ENTRIES, Source
 
 _SUFFIX = ".npy"
 NPY, NPZ = "an array of numpy.save", "arrays of numpy.savez"
@@ -26,7 +26,7 @@ def is_npy(source: Source) -> bool:
 
 def is_npz(source: Source) -> bool:
     """Whether the file is a zip that holds arrays of numpy, and nothing else."""
-    found = members(source.data)
+    found = source.members
     return bool(found) and all(member.name.endswith(_SUFFIX) for member in found)
 
 
@@ -44,8 +44,7 @@ def read_npy(source: Source) -> Model:
 def read_npz(source: Source) -> Model:
     """An item for each array of the file, an Unfit for a member that no tensor can hold. Raises ModelFileError."""
     try:
-        if (found := members(source.data)) is None:
-            raise ZipError("a zip file without its directory, or none at all")
+        found = directory(source.data, MOST_ENTRIES) if source.members is None else source.members
         refuse_overlaps(source.data, found)
         contents: Contents = [_member(source, member) for member in found]
     except ZipError as error:

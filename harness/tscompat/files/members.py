@@ -30,6 +30,10 @@ class ZipError(ValueError):
     """The zip file is damaged: half a sentence, without the path."""
 
 
+class NoDirectory(ZipError):
+    """The file has no directory: its end is missing, or it is no zip file."""
+
+
 class Member(NamedTuple):
     """A member of a zip file, as the directory describes it."""
 
@@ -47,29 +51,23 @@ class Member(NamedTuple):
     """The first byte of its local header, from the start of the file."""
 
 
-def members(data: memoryview) -> list[Member] | None:
-    """The members of the zip file, in the directory's order; None if its directory is not there or damaged."""
-    try:
-        return _directory(data)
-    except ZipError:
-        return None
-
-
 def _unpacked(fields: struct.Struct, data: memoryview, at: int) -> tuple[Any, ...]:
     """The fields at this place. Raises ZipError where they do not lie in the file."""
     if at + fields.size > len(data):
-        raise ZipError(f"a place after the end of the file, {at:,}")
+        raise ZipError(f"the file ends before byte {at + fields.size:,}, to which it refers")
     return fields.unpack_from(data, at)
 
 
-def _directory(data: memoryview) -> list[Member]:
+def directory(data: memoryview, most: int) -> list[Member]:
+    """The members of the zip file, in the directory's order.
+
+    Raises NoDirectory where the file has no directory, and ZipError where it is damaged or has more than ``most``.
+    """
     base = max(0, len(data) - _END_SIZE - _MOST_COMMENT)
     end = bytes(data[base:]).rfind(_END)
-    if end < 0:
-        raise ZipError("no directory")
     end += base
-    if end + _END_SIZE > len(data):
-        raise ZipError("a directory that is cut short")
+    if end < base or end + _END_SIZE > len(data):
+        raise NoDirectory("there is none")
     count, size, start = _unpacked(_TOTALS, data, end + 10)
     stop = end
     locator = end - _LOCATOR_SIZE
@@ -77,23 +75,25 @@ def _directory(data: memoryview) -> list[Member]:
         (stop,) = _unpacked(_WIDE, data, locator + 8)
         signature, count, size, start = _unpacked(_TOTALS64, data, stop)
         if signature != _END64:
-            raise ZipError("no directory")
+            raise ZipError("it does not begin where the file states it")
     if start + size > stop or count * _FIELDS.size > size:
-        raise ZipError("a directory outside the file")
+        raise ZipError("it does not lie in the file as the file states it")
+    if count > most:
+        raise ZipError(f"it has {count:,} members, where at most {most:,} are read")
     found: list[Member] = []
     at = start
     for _ in range(count):
         member, at = _entry(data, at)
         found.append(member)
     if at != start + size:
-        raise ZipError("a directory of another size")
+        raise ZipError("it has another size than the file states")
     return found
 
 
 def _entry(data: memoryview, at: int) -> tuple[Member, int]:
     signature, flags, method, crc, packed, size, named, extra, comment, header = _unpacked(_FIELDS, data, at)
     if signature != _ENTRY:
-        raise ZipError("no entry of the directory")
+        raise ZipError(f"at byte {at:,}, expected an entry")
     at += _FIELDS.size
     raw = bytes(data[at : at + named])
     if _SATURATED in (size, packed, header):

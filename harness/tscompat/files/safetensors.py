@@ -16,7 +16,7 @@ from tscompat.values.text import quoted, shown
 
 from .item import Contents, Item, Model, ModelFileError, Unfit
 from .json_text import MOST, JsonError, decode
-from .source import Source
+from .source import MOST_ENTRIES, Source
 
 KIND = "safetensors"
 DTYPES = {
@@ -128,6 +128,8 @@ def _entries(data: memoryview) -> tuple[list[_Entry], dict[str, str], int]:
 
 
 def _decoded(header: memoryview) -> tuple[list[_Entry], dict[str, str]]:
+    if (count := bytes(header).count(b'"data_offsets"')) > MOST_ENTRIES:
+        raise JsonError(f"the header has {count:,} tensors, where at most {MOST_ENTRIES:,} are read")
     names: list[str] = []
 
     def noted(kind: type, name: str) -> _Name:

@@ -27,6 +27,9 @@ _CSHARP = re.compile(
     r"^\s*(?:using [\w.]+;|namespace [\w.]+|(?:public|internal) (?:static |sealed )?class )", re.MULTILINE
 )
 _MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MOST_JSON = 1 << 22
+"""Above as many bytes, JSON is not looked into: no configuration has so many."""
+_BEGINS_JSON = re.compile(r"\s*[\[{]\s*[\"\[{\]}\d]")
 _ANSWERS = ("error", "errors", "message", "detail", "error_message")
 """Keys of what servers answer instead of a file."""
 _CONFIGURATIONS = {"architectures", "model_type", "_class_name", "peft_type", "_diffusers_version", "torch_dtype"}
@@ -68,13 +71,15 @@ def _xml(text: str) -> str:
 
 def _json(source: Source, text: str) -> str:
     is_list = text.lstrip().startswith("[")
+    if len(source.data) > _MOST_JSON and _BEGINS_JSON.match(text):
+        return f"JSON of {len(source.data):,} bytes, and no index of shards: give the file of weights"
     try:
         if is_list:
             rows = decode(source.data, list[msgspec.Raw])
             return f"JSON, a list of {len(rows):,}, and no index of shards: give the file of weights"
         document = decode(source.data, dict[str, msgspec.Raw])
     except JsonError as error:
-        begins = source.path.suffix.lower() == ".json" or re.match(r"\s*[\[{]\s*[\"\[{\]}]", text)
+        begins = source.path.suffix.lower() == ".json" or _BEGINS_JSON.match(text)
         return f"begins as JSON, and is none: {error}: give the file of weights" if begins else ""
     return _object(document)
 

@@ -18,7 +18,7 @@ import torch
 from . import checkpoint, torch_item
 from .item import Contents, Model, ModelFileError, Tell
 from .kind import Kind
-from .members import ZIP, members
+from .members import ZIP
 from .source import Source
 
 _ENCRYPTED = 1
@@ -123,7 +123,7 @@ def _archive(source: Source) -> str:
     """What kind of archive of torch's the zip file is, by the names of its members; empty for another."""
     if bytes(source.data[: len(ZIP)]) != ZIP:
         return ""
-    names = [member.name for member in members(source.data) or ()]
+    names = [member.name for member in source.members or ()]
     # Most writers put all records into a folder, named for the file or "archive".
     inner = {name.partition("/")[2] for name in names} | set(names)
     if "data.pkl" in inner:
