@@ -74,6 +74,8 @@ class Model(NamedTuple):
     contents: Contents
     about: Mapping[str, str] = {}
     """What else the file states about itself, by name: the version that wrote it, metadata."""
+    passed: Sequence[str] = ()
+    """Names of what stands among the tensors and holds none: numbers, words, settings."""
     single: bool = False
     """Whether it holds one tensor without a name: ``contents`` has only this one, and its name is empty."""
 

@@ -1,158 +1,148 @@
-"""The kinds of files that torch wrote, and plain pickles. Imports torch and its neighbours.
+"""The kinds of files that torch wrote, and plain pickles. Imports its neighbours.
 
-Pickles are loaded by ``torch.load`` with weights_only: no code in them is run.
+Nothing in them is run or imported, and ``torch.load`` is not called: ``pickled`` describes what they hold.
 """
 
 from __future__ import annotations
 
-import pickle
 import re
-import struct
-import warnings
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
+from typing import TypeAlias
 
-import torch
-
-from . import checkpoint, torch_item
-from .item import Contents, Model, ModelFileError, Tell
+from . import checkpoint
+from .checkpoint import Keyed
+from .contents import foreign, model
+from .item import Model, ModelFileError, Tell
 from .kind import Kind
-from .members import ZIP
+from .pickled import described, plain, torch_export, torch_legacy, torch_script, torch_tar
+from .pickled.torch_zip import Archive, Pickled
 from .source import Source
+from .zips import ZIP, members
 
-_ENCRYPTED = 1
-"""The flag of an encrypted record in a zip file."""
-_CHECKPOINT = "a checkpoint of torch.save"
-_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar", ".model", ".weights")
+_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar", ".model", ".weights", ".pkl", ".th", ".t7")
 """``.pth.tar`` was the custom of PyTorch's first examples."""
-
-_ADVICE = (
-    (
-        r"Unsupported global: GLOBAL (\S+) was",
-        r"holds a Python object (\1) and not only tensors. It is not read, because that could run any code: where you "
-        "trust the file, load it in Python and torch.save() its state dict alone",
-    ),
-    (
-        "UntypedStorage",
-        "is a legacy pickle with a dtype that torch reads back only from zip files (complex32, uint16, float8, ...): "
-        "torch.save() it again as a zip file",
-    ),
-    (
-        "TorchScript archive",
-        "is TorchScript: in Python, torch.save() the state_dict() of what torch.jit.load() gives",
-    ),
-)
-"""For each pattern of torch.load's error message: what is wrong with the file, and what to do."""
-
-_BROKEN = (
-    *(pickle.UnpicklingError, RuntimeError, EOFError, struct.error, ValueError, LookupError, OverflowError),
-    *(AssertionError, AttributeError, TypeError, zipfile.BadZipFile),
-)
-"""What torch.load raises for files that are damaged or of another format, because it does not check what it reads."""
-
-_MAGIC = re.compile(rb"l\xfc\x9cF\xf9 j\xa8P\x19|119547037146038801333356")
-"""The number with which legacy files begin, as a pickle of protocol 2 and of protocol 0."""
-_PICKLE = re.compile(rb"\x80[\x01-\x05]|\([dlict]|\}|\]|c[\w.]+\n[\w.]+\n")
-"""How pickles begin: with their protocol; or, of protocol 0 and 1, with a dict, a list, an instance or a class."""
-_IN_A_TAR = re.compile(rb"(?:\./)?(?:sys_info|pickle|storages|tensors)\0")
+_BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
+Shapes: TypeAlias = Callable[[], list[described.Tensor]]
+"""Gives the parameters of the model that stands beside an optimizer, in order; none if there is no model."""
+_START = re.compile(rb"\x80[\x00-\x05]|[(\]})cNIJKMLFGSTUVX]")
+"""How pickles begin: with their protocol; or, of protocol 0 and 1, with what makes a value."""
 
 
-def saved(path: Path, key: str, tell: Tell, kind: checkpoint.Kind) -> checkpoint.Keyed:
-    """The state dict of this kind in a checkpoint of torch.save, as ``checkpoint.find`` finds it.
+def optimizer(source: Source, key: str, tell: Tell) -> tuple[Keyed, Shapes]:
+    """The state dict of an optimizer in a pickle of torch's, and what gives the parameters of the model beside it.
 
     Raises ModelFileError with the path, and OSError.
     """
-    with path.open("rb") as file:
-        mapped = file.read(len(ZIP)) == ZIP
+    reader = next((read for claims, read in _PICKLES if claims(source)), None)
+    if reader is None:
+        raise ModelFileError(f"{source.path}: expected a checkpoint of torch.save, with an optimizer's state in it")
+    document = reader(source).document
+    return _found(source, document, key, tell, checkpoint.OPTIMIZER), lambda: _parameters(source, document)
+
+
+def _parameters(source: Source, document: object) -> list[described.Tensor]:
+    """The parameters of the only model in the document, by the names that buffers have; none if there is no model."""
     try:
-        if mapped and zipfile.is_zipfile(path):
-            _refuse_packed(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about deprecated parts of its own code
-            if path.suffix == ".safetensors":  # which torch.load takes for safetensors, if it gets a path
-                with path.open("rb") as file:
-                    document: object = torch.load(file, map_location="cpu", weights_only=True)
-            else:
-                document = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except ModelFileError:  # it is a ValueError, which is among _BROKEN
-        raise
-    except _BROKEN as error:
-        advice = next(
-            (found.expand(words) for pattern, words in _ADVICE if (found := re.search(pattern, str(error)))), ""
-        )
-        raise ModelFileError(f"{path}: {advice or f'cannot be read as {_CHECKPOINT}: {_said(error)}'}") from error
+        state = _found(source, document, "", lambda sentence: None, checkpoint.MODEL)
+    except ModelFileError:
+        return []
+    tensors = ((str(name), tensor) for name, value in state.items() if (tensor := checkpoint.tensor_in(value)))
+    return [tensor for name, tensor in tensors if not name.endswith(_BUFFERS)]
+
+
+def _found(source: Source, document: object, key: str, tell: Tell, kind: checkpoint.Kind) -> Keyed:
     try:
-        state = checkpoint.find(document, key, tell, kind)
+        return checkpoint.find(document, key, tell, kind)
     except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from error
-    if not mapped:
-        tell(f"{path.name} is a legacy pickle, which cannot be mapped: all of it is in memory at once")
-    return state
+        raise ModelFileError(f"{source.path}: {error}") from error
 
 
-def _refuse_packed(path: Path) -> None:
-    """Raise ModelFileError for compressed or encrypted records: torch would map their bytes as elements."""
-    with zipfile.ZipFile(path) as archive:
-        # TorchScript compresses its code; torch.load refuses such a file, with other advice.
-        records = [each for each in archive.infolist() if "/code/" not in each.filename]
-    packed = [each for each in records if each.compress_type != zipfile.ZIP_STORED or each.flag_bits & _ENCRYPTED]
-    if packed:
-        raise ModelFileError(
-            f"{path}: {len(packed)} of its records are compressed or encrypted, {packed[0].filename} first, because it "
-            "was zipped again: unzip it and zip it with -0, or load it and torch.save() it again in Python"
-        )
+def _model(words: str, read: Callable[[Source], Pickled]) -> Callable[[Source, str, Tell], Model]:
+    """A reader of pickles of this kind: of one tensor, or of a state dict somewhere in them."""
+
+    def reader(source: Source, key: str, tell: Tell) -> Model:
+        pickled = read(source)
+        tensor = checkpoint.tensor_in(pickled.document)
+        if tensor is not None and not key:
+            return Model(source.path, words, [described.item("", tensor)], single=True)
+        state = _found(source, pickled.document, key, tell, checkpoint.MODEL)
+        objects = foreign(pickled.named)
+        if objects:
+            tell(f"the file names {objects}: nothing of it was imported or run")
+        return model(source.path, words, state, tell)
+
+    return reader
 
 
-def _said(error: Exception) -> str:
-    """The first sentence of an exception's message."""
-    lines = [line.strip() for line in str(*error.args[:1]).splitlines() if line.strip()]
-    said = iter(lines)
-    if any("WeightsUnpickler error" in line for line in said):  # torch's explanation comes before it
-        lines = list(said)
-    return re.split(r"\.\s", lines[0])[0] if lines else f"it ends early ({type(error).__name__})"
+def _zip(source: Source) -> Pickled:
+    return Archive(source, members(source)).unpickled()
 
 
-def _read(source: Source, key: str, tell: Tell) -> Model:
-    state = saved(source.path, key, tell, checkpoint.MODEL)
-    contents: Contents = [torch_item.item(name, value) for name, value in state.items()]
-    return Model(source.path, _CHECKPOINT, contents)
+def _read_script(source: Source, key: str, tell: Tell) -> Model:
+    state = torch_script.state_dict(Archive(source, members(source)))
+    return model(source.path, _SCRIPT, _found(source, state, key, tell, checkpoint.MODEL), tell)
+
+
+def _read_export(source: Source, key: str, tell: Tell) -> Model:
+    return model(source.path, _EXPORT, torch_export.state_dict(source, members(source)), tell)
 
 
 def _archive(source: Source) -> str:
-    """What kind of archive of torch's the zip file is, by the names of its members; empty for another."""
+    """The name of the kind of torch's archives that the file is; empty for another file."""
     if bytes(source.data[: len(ZIP)]) != ZIP:
         return ""
-    names = [member.name for member in source.members or ()]
-    # Most writers put all records into a folder, named for the file or "archive".
-    inner = {name.partition("/")[2] for name in names} | set(names)
-    if "data.pkl" in inner:
-        return "torchscript" if "constants.pkl" in inner or any(each.startswith("code/") for each in inner) else "torch"
-    return "export" if inner & {"archive_format", "serialized_exported_program.json"} else ""
+    try:
+        found = members(source)
+        if torch_export.is_export(found):
+            return "export"
+        return "torchscript" if torch_script.is_script(Archive(source, found)) else "torch"
+    except ModelFileError:
+        return ""
 
 
-def _is(kind: str) -> Callable[[Source], bool]:
-    return lambda source: _archive(source) == kind
+def _is(name: str) -> Callable[[Source], bool]:
+    return lambda source: _archive(source) == name
 
 
-def _is_legacy(source: Source) -> bool:
-    return _MAGIC.search(bytes(source.data[:64])) is not None
+def _is_plain(source: Source) -> bool:
+    return _START.match(source.data[:2]) is not None and not torch_legacy.claims(source) and plain.claims(source)
 
 
 def _is_tar(source: Source) -> bool:
-    return _IN_A_TAR.match(bytes(source.data[:100])) is not None
+    return torch_tar.is_torch(torch_tar.members(source.data))
 
 
-def _is_pickle(source: Source) -> bool:
-    data = source.data
-    return _PICKLE.match(bytes(data[:256])) is not None and data[-1] == ord(".") and not _is_legacy(source)
+_is_torch = _is("torch")
+_ZIP, _LEGACY = "a checkpoint of torch.save", "an older checkpoint of torch.save"
+_SCRIPT, _EXPORT = "an archive of TorchScript", "an archive of torch.export"
+_TAR, _PLAIN = "a checkpoint of torch.save in torch 0.1", "a pickle"
 
+_PICKLES = (
+    (_is_torch, _zip),
+    (torch_legacy.claims, torch_legacy.unpickled),
+    (_is_tar, torch_tar.unpickled),
+    (_is_plain, plain.unpickled),
+)
 
 ROWS = (
-    Kind("torch", _CHECKPOINT, _SUFFIXES, _is("torch"), _read, nested=True),
-    Kind("torchscript", "a module of TorchScript", (".pt", ".pth", ".ts"), _is("torchscript"), _read, nested=True),
-    Kind("export", "a program of torch.export", (".pt2",), _is("export"), _read, nested=True),
-    Kind("legacy", "an older checkpoint of torch.save", _SUFFIXES, _is_legacy, _read, nested=True),
-    Kind("tar", "a checkpoint of the first torch.save", _SUFFIXES, _is_tar, _read, nested=True),
-    Kind("pickle", "a pickle", (*_SUFFIXES, ".pkl", ".pickle", ".p"), _is_pickle, _read, nested=True),
+    Kind("torch", _ZIP, _SUFFIXES, _is_torch, _model(_ZIP, _zip), nested=True),
+    Kind(
+        "torchscript",
+        _SCRIPT,
+        (*_SUFFIXES, ".ts", ".ptl"),
+        _is("torchscript"),
+        _read_script,
+        nested=True,
+    ),
+    Kind("export", _EXPORT, (".pt2", *_SUFFIXES), _is("export"), _read_export),
+    Kind("legacy", _LEGACY, _SUFFIXES, torch_legacy.claims, _model(_LEGACY, torch_legacy.unpickled), nested=True),
+    Kind("tar", _TAR, _SUFFIXES, _is_tar, _model(_TAR, torch_tar.unpickled), nested=True),
+    Kind(
+        "pickle",
+        _PLAIN,
+        (*_SUFFIXES, ".pickle", ".p", ".pdparams"),
+        _is_plain,
+        _model(_PLAIN, plain.unpickled),
+        nested=True,
+    ),
 )

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tscompat.files import output, spool
-from tscompat.files.item import Contents, Item, ModelFileError, Tell, Unfit, listed
+from tscompat.files.item import Contents, Item, Model, ModelFileError, Tell, Unfit, listed
 from tscompat.files.kinds import read
 from tscompat.files.writers import WRITERS, Writer
 from tscompat.values.verdict import Verdict
@@ -78,14 +78,12 @@ def prepare(
     """
     writer = _writer(target)
     output.check(target, source, force=force)
-    contents = _without(read(source, key, tell, form).contents, skip)
+    contents = _without(read(source, key, tell, form), skip)
     items = [each for each in contents if isinstance(each, Item)]
     faults = [*_unfit(contents, writer), *_repeated(contents)]
     if faults:
-        raise ModelFileError(
-            f"{target}: nothing is written, because it cannot hold all of {source}; --skip NAME leaves a tensor out:"
-            f"{listed(faults)}"
-        )
+        # No --skip is offered: without a tensor it is not the whole model.
+        raise ModelFileError(f"{target}: nothing is written, because it cannot hold all of {source}:{listed(faults)}")
     if not items:
         raise ModelFileError(f"{source}: there are no tensors left to convert")
     if not writer.by_torch:
@@ -102,10 +100,11 @@ def _writer(target: Path) -> Writer:
     return writer
 
 
-def _without(contents: Contents, skip: Iterable[str]) -> Contents:
+def _without(model: Model, skip: Iterable[str]) -> Contents:
+    contents = model.contents
     for pattern in skip:
         kept = [each for each in contents if each.name != pattern and not fnmatchcase(each.name, pattern)]
-        if len(kept) == len(contents):
+        if len(kept) == len(contents) and not any(fnmatchcase(name, pattern) for name in model.passed):
             raise ModelFileError(f"--skip {pattern}: no tensor's name matches")
         contents = kept
     return contents

@@ -11,14 +11,13 @@ from pathlib import Path
 
 from tscompat.codec import FormatError, OptimizerRecord, encode_optimizer, read_optimizer
 from tscompat.files import output, sets
-from tscompat.files.checkpoint import OPTIMIZER
 from tscompat.files.item import ModelFileError, Tell
 from tscompat.files.kinds import FORMS, known
 from tscompat.files.source import opened
-from tscompat.files.torch_files import saved
-from tscompat.files.torch_optimizer import judged
+from tscompat.files.torch_files import optimizer
+from tscompat.files.torch_optimizer import record_from
 from tscompat.files.writers import save
-from tscompat.python_side.torch_optimizers import Saved, name_in_dotnet, name_in_torch, record_of, saved_of
+from tscompat.python_side.torch_optimizers import name_in_dotnet, name_in_torch, saved_of
 from tscompat.values.tensors import Tensor
 from tscompat.values.verdict import Verdict
 
@@ -103,7 +102,8 @@ def prepare_optimizer(
     if source.is_dir():
         raise ModelFileError(f"{source}: this is a folder: give the file that holds the optimizer's state")
     sets.refuse_part(source, tell)
-    kind = known(opened(source), form)
+    opened_source = opened(source)
+    kind = known(opened_source, form)
     suffix = target.suffix.lower()
     if suffix != (_PTH if kind is _OPTIMIZER else _DAT) or not (kind is _OPTIMIZER or kind.nested):
         raise ModelFileError(
@@ -125,13 +125,15 @@ def prepare_optimizer(
         name_in_dotnet(name)
     except ValueError as error:
         raise ModelFileError(f"--optimizer {name}: {error}") from error
-    found = saved(source, key, tell, OPTIMIZER)
+    found, shapes = optimizer(opened_source, key, tell)
     try:
-        state = judged(found, name, tell)
+        record, sizes = record_from(found, name, shapes, tell)
+        _encoded(record)  # raises for what record_from does not check, such as an overflow
     except ModelFileError as error:
         raise ModelFileError(f"{source}: {error}") from error
-    record = _from_torch(source, state, name)
-    return OptimizerConversion(target, record, [len(group["params"]) for group in state["param_groups"]], force)
+    except (ValueError, OverflowError) as error:
+        raise ModelFileError(f"{source}: cannot be converted as {name}: {error}") from error
+    return OptimizerConversion(target, record, sizes, force)
 
 
 def _from_dotnet(source: Path, name: str) -> OptimizerRecord:
@@ -142,15 +144,6 @@ def _from_dotnet(source: Path, name: str) -> OptimizerRecord:
     found = name_in_torch(record.name)
     if name and name != found:
         raise ModelFileError(f"{source}: --optimizer {name}, but the file is of {found}: leave it out")
-    return record
-
-
-def _from_torch(source: Path, state: Saved, name: str) -> OptimizerRecord:
-    try:
-        record = record_of(name, state)
-        _encoded(record)  # raises for what record_of does not check, such as an overflow
-    except (ValueError, OverflowError) as error:
-        raise ModelFileError(f"{source}: cannot be converted as {name}: {error}") from error
     return record
 
 
