@@ -87,6 +87,9 @@ TAKEN: dict[str, Make] = {
     "a .pth": made("resnet50.pth"),
     "a .pt": made("best.pt"),
     "open_clip": made("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
+    "a name like an optimizer's": made("optimized.pth", "optimizer.pth"),
+    "a name like a scaler's": made("upscaler.pth", "scaler.pth"),
+    "a state": made("model_state.pth", "training_state.pth"),
     "another name": made("weights.safetensors", "weights.bin"),
 }
 

@@ -28,6 +28,7 @@ FOLDERS: dict[str, tuple[list[str], str]] = {
         ["checkpoint", "model.ckpt.index", "model.ckpt.data-00000-of-00001"],
         "a checkpoint of TensorFlow",
     ),
+    "Hugging Face's cache": (["refs/main", "snapshots/0a1b/config.json", "blobs/0"], "the folders in {}/snapshots"),
     "Orbax": (["_METADATA", "manifest.ocdbt"], "a checkpoint of Orbax"),
     "Core ML": (["Manifest.json", "Data/a"], "a package of Core ML"),
     "Flax": (["config.json", "flax_model.msgpack"], "a model of Flax"),

@@ -116,7 +116,7 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
         zipped(a__model_pth=pth(), readme_txt=b""),
         "a zip file that holds a/model.pth: unzip it and give",
     ),
-    "unpacked.zip": (zipped(x__y__data_pkl=b"."), "a zip of an unpacked checkpoint .'x/y/data.pkl'."),
+    "unpacked.zip": (zipped(a__data_pkl=b".", b__data_pkl=b"."), "a zip of unpacked checkpoints .'a/data.pkl', 'b/d"),
     "other.zip": (zipped(a_txt=b"", b_txt=b""), "a zip file without a model .*, it holds a.txt, b.txt"),
     "empty.zip": (zipped(), "an empty zip file"),
     "a.keras": (zipped(config_json=b"{}", model_weights_h5=b""), "a model of Keras"),

@@ -85,8 +85,8 @@ def _zip(source: Source) -> str:
     inner = [name for name in names if name.endswith("/data.pkl") or name == "data.pkl"]
     if inner:
         return (
-            f"a zip of an unpacked checkpoint ({quoted(inner[0])}): unpack it, and zip the folder that holds data.pkl "
-            "without compression (zip -0 -r model.pth FOLDER)"
+            f"a zip of unpacked checkpoints ({some([quoted(name) for name in inner])}): unpack it, and zip the folder "
+            "of one that holds data.pkl (zip -0 -r model.pth FOLDER)"
         )
     return _holding("a zip file", names, "unzip it")
 

@@ -5,8 +5,6 @@ The zip's directory is read once. Arrays of Python objects (pickles) are never l
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 from typing_extensions import Buffer
 
@@ -65,15 +63,25 @@ def _member(source: Source, member: Member) -> Item | Unfit:
         item = _item(name, found, source.data[start : start + member.packed], start)
     else:
         item = _item(name, found, b"", 0)._replace(copies=True, offset=None)
-    return item._replace(read=partial(_checked, source, member, found))
+    return item._replace(read=_Checked(source, member, found))
 
 
-def _checked(source: Source, member: Member, found: Header) -> Buffer:
-    """The array's elements, after the member's CRC was compared."""
-    try:
-        return _elements(found, content(source.data, member))
-    except ZipError as error:
-        raise ModelFileError(f"{source.path}: {error}") from None
+class _Checked:
+    """Reads the elements of a zip's array, and compares the member's CRC the first time if it is stored."""
+
+    def __init__(self, source: Source, member: Member, found: Header) -> None:
+        self._source, self._member, self._found = source, member, found
+        self._stored: memoryview | None = None
+
+    def __call__(self) -> Buffer:
+        """The elements, in the form of ``Tensor.data``. Raises ModelFileError for a damaged member."""
+        try:
+            data = content(self._source.data, self._member) if self._stored is None else self._stored
+        except ZipError as error:
+            raise ModelFileError(f"{self._source.path}: {error}") from None
+        if self._member.method == STORED:
+            self._stored = data
+        return _elements(self._found, data)
 
 
 def _item(name: str, found: Header, data: bytes | memoryview, start: int) -> Item:
