@@ -18,7 +18,7 @@ from tscompat.values.text import shown
 from .calls import TorchRules
 from .described import Storage, are_sizes
 from .inert import Global, Value, is_list, is_tuple
-from .machine import Machine, PickleError
+from .machine import MOST_STEPS, Machine, PickleError
 from .torch_zip import Pickled, storage_identity
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -63,7 +63,9 @@ class _Storages:
         """The part of a storage that ``(key, offset, number of elements)`` names."""
         if not is_tuple(view) or len(view) != 3 or not are_sizes(view[1:]):
             raise PickleError("damaged: a part of a storage has no offset or number of elements")
-        key, offset, count = str(view[0])[:80], *(itemsize * each for each in view[1:])
+        if not isinstance(view[0], str | int):
+            raise PickleError("damaged: a part of a storage has no key")
+        key, offset, count = str(view[0]), *(itemsize * each for each in view[1:])
         if offset + count > whole.nbytes:
             raise PickleError("damaged: a part of a storage reaches outside of it")
         if key not in self.views:
@@ -97,7 +99,7 @@ def read(source: Source) -> Pickled:
     documents: list[Value] = []
     named: list[Global] = []
     for _ in range(5):
-        machine = Machine(source.data, at, rules)
+        machine = Machine(source.data, at, rules, MOST_STEPS - steps)
         documents.append(machine.load())
         named += machine.globals
         at = machine.at
