@@ -6,11 +6,9 @@ import argparse
 import gzip
 import json
 import tarfile
-import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -105,12 +103,6 @@ def test_metadata_that_is_left_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_legacy_pickle_is_told(tmp_path: Path) -> None:
-    legacy({"a": ONE}, tmp_path / "a.pth")
-    (said,) = convert(tmp_path / "a.pth", tmp_path / "b.dat")
-    assert said.startswith("a.pth is a legacy pickle")
-
-
 def _missing_shard(folder: Path) -> Path:
     index = sharded(folder)
     (folder / "shard-1.safetensors").unlink()
@@ -156,15 +148,6 @@ def _bytes(data: bytes, name: str) -> Callable[[Path], Path]:
     return make
 
 
-def _script(folder: Path) -> Path:
-    with warnings.catch_warnings():
-        for category in (DeprecationWarning, FutureWarning):  # torch.jit is deprecated; torch 2.14 has the second
-            warnings.simplefilter("ignore", category)
-        jit: Any = torch.jit  # its functions are only partly typed
-        jit.save(jit.trace(torch.nn.Linear(1, 1), torch.ones(1)), folder / "a.pt")
-    return folder / "a.pt"
-
-
 def _nothing(folder: Path) -> Path:
     return folder
 
@@ -178,9 +161,8 @@ def _half(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (_saved(argparse.Namespace(a=1)), r"a Python object \(argparse.Namespace\) .* could run any code"),
-        (_saved([1]), "expected a state dict, found a value of type list"),
-        (_script, r"is TorchScript: .* torch.jit.load\(\)"),
+        (_saved(argparse.Namespace(a=1)), "no state dict here; the keys are 'a'"),
+        (_saved([1]), "no state dict here; the keys are '0'"),
         (_half, "incomplete: a zip file"),
         (_bytes(b"", "a.pth"), "empty: 0 bytes"),
         (_bytes(b"garbage " * 9, "a.pth"), "a text, and no model: it begins with 'garbage garbage"),
@@ -239,12 +221,9 @@ def zipped_again(folder: Path, method: int, record: str = "") -> Path:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 @pytest.mark.parametrize("record", ["", "/data/0", "data.pkl"])
-def test_compressed_records_are_refused(method: int, record: str, tmp_path: Path) -> None:
+def test_compressed_records_are_read(method: int, record: str, tmp_path: Path) -> None:
     path = zipped_again(tmp_path, method, record)
-    with pytest.raises(
-        ModelFileError, match=rf"compressed or encrypted, before.*{record}.* unzip it and zip it with -0"
-    ):
-        read(path, "", print)
+    assert values(path, tmp_path / "b.dat") == {"a": bytes(4000), "b": TWO.numpy().tobytes()}
 
 
 def test_an_encrypted_record_is_refused(tmp_path: Path) -> None:
@@ -253,20 +232,16 @@ def test_an_encrypted_record_is_refused(tmp_path: Path) -> None:
     entry = data.rindex(b"before/data/0") - 46  # the record's entry in the central directory (APPNOTE.TXT, 4.3.12)
     data[entry + 8] |= 1
     path.write_bytes(data)
-    with pytest.raises(ModelFileError, match="1 of its records are compressed or encrypted, before/data/0 first"):
+    with pytest.raises(
+        ModelFileError,
+        match="encrypted: its member 'before/data/0' needs a password: unzip it, and zip it again without one",
+    ):
         read(path, "", print)
 
 
 def test_stored_records_are_read_wherever_they_begin(tmp_path: Path) -> None:
     path = zipped_again(tmp_path, zipfile.ZIP_STORED)
     assert values(path, tmp_path / "b.dat") == {"a": bytes(4000), "b": TWO.numpy().tobytes()}
-
-
-def test_a_compressed_shard_is_refused(tmp_path: Path) -> None:
-    index = sharded(tmp_path, "pytorch_model.bin.index.json")
-    zipped_again(tmp_path, zipfile.ZIP_DEFLATED).replace(tmp_path / "shard-1.bin")
-    with pytest.raises(ModelFileError, match=r"shard-1.bin: .* compressed"):
-        read(index, "", print)
 
 
 @pytest.mark.parametrize("save", [torch.save, legacy])

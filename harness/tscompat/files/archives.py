@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tscompat.values.text import quoted, shown
 
 from .item import some
-from .members import ZIP, NoDirectory, ZipError, directory, missing
+from .members import ZIP, NoDirectory, ZipError, directory, missing, refuse_overlaps
 from .source import MOST_ENTRIES, Source
 
 _WEIGHTS = re.compile(
@@ -77,12 +77,20 @@ def _zip(source: Source) -> str:
         )
     except ZipError as error:
         return f"a zip file whose directory, at its end, cannot be read: {error}: get or save it again"
+    if secret := next((member.name for member in found if member.is_encrypted), ""):
+        return f"encrypted: its member {quoted(secret)} needs a password: unzip it, and zip it again without one"
+    try:
+        refuse_overlaps(source.data, found)
+    except ZipError as error:
+        return f"a damaged zip file: {error}: get or save it again"
     names = [member.name for member in found]
     if any(name.rpartition("/")[2] in ("model.weights.h5", "variables.h5") for name in names):
         return "a model of Keras (.keras): in Python, load it with Keras and save its get_weights() with numpy.savez"
     if "model_index.json" in names:
         return "a pipeline of diffusers in one file (DDUF): unpack it (unzip) and give the folder"
     inner = [name for name in names if name.endswith("/data.pkl") or name == "data.pkl"]
+    if len(inner) == 1:
+        return f"a damaged archive of torch.save ({quoted(inner[0])}): its records cannot be read: get or save it again"
     if inner:
         return (
             f"a zip of unpacked checkpoints ({some([quoted(name) for name in inner])}): unpack it, and zip the folder "

@@ -50,6 +50,11 @@ class Member(NamedTuple):
     header: int
     """The first byte of its local header, from the start of the file."""
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether its content needs a password."""
+        return bool(self.flags & _ENCRYPTED)
+
 
 def _unpacked(fields: struct.Struct, data: memoryview, at: int) -> tuple[Any, ...]:
     """The fields at this place. Raises ZipError where they do not lie in the file."""
@@ -174,7 +179,7 @@ def content(data: memoryview, member: Member) -> memoryview:
     """
     start = place(data, member)
     packed = data[start : start + member.packed]
-    if member.flags & _ENCRYPTED:
+    if member.is_encrypted:
         raise ZipError(f"the member {quoted(member.name)} is encrypted: unpack it with its password first")
     if member.method not in (STORED, DEFLATED):
         raise ZipError(
@@ -198,7 +203,7 @@ def head(data: memoryview, member: Member, most: int) -> bytes:
     """The first bytes of the member's content, at most ``most``. Raises ZipError as ``content``, but checks no CRC."""
     start = place(data, member)
     packed = data[start : start + member.packed]
-    if member.flags & _ENCRYPTED or member.method not in (STORED, DEFLATED):
+    if member.is_encrypted or member.method not in (STORED, DEFLATED):
         content(data, member)  # raises
     if member.method == STORED:
         return bytes(packed[:most])
