@@ -17,9 +17,8 @@ from hypothesis.extra import numpy as hnp
 from tscompat.files.arrays import read_npy, read_npz
 from tscompat.files.item import Item, ModelFileError, Unfit
 from tscompat.files.kinds import read
-from tscompat.files.members import Member, directory
 from tscompat.files.npy import MAGIC, NpyError, header
-from tscompat.files.source import Source, opened
+from tscompat.files.source import Source
 
 KINDS = ("b1", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8", "c8", "c16")
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
@@ -73,19 +72,6 @@ def test_a_stored_array_lies_at_its_offset(tmp_path: Path) -> None:
     assert isinstance(b, Item)
     assert (tmp_path / "a.npz").read_bytes()[a.offset :][:40] == np.arange(5.0).tobytes()
     assert (a.copies, b.copies, b.offset) == (False, True, None)
-
-
-def test_the_directory_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    SAVEZ(tmp_path / "a.npz", **{f"n{number}": np.zeros(2) for number in range(100)})
-    source, calls = opened(tmp_path / "a.npz"), list[int]()
-
-    def counted(data: memoryview, most: int) -> list[Member]:
-        calls.append(len(data))
-        return directory(data, most)
-
-    monkeypatch.setattr("tscompat.files.source.directory", counted)
-    contents = [bytes(each.read()) for each in read_npz(source).contents if isinstance(each, Item)]
-    assert (len(contents), len(calls)) == (100, 1)
 
 
 def npy(text: str, data: bytes = b"", version: int = 1) -> bytes:

@@ -12,9 +12,10 @@ from typing import NamedTuple
 
 from tscompat.values.text import quoted, shown
 
+from . import zips
 from .item import some
-from .members import ZIP, NoDirectory, ZipError, directory, missing, refuse_overlaps
-from .source import MOST_ENTRIES, Source
+from .source import Source
+from .zips import ZIP
 
 _WEIGHTS = re.compile(
     r"\.(?:pth|pt|pt2|ckpt|bin|safetensors|dat|npz|npy|h5|hdf5|onnx|gguf|msgpack|tar|pkl|pdparams)$", re.IGNORECASE
@@ -67,23 +68,9 @@ def words(source: Source) -> str:
 
 
 def _zip(source: Source) -> str:
-    try:
-        found = directory(source.data, MOST_ENTRIES)
-    except NoDirectory:
-        known = missing(source.data)
-        return (
-            f"incomplete: a zip file (of torch.save, or .npz) without the directory that is at its end{known}, in "
-            f"{len(source.data):,} bytes: get or save it again, and compare its checksum"
-        )
-    except ZipError as error:
-        return f"a zip file whose directory, at its end, cannot be read: {error}: get or save it again"
-    if secret := next((member.name for member in found if member.is_encrypted), ""):
-        return f"encrypted: its member {quoted(secret)} needs a password: unzip it, and zip it again without one"
-    try:
-        refuse_overlaps(source.data, found)
-    except ZipError as error:
-        return f"a damaged zip file: {error}: get or save it again"
-    names = [member.name for member in found]
+    if fault := zips.fault(source):
+        return fault
+    names = zips.names(source)
     if any(name.rpartition("/")[2] in ("model.weights.h5", "variables.h5") for name in names):
         return "a model of Keras (.keras): in Python, load it with Keras and save its get_weights() with numpy.savez"
     if "model_index.json" in names:

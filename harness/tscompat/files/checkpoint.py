@@ -29,7 +29,7 @@ class Kind(NamedTuple):
     several: str
     save: str
     weight: Callable[[Value, dict[int, int]], int]
-    """How much of it a value itself holds, 0 where the value is none of this kind. The dict is kept for a whole walk."""
+    """How much of it a value itself holds, 0 where it is none of this kind. The dict is kept for a whole walk."""
 
 
 class _Found(NamedTuple):
@@ -206,7 +206,7 @@ class Searched:
         self._left = _MOST_SEARCHED
 
     def holds_tensors(self, value: Value) -> bool:
-        """Whether a value is a tensor or storage, or has one at any level. Raises ModelFileError after too many steps."""
+        """Whether a value is a tensor or storage, or has one at any level. Raises ModelFileError after many steps."""
         seen: set[int] = set()
         left = [value]
         while left:

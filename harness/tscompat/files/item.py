@@ -34,7 +34,7 @@ def listed(faults: Sequence[str]) -> str:
 
 
 def some(words: Iterable[str], of: int = 0) -> str:
-    """The first twelve words in one line, and the number of the others; ``of`` is how many there are, if not all come."""
+    """The first twelve words in one line, and the number of the others; of a generator, ``of`` is how many it gives."""
     left = iter(words)
     first = list(islice(left, _SHOWN))
     rest = of - len(first) if of else sum(1 for _ in left)

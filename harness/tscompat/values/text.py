@@ -35,7 +35,7 @@ _MOST_BYTES = 2000
 
 
 def message(words: str) -> str:
-    """The words as a message: lines stay, all else that a terminal would obey is escaped; of a long one the ends stay."""
+    """The words as a message: lines stay, what else a terminal would obey is escaped; of a long one the ends stay."""
     clean = "\n".join(shown(line, _LONGEST_ESCAPE * len(line)) for line in words.split("\n"))
     raw = clean.encode()
     if len(raw) <= _MOST_BYTES:

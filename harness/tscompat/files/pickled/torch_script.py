@@ -1,12 +1,13 @@
 """Reads archives of TorchScript as archives: no ``torch.jit.load``, and no library in them is loaded.
 
 The pickle has the modules' attributes; the code says which of them are parameters and buffers. Imports its neighbours.
+May import values. Of files it imports item.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tscompat.files.item import ModelFileError
 from tscompat.values.text import shown
@@ -29,9 +30,9 @@ Classes = Mapping[str, list[str]]
 """The names of the parameters, then of the buffers, of each class of an archive."""
 
 
-def is_script(archive: Archive) -> bool:
-    """Whether the archive has code."""
-    return "constants.pkl" in archive.records or any(name.startswith(_CODE) for name in archive.records)
+def is_script(found: Iterable[str], root: str) -> bool:
+    """Whether an archive whose members have these names, below ``root``, has code."""
+    return any(name == f"{root}constants.pkl" or name.startswith(f"{root}{_CODE}") for name in found)
 
 
 def state_dict(archive: Archive) -> dict[str, Value]:

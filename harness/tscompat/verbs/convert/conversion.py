@@ -103,11 +103,15 @@ def _writer(target: Path) -> Writer:
 def _without(model: Model, skip: Iterable[str]) -> Contents:
     contents = model.contents
     for pattern in skip:
-        kept = [each for each in contents if each.name != pattern and not fnmatchcase(each.name, pattern)]
-        if len(kept) == len(contents) and not any(fnmatchcase(name, pattern) for name in model.passed):
+        kept = [each for each in contents if not _matches(each.name, pattern)]
+        if len(kept) == len(contents) and not any(_matches(name, pattern) for name in model.passed):
             raise ModelFileError(f"--skip {pattern}: no tensor's name matches")
         contents = kept
     return contents
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _unfit(contents: Contents, writer: Writer) -> list[str]:
