@@ -64,12 +64,12 @@ def _model(words: str, read: Callable[[Source], Pickled]) -> Callable[[Source, s
         pickled = read(source)
         tensor = checkpoint.tensor_in(pickled.document)
         if tensor is not None and not key:
-            return Model(source.path, words, [described.item("", tensor)], single=True)
+            return Model(source.path, words, [described.item("", tensor)], pickled.about, single=True)
         state = _found(source, pickled.document, key, tell, checkpoint.MODEL)
         objects = foreign(pickled.named)
         if objects:
             tell(f"the file names {objects}: nothing of it was imported or run")
-        return model(source.path, words, state, tell)
+        return model(source.path, words, state, tell)._replace(about=pickled.about)
 
     return reader
 

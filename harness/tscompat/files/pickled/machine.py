@@ -67,6 +67,7 @@ class Machine:
         self.globals: dict[Global, Global] = {}
         """The classes and functions that were named, in order."""
         self.left = self._limit = limit
+        self.protocol = 0
 
     def load(self) -> Value:
         """Run to the end, and return the value. ``at`` is then the first byte after it. Raises PickleError."""
@@ -229,6 +230,7 @@ def _proto(machine: Machine) -> None:
     version = machine.number(_B)
     if version > 5:
         raise PickleError(f"its protocol is {version}, and the latest known one is 5: save it with protocol 5 or less")
+    machine.protocol = version
 
 
 def _mark(machine: Machine) -> None:

@@ -16,7 +16,7 @@ from .calls import TorchRules
 from .described import Storage
 from .inert import Global, Value, is_bytes
 from .machine import Machine, PickleError
-from .torch_zip import Pickled
+from .torch_zip import PROTOCOL, Pickled
 
 _STORAGE = Global("torch.storage", "_load_from_bytes")
 
@@ -68,7 +68,7 @@ def _unpickled(source: Source) -> Pickled | ModelFileError:
     after = len(source.data) - machine.at
     if after:
         return ModelFileError(f"{source.path}: damaged, or several pickles: {after:,} bytes follow the first")
-    return Pickled(document, list(machine.globals))
+    return Pickled(document, list(machine.globals), {PROTOCOL: str(machine.protocol)})
 
 
 def claims(source: Source) -> bool:

@@ -19,7 +19,7 @@ from .calls import TorchRules
 from .described import Storage, are_sizes
 from .inert import Global, Value, is_list, is_tuple
 from .machine import MOST_STEPS, Machine, PickleError
-from .torch_zip import Pickled, storage_identity
+from .torch_zip import PROTOCOL, Pickled, storage_identity
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _FIRST = 64
@@ -92,7 +92,7 @@ def unpickled(source: Source) -> Pickled:
 
 def read(source: Source) -> Pickled:
     """As ``unpickled``, but raises PickleError."""
-    at = steps = 0
+    at = steps = protocol = 0
     storages = _Storages()
     views = storages.views.values()
     rules = TorchRules(storages.of)
@@ -104,6 +104,7 @@ def read(source: Source) -> Pickled:
         named += machine.globals
         at = machine.at
         steps += machine.steps
+        protocol = max(protocol, machine.protocol)
     *_, document, keys = documents
     for key in _keys(keys):
         at = _fill(source, at, key, storages.by_key.pop(key, None))
@@ -112,7 +113,7 @@ def read(source: Source) -> Pickled:
     for part, whole, start in views:
         if whole.where is not None:
             _place(source, part, whole.where + start)
-    return Pickled(document, named, steps)
+    return Pickled(document, named, {PROTOCOL: str(protocol)}, steps)
 
 
 def _keys(keys: Value) -> Iterator[str]:

@@ -28,11 +28,19 @@ _MOST_UNPACKED = 1 << 30
 """Bytes: a compressed record is unpacked for each tensor in it."""
 
 
+PROTOCOL = "pickle protocol"
+_VERSIONS = {"version": "archive version", "byteorder": "byte order"}
+"""Records of a line, and what they state."""
+_MOST_WORD = 64
+
+
 class Pickled(NamedTuple):
     """What a pickle describes, and which classes and functions it names."""
 
     document: Value
     named: list[Global]
+    about: dict[str, str]
+    """What the file states about itself, by name."""
     steps: int = 0
     """How many steps the reading took."""
 
@@ -44,7 +52,7 @@ def run(pickle: memoryview, rules: TorchRules, path: object) -> Pickled:
         document = machine.load()
     except PickleError as error:
         raise ModelFileError(f"{path}: {error}") from error
-    return Pickled(document, list(machine.globals))
+    return Pickled(document, list(machine.globals), {PROTOCOL: str(machine.protocol)})
 
 
 def root_of(names: Iterable[str]) -> str | None:
@@ -86,7 +94,12 @@ class Archive:
                 f"{self.source.path}: {shown(member.name)} has {member.size:,} bytes and is compressed: zip it again "
                 "with -0"
             )
-        return run(memoryview(member.read()), TorchRules(self._storage), self.source.path)
+        pickled = run(memoryview(member.read()), TorchRules(self._storage), self.source.path)
+        stated = {
+            words: self.records[name].head(_MOST_WORD) for name, words in _VERSIONS.items() if name in self.records
+        }
+        about = {words: raw.decode("ascii", "backslashreplace").strip() for words, raw in stated.items()}
+        return pickled._replace(about=pickled.about | about)
 
     def _storage(self, identity: Value) -> Storage:
         """The storage of ``('storage', class, key, device, number of elements)``. Raises PickleError."""
