@@ -10,6 +10,7 @@ from .convert import convert
 from .divergence import divergence
 from .doctor import doctor
 from .gate import gate
+from .inspect import inspect
 from .list import list_
 from .merge import merge_
 from .report import report_
@@ -27,6 +28,7 @@ app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_o
 app.command("list")(list_)
 app.command("doctor")(doctor)
 app.command("convert")(convert)
+app.command("inspect")(inspect)
 app.command("divergence")(divergence)
 app.command("routes")(routes_)
 app.command("compare")(compare_)
