@@ -7,6 +7,7 @@ import typer
 from .bless import bless
 from .compare import compare_
 from .convert import convert
+from .diff import diff
 from .divergence import divergence
 from .doctor import doctor
 from .gate import gate
@@ -29,6 +30,7 @@ app.command("list")(list_)
 app.command("doctor")(doctor)
 app.command("convert")(convert)
 app.command("inspect")(inspect)
+app.command("diff")(diff)
 app.command("divergence")(divergence)
 app.command("routes")(routes_)
 app.command("compare")(compare_)

@@ -11,27 +11,26 @@ from numpy.typing import NDArray
 
 from tscompat.files.item import Item
 
-PIECE = 1 << 24
-"""The largest piece, in bytes; a multiple of every element's size."""
-_PAGE = mmap.PAGESIZE
+ELEMENTS = 1 << 18
+"""The elements of a piece, at most."""
 _DROP = getattr(mmap, "MADV_DONTNEED", None)
 """Linux and macOS: the process drops the pages of a mapping; those of a file stay in the system's cache."""
 
 
 def pieces(item: Item) -> Iterator[NDArray[np.uint8]]:
-    """The bytes of the elements, in pieces of at most ``PIECE``. A piece is used before the next one is asked for.
+    """The bytes of the elements, in pieces of ``ELEMENTS``. A piece is used before the next one is asked for.
 
     Raises ModelFileError where the elements are damaged, and OSError.
     """
     data = np.frombuffer(item.read(), np.uint8)
-    mapping = _mapping(data) if data.size >= _PAGE and _DROP is not None else None
-    for start in range(0, data.size, PIECE):
-        piece = data[start : start + PIECE]
-        yield piece
+    mapping = _mapping(data) if data.size >= mmap.PAGESIZE and _DROP is not None else None
+    begin = 0 if mapping is None else data.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
+    size = ELEMENTS * item.dtype.itemsize
+    for start in range(0, data.size, size):
+        yield data[start : start + size]
         if mapping is not None and _DROP is not None:
-            first = piece.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
-            begin = first - first % _PAGE
-            mapping.madvise(_DROP, begin, min(first + piece.size, len(mapping)) - begin)
+            page = (begin + start) // mmap.PAGESIZE * mmap.PAGESIZE
+            mapping.madvise(_DROP, page, min(begin + start + size, len(mapping)) - page)
 
 
 def _mapping(data: Any) -> mmap.mmap | None:
