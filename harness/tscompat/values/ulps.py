@@ -13,27 +13,26 @@ _UNSIGNED = "float8_e8m0fnu"
 """The only floating type without a sign: its codes are in the order of its values."""
 
 
-def distances(dtype: DType, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.uint64]:
+def distances(dtype: DType, a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.unsignedinteger]:
     """The distance of each pair of scalars: of integers their difference, of floats the number of steps (ULPs).
 
     Both arrays are of ``dtype.scalar``: a complex element is two scalars. The two zeros are at no distance. Where
-    either is NaN the number means nothing.
+    either is NaN the number means nothing. The largest number of the result's type is no distance of floats.
     """
     left, right = _ordered(dtype, a), _ordered(dtype, b)
-    # The difference of two int64 fits a uint64, in which numpy computes modulo 2**64.
-    return np.maximum(left, right).view(np.uint64) - np.minimum(left, right).view(np.uint64)
+    # The difference of two signed integers fits an unsigned one of their size, and numpy computes modulo its range.
+    unsigned = f"u{dtype.scalar.itemsize}"
+    return np.maximum(left, right).view(unsigned) - np.minimum(left, right).view(unsigned)
 
 
-def _ordered(dtype: DType, scalars: NDArray[Any]) -> NDArray[np.int64]:
+def _ordered(dtype: DType, scalars: NDArray[Any]) -> NDArray[np.signedinteger]:
     """A number for each scalar; the numbers of neighbours are neighbours."""
     size = dtype.scalar.itemsize
-    bits: NDArray[Any] = scalars.view(f"<u{size}")
+    bits: NDArray[Any] = scalars.view(f"i{size}")
+    top = bits.dtype.type(-(1 << (8 * size - 1)))
     if dtype.kind not in ("float", "complex"):
-        if dtype.scalar == np.uint64:
-            return (bits ^ np.uint64(1 << 63)).view(np.int64)
-        return (bits if dtype.kind == "bool" else scalars).astype(np.int64)
+        return bits if dtype.scalar.kind == "i" else bits ^ top
     if dtype.torch == _UNSIGNED:
-        return bits.astype(np.int64)
-    sign = bits.dtype.type(1 << (8 * size - 1))
-    magnitude = (bits & ~sign).astype(np.int64)
-    return np.where(bits & sign, -magnitude, magnitude)
+        return bits ^ top
+    negative = bits >> bits.dtype.type(8 * size - 1)  # all bits, where the sign is set
+    return (bits ^ (negative & ~top)) - negative

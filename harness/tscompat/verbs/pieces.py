@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 
 from tscompat.files.item import Item
 
-ELEMENTS = 1 << 18
-"""The elements of a piece, at most."""
+PIECE = 1 << 20
+"""Bytes of a piece, at most."""
 _DROP = getattr(mmap, "MADV_DONTNEED", None)
 """Linux and macOS: the process drops the pages of a mapping; those of a file stay in the system's cache."""
 
 
-def pieces(item: Item) -> Iterator[NDArray[np.uint8]]:
-    """The bytes of the elements, in pieces of ``ELEMENTS``. A piece is used before the next one is asked for.
+def pieces(item: Item, elements: int = 0) -> Iterator[NDArray[np.uint8]]:
+    """The bytes of the elements, in pieces of so many ``elements``, by default as many as ``PIECE`` holds.
 
-    Raises ModelFileError where the elements are damaged, and OSError.
+    A piece is used before the next one is asked for. Raises ModelFileError where the elements are damaged, and OSError.
     """
     data = np.frombuffer(item.read(), np.uint8)
     mapping = _mapping(data) if data.size >= mmap.PAGESIZE and _DROP is not None else None
     begin = 0 if mapping is None else data.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
-    size = ELEMENTS * item.dtype.itemsize
+    size = (elements or PIECE // item.dtype.itemsize) * item.dtype.itemsize
     for start in range(0, data.size, size):
         yield data[start : start + size]
         if mapping is not None and _DROP is not None:

@@ -16,12 +16,9 @@ from tscompat.values.dtypes import DType
 from tscompat.values.tensors import count_elements
 from tscompat.values.text import escaped
 from tscompat.values.ulps import distances
-from tscompat.verbs.pieces import ELEMENTS, pieces
+from tscompat.verbs.pieces import PIECE, pieces
 
 from .document import Element, Values
-
-_FARTHEST = np.uint64(2**64 - 1)
-"""The rank of an element that is or becomes NaN."""
 
 
 class Tolerance(NamedTuple):
@@ -47,7 +44,8 @@ def differing(a: Item, b: Item, tolerance: Tolerance | None) -> Values | None:
     """
     count, first, largest, rank = 0, None, None, -1
     alike = a.dtype is b.dtype
-    for number, (left, right) in enumerate(zip(pieces(a), pieces(b), strict=True)):
+    size = PIECE // max(a.dtype.itemsize, b.dtype.itemsize)
+    for number, (left, right) in enumerate(zip(pieces(a, size), pieces(b, size), strict=True)):
         if alike and same_bytes(left, right):
             continue
         if tolerance is None:
@@ -57,7 +55,7 @@ def differing(a: Item, b: Item, tolerance: Tolerance | None) -> Values | None:
         if not wrong.any():
             continue
         count += int(np.count_nonzero(wrong))
-        begin = number * ELEMENTS
+        begin = number * size
         if first is None:
             first = _found(a, b, left, right, begin, int(wrong.argmax()))
         at = int(ranks.argmax())
@@ -80,12 +78,14 @@ def differing(a: Item, b: Item, tolerance: Tolerance | None) -> Values | None:
 def _bits(dtype: DType, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Which elements have other bits, and their ranks: NaN first, then by distance; 0 for equal bits."""
     a, b = (side.view(dtype.scalar).reshape(-1, dtype.parts) for side in (left, right))
-    bits = f"<u{dtype.scalar.itemsize}"
+    bits = f"u{dtype.scalar.itemsize}"
     wrong = a.view(bits) != b.view(bits)
-    ranks = np.maximum(distances(dtype, a, b), np.uint64(1))  # the two zeros are at no distance
+    ranks = distances(dtype, a, b)
+    np.maximum(ranks, wrong, out=ranks)  # the two zeros are at no distance
     if dtype.kind in ("float", "complex"):
-        ranks[(np.isnan(a) | np.isnan(b)) & wrong] = _FARTHEST
-    ranks[~wrong] = 0
+        nan = np.isnan(a) | np.isnan(b)
+        if nan.any():
+            ranks[nan & wrong] = np.iinfo(ranks.dtype).max
     if dtype.parts == 1:
         return wrong[:, 0], ranks[:, 0]
     return wrong.any(axis=1), ranks.max(axis=1)
