@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 from collections.abc import Callable, Hashable, Sequence
@@ -9,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.lib import format as npy
 
-from tscompat.codec import encode_state_dict
+from tscompat.codec import encode_state_dict, encode_tensor
 from tscompat.values.dtypes import NO_CODE
-from tscompat.values.tensors import PLAIN
+from tscompat.values.tensors import PLAIN, Tensor
 
 from . import torch_item
 from .item import Item, LazyEntries, ModelFileError
@@ -26,6 +28,15 @@ _SAFETENSORS = {
     **{"float8_e8m0fnu": "F8_E8M0", "float8_e4m3fnuz": "F8_E4M3FNUZ", "float8_e5m2fnuz": "F8_E5M2FNUZ"},
 }
 """The names of torch's dtypes in safetensors (``_TYPES`` in its torch.py)."""
+_NUMPY = frozenset(
+    (
+        *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
+        *("float16", "float32", "float64", "complex64", "complex128"),
+    )
+)
+"""The dtypes that numpy itself defines, by torch's names, which are numpy's."""
+_DIMS = 64
+"""The dims of an array of numpy, at most."""
 _METADATA = "__metadata__"
 MOST_HEADER = 100_000_000
 """The largest header, in bytes, that the safetensors library reads (``MAX_HEADER_SIZE`` in its tensor.rs)."""
@@ -38,7 +49,10 @@ class Writer(NamedTuple):
     """Why the format cannot hold a tensor; empty if it can."""
     by_torch: bool
     """Whether torch.save writes the file: tied names stay tied, and all tensors are needed at once."""
-    write: Callable[[Sink, Sequence[Item]], None]
+    write: Callable[[Sink, Sequence[Item]], None] | None
+    """Writes named tensors; None where the format has no names."""
+    write_single: Callable[[Sink, Item], None] | None
+    """Writes a tensor without a name; None where the format has names only."""
 
 
 def _unfit_for_dat(item: Item) -> str:
@@ -55,6 +69,11 @@ def _unfit_for_dat(item: Item) -> str:
 
 def _write_dat(sink: Sink, items: Sequence[Item]) -> None:
     for buffer in encode_state_dict(LazyEntries(items)):
+        sink.write(buffer)
+
+
+def _write_dat_single(sink: Sink, item: Item) -> None:
+    for buffer in encode_tensor(Tensor(item.dtype, item.shape, item.read())):
         sink.write(buffer)
 
 
@@ -104,6 +123,26 @@ def _write_pickle(sink: Sink, items: Sequence[Item]) -> None:
     save(sink, state)
 
 
+def _write_pickle_single(sink: Sink, item: Item) -> None:
+    save(sink, torch_item.tensor_of(item))
+
+
+def _unfit_for_npy(item: Item) -> str:
+    if item.dtype.torch not in _NUMPY:
+        return f"{item.dtype.torch} is no dtype of numpy's: convert it to another one (--dtype float32)"
+    if len(item.shape) > _DIMS:
+        return f"it has {len(item.shape)} dims, and numpy allows {_DIMS}"
+    return ""
+
+
+def _write_npy(sink: Sink, item: Item) -> None:
+    descr = np.dtype(item.dtype.torch).newbyteorder("<").str
+    header = io.BytesIO()
+    npy.write_array_header_1_0(header, {"descr": descr, "fortran_order": False, "shape": item.shape})
+    sink.write(header.getvalue())
+    sink.write(np.frombuffer(item.read(), np.uint8))
+
+
 def save(sink: Sink, document: object) -> None:
     """Write the document with torch.save. Raises what the sink raises."""
     try:
@@ -116,8 +155,11 @@ def save(sink: Sink, document: object) -> None:
         raise error.__context__ from None
 
 
+_PICKLE = Writer(_fits, by_torch=True, write=_write_pickle, write_single=_write_pickle_single)
 WRITERS: dict[str, Writer] = {
-    ".dat": Writer(_unfit_for_dat, by_torch=False, write=_write_dat),
-    ".safetensors": Writer(_unfit_for_safetensors, by_torch=False, write=_write_safetensors),
-    ".pth": Writer(_fits, by_torch=True, write=_write_pickle),
+    ".dat": Writer(_unfit_for_dat, by_torch=False, write=_write_dat, write_single=_write_dat_single),
+    ".safetensors": Writer(_unfit_for_safetensors, by_torch=False, write=_write_safetensors, write_single=None),
+    ".pth": _PICKLE,
+    ".pt": _PICKLE,
+    ".npy": Writer(_unfit_for_npy, by_torch=False, write=None, write_single=_write_npy),
 }

@@ -15,8 +15,11 @@ def read(path: Path, key: str, tell: Tell) -> Model:
 
     ``tell`` gets sentences for the person. Raises ModelFileError and OSError.
     """
-    if is_optimizer_file(path):
-        return _optimizer(path, key)
+    return _optimizer(path, key) if is_optimizer_file(path) else read_model(path, key, tell)
+
+
+def read_model(path: Path, key: str, tell: Tell) -> Model:
+    """As ``read``, but of an optimizer's file what the readers make of it."""
     from tscompat.files.readers import read  # imported here, because it imports torch
 
     return read(path, key, tell)

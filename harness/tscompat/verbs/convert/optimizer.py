@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tscompat.codec import FormatError, OptimizerRecord, encode_optimizer, index_state_dict, read_optimizer
-from tscompat.codec.optimizer import LAYOUTS
+from tscompat.codec import FormatError, OptimizerRecord, encode_optimizer, read_optimizer
 from tscompat.files import output, sets
 from tscompat.files.checkpoint import OPTIMIZER
 from tscompat.files.item import ModelFileError, Tell
@@ -65,25 +64,6 @@ class OptimizerConversion:
     def verify(self, tell: Tell) -> Verdict:
         """The verdict of a load of the target, a .dat that ``write`` wrote, in TorchSharp."""
         return verification.verify_optimizer(self.target, self.record, self.sizes, tell)
-
-
-def is_optimizer_file(path: Path) -> bool:
-    """Whether the file is TorchSharp's of an optimizer: it begins with the name of a class, and is no state dict.
-
-    A state dict may begin with the same bytes: four entries, of which the first has a name of 65 letters that begins
-    with ``dam``, begin like the file of an Adam.
-    """
-    if path.suffix.lower() != _DAT or not path.is_file():
-        return False
-    starts = tuple(bytes([len(name)]) + name.encode() for name in LAYOUTS)
-    with path.open("rb") as file:
-        if not file.read(max(map(len, starts))).startswith(starts):
-            return False
-    try:
-        index_state_dict(path)
-    except FormatError:
-        return True
-    return False
 
 
 def prepare_optimizer(
