@@ -111,7 +111,7 @@ def convert(
         raise typer.Exit(2) from error
     typer.echo(f"{target}: {done.what}, {decimal(done.size)} in {done.seconds:.1f} s")
     for name, count in done.overflowed.items():
-        typer.echo(f"{target}: too large for {dtype}: {count:,} element{'' if count == 1 else 's'} of {shown(name)!r}")
+        typer.echo(f"{target}: too large for {dtype}: {count:,} element{'' if count == 1 else 's'} of '{shown(name)}'")
     if done.verdict is not None:
         _report(target, done.verdict)
 

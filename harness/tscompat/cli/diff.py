@@ -21,7 +21,7 @@ ROWS = 10
 _EXIT = {"equal": 0, "different": 1, "undecided": 2}
 
 
-def diff(
+def diff_(
     a: Annotated[Path, typer.Argument(metavar="A", help="A model's file in any format that convert reads.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another one, of the same format or of another.")],
     key_a: Annotated[str, typer.Option(help="Where in A the state dict is, if it is nested: 'ema.model'.")] = "",
@@ -50,9 +50,13 @@ def diff(
     if json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
     else:
-        most = ROWS if sys.stdout.isatty() else None
-        sys.stdout.writelines(f"{line}\n" for line in _lines(found, most))
+        sys.stdout.writelines(f"{line}\n" for line in _lines(found, _most()))
     raise typer.Exit(_EXIT[found.outcome])
+
+
+def _most() -> int | None:
+    """How many lines of a list are shown; None for all."""
+    return ROWS if sys.stdout.isatty() else None
 
 
 def _lines(found: Comparison, most: int | None) -> Iterator[str]:

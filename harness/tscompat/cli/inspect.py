@@ -34,7 +34,7 @@ _NAME, _SHAPE, _NAMED = 120, 40, 3
 """Characters of a name and of a shape at most, and how many names a sentence lists."""
 
 
-def inspect(
+def inspect_(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A model file in any format that convert reads, or a folder.")
     ],
@@ -110,7 +110,7 @@ def _head(found: Inspection) -> Iterator[str]:
         for dtype, each in sorted(found.by_dtype.items(), key=lambda pair: -pair[1].bytes):
             yield f"  {dtype}: {_sum(each)}"
     for words, tensors in _odd(found):
-        names = ", ".join(repr(shown(each.name)) for each in tensors[:_NAMED])
+        names = ", ".join(f"'{shown(each.name)}'" for each in tensors[:_NAMED])
         rest = len(tensors) - _NAMED
         yield f"{words} in {len(tensors):,} of them: {names}{f' and {rest:,} more' if rest > 0 else ''}"
 
@@ -173,9 +173,9 @@ def _remark(tensor: TensorFound) -> str:
 
 def _show_bytes(found: Bytes) -> None:
     """Raises typer.Exit after the fault of a broken file."""
-    typer.echo(f"{found.kind}, {len(found.data):,} bytes; each field: offset, bytes, what it is, clause of FORMAT.md\n")
+    typer.echo(f"{found.kind}, {len(found.data):,} bytes; each field: offset, bytes, clause of FORMAT.md, what it is\n")
     fields = found.fields
-    if sys.stdout.isatty():
+    if _width() is not None:
         _print(line for field in islice(fields, FIRST_FIELDS) for line in _lines(found.data, field))
         last = deque[Field](maxlen=LAST_FIELDS)
         skipped = -LAST_FIELDS

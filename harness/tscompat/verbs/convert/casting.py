@@ -63,7 +63,7 @@ class Cast:
 
 
 def _cast(values: NDArray[Any], dtype: DType) -> NDArray[Any]:
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         # numpy itself casts float64 to float16; ml_dtypes casts by float32, so that values would be rounded twice.
         if values.dtype == np.float64 and dtype.scalar.itemsize < 4 and dtype.scalar != np.float16:
             values = _odd(values)

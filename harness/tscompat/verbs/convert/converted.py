@@ -85,7 +85,12 @@ def convert(
     names = Names(mapping or {}, strip_prefix, tuple(rename), add_prefix)
     conversion: Conversion | OptimizerConversion
     if optimizer or groups or is_optimizer_file(source):
-        _refuse_for_optimizers({"--skip": bool([*skip]), "--dtype": bool(dtype), "other names": names != Names()})
+        _refuse_for_models_only(
+            {
+                **{"--skip": [*skip], "--map": mapping, "--strip-prefix": strip_prefix, "--rename": names.rename},
+                **{"--add-prefix": add_prefix, "--dtype": dtype},
+            }
+        )
         conversion = prepare_optimizer(source, target, key=key, name=optimizer, groups=groups, force=force, tell=note)
     else:
         conversion = prepare(source, target, key=key, skip=skip, names=names, dtype=dtype, force=force, tell=note)
@@ -108,7 +113,7 @@ def convert(
     return Converted(target, conversion.what, target.stat().st_size, seconds, overflowed, verdict, tuple(notes))
 
 
-def _refuse_for_optimizers(options: Mapping[str, bool]) -> None:
+def _refuse_for_models_only(options: Mapping[str, object]) -> None:
     for option, given in options.items():
         if given:
-            raise ModelFileError(f"{option}: for models only; an optimizer's state is converted whole: leave it out")
+            raise ModelFileError(f"{option} is for models; an optimizer's state is converted whole: leave it out")

@@ -37,6 +37,7 @@ class _Found(NamedTuple):
     b: bytes
 
 
+@np.errstate(all="ignore")  # of signalling NaNs, and of differences without a finite value
 def differing(a: Item, b: Item, tolerance: Tolerance | None) -> Values | None:
     """What differs between two tensors of one shape; None if nothing does.
 
@@ -93,9 +94,8 @@ def _bits(dtype: DType, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> tu
 
 def _numbers(a: NDArray[Any], b: NDArray[Any], tolerance: Tolerance) -> tuple[NDArray[Any], NDArray[Any]]:
     """Which elements differ by more than the tolerance, and by how much; the others are below zero."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        difference = np.abs(a - b)
-        fine = difference <= tolerance.atol + tolerance.rtol * np.abs(b)
+    difference = np.abs(a - b)
+    fine = difference <= tolerance.atol + tolerance.rtol * np.abs(b)
     fine &= np.isfinite(b)
     fine |= (a == b) | (np.isnan(a) & np.isnan(b))
     return ~fine, np.where(fine, -1.0, np.where(np.isnan(difference), np.inf, difference))
@@ -127,9 +127,8 @@ def _element(a: Item, b: Item, found: _Found) -> Element:
     distance = None
     if a.dtype is b.dtype and not (_any_nan(a.dtype, left) or _any_nan(b.dtype, right)):
         distance = int(distances(a.dtype, left, right).max())
-    with np.errstate(invalid="ignore", over="ignore"):
-        ours, theirs = (_reals(item, np.frombuffer(side, np.uint8))[0] for item, side in ((a, found.a), (b, found.b)))
-        difference = float(abs(ours - theirs))
+    ours, theirs = (_reals(item, np.frombuffer(side, np.uint8))[0] for item, side in ((a, found.a), (b, found.b)))
+    difference = float(abs(ours - theirs))
     return Element(
         index=_index(found.number, a.shape),
         a_bits=_pattern(a.dtype, found.a),

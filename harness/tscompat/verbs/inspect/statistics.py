@@ -19,6 +19,7 @@ _SMALLER = 64
 _LOW = 32
 
 
+@np.errstate(all="ignore")  # of signalling NaNs
 def statistics(item: Item) -> tuple[Statistics, ...]:
     """One, or two for complex elements. Raises ModelFileError where the elements are damaged, and OSError."""
     parts = [_Floats() if item.dtype.kind in ("float", "complex") else _Integers() for _ in range(item.dtype.parts)]
@@ -93,8 +94,7 @@ class _Floats:
             least, most = float(values.min()), float(values.max())
         self._least, self._most = min(self._least, least), max(self._most, most)
         self._count += values.size
-        with np.errstate(over="ignore"):
-            self._sums.append(float(values.sum(dtype=np.float64)))
+        self._sums.append(float(values.sum(dtype=np.float64)))
         self._smaller.append(
             math.ldexp(self._sums[-1], -_SMALLER)
             if math.isfinite(self._sums[-1])
