@@ -89,7 +89,7 @@ def renamed(contents: Contents, names: Names, tell: Tell) -> Contents:
 def _mapped(names: list[str], mapping: Mapping[str, str]) -> list[str]:
     unknown = sorted(mapping.keys() - set(names))
     if unknown:
-        raise ModelFileError(f"--map: the source has no {some([f"'{shown(name)}'" for name in unknown])}")
+        raise ModelFileError(f"--map: the source has no {_quoted(unknown)}")
     return [mapping.get(name, name) for name in names]
 
 
