@@ -1,6 +1,6 @@
 """Rows as aligned columns of text, quick for many rows. Imports nothing of ours.
 
-A cell that is too wide for its column is cut; the widths count as a terminal counts them.
+A cell that is too wide for its column is cut in the middle; the widths count as a terminal counts them.
 """
 
 from __future__ import annotations
@@ -32,5 +32,6 @@ def columns(
 def _cell(text: str, width: int, right: bool) -> str:
     missing = width - cell_len(text)
     if missing < 0:
-        return set_cell_size(text, width - 1) + "…"
+        end = (width - 1) // 2
+        return f"{set_cell_size(text, width - 1 - end)}…{set_cell_size(text[::-1], end)[::-1]}"
     return " " * missing + text if right else text + " " * missing

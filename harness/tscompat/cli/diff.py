@@ -66,7 +66,7 @@ def _lines(found: Comparison, most: int | None) -> Iterator[str]:
     lists = (
         ("only in A", [_lone(each) for each in found.missing]),
         ("only in B", [_lone(each) for each in found.extra]),
-        ("with other names in B", [f"{_name(each.a)} → {_name(each.b)}, by {_BY[each.by]}" for each in found.renamed]),
+        ("renamed in B", [f"{_name(each.a)} → {_name(each.b)}, by {_BY[each.by]}" for each in found.renamed]),
         (
             "not comparable",
             [f"{_both(each.a, each.b)}: {each.what} {each.in_a} → {each.in_b}" for each in found.unlike],
@@ -89,7 +89,7 @@ def _lines(found: Comparison, most: int | None) -> Iterator[str]:
     for note in found.notes:
         yield f"note: {safe(note, 300)}"
     counts = [(title, len(lines)) for title, lines in lists]
-    yield _outcome(found, [*counts, ("with other values", len(found.values))])
+    yield from _outcome(found, [*counts, ("with other values", len(found.values))])
 
 
 _BY = {"bits": "its bits", "name": "the end of its name", "shape": "dtype and shape"}
@@ -124,18 +124,18 @@ def _values(values: Sequence[Values], most: int) -> Iterator[str]:
 
 
 def _element(values: Values, element: Element) -> str:
-    a, b = f"{element.a_bits} ({element.a})", f"{element.b_bits} ({element.b})"
-    apart: list[str] = []
+    words = [f"{safe(str(list(element.index)), 40)}: {element.a_bits} {element.a} → {element.b_bits} {element.b}"]
     if element.distance is not None and ("float" in values.dtype or "complex" in values.dtype):
-        apart.append(f"{element.distance:,} ULP")
+        words.append(f"{element.distance:,} ULP")
     if element.difference is not None:
-        apart.append(f"difference {element.difference:.6g}")
-    return f"{safe(str(list(element.index)), 40)}: {a} → {b}{': ' if apart else ''}{', '.join(apart)}"
+        words.append(f"difference {element.difference:.3g}")
+    return ", ".join(words)
 
 
-def _outcome(found: Comparison, found_in: Iterable[tuple[str, int]]) -> str:
+def _outcome(found: Comparison, counts: Iterable[tuple[str, int]]) -> Iterator[str]:
     how = "bit for bit" if found.rtol is None else f"within rtol {found.rtol:g} and atol {found.atol:g}"
     if found.outcome == "equal":
-        return f"equal: {found.equal:,} tensor{'' if found.equal == 1 else 's'}, {how}"
-    counts = ", ".join(f"{count:,} {title}" for title, count in found_in if count)
-    return f"{found.outcome}: {counts}; {found.equal:,} of {found.compared:,} tensors are equal {how}"
+        yield f"equal: {found.equal:,} tensor{'' if found.equal == 1 else 's'}, {how}"
+        return
+    yield f"{found.equal:,} of {found.compared:,} tensors are equal {how}"
+    yield f"{found.outcome}: {', '.join(f'{count:,} {title}' for title, count in counts if count)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +27,8 @@ ROWS = 40
 """How many tensors a terminal shows; the others are counted there, and a pipe gets all of them."""
 FIRST_FIELDS, LAST_FIELDS = 100, 20
 """How many of a file's fields a terminal shows from its begin, and before its end or fault."""
+_LARGE = 10**9
+"""Integers from here on are rounded, as other numbers are; --json has them exactly."""
 _BYTES_IN_A_LINE = 8
 _LINES = 4
 """Of the bytes of one field at most; of elements it is one."""
@@ -100,7 +102,7 @@ def _show(found: Inspection) -> None:
 
 
 def _head(found: Inspection) -> Iterator[str]:
-    yield f"{shown(found.path, 4096)}: {found.kind}, {decimal(found.size)}"
+    yield f"{shown(found.path, 4096)}: {found.kind}{'' if found.size is None else f', {decimal(found.size)}'}"
     for name, words in found.about.items():
         yield f"  {shown(name)}: {shown(words, 200)}"
     for note in found.notes:
@@ -134,9 +136,10 @@ Row = list[str]
 
 def _table(tensors: Sequence[TensorFound], stats: bool) -> tuple[Row, list[Row], set[int]]:
     """The heads of the columns, the rows, and which columns are of numbers."""
-    numbers = ["min", "max", "mean", "NaN", "inf", "zeros"] if stats else ["bytes", "offset"]
-    head = ["name", "dtype", "shape", *numbers, ""]
-    return head, [row for tensor in tensors for row in _rows(tensor)], set(range(3, len(head) - 1))
+    numbers = ["min", "max", "mean", "NaN", "inf", "zeros"] if stats else ["bytes", "offset", ""]
+    head = ["name", "dtype", "shape", *numbers]
+    right = {place for place, title in enumerate(head) if title in numbers and title}
+    return head, [row for tensor in tensors for row in _rows(tensor)], right
 
 
 def _rows(tensor: TensorFound) -> Iterator[Row]:
@@ -147,8 +150,7 @@ def _rows(tensor: TensorFound) -> Iterator[Row]:
         yield [*what, decimal(tensor.bytes), offset, _remark(tensor)]
         return
     for number, part in enumerate(tensor.statistics):
-        first = ["  its imaginary parts", "", ""] if number else what
-        yield [*first, *_numbers(part), "" if number else _remark(tensor)]
+        yield [*(["  its imaginary parts", "", ""] if number else what), *_numbers(part)]
 
 
 def _numbers(part: Statistics) -> Row:
@@ -160,7 +162,7 @@ def _numbers(part: Statistics) -> Row:
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    return str(value) if isinstance(value, int) else f"{value:.6g}"
+    return str(value) if isinstance(value, int) and abs(value) < _LARGE else f"{value:.5g}"
 
 
 def _remark(tensor: TensorFound) -> str:
@@ -173,10 +175,11 @@ def _remark(tensor: TensorFound) -> str:
 
 def _show_bytes(found: Bytes) -> None:
     """Raises typer.Exit after the fault of a broken file."""
-    typer.echo(f"{found.kind}, {len(found.data):,} bytes; each field: offset, bytes, clause of FORMAT.md, what it is\n")
+    width = _width()
+    typer.echo(f"{found.kind}, {len(found.data):,} bytes; of each field offset, bytes, clause of FORMAT.md, value\n")
     fields = found.fields
-    if _width() is not None:
-        _print(line for field in islice(fields, FIRST_FIELDS) for line in _lines(found.data, field))
+    if width is not None:
+        _print(_lines(found.data, islice(fields, FIRST_FIELDS), width))
         last = deque[Field](maxlen=LAST_FIELDS)
         skipped = -LAST_FIELDS
         for field in fields:
@@ -185,7 +188,7 @@ def _show_bytes(found: Bytes) -> None:
         if skipped > 0:
             typer.echo(f"… {skipped:,} more fields: a pipe (| less) gets all of them")
         fields = iter(last)
-    _print(line for field in fields for line in _lines(found.data, field))
+    _print(_lines(found.data, fields, width))
     if found.fault is not None:
         at = found.fault.offset
         rest = found.data[at : at + _BYTES_IN_A_LINE].hex(" ") or "the file ends here"
@@ -195,16 +198,23 @@ def _show_bytes(found: Bytes) -> None:
         raise typer.Exit(2)
 
 
-def _lines(data: memoryview, field: Field) -> Iterator[str]:
-    """The bytes of a field, eight in a line; beside the first of them what it is."""
-    most = _BYTES_IN_A_LINE * (1 if field.of else _LINES)
-    shown_bytes = data[field.offset : min(field.end, field.offset + most)]
-    clause = f"{CLAUSES[field.clause]} {field.clause}"
-    words = f"{field.place}, {field.what}: {field.value}"
-    for start in range(0, max(len(shown_bytes), 1), _BYTES_IN_A_LINE):
-        line = shown_bytes[start : start + _BYTES_IN_A_LINE].hex(" ")
-        beside = f"  {clause:22}  {shown(words, 400)}" if not start else ""
-        yield f"{field.offset + start:08x}  {line:23}{beside}".rstrip()
-    left = field.nbytes - len(shown_bytes)
-    if left > 0:
-        yield f"          … {left:,} bytes more"
+def _lines(data: memoryview, fields: Iterable[Field], width: int | None) -> Iterator[str]:
+    """The bytes of each field, eight in a line, beside the first of them what it is; a title before each entry."""
+    title: list[str] = []
+    for field in fields:
+        words = field.place.split(" ", 2)  # entry 3 'fc.weight'; state 2 exp_avg
+        if words[:2] != title:
+            title = words[:2]
+            yield " ".join(title)
+        part = "".join(f"{word}, " for word in words[2:] if field.entry is None or title[0] == "state")
+        what = f"{part}{field.what}: {field.value}"
+        most = _BYTES_IN_A_LINE * (1 if field.of else _LINES)
+        there = data[field.offset : min(field.end, field.offset + most)]
+        for start in range(0, max(len(there), 1), _BYTES_IN_A_LINE):
+            line = f"{field.offset + start:08x}  {there[start : start + _BYTES_IN_A_LINE].hex(' '):23}"
+            if not start:
+                line += f"  {CLAUSES[field.clause]} {field.clause:18}  "
+                line += shown(what, 400 if width is None else max(width - len(line), 20))
+            yield line.rstrip()
+        if field.nbytes > len(there):
+            yield f"          … {field.nbytes - len(there):,} bytes more"

@@ -55,9 +55,14 @@ class Writer(NamedTuple):
     """Writes a tensor without a name; None where the format has names only."""
 
 
+def _advice(item: Item) -> str:
+    """What to do with a dtype that a format lacks."""
+    return "--dtype float32 casts it" if item.dtype.kind == "float" else "convert it to another dtype in Python"
+
+
 def _unfit_for_dat(item: Item) -> str:
     if item.dtype.code == NO_CODE:
-        return f"{item.dtype.torch} has no code in a .dat: convert it to another dtype in Python"
+        return f"{item.dtype.torch} has no code in a .dat: {_advice(item)}"
     if item.quantizer != PLAIN:
         scale, zero_point = item.quantizer
         return (
@@ -79,9 +84,9 @@ def _write_dat_single(sink: Sink, item: Item) -> None:
 
 def _unfit_for_safetensors(item: Item) -> str:
     if item.dtype.torch not in _SAFETENSORS:
-        return f"{item.dtype.torch} does not exist in safetensors: convert it to another dtype in Python"
+        return f"{item.dtype.torch} does not exist in safetensors: {_advice(item)}"
     if item.name == _METADATA:
-        return "the name means something else in safetensors: rename it in Python"
+        return "the name means something else in safetensors: --rename '^__metadata__$=NAME' gives it another one"
     return ""
 
 
@@ -129,7 +134,7 @@ def _write_pickle_single(sink: Sink, item: Item) -> None:
 
 def _unfit_for_npy(item: Item) -> str:
     if item.dtype.torch not in _NUMPY:
-        return f"{item.dtype.torch} is no dtype of numpy's: convert it to another one (--dtype float32)"
+        return f"{item.dtype.torch} is no dtype of numpy's: {_advice(item)}"
     if len(item.shape) > _DIMS:
         return f"it has {len(item.shape)} dims, and numpy allows {_DIMS}"
     return ""

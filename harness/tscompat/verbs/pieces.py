@@ -1,4 +1,4 @@
-"""Goes through an item's elements in pieces, so that memory holds no more of a mapped file. May import files."""
+"""Goes through the elements of an item in pieces, so that memory holds no more of a file. May import values, files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tscompat.files.item import Item
+from tscompat.values.dtypes import DType
 
 PIECE = 1 << 20
 """Bytes of a piece, at most."""
@@ -31,6 +32,12 @@ def pieces(item: Item, elements: int = 0) -> Iterator[NDArray[np.uint8]]:
         if mapping is not None and _DROP is not None:
             page = (begin + start) // mmap.PAGESIZE * mmap.PAGESIZE
             mapping.madvise(_DROP, page, min(begin + start + size, len(mapping)) - page)
+
+
+def scalars(dtype: DType, piece: NDArray[np.uint8]) -> NDArray[Any]:
+    """The scalars of a piece, as a copy where they are not aligned: numpy computes three times as fast with it."""
+    aligned = piece.ctypes.data % dtype.scalar.itemsize == 0
+    return (piece if aligned else piece.copy()).view(dtype.scalar)
 
 
 def _mapping(data: Any) -> mmap.mmap | None:

@@ -69,6 +69,7 @@ FEWER = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")  # torch.load of a quantized tensor
 @pytest.mark.parametrize("target", READ)
 @pytest.mark.parametrize("dtype", ALL, ids=lambda dtype: dtype.name)
 def test_every_dtype_arrives_or_is_refused(

@@ -15,7 +15,7 @@ from typing_extensions import Buffer
 
 from tscompat.files.item import Item, ModelFileError
 from tscompat.values.dtypes import BY_NAME, BY_TORCH, DType
-from tscompat.verbs.pieces import PIECE, pieces
+from tscompat.verbs.pieces import PIECE, pieces, scalars
 
 _SCALES = "float8_e8m0fnu"
 """A floating type that has powers of two and no zero: it holds the scales of other tensors, and no weights."""
@@ -53,7 +53,7 @@ class Cast:
         made = np.empty(count, self.dtype.scalar)
         at = overflowed = 0
         for piece in pieces(item, PIECE // 8):
-            values = piece.view(item.dtype.scalar)
+            values = scalars(item.dtype, piece)
             cast = made[at : at + values.size]
             cast[:] = _cast(values, self.dtype)
             overflowed += int(np.count_nonzero(np.isfinite(values) & ~np.isfinite(cast)))

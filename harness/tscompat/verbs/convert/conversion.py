@@ -9,8 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tscompat.files import output, spool
-from tscompat.files.item import Contents, Item, ModelFileError, Tell, Unfit, listed
+from tscompat.files.item import Contents, Item, ModelFileError, Tell, Unfit, listed, some
 from tscompat.files.writers import WRITERS, Writer
+from tscompat.values.text import shown
 from tscompat.values.verdict import Verdict
 from tscompat.verbs.source import read_model
 
@@ -128,7 +129,7 @@ def _refuse_form(target: Path, writer: Writer, items: Sequence[Item], single: bo
     if not single and writer.write is None:
         name = items[0].name
         found = (
-            f"the source's is called {name!r}: --strip-prefix {name} takes that off"
+            f"the source's is called '{shown(name)}': --strip-prefix {shown(name)} takes that off"
             if len(items) == 1
             else f"the source has {len(items)} tensors: --skip all others, or give a target that holds names"
         )
@@ -170,7 +171,7 @@ def _unfit(contents: Contents, writer: Writer) -> list[str]:
     for each in contents:
         why = each.why if isinstance(each, Unfit) else writer.unfit(each) or _unfit_name(each.name)
         if why:
-            faults.append(f"{each.name!r}: {why}")
+            faults.append(f"'{shown(each.name)}': {why}")
     return faults
 
 
@@ -178,13 +179,13 @@ def _unfit_name(name: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError as error:
-        return f"the name has no UTF-8 form ({error.reason}): rename it in Python"
+        return f"the name has no UTF-8 form ({error.reason}): --map FILE gives it another one"
     return ""
 
 
 def _repeated(contents: Contents) -> list[str]:
     counts = Counter(each.name for each in contents)
-    return [f"{name!r}: {count} tensors have this name" for name, count in counts.items() if count > 1]
+    return [f"'{shown(name)}': {count} tensors have this name" for name, count in counts.items() if count > 1]
 
 
 def _tell_ties(items: Sequence[Item], tell: Tell) -> None:
@@ -194,4 +195,6 @@ def _tell_ties(items: Sequence[Item], tell: Tell) -> None:
             tied[item.tie].append(item.name)
     for names in tied.values():
         if len(names) > 1:
-            tell(f"tied: {', '.join(names)} are one tensor in the source; the target gets a copy for each name")
+            tell(
+                f"tied: {some([shown(name) for name in names])} are one tensor in the source; the target gets a copy for each name"
+            )

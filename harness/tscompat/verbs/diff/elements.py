@@ -16,7 +16,7 @@ from tscompat.values.dtypes import DType
 from tscompat.values.tensors import count_elements
 from tscompat.values.text import escaped
 from tscompat.values.ulps import distances
-from tscompat.verbs.pieces import PIECE, pieces
+from tscompat.verbs.pieces import PIECE, pieces, scalars
 
 from .document import Element, Values
 
@@ -78,7 +78,7 @@ def differing(a: Item, b: Item, tolerance: Tolerance | None) -> Values | None:
 
 def _bits(dtype: DType, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Which elements have other bits, and their ranks: NaN first, then by distance; 0 for equal bits."""
-    a, b = (side.view(dtype.scalar).reshape(-1, dtype.parts) for side in (left, right))
+    a, b = (scalars(dtype, side).reshape(-1, dtype.parts) for side in (left, right))
     bits = f"u{dtype.scalar.itemsize}"
     wrong = a.view(bits) != b.view(bits)
     ranks = distances(dtype, a, b)
@@ -106,7 +106,7 @@ def _reals(item: Item, piece: NDArray[np.uint8]) -> NDArray[Any]:
     dtype = item.dtype
     if dtype.kind == "bool":
         return (piece != 0).astype(np.float64)
-    values = piece.view(dtype.scalar).astype(np.float64)
+    values = scalars(dtype, piece).astype(np.float64)
     if dtype.parts == 2:
         return values.view(np.complex128)
     if dtype.kind == "quantized":

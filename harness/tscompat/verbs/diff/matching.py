@@ -62,7 +62,7 @@ def matched(a: Sequence[Item], b: Sequence[Item]) -> Matched:
             pairs[number] = Pair(item, other, None)
     places = {id(item): number for number, item in left.items()}
     missing, extra = list(left.values()), list(partner.values())
-    for by, match in _LIKENESSES:
+    for by, match in _LIKENESSES if missing and extra else ():
         for one, other in match(missing, extra):
             pairs[places[id(one)]] = Pair(one, other, by)
         gone = {id(each) for pair in pairs.values() for each in (pair.a, pair.b)}

@@ -81,8 +81,8 @@ class Inspection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The file that was read: of a folder, the one in it."""
     kind: str
     """What kind of file it is, in words."""
-    size: int
-    """Bytes of that file."""
+    size: int | None
+    """Bytes of that file; null for a folder."""
     about: dict[str, str]
     """What else the file states about itself, by name."""
     single: bool

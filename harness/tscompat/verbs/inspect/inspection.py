@@ -42,7 +42,7 @@ def inspect(
         schema=1,
         path=escaped(str(model.path)),
         kind=model.kind,
-        size=model.path.stat().st_size,
+        size=model.path.stat().st_size if model.path.is_file() else None,
         about={escaped(name): escaped(words) for name, words in model.about.items()},
         single=model.single,
         total=_total(tensors),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tscompat.files.item import Item
 from tscompat.values.dtypes import DType
-from tscompat.verbs.pieces import pieces
+from tscompat.verbs.pieces import pieces, scalars
 
 from .document import Statistics
 
@@ -24,20 +24,20 @@ def statistics(item: Item) -> tuple[Statistics, ...]:
     """One, or two for complex elements. Raises ModelFileError where the elements are damaged, and OSError."""
     parts = [_Floats() if item.dtype.kind in ("float", "complex") else _Integers() for _ in range(item.dtype.parts)]
     for piece in pieces(item):
-        scalars = _scalars(item.dtype, piece)
+        numbers = _numbers(item.dtype, piece)
         for number, part in enumerate(parts):
-            part.add(scalars[number :: item.dtype.parts])
+            part.add(numbers[number :: item.dtype.parts])
     return tuple(part.result() for part in parts)
 
 
-def _scalars(dtype: DType, piece: NDArray[np.uint8]) -> NDArray[Any]:
+def _numbers(dtype: DType, piece: NDArray[np.uint8]) -> NDArray[Any]:
     """The elements as numbers of a type that holds them exactly, and that numpy computes with."""
     if dtype.kind == "bool":
         return (piece != 0).view(np.uint8)  # a file may hold other bytes than 0 and 1
-    scalars = piece.view(dtype.scalar)
+    values = scalars(dtype, piece)
     if dtype.kind in ("float", "complex") and dtype.scalar.itemsize < 4:
-        return scalars.astype(np.float32)
-    return scalars
+        return values.astype(np.float32)
+    return values
 
 
 class _Integers:
