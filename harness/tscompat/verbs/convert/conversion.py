@@ -195,6 +195,5 @@ def _tell_ties(items: Sequence[Item], tell: Tell) -> None:
             tied[item.tie].append(item.name)
     for names in tied.values():
         if len(names) > 1:
-            tell(
-                f"tied: {some([shown(name) for name in names])} are one tensor in the source; the target gets a copy for each name"
-            )
+            one = some([shown(name) for name in names])
+            tell(f"tied: {one} are one tensor in the source; the target gets a copy for each name")
