@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ import safetensors.torch
 import torch
 
 from tscompat.codec import read_state_dict
+from tscompat.files.pickled.torch_zip import Archive
+from tscompat.files.source import Source
+from tscompat.files.zips import members
 from tscompat.python_side import torch_tensors
 from tscompat.values.dtypes import DTYPES, FOREIGN, DType
 from tscompat.values.tensors import Entry, StateDict, tensor_of
@@ -37,6 +42,14 @@ def convert(source: Path, target: Path, **options: Any) -> list[str]:
     return said
 
 
+def described(document: object) -> Any:
+    """What the unpickler makes of a document that torch.save wrote."""
+    file = io.BytesIO()
+    torch.save(document, file)
+    source = Source(Path("document.pth"), memoryview(file.getvalue()))
+    return Archive(source, members(source)).unpickled().document
+
+
 SAFETENSORS: Any = safetensors.torch
 """Its functions are only partly typed."""
 
@@ -51,9 +64,16 @@ def load_safetensors(path: Path) -> dict[str, torch.Tensor]:
     return SAFETENSORS.load_file(path)
 
 
+def load_pickle(path: Path) -> StateDict:
+    """Read a file with torch, which warns about its own storages of quantized tensors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch_tensors.export(torch.load(path, weights_only=True))
+
+
 READ: dict[str, Callable[[Path], StateDict]] = {
     ".dat": read_state_dict,
     ".safetensors": lambda path: torch_tensors.export(load_safetensors(path)),
-    ".pth": lambda path: torch_tensors.export(torch.load(path, weights_only=True)),
+    ".pth": load_pickle,
 }
 """A reader for each format: of another library, except for .dat."""

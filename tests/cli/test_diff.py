@@ -80,7 +80,7 @@ def test_the_first_element_is_shown_where_another_is_the_largest(tmp_path: Path)
 
 
 def test_what_could_not_be_compared(tmp_path: Path) -> None:
-    torch.save({"w": torch.ones(1), "n": 3}, tmp_path / "a.pth")
+    torch.save({"w": torch.ones(1), "n": torch.eye(2).to_sparse()}, tmp_path / "a.pth")
     result = compared(tmp_path / "a.pth", tmp_path / "a.pth")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (
         2,
@@ -120,3 +120,10 @@ def test_a_file_that_cannot_be_read(pair: tuple[Path, Path], tmp_path: Path) -> 
     (tmp_path / "c.dat").write_bytes(b"\x05")
     result = compared(pair[0], tmp_path / "c.dat")
     assert (result.exit_code, result.stdout, result.stderr.startswith("could not compare: ")) == (2, "", True)
+
+
+def test_the_format_of_files_that_may_be_of_two_kinds(tmp_path: Path) -> None:
+    file = tmp_path / "a.dat"
+    file.write_bytes(b"\x01\x01\x0b\x00\x01\x08" + bytes(8))
+    forms = ["--from-format-a", "dat", "--from-format-b", "dat"]
+    assert [compared(file, file, *each).exit_code for each in (forms[:2], forms[2:], forms)] == [2, 2, 0]

@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from tscompat.values.text import shown
+from tscompat.values.text import quoted
 from tscompat.values.verdict import Kind, Verdict
 
 Source = Annotated[
     Path,
     typer.Argument(
-        metavar="IN", help=".pth .pt .ckpt .bin .safetensors .dat .npz, an index of shards (.index.json), or a folder."
+        metavar="IN",
+        help="A file of torch.save, safetensors, TorchSharp or numpy, by whatever name; an index of shards "
+        "(.index.json), or a folder.",
     ),
 ]
 Target = Annotated[Path, typer.Argument(metavar="OUT", help=".dat .safetensors .pth .pt; of one tensor .npy")]
@@ -46,6 +48,9 @@ Optimizer = Annotated[
 Groups = Annotated[
     str, typer.Option(metavar="N,N", help="How many parameters each group has, where an optimizer's .dat has several.")
 ]
+FromFormat = Annotated[
+    str, typer.Option(metavar="NAME", help="The format of IN, where its content may be of several: 'dat'.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT where it is there already.")]
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="Do not have TorchSharp load the .dat and compare it.")]
 
@@ -62,13 +67,15 @@ def convert(
     dtype: DType = "",
     optimizer: Optimizer = "",
     groups: Groups = "",
+    from_format: FromFormat = "",
     force: Force = False,
     no_verify: NoVerify = False,
 ) -> None:
     """Convert a model's tensors to another file format, bit for bit; or an optimizer's state to .dat, and back to .pth.
 
     A tensor that OUT cannot hold is refused by name before a byte is written. An IN that is only a part of a model is
-    refused too. OUT appears whole or not at all, and an OUT that exists is not replaced without --force.
+    refused too. IN is known by its content, not by its suffix.
+    OUT appears whole or not at all, and an OUT that exists is not replaced without --force.
     Pickles are read with weights_only: no code in them is run.
     Where .NET is installed, the real TorchSharp loads a .dat that was written, and its bits are compared.
 
@@ -99,6 +106,7 @@ def convert(
                 dtype=dtype,
                 optimizer=optimizer,
                 groups=groups,
+                form=from_format,
                 force=force,
                 verify=not no_verify,
                 tell=lambda sentence: console.print(sentence, markup=False),
@@ -111,7 +119,7 @@ def convert(
         raise typer.Exit(2) from error
     typer.echo(f"{target}: {done.what}, {decimal(done.size)} in {done.seconds:.1f} s")
     for name, count in done.overflowed.items():
-        typer.echo(f"{target}: too large for {dtype}: {count:,} element{'' if count == 1 else 's'} of '{shown(name)}'")
+        typer.echo(f"{target}: too large for {dtype}: {count:,} element{'' if count == 1 else 's'} of {quoted(name)}")
     if done.verdict is not None:
         _report(target, done.verdict)
 

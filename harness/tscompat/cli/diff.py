@@ -26,6 +26,10 @@ def diff_(
     b: Annotated[Path, typer.Argument(metavar="B", help="Another one, of the same format or of another.")],
     key_a: Annotated[str, typer.Option(help="Where in A the state dict is, if it is nested: 'ema.model'.")] = "",
     key_b: Annotated[str, typer.Option(help="The same for B.")] = "",
+    from_format_a: Annotated[
+        str, typer.Option(metavar="NAME", help="The format of A, where its content may be of several: 'dat'.")
+    ] = "",
+    from_format_b: Annotated[str, typer.Option(metavar="NAME", help="The same for B.")] = "",
     rtol: Annotated[float | None, typer.Option(help="Compare values: |a - b| <= atol + rtol * |b|.")] = None,
     atol: Annotated[float | None, typer.Option(help="The same; the one that is not given is 0.")] = None,
     json: Annotated[bool, typer.Option("--json", help="All of it as JSON, which has a JSON Schema.")] = False,
@@ -43,7 +47,9 @@ def diff_(
     that are no dense tensors could not.
     """
     try:
-        found = verb.diff(a, b, key_a=key_a, key_b=key_b, rtol=rtol, atol=atol)
+        found = verb.diff(
+            a, b, key_a=key_a, key_b=key_b, form_a=from_format_a, form_b=from_format_b, rtol=rtol, atol=atol
+        )
     except (ModelFileError, OSError) as error:
         typer.echo(f"could not compare: {error}", err=True)
         raise typer.Exit(2) from error

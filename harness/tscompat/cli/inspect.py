@@ -16,7 +16,7 @@ from rich.filesize import decimal
 
 from tscompat.codec.clauses import CLAUSES
 from tscompat.codec.fields import Field
-from tscompat.values.text import shown
+from tscompat.values.text import quoted, shown
 from tscompat.verbs import inspect as verb
 from tscompat.verbs.inspect import Annotated as Bytes
 from tscompat.verbs.inspect import Inspection, ModelFileError, Statistics, TensorFound, Total
@@ -41,6 +41,9 @@ def inspect_(
         Path, typer.Argument(metavar="FILE", help="A model file in any format that convert reads, or a folder.")
     ],
     key: Annotated[str, typer.Option(help="Where in a nested checkpoint the state dict is: 'ema.model'.")] = "",
+    from_format: Annotated[
+        str, typer.Option(metavar="NAME", help="The format of FILE, where its content may be of several: 'dat'.")
+    ] = "",
     stats: Annotated[
         bool,
         typer.Option("--stats", help="Read the elements: minimum, maximum, mean, NaN, inf and zeros of each tensor."),
@@ -64,12 +67,16 @@ def inspect_(
     try:
         if hex_:
             if key or stats or json:
-                raise ModelFileError("--hex shows the bytes of a file and takes no other option: leave the others out")
-            _show_bytes(verb.annotated(file))
+                raise ModelFileError("--hex shows the bytes of a file and takes no other option but --from-format")
+            _show_bytes(verb.annotated(file, from_format))
         elif json:
-            typer.echo(msgspec.json.format(msgspec.json.encode(verb.inspect(file, key=key, stats=stats)), indent=1))
+            typer.echo(
+                msgspec.json.format(
+                    msgspec.json.encode(verb.inspect(file, key=key, form=from_format, stats=stats)), indent=1
+                )
+            )
         else:
-            _show(verb.inspect(file, key=key, stats=stats))
+            _show(verb.inspect(file, key=key, form=from_format, stats=stats))
     except (ModelFileError, OSError) as error:
         typer.echo(f"could not inspect: {error}", err=True)
         raise typer.Exit(2) from error
@@ -112,7 +119,7 @@ def _head(found: Inspection) -> Iterator[str]:
         for dtype, each in sorted(found.by_dtype.items(), key=lambda pair: -pair[1].bytes):
             yield f"  {dtype}: {_sum(each)}"
     for words, tensors in _odd(found):
-        names = ", ".join(f"'{shown(each.name)}'" for each in tensors[:_NAMED])
+        names = ", ".join(quoted(each.name) for each in tensors[:_NAMED])
         rest = len(tensors) - _NAMED
         yield f"{words} in {len(tensors):,} of them: {names}{f' and {rest:,} more' if rest > 0 else ''}"
 

@@ -1,65 +1,115 @@
-"""Reads .npz files of numpy: the headers at once, an array's elements when a writer asks for them. May import values.
+"""Reads .npy and .npz files of numpy: the headers at once, an array's elements when a writer asks for them.
 
-``numpy.lib.format`` parses headers and elements. Arrays of Python objects (pickles) are never loaded.
+The zip's directory is read once. Arrays of Python objects (pickles) are never loaded. May import values.
 """
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-from numpy.lib import format as npy
 from typing_extensions import Buffer
 
-from tscompat.values.dtypes import BY_TORCH, DType
+from .item import Contents, Item, Model, ModelFileError, Unfit
+from .members import STORED, Member, ZipError, content, directory, head, place, refuse_overlaps
+from .npy import MAGIC, MOST_HEADER, Header, NpyError, header
+from .source import MOST_ENTRIES, Source
 
-from .item import Contents, Item, ModelFileError, Unfit
-
-_DTYPES: dict[np.dtype[Any], DType] = {
-    BY_TORCH[name].scalar if BY_TORCH[name].parts == 1 else np.dtype(name).newbyteorder("<"): BY_TORCH[name]
-    for name in (
-        *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
-        *("float16", "float32", "float64", "complex64", "complex128"),
-    )
-}
-"""The dtypes that numpy itself defines. A file has ml_dtypes' bfloat16 as ``|V2``, which does not identify the type."""
-
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, NotImplementedError, RuntimeError)
-"""What zipfile and numpy raise for a file that is damaged, encrypted or no .npz."""
-
-_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+_SUFFIX = ".npy"
+NPY, NPZ = "an array of numpy.save", "arrays of numpy.savez"
 
 
-def contents(path: Path) -> Contents:
-    """An item for each array of the file, an Unfit for a member that no tensor can hold.
-
-    Raises one of ``BROKEN`` when the file cannot be read, and OSError.
-    """
-    with zipfile.ZipFile(path) as archive:
-        return [_member(archive, path, member) for member in archive.namelist()]
+def is_npy(source: Source) -> bool:
+    """Whether the file begins as numpy.save writes it."""
+    return bytes(source.data[: len(MAGIC)]) == MAGIC
 
 
-def _member(archive: zipfile.ZipFile, path: Path, member: str) -> Item | Unfit:
-    name = member.removesuffix(".npy")
-    with archive.open(member) as file:
+def is_npz(source: Source) -> bool:
+    """Whether the file is a zip that holds arrays of numpy, and nothing else."""
+    found = source.members
+    return bool(found) and all(member.name.endswith(_SUFFIX) for member in found)
+
+
+def read_npy(source: Source) -> Model:
+    """The array of the file, a single tensor. Raises ModelFileError, for an array that no tensor can hold too."""
+    try:
+        found = header(source.data[: MOST_HEADER + 12], len(source.data))
+    except NpyError as error:
+        raise ModelFileError(f"{source.path}: cannot be read as {NPY}: {error}") from None
+    if found.dtype is None:
+        raise ModelFileError(f"{source.path}: {found.why_unfit}")
+    return Model(source.path, NPY, [_item("", found, source.data, 0)], single=True)
+
+
+def read_npz(source: Source) -> Model:
+    """An item for each array of the file, an Unfit for a member that no tensor can hold. Raises ModelFileError."""
+    try:
+        found = directory(source.data, MOST_ENTRIES) if source.members is None else source.members
+        refuse_overlaps(source.data, found)
+        contents: Contents = [_member(source, member) for member in found]
+    except ZipError as error:
+        raise ModelFileError(f"{source.path}: cannot be read as {NPZ}: {error}") from None
+    return Model(source.path, NPZ, contents)
+
+
+def _member(source: Source, member: Member) -> Item | Unfit:
+    name = member.name.removesuffix(_SUFFIX)
+    try:
+        found = header(head(source.data, member, MOST_HEADER + 12), member.size)
+    except NpyError as error:
+        return Unfit(name, f"the array {error}" if str(error).startswith("is no") else str(error))
+    if found.dtype is None:
+        return Unfit(name, found.why_unfit)
+    if member.method == STORED:
+        start = place(source.data, member)
+        item = _item(name, found, source.data[start : start + member.packed], start)
+    else:
+        item = _item(name, found, b"", 0)._replace(copies=True, offset=None)
+    return item._replace(read=_Checked(source, member, found))
+
+
+class _Checked:
+    """Reads the elements of a zip's array, and compares the member's CRC the first time if it is stored."""
+
+    def __init__(self, source: Source, member: Member, found: Header) -> None:
+        self._source, self._member, self._found = source, member, found
+        self._stored: memoryview | None = None
+
+    def __call__(self) -> Buffer:
+        """The elements, in the form of ``Tensor.data``. Raises ModelFileError for a damaged member."""
         try:
-            header = _HEADERS[npy.read_magic(file)]
-        except (KeyError, ValueError):
-            return Unfit(name, f"{member} is no array in numpy's format 1.0 or 2.0")
-        shape, _, dtype = header(file)
-    known = _DTYPES.get(dtype.newbyteorder("<"))
-    if known is None:
-        return Unfit(name, f"its numpy dtype {dtype.str} has no counterpart among tensors: save it with another dtype")
+            data = content(self._source.data, self._member) if self._stored is None else self._stored
+        except ZipError as error:
+            raise ModelFileError(f"{self._source.path}: {error}") from None
+        if self._member.method == STORED:
+            self._stored = data
+        return _elements(self._found, data)
 
-    def read() -> Buffer:
-        try:
-            with zipfile.ZipFile(path) as archive, archive.open(member) as file:
-                array = npy.read_array(file, allow_pickle=False)
-        except BROKEN as error:
-            raise ModelFileError(f"{path}: the array {member} is damaged: {error}") from error
-        return np.ascontiguousarray(array, dtype.newbyteorder("<"))
 
-    return Item(name, known, shape, read, copies=True)
+def _item(name: str, found: Header, data: bytes | memoryview, start: int) -> Item:
+    assert found.dtype is not None
+    copies = _must_copy(found)
+    offset = None if copies else start + found.start
+    return Item(name, found.dtype, found.shape, lambda: _elements(found, data), copies, offset=offset)
+
+
+def _must_copy(found: Header) -> bool:
+    """Whether the elements do not lie in the file as ``Tensor.data`` has them."""
+    assert found.dtype is not None
+    ordered = not found.fortran or sum(dim != 1 for dim in found.shape) < 2
+    return not ordered or (found.big and found.dtype.scalar.itemsize > 1)
+
+
+def _elements(found: Header, data: bytes | memoryview) -> Buffer:
+    raw = data[found.start :]
+    if not _must_copy(found):
+        return raw
+    assert found.dtype is not None
+    # The element is one number in memory, of one or two parts: the parts are swapped one by one.
+    scalar = found.dtype.scalar
+    order = scalar.newbyteorder(">") if found.big else scalar
+    parts = (found.dtype.parts,) if found.dtype.parts > 1 else ()
+    array = np.frombuffer(raw, order)
+    if found.fortran:
+        # Reversed, the dims are in the order in which they lie; the parts of an element stay together.
+        array = array.reshape((*found.shape[::-1], *parts))
+        array = array.transpose(*range(len(found.shape))[::-1], *([len(found.shape)] if parts else []))
+    return np.ascontiguousarray(array, scalar)

@@ -1,22 +1,24 @@
-"""Finds the state dict in a checkpoint, which may be nested in dicts and lists. Imports torch and its neighbours.
+"""Finds the state dict in what a pickle describes: nested in dicts, lists and objects. May import values.
 
-Nothing is guessed: a state dict is taken only if it is the only one of its kind. If there are several, or if more
-elements are beside a model's state dict than in it, the person has to choose.
+Of files it imports item and pickled. Nothing is guessed: a state dict is taken only if it is the only one of its kind.
+If there are several, or if more elements are beside a model's state dict than in it, the person has to choose. Each
+object is visited once, and nothing recurses: the time is linear in the document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeGuard
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
-import torch
+from tscompat.values.text import shown
 
 from .item import ModelFileError, Tell, some
+from .pickled import modules
+from .pickled.arrays import Array
+from .pickled.described import Storage, Tensor
+from .pickled.inert import Record, Value, is_bytes, is_dict, is_sequence
 
-_DEPTH = 16
-"""How many levels deep a state dict is searched for."""
-
-Keyed = Mapping[Any, Any]
+Keyed: TypeAlias = Mapping[Any, Any]
 
 
 class Kind(NamedTuple):
@@ -26,138 +28,343 @@ class Kind(NamedTuple):
     no: str
     several: str
     save: str
-    matches: Callable[[Keyed], bool]
-    at_least: Callable[[Keyed], object]
-    """Whether the mapping where the search starts is taken if nothing matches."""
+    weight: Callable[[Value, dict[int, int]], int]
+    """How much of it a value itself holds, 0 where the value is none of this kind. The dict is kept for a whole walk."""
 
 
-def find(document: object, key: str, tell: Tell, kind: Kind) -> Keyed:
-    """The only state dict of this kind in ``document``, or at or below ``key`` if one is given.
+class _Found(NamedTuple):
+    """A value that was visited, and how it is reached."""
 
-    A dot of the key goes down a level or is part of a name. ``tell`` gets the key of a state dict found below ``key``.
-    Raises ModelFileError, with the keys to choose from, when there is none or several; and when a model's state dict
-    found below ``key`` has fewer elements than there are beside it.
+    value: Value
+    name: str
+    above: int
+    """The index of the value that it was found in; -1 at the start."""
+    candidate: int
+    """The index of the nearest candidate above; -1 if there is none."""
+    weight: int
+    same: int = -1
+    """The index of the same object where it was visited before; -1 if this is the first time."""
+
+
+def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
+    """The only state dict of this kind in ``document``, or at or below ``key`` if one is given: its entries by name.
+
+    A dot of the key goes down a level or is part of a name. ``tell`` gets the key of a state dict found below ``key``,
+    and what is beside it. Raises ModelFileError, with the keys to choose from, when there is none or several; and when
+    a model's state dict found below ``key`` has fewer elements than there are beside it.
     """
-    if not is_mapping(document):
-        raise ModelFileError(f"expected {kind.one}, found {_type(document)}: save {kind.save}")
     start = _at(document, key) if key else document
-    if not is_mapping(start):
-        raise ModelFileError(
-            f"expected {kind.one} at the key {key!r}, found {_type(start)}; {_there_is(document, '', kind)}"
-        )
+    if not _is_container(start):
+        at = f" at the key {shown(key)!r}" if key else ""
+        choice = f"; {_there_is(document, '', kind)}" if key else f": save {kind.save}"
+        raise ModelFileError(f"expected {kind.one}{at}, found {described(start)}{choice}")
     if is_optimizer(start) and kind is not OPTIMIZER:
         raise ModelFileError(
             "this is the state of an optimizer ('state' and 'param_groups'), which does not name its class: "
             "give its class (--optimizer Adam), or the model's state dict"
         )
-    found = list(_candidates(start, key, kind)) or ([(key, start)] if kind.at_least(start) else [])
-    if len(found) != 1:
-        raise ModelFileError(f"{kind.several if found else kind.no} here; {_there_is(start, key, kind)}")
-    ((path, chosen),) = found
-    if path != key:
-        if kind is not OPTIMIZER:
-            _refuse_little(start, chosen, path)
-        beside = [str(name) for name, value in start.items() if value is not chosen]
-        tell(f"converting the state dict at the key {path!r}" + (f"; not converted: {some(beside)}" if beside else ""))
+    found = _visit(start, kind)
+    chosen = _chosen(found)
+    if not chosen and kind is MODEL and (listed := _listed(start)):
+        return listed
+    if len(chosen) != 1:
+        raise ModelFileError(f"{kind.several if chosen else kind.no} here; {_there_is(start, key, kind)}")
+    (index,) = chosen
+    value = found[index].value
+    if kind is MODEL and found[index].weight == _SCALARS and is_dict(value) and all(map(_is_path, value)):
+        raise ModelFileError(
+            f"these are scores of {some([*map(shown, value)])}, and no model; {_there_is(document, '', kind)}"
+        )
+    if index:
+        path = _path(found, index, key)
+        if kind is MODEL:
+            _refuse_little(start, value, path)
+        beside = [(name, child) for name, child in children(start) if child is not value]
+        left = some((_with_class(name, child) for name, child in beside), len(beside))
+        tell(f"converting the state dict at the key {shown(path)!r}" + (f"; not converted: {left}" if beside else ""))
+    return entries(value)
+
+
+def entries(value: Value) -> Keyed:
+    """The entries of a state dict: of a dict, of a module as its ``state_dict()``, of an object by its attributes."""
+    if is_dict(value):
+        return value
+    if modules.is_module(value):
+        try:
+            return modules.state_dict(value)
+        except modules.TooMuch as error:
+            raise ModelFileError(str(error)) from error
+    return dict(children(value))
+
+
+def _visit(start: Value, kind: Kind) -> list[_Found]:
+    """All containers at and below ``start``, those above first; for a model, nothing of an optimizer.
+
+    What is in them is visited once.
+    """
+    found: list[_Found] = []
+    seen: dict[int, int] = {}
+    known: dict[int, int] = {}
+    left: list[tuple[Value, str, int, int]] = [(start, "", -1, -1)]
+    while left:
+        value, name, above, candidate = left.pop()
+        index = len(found)
+        same = seen.setdefault(id(value), index)
+        if same != index:
+            if found[same].weight:
+                found.append(_Found(value, name, above, candidate, 0, same))
+            continue
+        weight = kind.weight(value, known)
+        found.append(_Found(value, name, above, candidate, weight))
+        if modules.is_module(value) or (index and kind is MODEL and is_optimizer(value)):
+            continue
+        inner = index if weight else candidate
+        below = [(child, each, index, inner) for each, child in children(value) if _is_container(child)]
+        left += reversed(below)
+    return found
+
+
+def _chosen(found: list[_Found]) -> list[int]:
+    """The candidates that may be meant: of one inside of another, the one that holds more."""
+    candidates = [index for index, each in enumerate(found) if each.weight]
+    most = max((found[index].weight for index in candidates), default=0)
+    if most > _SCALARS:
+        candidates = [index for index in candidates if found[index].weight > _SCALARS]
+    below = dict.fromkeys(candidates, 0)
+    for index in reversed(candidates):
+        outer = found[index].candidate
+        if outer in below:
+            below[outer] = max(below[outer], below[index], found[index].weight)
+    chosen: list[int] = []
+    covered: set[int] = set()
+    for index in candidates:
+        if found[index].candidate in covered:
+            covered.add(index)
+        elif below[index] <= found[index].weight:
+            covered.add(index)
+            chosen.append(index)
     return chosen
 
 
-def _refuse_little(document: Keyed, chosen: Keyed, path: str) -> None:
+def _path(found: list[_Found], index: int, key: str) -> str:
+    names: list[str] = []
+    while index > 0:
+        names.append(found[index].name)
+        index = found[index].above
+    return ".".join([*([key] if key else []), *reversed(names)])
+
+
+def _refuse_little(document: Value, chosen: Value, path: str) -> None:
     """Raise ModelFileError where more elements are beside the state dict than in it: they may be the weights."""
-    taken = _elements(chosen, "", None)
-    left = {name: _elements(value, name, chosen) for name, value in _children(document)}
+    taken = _elements(chosen, None, set())
+    seen: set[int] = set()
+    left = {name: _elements(child, chosen, seen) for name, child in children(document) if not _is_of_optimizer(name)}
     if sum(left.values()) > taken:
-        names = some([repr(name) for name, elements in left.items() if elements])
+        names = some([repr(shown(name)) for name, elements in left.items() if elements])
         raise ModelFileError(
-            f"the state dict at the key {path!r} has {taken} elements, and {sum(left.values())} more are beside it in "
-            f"{names}: give --key {path} if it is all of the model, or torch.save() the model's state dict alone"
+            f"the state dict at the key {shown(path)!r} has {taken} elements, and {sum(left.values())} more are beside "
+            f"it in {names}: give --key {shown(path)} if it is all of the model"
         )
 
 
-def _elements(value: object, name: str, chosen: Keyed | None) -> int:
-    """The number of elements in the tensors of ``value``, at all levels, that may be weights, without ``chosen``.
+def _elements(start: Value, chosen: Value | None, seen: set[int]) -> int:
+    """The number of elements in the tensors of ``start``, at all levels, that may be weights, without ``chosen``.
 
-    The state of optimizers and of random generators (one-dimensional uint8 tensors) is not counted.
+    What is in ``seen`` was counted before.
     """
-    if isinstance(value, torch.Tensor):
-        return 0 if value.dtype == torch.uint8 and value.ndim == 1 else value.numel()
-    if value is chosen or "optim" in name.lower() or (is_mapping(value) and is_optimizer(value)):
+    count = 0
+    left = [start]
+    while left:
+        value = left.pop()
+        if id(value) in seen or value is chosen:
+            continue
+        seen.add(id(value))
+        count += _numel(value)
+        if not is_optimizer(value):
+            left += [child for name, child in _all_children(value) if not _is_of_optimizer(name)]
+    return count
+
+
+def _numel(value: Value) -> int:
+    """The number of elements of a tensor that may be a weight; the state of a random generator is none."""
+    tensor = tensor_in(value)
+    if tensor is None or (tensor.dtype == "uint8" and len(tensor.shape) == 1):
         return 0
-    return sum(_elements(child, name, chosen) for name, child in _children(value))
+    return tensor.numel
 
 
-def is_optimizer(mapping: Keyed) -> bool:
-    """Whether the mapping has the keys of an optimizer's ``state_dict()``."""
-    return {"state", "param_groups"} <= mapping.keys()
+def tensor_in(value: Value) -> Tensor | None:
+    """The tensor, of torch or numpy; None for another value."""
+    return value if isinstance(value, Tensor) else value.tensor if isinstance(value, Array) else None
 
 
-def _candidates(value: object, path: str, kind: Kind, depth: int = _DEPTH) -> Iterator[tuple[str, Keyed]]:
-    if is_mapping(value) and kind.matches(value):
-        yield path, value
-    elif not (is_mapping(value) and is_optimizer(value)):
-        for name, child in _children(value):
-            if not depth:
-                raise ModelFileError(
-                    f"nested deeper than {_DEPTH} levels at {path!r}: torch.save() the state dict alone"
-                )
-            yield from _candidates(child, f"{path}.{name}" if path else name, kind, depth - 1)
+class Searched:
+    """Searches values for tensors. What has none is searched once."""
+
+    def __init__(self) -> None:
+        self._none: set[int] = set()
+        self._left = _MOST_SEARCHED
+
+    def holds_tensors(self, value: Value) -> bool:
+        """Whether a value is a tensor or storage, or has one at any level. Raises ModelFileError after too many steps."""
+        seen: set[int] = set()
+        left = [value]
+        while left:
+            each = left.pop()
+            if tensor_in(each) is not None or isinstance(each, Storage):
+                return True
+            if not _is_container(each) or id(each) in seen or id(each) in self._none:
+                continue
+            seen.add(id(each))
+            below = [child for _, child in _all_children(each)]
+            self._left -= len(below)
+            if self._left < 0:
+                raise ModelFileError("too many objects share others beside the tensors: torch.save() the tensors alone")
+            left += below
+        self._none |= seen
+        return False
 
 
-def _children(value: object) -> Iterator[tuple[str, object]]:
-    """The values in a dict, list or tuple, each with its name or number, which is its part of a key."""
-    if is_mapping(value):
-        yield from ((str(name), child) for name, child in value.items())
-    elif _is_list(value):
+def _is_path(name: object) -> bool:
+    return isinstance(name, str) and name.endswith(_CHECKPOINTS)
+
+
+def _is_of_optimizer(name: str) -> bool:
+    return "optim" in name.lower()
+
+
+def is_optimizer(value: Value) -> bool:
+    """Whether the value is a dict with the keys of an optimizer's ``state_dict()``."""
+    return is_dict(value) and "state" in value and "param_groups" in value
+
+
+def _is_container(value: Value) -> bool:
+    return is_dict(value) or is_sequence(value) or isinstance(value, Record)
+
+
+def children(value: Value) -> Iterator[tuple[str, Value]]:
+    """The values in a dict, list, tuple or object, each with its name or number, which is its part of a key."""
+    if is_dict(value):
+        yield from ((str(name), child) for name, child in value.items() if isinstance(name, str | int))
+    elif is_sequence(value):
         yield from ((str(number), child) for number, child in enumerate(value))
+    elif isinstance(value, Record):
+        attributes = value.attributes
+        parts = attributes.get("_modules") if modules.is_module(value) else None
+        for part in (parts, attributes, value.pairs, value.elements):
+            yield from children(part)
 
 
-def is_mapping(value: object) -> TypeGuard[Keyed]:
-    """Whether the value is a mapping, with keys and values of any type."""
-    return isinstance(value, Mapping)
+def _all_children(value: Value) -> Iterator[tuple[str, Value]]:
+    """As ``children``, with what an object is made from, and with what has another key than a name or number."""
+    yield from children(value)
+    if isinstance(value, Record):
+        yield from (("", part) for part in (value.args, value.state))
+    elif is_dict(value):
+        yield from (("", child) for name, child in value.items() if not isinstance(name, str | int))
 
 
-def _is_list(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
-    return isinstance(value, list | tuple)
+def _listed(value: Value) -> Keyed:
+    """The tensors of a dict that has nothing else to offer, of a list by number, of pairs by name; else nothing."""
+    if not is_dict(value) and not is_sequence(value):
+        return {}
+    named: Keyed = value if is_dict(value) else {str(number): child for number, child in enumerate(value)}
+    pairs = {each[0]: each[1] for each in named.values() if is_sequence(each) and _is_pair(each)}
+    if pairs and len(pairs) == len(named):
+        named = pairs
+    tensors = [tensor for child in named.values() if (tensor := tensor_in(child)) is not None]
+    if tensors and all(_is_random_state(each) for each in tensors):
+        raise ModelFileError("these are the states of random generators, and no model: give the model's checkpoint")
+    return named if tensors else {}
 
 
-def _is_state_dict(mapping: Keyed) -> bool:
-    """Whether at least half of the values are tensors: a state dict may also hold a version or an extra state."""
-    return 0 < len(mapping) <= 2 * _tensors(mapping)
+def _is_pair(value: Sequence[Value]) -> bool:
+    return len(value) == 2 and isinstance(value[0], str)
 
 
-def _tensors(mapping: Keyed) -> int:
-    return sum(isinstance(value, torch.Tensor) for value in mapping.values())
+def _is_random_state(tensor: Tensor) -> bool:
+    return tensor.dtype == "uint8" and len(tensor.shape) == 1 and tensor.numel in _RANDOM_STATES
 
 
-def _at(document: object, key: str) -> object:
+def _at(document: Value, key: str) -> Value:
     """The value at ``key``, of which a dot goes down a level or is part of a name; None if there is none."""
-    children = dict(_children(document))
-    if key in children:
-        return children[key]
+    found = dict(children(document))
+    if key in found:
+        return found[key]
     parts = key.split(".")
-    inner = ((children.get(".".join(parts[:cut])), ".".join(parts[cut:])) for cut in range(1, len(parts)))
-    return next((found for child, rest in inner if (found := _at(child, rest)) is not None), None)
+    inner = ((found.get(".".join(parts[:cut])), ".".join(parts[cut:])) for cut in range(1, len(parts)))
+    return next((each for child, rest in inner if (each := _at(child, rest)) is not None), None)
 
 
-def _there_is(document: Keyed, key: str, kind: Kind) -> str:
-    found = [f"--key {path} ({len(each)})" for path, each in _candidates(document, key, kind) if path]
-    if found:
-        return f"choose one (entries in brackets): {some(found)}"
-    return f"the keys are {some([f'{name!r} ({type(value).__name__})' for name, value in document.items()]) or 'none'}"
+def _there_is(document: Value, key: str, kind: Kind) -> str:
+    found = _visit(document, kind) if _is_container(document) else []
+    kept = set(_chosen(found))
+    chosen = [index for index, each in enumerate(found) if index and (index in kept or each.same in kept)]
+    if chosen:
+        offered = (
+            f"--key {shown(_path(found, index, key), 200)} ({len(entries(found[index].value))})" for index in chosen
+        )
+        return f"choose one (entries in brackets): {some(offered, len(chosen))}"
+    names = [*children(document)]
+    keys = (f"{shown(name)!r} ({described(child, short=True)})" for name, child in names)
+    return f"the keys are {some(keys, len(names)) or 'none'}"
 
 
-def _type(value: object) -> str:
-    return "nothing" if value is None else f"a value of type {type(value).__name__}"
+def described(value: Value, *, short: bool = False) -> str:
+    """What a value is, in a few words: its class."""
+    if isinstance(value, Record):
+        return shown(value.name)
+    if value is None:
+        return "NoneType" if short else "nothing"
+    known = "tensor" if tensor_in(value) is not None else "bytes" if is_bytes(value) else type(value).__name__
+    return known if short else f"a value of type {known}"
+
+
+def _with_class(name: str, value: Value) -> str:
+    """The name, and the class of what was not built."""
+    shown_name = shown(name)
+    if isinstance(value, Record):
+        return f"{shown_name} ({described(value)})"
+    return f"{shown_name} (a tensor)" if tensor_in(value) is not None else shown_name
+
+
+_MOST_SEARCHED = 10_000_000
+_SCALARS = 1
+"""The weight of a dict whose tensors are all single numbers: scores, losses; or a very small model."""
+_CHECKPOINTS = (".ckpt", ".pt", ".pth", ".bin", ".safetensors")
+_RANDOM_STATES = {5056, 5048, 16, 44}
+"""Bytes of the states of torch's generators: of a CPU, of a CPU in old versions, of CUDA, of MPS."""
+
+
+def _weight_of_model(value: Value, known: dict[int, int]) -> int:
+    """The elements of the tensors that a value holds by name, and one more; 1 where all are single numbers."""
+    if modules.is_module(value):
+        try:
+            return 2 + modules.weight(value, _numel, known)
+        except modules.TooMuch as error:
+            raise ModelFileError(str(error)) from error
+    if is_dict(value):
+        tensors: Iterable[Tensor | None] = (tensor_in(child) for name, child in value.items() if isinstance(name, str))
+    elif isinstance(value, Record):
+        tensors = (tensor_in(child) for _, child in children(value))
+    else:
+        return 0
+    weights = [each for each in tensors if each is not None and _numel(each)]
+    if not weights:
+        return 0
+    return 1 + sum(each.numel for each in weights) if any(each.shape for each in weights) else _SCALARS
+
+
+def _weight_of_optimizer(value: Value, known: dict[int, int]) -> int:
+    return int(is_optimizer(value))
 
 
 MODEL = Kind(
     *("a state dict", "no state dict", "several state dicts", "model.state_dict()"),
-    matches=_is_state_dict,
-    at_least=_tensors,
+    weight=_weight_of_model,
 )
 OPTIMIZER = Kind(
     *("an optimizer's state dict", "no optimizer's state dict", "several optimizers' state dicts"),
     save="optimizer.state_dict()",
-    matches=is_optimizer,
-    at_least=is_optimizer,
+    weight=_weight_of_optimizer,
 )

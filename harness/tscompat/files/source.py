@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from tscompat.codec.reader import flat, map_file
 
 from .item import ModelFileError
+from .members import Member, ZipError, directory
+
+MOST_ENTRIES = 500_000
+"""The most tensors, or members of a zip, that a file may have: of each, more is held in memory than it takes there."""
 
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
@@ -18,12 +23,21 @@ _KINDS = (
 )
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Source:
     """A file and its bytes."""
 
     path: Path
     data: memoryview
     """All bytes of the file, mapped and read-only: the system reads them from disk when they are used."""
+
+    @cached_property
+    def members(self) -> list[Member] | None:
+        """The members of a zip file, in the directory's order; None if its directory is not there or damaged."""
+        try:
+            return directory(self.data, MOST_ENTRIES)
+        except ZipError:
+            return None
 
 
 def opened(path: Path) -> Source:

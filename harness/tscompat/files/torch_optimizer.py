@@ -1,80 +1,138 @@
 """Validates an optimizer state dict against the requested class.
 
-A pickle may hold anything; ``judged`` returns a state dict in the form of ``torch.optim.Optimizer.state_dict()``. Files
-of old versions of torch lack options: the ones that torch adds on loading are added. May import codec, python_side.
+A pickle may hold anything: ``record_from`` accepts what ``torch.optim.Optimizer.state_dict()`` returns. Files of old
+versions of torch lack options: the ones that torch adds on loading are added. Imports torch. May import values,
+codec, python_side.
 """
 
 from __future__ import annotations
 
-import math
+import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
 import torch
 
+from tscompat.codec import OptimizerRecord
 from tscompat.codec.optimizer import LAYOUTS, Kind
-from tscompat.python_side.torch_optimizers import HOW, Saved, defaults_of, name_in_dotnet, name_in_torch
+from tscompat.python_side.torch_optimizers import HOW, Saved, defaults_of, name_in_dotnet, name_in_torch, record_of
+from tscompat.values.text import shown
 
-from . import torch_item
-from .checkpoint import Keyed, is_mapping
-from .item import Item, ModelFileError, Tell, Unfit, listed
+from . import checkpoint, torch_item
+from .checkpoint import Keyed, tensor_in
+from .item import ModelFileError, Tell, Unfit, listed
+from .pickled import described
+from .pickled.inert import is_dict, is_list, is_sequence, is_tuple
+from .torch_files import Shapes
 from .writers import WRITERS
+
+_CLASSES = [name_in_torch(each) for each in LAYOUTS]
 
 _NO_OPTIONS = {"params", "initial_lr"}
 """Keys of a group that are no options: its parameters' numbers, and the learning rate that a scheduler started from."""
 
 
-def judged(state: Keyed, name: str, tell: Tell) -> Saved:
-    """The state dict in the form that ``torch_optimizers.record_of`` takes.
+def record_from(state: Keyed, name: str, shapes: Shapes, tell: Tell) -> tuple[OptimizerRecord, list[int]]:
+    """The record of TorchSharp's class, and how many parameters each group has.
 
-    Options that the class does not have are left out, and ``tell`` gets their names. Raises ModelFileError, with a line
-    for each of the first ten faults, for the state of another class than ``name`` of torch.optim, for a value that a
-    .dat cannot hold, and for a parameter that was never stepped, because nothing shows its shape.
+    ``shapes`` gives the model's parameters, for those that were never stepped. Options that the class does not have are
+    left out, and ``tell`` gets their names. Raises ModelFileError, with a line for each of the first ten faults, for
+    the state of another class than ``name`` of torch.optim, for a value that a .dat cannot hold, and for a parameter
+    that was never stepped, if nothing shows its shape; and what ``record_of`` raises.
     """
     states, groups = state["state"], state["param_groups"]
     if not _are_states(states) or not _are_groups(groups):
         raise ModelFileError(
             "'state' and 'param_groups' are not as torch.optim saves them: save optimizer.state_dict()"
         )
-    defaults = defaults_of(name)
-    others = {option for each in LAYOUTS for option in defaults_of(name_in_torch(each))} - defaults.keys() - HOW
-    faults = [fault for number, group in enumerate(groups) for fault in _other_class(number, group, defaults, others)]
+    faults = _other_class(groups, name)
     if faults:
-        raise ModelFileError(f"this is not the state of {name}: give another --optimizer:{listed(faults)}")
+        fitting = [each for each in _CLASSES if each != name and not _other_class(groups, each) and _fits(states, each)]
+        named = f": it fits {' or '.join(fitting)}" if fitting else ": give another --optimizer"
+        raise ModelFileError(f"this is not the state of {name}{named}:{listed(faults)}")
     numbers = [number for group in groups for number in group["params"]]
-    faults = [fault for number in numbers for fault in _unfit(number, states.get(number) or {}, name)]
+    stepped = {number: states.get(number) or {} for number in numbers}
+    faults = [fault for number in numbers for fault in _unfit(number, stepped[number], name)]
     if faults:
         raise ModelFileError(f"nothing is written, because a .dat cannot hold all of it:{listed(faults)}")
-    known = defaults.keys() | _NO_OPTIONS | HOW
+    like = _parameters(stepped, name, shapes)
+    known = defaults_of(name).keys() | _NO_OPTIONS | HOW
     left = sorted({option for group in groups for option in group.keys() - known})
     if left:
         tell(f"not converted: {', '.join(left)} (of the parameter groups), which are no options of {name}")
-    added = {option: value for option, value in defaults.items() if isinstance(value, bool)}
-    kept = [{option: value for option, value in group.items() if option in known} for group in groups]
-    return {"state": states, "param_groups": [{**added, **group} for group in kept]}
+    added = {option: value for option, value in defaults_of(name).items() if isinstance(value, bool)}
+    kept = [{option: _in_torch(value) for option, value in group.items() if option in known} for group in groups]
+    made = {number: {field: _in_torch(value) for field, value in each.items()} for number, each in states.items()}
+    saved: Saved = {"state": made, "param_groups": [{**added, **group} for group in kept]}
+    return record_of(name, saved, like), [len(group["params"]) for group in groups]
 
 
-def _are_states(states: object) -> TypeGuard[Mapping[Any, Keyed]]:
-    return is_mapping(states) and all(map(_is_named, states.values()))
+def _parameters(stepped: Mapping[int, Keyed], name: str, shapes: Shapes) -> list[torch.Tensor]:
+    """A tensor with the shape and dtype of each parameter: by its state, else by the model's state dict.
+
+    Empty if no parameter needs one. The model's are in the optimizer's order if all that were stepped agree with it.
+    """
+    fields = [field for field, kind in LAYOUTS[name_in_dotnet(name)].state.items() if kind.startswith("tensor")]
+    needed = "tensor" in LAYOUTS[name_in_dotnet(name)].state.values()
+    lacking = [number for number, state in stepped.items() if not state]
+    if not lacking or not needed:
+        return []
+    found = shapes()
+    shaped = {
+        number: next((each for field in fields if (each := tensor_in(state.get(field)))), None)
+        for number, state in stepped.items()
+    }
+    pairs = list(zip(shaped.values(), found, strict=False))
+    if len(found) != len(shaped) or any(each is not None and each.shape != like.shape for each, like in pairs):
+        raise ModelFileError(
+            f"{len(lacking)} parameters were never stepped, number {lacking[0]} first, and nothing in the file shows "
+            "their shapes (a model's state dict beside it would, with as many parameters): make a step with "
+            "a gradient for each, or leave them out of the optimizer, and save again"
+        )
+    return [torch.empty(like.shape, dtype=getattr(torch, like.dtype)) for like in found]
 
 
-def _are_groups(groups: object) -> TypeGuard[list[Keyed]]:
-    return _is_list(groups) and all(_is_named(group) and _are_numbers(group.get("params")) for group in groups)
+def _in_torch(value: Any) -> Any:
+    """The value, with tensors of torch in the place of descriptions."""
+    tensor = tensor_in(value)
+    if tensor is not None:
+        item = described.item("", tensor)
+        if isinstance(item, Unfit):
+            raise ModelFileError(item.why)
+        return torch_item.tensor_of(item)
+    return tuple(_in_torch(each) for each in value) if is_list(value) or is_tuple(value) else value
+
+
+def _are_states(states: object) -> TypeGuard[dict[Any, dict[Any, Any]]]:
+    return is_dict(states) and all(map(_is_named, states.values()))
+
+
+def _are_groups(groups: object) -> TypeGuard[list[dict[Any, Any]]]:
+    return is_sequence(groups) and all(_is_named(group) and _are_numbers(group.get("params")) for group in groups)
 
 
 def _are_numbers(numbers: object) -> bool:
-    return _is_list(numbers) and all(isinstance(number, int) for number in numbers)
+    return is_sequence(numbers) and all(type(number) is int for number in numbers)
 
 
-def _is_named(value: object) -> TypeGuard[Keyed]:
-    return is_mapping(value) and all(isinstance(name, str) for name in value)
+def _is_named(value: object) -> TypeGuard[dict[Any, Any]]:
+    return is_dict(value) and all(isinstance(name, str) for name in value)
 
 
-def _is_list(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list | tuple)
+def _fits(states: Mapping[Any, Keyed], name: str) -> bool:
+    """Whether the states have only fields that the class keeps."""
+    fields = LAYOUTS[name_in_dotnet(name)].state.keys()
+    return all(state.keys() <= fields for state in states.values())
 
 
-def _other_class(number: int, group: Keyed, defaults: Mapping[str, Any], others: set[str]) -> Iterator[str]:
+def _other_class(groups: list[dict[Any, Any]], name: str) -> list[str]:
+    """What in the groups shows that they are of another class."""
+    defaults = defaults_of(name)
+    others = {option for each in _CLASSES for option in defaults_of(each)} - defaults.keys() - HOW
+    return [fault for number, group in enumerate(groups) for fault in _odd_options(number, group, defaults, others)]
+
+
+def _odd_options(number: int, group: Keyed, defaults: Mapping[str, Any], others: set[str]) -> Iterator[str]:
     foreign = sorted(others & group.keys())
     if foreign:
         yield f"group {number} has options of another class: {', '.join(foreign)}"
@@ -84,11 +142,11 @@ def _other_class(number: int, group: Keyed, defaults: Mapping[str, Any], others:
     for name, default in {**defaults, "initial_lr": 0.0}.items():
         value = group.get(name)
         if isinstance(default, tuple):
-            wanted, fits = "two numbers", _is_list(value) and len(value) == 2 and all(map(_is_number, value))
+            wanted, fits = "two numbers", is_sequence(value) and len(value) == 2 and all(map(_is_number, value))
         else:
             wanted, fits = "a number", _is_number(value)
         if name in group and default is not None and not fits:
-            yield f"group {number}: found {name} {value!r}; expected {wanted}"
+            yield f"group {number}: found {name} {_words(value)}; expected {wanted}"
 
 
 def _is_required(default: object) -> bool:
@@ -98,11 +156,6 @@ def _is_required(default: object) -> bool:
 
 def _unfit(number: int, state: Keyed, name: str) -> Iterator[str]:
     kinds = LAYOUTS[name_in_dotnet(name)].state
-    if not state and "tensor" in kinds.values():
-        yield (
-            f"parameter {number} was never stepped, and the file does not contain its shape: make a step with a "
-            "gradient for it, or leave it out of the optimizer, and save again"
-        )
     for field, kind in kinds.items():
         why = "" if state.get(field) is None else _why(field, kind, state[field])
         if why:
@@ -111,13 +164,26 @@ def _unfit(number: int, state: Keyed, name: str) -> Iterator[str]:
 
 def _why(field: str, kind: Kind, value: object) -> str:
     if not kind.startswith("tensor"):
-        return "" if _is_number(value) else f"of type {type(value).__name__}; expected one number"
-    item = torch_item.item(field, value)
+        return "" if _is_number(value) else f"of type {_class(value)}; expected one number"
+    tensor = tensor_in(value)
+    if tensor is None:
+        return f"of type {_class(value)}, and not a tensor"
+    item = described.item(field, tensor)
     return item.why if isinstance(item, Unfit) else WRITERS[".dat"].unfit(item)
 
 
+def _words(value: object) -> str:
+    """The value of an option, or its class."""
+    plain = value is None or isinstance(value, int | float | str) or is_sequence(value)
+    return shown(reprlib.repr(value)) if plain else f"of type {_class(value)}"
+
+
+def _class(value: object) -> str:
+    return checkpoint.described(value, short=True)
+
+
 def _is_number(value: object) -> bool:
-    if not isinstance(value, torch.Tensor):
+    tensor = tensor_in(value)
+    if tensor is None:
         return isinstance(value, int | float)
-    item = torch_item.item("", value)
-    return isinstance(item, Item) and math.prod(item.shape) == 1 and not value.is_complex()
+    return tensor.numel == 1 and not tensor.why and not tensor.dtype.startswith("complex")

@@ -19,15 +19,9 @@ from tscompat.values.tensors import PLAIN, Tensor
 from . import torch_item
 from .item import Item, LazyEntries, ModelFileError
 from .output import Sink
+from .safetensors import DTYPES, METADATA
 from .spool import spooled
 
-_SAFETENSORS = {
-    **{"bool": "BOOL", "uint8": "U8", "int8": "I8", "uint16": "U16", "int16": "I16", "float16": "F16"},
-    **{"bfloat16": "BF16", "uint32": "U32", "int32": "I32", "float32": "F32", "complex64": "C64"},
-    **{"float64": "F64", "int64": "I64", "uint64": "U64", "float8_e5m2": "F8_E5M2", "float8_e4m3fn": "F8_E4M3"},
-    **{"float8_e8m0fnu": "F8_E8M0", "float8_e4m3fnuz": "F8_E4M3FNUZ", "float8_e5m2fnuz": "F8_E5M2FNUZ"},
-}
-"""The names of torch's dtypes in safetensors (``_TYPES`` in its torch.py)."""
 _NUMPY = frozenset(
     (
         *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),
@@ -37,7 +31,6 @@ _NUMPY = frozenset(
 """The dtypes that numpy itself defines, by torch's names, which are numpy's."""
 _DIMS = 64
 """The dims of an array of numpy, at most."""
-_METADATA = "__metadata__"
 MOST_HEADER = 100_000_000
 """The largest header, in bytes, that the safetensors library reads (``MAX_HEADER_SIZE`` in its tensor.rs)."""
 
@@ -83,9 +76,9 @@ def _write_dat_single(sink: Sink, item: Item) -> None:
 
 
 def _unfit_for_safetensors(item: Item) -> str:
-    if item.dtype.torch not in _SAFETENSORS:
+    if item.dtype.torch not in DTYPES:
         return f"{item.dtype.torch} does not exist in safetensors: {_advice(item)}"
-    if item.name == _METADATA:
+    if item.name == METADATA:
         return "the name means something else in safetensors: --rename '^__metadata__$=NAME' gives it another one"
     return ""
 
@@ -95,12 +88,12 @@ def _write_safetensors(sink: Sink, items: Sequence[Item]) -> None:
 
     Tensors with larger elements come first, so that all are aligned, as the library's readers need it.
     """
-    header: dict[str, object] = {_METADATA: {"format": "pt"}}
+    header: dict[str, object] = {METADATA: {"format": "pt"}}
     placed = sorted(items, key=lambda item: -item.dtype.itemsize)
     offset = 0
     for item in placed:
         header[item.name] = {
-            "dtype": _SAFETENSORS[item.dtype.torch],
+            "dtype": DTYPES[item.dtype.torch],
             "shape": item.shape,
             "data_offsets": [offset, offset := offset + item.nbytes],
         }

@@ -1,6 +1,9 @@
-"""Text that JSON, HTML and a terminal can hold. Imports nothing of ours."""
+"""Text that JSON, HTML and terminals can hold. Imports nothing of ours."""
 
 from __future__ import annotations
+
+_MOST = 80
+"""Characters of a foreign text that a message shows."""
 
 
 def escaped(words: str) -> str:
@@ -8,9 +11,34 @@ def escaped(words: str) -> str:
     return words.encode(errors="backslashreplace").decode()
 
 
-def shown(words: str, most: int = 80) -> str:
-    """What a file holds, for a terminal: unprintable characters are escaped, and more than ``most`` characters cut."""
-    text = "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in words[: most + 1]
-    )
-    return text if len(text) <= most else text[: most - 1] + "…"
+def shown(words: object, most: int = _MOST) -> str:
+    """The words, which a file states, as a message may show them: in one line, at most ``most`` characters.
+
+    Characters that a terminal would obey or hide (controls, marks of direction, lone surrogates) are escaped as
+    ``\\x1b`` or ``\\u202e``. Of a longer text the beginning and the end are kept.
+    """
+    text = str(words)
+    if len(text) > most:
+        text = f"{text[: most // 2]}…{text[len(text) - most // 2 + 1 :]}"
+    clean = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return clean if len(clean) <= most else f"{clean[: most // 2]}…{clean[len(clean) - most // 2 + 1 :]}"
+
+
+def quoted(words: object) -> str:
+    """The words as ``shown``, in quotes."""
+    return f"'{shown(words)}'"
+
+
+_LONGEST_ESCAPE = len("\\U0010ffff")
+_MOST_BYTES = 2000
+"""Of a message, in UTF-8."""
+
+
+def message(words: str) -> str:
+    """The words as a message: lines stay, all else that a terminal would obey is escaped; of a long one the ends stay."""
+    clean = "\n".join(shown(line, _LONGEST_ESCAPE * len(line)) for line in words.split("\n"))
+    raw = clean.encode()
+    if len(raw) <= _MOST_BYTES:
+        return clean
+    half = _MOST_BYTES // 2 - 4
+    return f"{raw[:half].decode(errors='ignore')} … {raw[-half:].decode(errors='ignore')}"

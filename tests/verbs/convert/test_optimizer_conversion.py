@@ -233,10 +233,10 @@ def test_a_state_dict_that_is_none(odd: Mapping[str, Any], tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("source", "target", "options", "said"),
     [
-        ("a.pth", "b.safetensors", {}, "from .pth .pt .ckpt .bin to .dat, and from .dat to .pth, not from '.pth' to"),
-        ("a.pth", "b.pth", {}, "not from '.pth' to '.pth'"),
-        ("b.dat", "c.dat", {}, "not from '.dat' to '.dat'"),
-        ("a", "c.dat", {}, "not from 'no suffix' to '.dat'"),
+        ("a.pth", "b.safetensors", {}, "not from a checkpoint of torch.save to '.safetensors'"),
+        ("a.pth", "b.pth", {}, "not from a checkpoint of torch.save to '.pth'"),
+        ("b.dat", "c.dat", {}, "not from an optimizer of TorchSharp to '.dat'"),
+        ("..", "c.dat", {}, "this is a folder: give the file that holds the optimizer's state"),
         ("none.pth", "c.dat", {}, "none.pth: there is no such file"),
         ("a.pth", "b.dat", {}, "b.dat: exists already"),
         ("b.dat", "c.pth", {"key": "k"}, "--key is for nested checkpoints"),
@@ -264,9 +264,13 @@ def test_a_state_dict_that_begins_as_an_optimizer_is_none(tmp_path: Path) -> Non
     assert (start, is_optimizer_file(tmp_path / "a.dat")) == (b"\4Adam", False)
 
 
-@pytest.mark.parametrize(("content", "found"), [(b"", False), (b"nothing", False), (b"\4Adam and more", True)])
-def test_a_file_that_is_damaged(content: bytes, found: bool, tmp_path: Path) -> None:
-    (tmp_path / "a.dat").write_bytes(content)
-    assert is_optimizer_file(tmp_path / "a.dat") == found
+def test_a_file_that_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(b"\4Adam and more")
+    assert not is_optimizer_file(tmp_path / "a.dat")
     with pytest.raises(ModelFileError, match=r"a.dat: cannot be read as an optimizer of TorchSharp: byte \d"):
         convert(tmp_path / "a.dat", tmp_path / "b.pth")
+
+
+def test_the_format_that_is_given_decides(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(b"anything")
+    assert is_optimizer_file(tmp_path / "a.dat", "dat-optimizer")

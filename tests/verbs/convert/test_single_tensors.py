@@ -27,10 +27,10 @@ def single(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Item], 
     """Makes a source that holds one tensor without a name."""
 
     def make(tensor: Item) -> Path:
-        def read(path: Path, key: str, tell: object) -> Model:
+        def read(path: Path, key: str, tell: object, form: str) -> Model:
             return Model(path, "a tensor", [tensor._replace(name="")], single=True)
 
-        monkeypatch.setattr(conversion, "read_model", read)
+        monkeypatch.setattr(conversion, "read", read)
         (tmp_path / "a").touch()
         return tmp_path / "a"
 
@@ -126,7 +126,7 @@ def test_a_name_does_not_fit_into_an_array(one: Path, tmp_path: Path) -> None:
 
 def test_several_tensors_do_not_fit_into_an_array(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(1), "b": torch.ones(1)}, tmp_path / "a.pth")
-    with pytest.raises(ModelFileError, match="the source has 2 tensors: --skip all others"):
+    with pytest.raises(ModelFileError, match="the source has 2 tensors: give a target that holds names"):
         written(tmp_path / "a.pth", tmp_path / "b.npy")
 
 

@@ -15,7 +15,7 @@ from samples import convert, save_safetensors
 from tscompat.files.item import Contents, Item, Model, ModelFileError, Unfit
 from tscompat.verbs.diff import comparison
 from tscompat.verbs.diff.comparison import diff
-from tscompat.verbs.diff.document import SCHEMA, Comparison, Lone, Misplaced, NotCompared, Renamed, Unlike
+from tscompat.verbs.diff.document import SCHEMA, Comparison, Lone, Misplaced, Renamed, Unlike
 from verbs.items import item
 
 State = dict[str, Any]
@@ -123,16 +123,19 @@ def test_a_tolerance_that_is_none(options: State, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_compared_leaves_it_undecided(tmp_path: Path) -> None:
-    state = {"w": torch.ones(2), "n": 3}
+    state = {"w": torch.ones(2), "s": torch.eye(2).to_sparse(), "n": 3}
     found = compared(tmp_path, state, state)
-    assert (found.outcome, found.not_compared[1]) == (
+    assert (found.outcome, [(each.side, each.name) for each in found.not_compared]) == (
         "undecided",
-        NotCompared(side="b", name="n", why="of type int, and not a tensor"),
+        [("a", "s"), ("b", "s")],
     )
 
 
 def test_a_difference_counts_where_not_all_can_be_compared(tmp_path: Path) -> None:
-    assert compared(tmp_path, {"w": torch.ones(2), "n": 3}, {"w": torch.zeros(2), "n": 3}).outcome == "different"
+    sparse = torch.eye(2).to_sparse()
+    assert (
+        compared(tmp_path, {"w": torch.ones(2), "s": sparse}, {"w": torch.zeros(2), "s": sparse}).outcome == "different"
+    )
 
 
 def test_keys_of_either_side(state: State, tmp_path: Path) -> None:
@@ -146,7 +149,7 @@ def given(monkeypatch: pytest.MonkeyPatch, *models: tuple[Contents, bool]) -> Co
     """The comparison of two models, each with whether it is a single tensor."""
     left = iter(models)
 
-    def read(path: Path, key: str, tell: object) -> Model:
+    def read(path: Path, key: str, tell: object, form: str) -> Model:
         contents, single = next(left)
         return Model(path, "a kind", contents, single=single)
 

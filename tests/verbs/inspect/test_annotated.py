@@ -86,3 +86,25 @@ def test_every_clause_has_its_number_and_advice(clause: Clause) -> None:
     words = explained(FormatError(18, "x", "y", clause))
     assert words.startswith("byte 0x12: expected y, found x (FORMAT ")
     assert len(words.partition(f" {clause}): ")[2]) > 20
+
+
+TWO = b"\x01\x01\x0b\x00\x01\x08" + bytes(8)
+"""A state dict of one number, and a single tensor of bool."""
+
+
+def test_a_file_that_may_be_of_two_kinds(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(TWO)
+    with pytest.raises(ModelFileError, match="--from-format dat or --from-format dat-tensor"):
+        annotated(tmp_path / "a")
+
+
+@pytest.mark.parametrize(("form", "what"), [("dat", "count of entries"), ("dat-tensor", "dtype code")])
+def test_a_form_decides(form: str, what: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(TWO)
+    found = annotated(tmp_path / "a", form)
+    assert (found.fault, next(found.fields).what) == (None, what)
+
+
+def test_a_form_decides_for_a_broken_file_too(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(made("state dict")[:-1])
+    assert annotated(tmp_path / "a", "dat-tensor").kind == "a single tensor of TorchSharp"

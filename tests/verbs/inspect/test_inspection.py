@@ -24,7 +24,8 @@ from verbs.items import entry, item, write
 def checkpoint(tmp_path: Path) -> Path:
     shared = torch.arange(6.0).reshape(2, 3)
     quantized = torch.quantize_per_tensor(torch.ones(2), 0.5, 3, torch.qint8)
-    state = {"a": shared, "n": torch.tensor(7), "b": shared, "q": quantized, "version": 3, "e": torch.empty(0, 4)}
+    state = {"a": shared, "n": torch.tensor(7), "b": shared, "q": quantized, "e": torch.empty(0, 4)}
+    state |= {"version": 3, "s": torch.eye(2).to_sparse()}
     torch.save(state, tmp_path / "a.pth")
     return tmp_path / "a.pth"
 
@@ -57,8 +58,9 @@ def test_a_quantizer(checkpoint: Path) -> None:
     assert quantizers == {"q": Quantizer(scale=0.5, zero_point=3)}
 
 
-def test_what_is_no_tensor(checkpoint: Path) -> None:
-    assert inspect(checkpoint).others == (OtherFound(name="version", why="of type int, and not a tensor"),)
+def test_what_is_no_tensor_or_no_dense_one(checkpoint: Path) -> None:
+    found = inspect(checkpoint)
+    assert ([each.name for each in found.others], found.passed) == (["s"], ("version",))
 
 
 def test_elements_are_read_only_for_statistics(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -78,21 +80,22 @@ def test_what_the_model_states(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     (tmp_path / "a").write_bytes(b"12345")
     contents = [item([1.0], name=""), Unfit("x\udc80", "why\udc80")]
 
-    def read(path: Path, key: str, tell: object) -> Model:
+    def read(path: Path, key: str, tell: object, form: str) -> Model:
         assert callable(tell)
         tell("a note\udc80")
-        return Model(path, f"a kind at {key}", contents, {"by": "torch 1.4\udc80"}, single=True)
+        return Model(path, f"a kind at {key}{form}", contents, {"by": "torch 1.4\udc80"}, ["epoch\udc80"], single=True)
 
     monkeypatch.setattr(inspection, "read", read)
     notes: list[str] = []
-    found = inspect(tmp_path / "a", key="ema", tell=notes.append)
-    assert (found.kind, found.size, found.about, found.single, found.notes, found.others, notes) == (
-        "a kind at ema",
+    found = inspect(tmp_path / "a", key="ema", form=" as dat", tell=notes.append)
+    assert (found.kind, found.size, found.about, found.single, found.notes, found.others, found.passed, notes) == (
+        "a kind at ema as dat",
         5,
         {"by": r"torch 1.4\udc80"},
         True,
         (r"a note\udc80",),
         (OtherFound(name=r"x\udc80", why=r"why\udc80"),),
+        (r"epoch\udc80",),
         ["a note\udc80"],
     )
 

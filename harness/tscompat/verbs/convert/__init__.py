@@ -6,12 +6,11 @@ May import values, resources, codec, files, python_side, dotnet_side.
 """
 
 from tscompat.files.item import ModelFileError
-from tscompat.verbs.source import is_optimizer_file
 
 from .conversion import Conversion, prepare
 from .converted import Converted, convert
 from .names import Names, pattern_and_replacement, read_map
-from .optimizer import OptimizerConversion, prepare_optimizer
+from .optimizer import OptimizerConversion, is_optimizer_file, prepare_optimizer
 
 __all__ = [
     "Conversion",

@@ -9,11 +9,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tscompat.files import output, spool
-from tscompat.files.item import Contents, Item, ModelFileError, Tell, Unfit, listed, some
+from tscompat.files.item import Contents, Item, Model, ModelFileError, Tell, Unfit, listed, some
+from tscompat.files.kinds import read
 from tscompat.files.writers import WRITERS, Writer
-from tscompat.values.text import shown
+from tscompat.values.text import quoted, shown
 from tscompat.values.verdict import Verdict
-from tscompat.verbs.source import read_model
 
 from . import verification
 from .casting import Cast, floating
@@ -83,6 +83,7 @@ def prepare(
     target: Path,
     *,
     key: str = "",
+    form: str = "",
     skip: Iterable[str] = (),
     names: Names | None = None,
     dtype: str = "",
@@ -91,15 +92,15 @@ def prepare(
 ) -> Conversion:
     """Read the headers of ``source``, and check that ``target`` can hold all tensors but those to skip.
 
-    ``skip`` has names and patterns of names (``*.scale``) of the source; then come new ``names``, then the cast of
-    floating tensors to ``dtype``. Raises ModelFileError, with a line for each of the first ten tensors that ``target``
-    cannot hold, and OSError.
+    ``form`` names the format of a source that may be of several (``kinds.FORMS``). ``skip`` has names and patterns of
+    names (``*.scale``) of the source; then come new ``names``, then the cast of floating tensors to ``dtype``. Raises
+    ModelFileError, with a line for each of the first ten tensors that ``target`` cannot hold, and OSError.
     """
     writer = _writer(target)
     cast = Cast(floating(dtype)) if dtype else None
     output.check(target, source, force=force)
-    model = read_model(source, key, tell)
-    kept = _without(model.contents, skip)
+    model = read(source, key, tell, form)
+    kept = _without(model, skip)
     contents = renamed(kept, names or Names(), tell)
     # A tensor without a name: the source's, or one whose name was taken off.
     single = len(contents) == 1 and not contents[0].name and bool(model.single or kept[0].name)
@@ -108,10 +109,8 @@ def prepare(
     items = [each for each in contents if isinstance(each, Item)]
     faults = [*_unfit(contents, writer), *_repeated(contents)]
     if faults:
-        raise ModelFileError(
-            f"{target}: nothing is written, because it cannot hold all of {source}; --skip NAME leaves a tensor out:"
-            f"{listed(faults)}"
-        )
+        # No --skip is offered: without a tensor it is not the whole model.
+        raise ModelFileError(f"{target}: nothing is written, because it cannot hold all of {source}:{listed(faults)}")
     if not items:
         raise ModelFileError(f"{source}: there are no tensors left to convert")
     _refuse_form(target, writer, items, single)
@@ -129,9 +128,9 @@ def _refuse_form(target: Path, writer: Writer, items: Sequence[Item], single: bo
     if not single and writer.write is None:
         name = items[0].name
         found = (
-            f"the source's is called '{shown(name)}': --strip-prefix {shown(name)} takes that off"
+            f"the source's is called {quoted(name)}: --strip-prefix {shown(name)} takes that off"
             if len(items) == 1
-            else f"the source has {len(items)} tensors: --skip all others, or give a target that holds names"
+            else f"the source has {len(items)} tensors: give a target that holds names"
         )
         raise ModelFileError(f"{target}: holds one tensor without a name, and {found}")
 
@@ -157,13 +156,18 @@ def _writer(target: Path) -> Writer:
     return writer
 
 
-def _without(contents: Contents, skip: Iterable[str]) -> Contents:
+def _without(model: Model, skip: Iterable[str]) -> Contents:
+    contents = model.contents
     for pattern in skip:
-        kept = [each for each in contents if each.name != pattern and not fnmatchcase(each.name, pattern)]
-        if len(kept) == len(contents):
+        kept = [each for each in contents if not _matches(each.name, pattern)]
+        if len(kept) == len(contents) and not any(_matches(name, pattern) for name in model.passed):
             raise ModelFileError(f"--skip {pattern}: no tensor's name matches")
         contents = kept
     return contents
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _unfit(contents: Contents, writer: Writer) -> list[str]:
@@ -171,7 +175,7 @@ def _unfit(contents: Contents, writer: Writer) -> list[str]:
     for each in contents:
         why = each.why if isinstance(each, Unfit) else writer.unfit(each) or _unfit_name(each.name)
         if why:
-            faults.append(f"'{shown(each.name)}': {why}")
+            faults.append(f"{quoted(each.name)}: {why}")
     return faults
 
 
@@ -185,7 +189,7 @@ def _unfit_name(name: str) -> str:
 
 def _repeated(contents: Contents) -> list[str]:
     counts = Counter(each.name for each in contents)
-    return [f"'{shown(name)}': {count} tensors have this name" for name, count in counts.items() if count > 1]
+    return [f"{quoted(name)}: {count} tensors have this name" for name, count in counts.items() if count > 1]
 
 
 def _tell_ties(items: Sequence[Item], tell: Tell) -> None:

@@ -11,11 +11,10 @@ from typing import TypeAlias
 
 from tscompat.files.item import ModelFileError, Tell
 from tscompat.values.verdict import Verdict
-from tscompat.verbs.source import is_optimizer_file
 
 from .conversion import Conversion, prepare
 from .names import Names
-from .optimizer import OptimizerConversion, prepare_optimizer
+from .optimizer import OptimizerConversion, is_optimizer_file, prepare_optimizer
 
 DAT = ".dat"
 """The format that TorchSharp reads, so TorchSharp can verify it."""
@@ -49,6 +48,7 @@ def convert(
     target: str | os.PathLike[str],
     *,
     key: str = "",
+    form: str = "",
     skip: Iterable[str] = (),
     mapping: Mapping[str, str] | None = None,
     strip_prefix: str = "",
@@ -64,12 +64,13 @@ def convert(
 ) -> Converted:
     """Convert a model's tensors to another file format, bit for bit; or an optimizer's state to .dat, and back to .pth.
 
-    The target's suffix is its format. ``key`` is where in a nested checkpoint the state dict is, ``skip`` has names and
-    patterns of names to leave out. Then names change: by ``mapping`` (old to new), without ``strip_prefix``, by each
-    ``rename`` (a pattern of ``re`` and its replacement), with ``add_prefix``. ``dtype`` rounds the values of floating
-    tensors to that type. ``optimizer`` is the class of torch.optim whose state the source has; ``groups`` has the sizes
-    of the parameter groups, "2,3", where an optimizer's .dat has several. ``force`` replaces a target that is there.
-    With ``verify`` TorchSharp loads a .dat, if .NET is installed. ``tell`` gets the notes as they come.
+    The target's suffix is its format; the source is known by its content, and where that may be of several formats, by
+    ``form`` (a key of ``files.kinds.FORMS``). ``key`` is where in a nested checkpoint the state dict is, ``skip`` has
+    names and patterns of names to leave out. Then names change: by ``mapping`` (old to new), without ``strip_prefix``,
+    by each ``rename`` (a pattern of ``re`` and its replacement), with ``add_prefix``. ``dtype`` rounds the values of
+    floating tensors to that type. ``optimizer`` is the class of torch.optim whose state it has; ``groups`` are the
+    sizes of the parameter groups, "2,3", where an optimizer's .dat has several. ``force`` replaces a target that is
+    there. With ``verify`` TorchSharp loads a .dat, if .NET is installed. ``tell`` gets the notes as they come.
 
     The target appears whole or not at all. Raises ModelFileError for what cannot be read, or cannot be written without
     a loss, and OSError.
@@ -84,16 +85,20 @@ def convert(
     source, target = Path(source), Path(target)
     names = Names(mapping or {}, strip_prefix, tuple(rename), add_prefix)
     conversion: Conversion | OptimizerConversion
-    if optimizer or groups or is_optimizer_file(source):
+    if optimizer or groups or is_optimizer_file(source, form):
         _refuse_for_models_only(
             {
                 **{"--skip": [*skip], "--map": mapping, "--strip-prefix": strip_prefix, "--rename": names.rename},
                 **{"--add-prefix": add_prefix, "--dtype": dtype},
             }
         )
-        conversion = prepare_optimizer(source, target, key=key, name=optimizer, groups=groups, force=force, tell=note)
+        conversion = prepare_optimizer(
+            source, target, key=key, form=form, name=optimizer, groups=groups, force=force, tell=note
+        )
     else:
-        conversion = prepare(source, target, key=key, skip=skip, names=names, dtype=dtype, force=force, tell=note)
+        conversion = prepare(
+            source, target, key=key, form=form, skip=skip, names=names, dtype=dtype, force=force, tell=note
+        )
     start, written = time.monotonic(), 0
 
     def advance(count: int) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeGuard, cast
 
 from tscompat.files.item import Contents, ModelFileError, Tell, listed, some
 from tscompat.files.source import opened
-from tscompat.values.text import shown
+from tscompat.values.text import quoted, shown
 
 _LARGEST_MAP = 1 << 26
 """Bytes of a map's file at most: a million names."""
@@ -101,7 +101,7 @@ def _stripped(names: list[str], prefix: str, tell: Tell) -> list[str]:
     dotted = next((name for name in stripped if name.startswith(".")), None)
     if dotted is not None and not prefix.endswith("."):
         raise ModelFileError(
-            f"--strip-prefix {shown(prefix)}: what is left of a name begins with a dot, '{shown(dotted)}': give "
+            f"--strip-prefix {shown(prefix)}: what is left of a name begins with a dot, {quoted(dotted)}: give "
             f"{shown(prefix)}. with its dot"
         )
     if others:
@@ -124,7 +124,7 @@ def _refuse_collisions(old: list[str], new: list[str]) -> None:
     sources: defaultdict[str, set[str]] = defaultdict(set)
     for before, after in zip(old, new, strict=True):
         sources[after].add(before)
-    faults = [f"'{shown(name)}': {_quoted(sorted(each))}" for name, each in sources.items() if len(each) > 1]
+    faults = [f"{quoted(name)}: {_quoted(sorted(each))}" for name, each in sources.items() if len(each) > 1]
     if faults:
         raise ModelFileError(f"several tensors would have one name, so nothing is written:{listed(faults)}")
 
@@ -137,7 +137,7 @@ def tell_prefix(names: Sequence[str], tell: Tell) -> None:
     prefix = _common(names, _WRAPPERS) or _common(names, ())
     if prefix:
         tell(
-            f"all names begin with '{shown(prefix)}': a model whose names begin otherwise loads none of them; "
+            f"all names begin with {quoted(prefix)}: a model whose names begin otherwise loads none of them; "
             f"--strip-prefix {shown(prefix)} takes it off"
         )
 
@@ -159,4 +159,4 @@ def _common(names: Sequence[str], known: Sequence[str]) -> str:
 
 
 def _quoted(names: Sequence[str]) -> str:
-    return some([f"'{shown(name)}'" for name in names])
+    return some([quoted(name) for name in names])

@@ -11,18 +11,20 @@ from pathlib import Path
 
 from tscompat.codec import FormatError, OptimizerRecord, encode_optimizer, read_optimizer
 from tscompat.files import output, sets
-from tscompat.files.checkpoint import OPTIMIZER
 from tscompat.files.item import ModelFileError, Tell
-from tscompat.files.readers import PICKLES, saved
-from tscompat.files.torch_optimizer import judged
+from tscompat.files.kinds import FORMS, known
+from tscompat.files.source import opened
+from tscompat.files.torch_files import optimizer
+from tscompat.files.torch_optimizer import record_from
 from tscompat.files.writers import save
-from tscompat.python_side.torch_optimizers import Saved, name_in_dotnet, name_in_torch, record_of, saved_of
+from tscompat.python_side.torch_optimizers import name_in_dotnet, name_in_torch, saved_of
 from tscompat.values.tensors import Tensor
 from tscompat.values.verdict import Verdict
 
 from . import verification
 
 _DAT, _PTH = ".dat", ".pth"
+_OPTIMIZER = FORMS["dat-optimizer"]
 _BESIDE_A_STATE = 4096
 """Bytes to allow for the names and headers of each parameter in torch's zip file."""
 
@@ -66,26 +68,49 @@ class OptimizerConversion:
         return verification.verify_optimizer(self.target, self.record, self.sizes, tell)
 
 
+def is_optimizer_file(path: Path, form: str = "") -> bool:
+    """Whether the file is TorchSharp's of an optimizer, and no state dict, or ``form`` names that format.
+
+    A state dict may begin with the same bytes: four entries, of which the first has a name of 65 letters that begins
+    with ``dam``, begin like the file of an Adam.
+    """
+    if form:
+        return form == _OPTIMIZER.name
+    return path.is_file() and _OPTIMIZER.claims(source := opened(path)) and not FORMS["dat"].claims(source)
+
+
 def prepare_optimizer(
-    source: Path, target: Path, *, key: str = "", name: str = "", groups: str = "", force: bool = False, tell: Tell
+    source: Path,
+    target: Path,
+    *,
+    key: str = "",
+    form: str = "",
+    name: str = "",
+    groups: str = "",
+    force: bool = False,
+    tell: Tell,
 ) -> OptimizerConversion:
     """Read ``source``, and check that ``target`` can hold all of it.
 
-    ``name`` is the class of torch.optim: a file of torch's does not have it, and for a .dat it may be empty.
-    ``groups`` has the number of parameters of each group, as "2,3": a .dat does not have it. It must be empty for a
-    file of torch's, and may be empty for a .dat with one group.
+    ``form`` is as for a model. ``name`` is the class of torch.optim: a file of torch's does not have it, and for a .dat
+    it may be empty. ``groups`` has the number of parameters of each group, as "2,3": a .dat does not have it. It must
+    be empty for a file of torch's, and may be empty for a .dat with one group.
 
     Raises ModelFileError and OSError.
     """
-    way = source.suffix.lower(), target.suffix.lower()
-    if way != (_DAT, _PTH) and (way[0] not in PICKLES or way[1] != _DAT):
-        raise ModelFileError(
-            f"{target}: an optimizer's state is converted from {' '.join(PICKLES)} to .dat, and from .dat to .pth, "
-            f"not from {way[0] or 'no suffix'!r} to {way[1] or 'no suffix'!r}"
-        )
     output.check(target, source, force=force)
-    sets.refuse_part(source)
-    if way[0] == _DAT:
+    if source.is_dir():
+        raise ModelFileError(f"{source}: this is a folder: give the file that holds the optimizer's state")
+    sets.refuse_part(source, tell)
+    opened_source = opened(source)
+    kind = known(opened_source, form)
+    suffix = target.suffix.lower()
+    if suffix != (_PTH if kind is _OPTIMIZER else _DAT) or not (kind is _OPTIMIZER or kind.nested):
+        raise ModelFileError(
+            f"{target}: an optimizer's state is converted from a checkpoint of torch.save to .dat, and from an "
+            f"optimizer of TorchSharp to .pth, not from {kind.words} to {suffix or 'no suffix'!r}"
+        )
+    if kind is _OPTIMIZER:
         if key:
             raise ModelFileError(
                 f"{source}: --key is for nested checkpoints, and TorchSharp's files are flat: leave it out"
@@ -100,13 +125,15 @@ def prepare_optimizer(
         name_in_dotnet(name)
     except ValueError as error:
         raise ModelFileError(f"--optimizer {name}: {error}") from error
-    found = saved(source, key, tell, OPTIMIZER)
+    found, shapes = optimizer(opened_source, key, tell)
     try:
-        state = judged(found, name, tell)
+        record, sizes = record_from(found, name, shapes, tell)
+        _encoded(record)  # raises for what record_from does not check, such as an overflow
     except ModelFileError as error:
         raise ModelFileError(f"{source}: {error}") from error
-    record = _from_torch(source, state, name)
-    return OptimizerConversion(target, record, [len(group["params"]) for group in state["param_groups"]], force)
+    except (ValueError, OverflowError) as error:
+        raise ModelFileError(f"{source}: cannot be converted as {name}: {error}") from error
+    return OptimizerConversion(target, record, sizes, force)
 
 
 def _from_dotnet(source: Path, name: str) -> OptimizerRecord:
@@ -117,15 +144,6 @@ def _from_dotnet(source: Path, name: str) -> OptimizerRecord:
     found = name_in_torch(record.name)
     if name and name != found:
         raise ModelFileError(f"{source}: --optimizer {name}, but the file is of {found}: leave it out")
-    return record
-
-
-def _from_torch(source: Path, state: Saved, name: str) -> OptimizerRecord:
-    try:
-        record = record_of(name, state)
-        _encoded(record)  # raises for what record_of does not check, such as an overflow
-    except (ValueError, OverflowError) as error:
-        raise ModelFileError(f"{source}: cannot be converted as {name}: {error}") from error
     return record
 
 

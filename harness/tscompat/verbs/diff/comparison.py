@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from tscompat.files.item import Item, Model, ModelFileError, Unfit
+from tscompat.files.kinds import read
 from tscompat.values.text import escaped
-from tscompat.verbs.source import read
 
 from .document import Comparison, Lone, Misplaced, NotCompared, Renamed, Side, Unlike, Values
 from .elements import Tolerance, differing
@@ -23,6 +23,8 @@ def diff(
     *,
     key_a: str = "",
     key_b: str = "",
+    form_a: str = "",
+    form_b: str = "",
     rtol: float | None = None,
     atol: float | None = None,
 ) -> Comparison:
@@ -30,13 +32,14 @@ def diff(
 
     Bits are compared. With ``rtol`` or ``atol`` (the other one is 0 then) values are, as numpy's ``allclose`` does, in
     float64; NaN equals NaN then, and a tensor may have another dtype in B. A key is where in a nested checkpoint the
-    state dict is. Memory holds pieces of tensors, and whole ones only where a format has to be decoded.
+    state dict is; a form names the format of a file that may be of several (``files.kinds.FORMS``). Memory holds pieces
+    of tensors, and whole ones only where a format has to be decoded.
 
     Raises ModelFileError for what cannot be read as a model and for a negative tolerance, and OSError.
     """
     tolerance = None if rtol is None and atol is None else _tolerance(rtol or 0.0, atol or 0.0)
-    ours, our_side = _read(a, key_a)
-    theirs, their_side = _read(b, key_b)
+    ours, our_side = _read(a, key_a, form_a)
+    theirs, their_side = _read(b, key_b, form_b)
     notes: list[str] = []
     items = [each for each in ours.contents if isinstance(each, Item)]
     others = [each for each in theirs.contents if isinstance(each, Item)]
@@ -89,9 +92,9 @@ def _tolerance(rtol: float, atol: float) -> Tolerance:
     return Tolerance(rtol, atol)
 
 
-def _read(path: str | os.PathLike[str], key: str) -> tuple[Model, Side]:
+def _read(path: str | os.PathLike[str], key: str, form: str) -> tuple[Model, Side]:
     notes: list[str] = []
-    model = read(Path(path), key, notes.append)
+    model = read(Path(path), key, notes.append, form)
     tensors = sum(isinstance(each, Item) for each in model.contents)
     where = escaped(str(model.path))
     return model, Side(path=where, kind=model.kind, tensors=tensors, notes=tuple(map(escaped, notes)))

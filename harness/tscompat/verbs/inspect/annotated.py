@@ -12,8 +12,8 @@ from tscompat.codec import Clause, FormatError, decode_optimizer, decode_state_d
 from tscompat.codec.clauses import CLAUSES
 from tscompat.codec.fields import Field, Walk, fields_of_optimizer, fields_of_state_dict, fields_of_tensor
 from tscompat.files.item import ModelFileError
+from tscompat.files.kinds import FORMS, known
 from tscompat.files.source import opened
-from tscompat.verbs.source import read
 
 _AGAIN = "save it again, or get the whole file"
 _ADVICE: Mapping[Clause, str] = {
@@ -43,38 +43,50 @@ class Annotated(NamedTuple):
 
 
 class _Form(NamedTuple):
-    kind: str
+    name: str
+    """A key of ``kinds.FORMS``."""
     decode: Callable[[Buffer], object]
     walk: Walk
 
+    @property
+    def kind(self) -> str:
+        """In words."""
+        return FORMS[self.name].words
+
 
 _FORMS = (
-    _Form("a state dict of TorchSharp", decode_state_dict, fields_of_state_dict),
-    _Form("a single tensor of TorchSharp", decode_tensor, fields_of_tensor),
-    _Form("an optimizer of TorchSharp", decode_optimizer, fields_of_optimizer),
+    _Form("dat", decode_state_dict, fields_of_state_dict),
+    _Form("dat-tensor", decode_tensor, fields_of_tensor),
+    _Form("dat-optimizer", decode_optimizer, fields_of_optimizer),
 )
 
 
-def annotated(path: Path) -> Annotated:
+def annotated(path: Path, form: str = "") -> Annotated:
     """The fields of the file; of a broken one up to its fault, read as the kind in which the fault comes last.
 
-    Raises ModelFileError for a file of another format, and OSError.
+    ``form`` is the name of a kind, for a file that may be of several. Raises ModelFileError for a file of another
+    format and for one that may be of several, and OSError.
     """
-    data = opened(path).data
+    source = opened(path)
     faults: list[tuple[int, FormatError, _Form]] = []
-    for form in _FORMS:
+    whole: list[_Form] = []
+    for each in _FORMS:
         try:
-            form.decode(data)
+            each.decode(source.data)
         except FormatError as error:
-            faults.append((error.offset, error.with_traceback(None), form))
+            faults.append((error.offset, error.with_traceback(None), each))
         else:
-            return Annotated(form.kind, data, form.walk(data), None)
-    try:
-        other = read(path, "", lambda sentence: None).kind
-    except ModelFileError:
-        _, fault, form = max(faults, key=lambda each: each[0])
-        return Annotated(form.kind, data, _before(fault, form.walk(data)), fault)
-    raise ModelFileError(f"{path}: --hex is for TorchSharp's own files, and this is {other}: leave it out")
+            whole.append(each)
+    if form or len(whole) > 1 or (not whole and any(kind.claims(source) for kind in FORMS.values())):
+        kind = known(source, form)  # raises for a file that may be of several
+        if kind.name not in (each.name for each in _FORMS):
+            raise ModelFileError(f"{path}: --hex is for TorchSharp's own files, and this is {kind.words}: leave it out")
+        whole = [each for each in whole if each.name == kind.name]
+        faults = [fault for fault in faults if fault[2].name == kind.name]
+    if whole:
+        return Annotated(whole[0].kind, source.data, whole[0].walk(source.data), None)
+    _, fault, broken = max(faults, key=lambda each: each[0])
+    return Annotated(broken.kind, source.data, _before(fault, broken.walk(source.data)), fault)
 
 
 def _before(fault: FormatError, fields: Iterator[Field]) -> Iterator[Field]:

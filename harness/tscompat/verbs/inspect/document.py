@@ -94,5 +94,7 @@ class Inspection(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """In the order of the file."""
     others: tuple[OtherFound, ...]
     """The entries that are no tensors, or such as no target can hold."""
+    passed: tuple[str, ...]
+    """The names of what stands among the tensors and holds none: numbers, words, settings."""
     notes: tuple[str, ...]
     """What else is to be known about the file, a sentence each."""

@@ -8,21 +8,22 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 
 from tscompat.files.item import Item, Tell, Unfit
+from tscompat.files.kinds import read
 from tscompat.values.tensors import PLAIN, count_elements
 from tscompat.values.text import escaped
-from tscompat.verbs.source import read
 
 from .document import Inspection, OtherFound, Quantizer, TensorFound, Total
 from .statistics import statistics
 
 
 def inspect(
-    path: str | os.PathLike[str], *, key: str = "", stats: bool = False, tell: Tell | None = None
+    path: str | os.PathLike[str], *, key: str = "", form: str = "", stats: bool = False, tell: Tell | None = None
 ) -> Inspection:
     """What a model file holds. No element is read, but with ``stats`` each of them once.
 
-    ``key`` is where in a nested checkpoint the state dict is. ``tell`` gets the notes as they come. Sizes and offsets
-    are in bytes. Raises ModelFileError for what cannot be read as a model, and OSError.
+    ``key`` is where in a nested checkpoint the state dict is; ``form`` names the format of a file that may be of
+    several (``files.kinds.FORMS``). ``tell`` gets the notes as they come. Sizes and offsets are in bytes.
+    Raises ModelFileError for what cannot be read as a model, and OSError.
     """
     notes: list[str] = []
 
@@ -31,7 +32,7 @@ def inspect(
         if tell is not None:
             tell(sentence)
 
-    model = read(Path(path), key, note)
+    model = read(Path(path), key, note, form)
     items = [each for each in model.contents if isinstance(each, Item)]
     first: dict[Hashable, str] = {}
     tensors = tuple(_tensor(item, first, stats) for item in items)
@@ -53,6 +54,7 @@ def inspect(
             for each in model.contents
             if isinstance(each, Unfit)
         ),
+        passed=tuple(map(escaped, model.passed)),
         notes=tuple(notes),
     )
 

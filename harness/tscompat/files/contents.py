@@ -1,0 +1,66 @@
+"""The model of a state dict: its entries as items: tensors, and what stands beside them. May import values.
+
+Of files it imports item, checkpoint and pickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tscompat.values.text import shown
+
+from .checkpoint import Keyed, Searched, described, tensor_in
+from .item import Contents, Item, Model, Tell, Unfit, some
+from .pickled import described as tensors
+from .pickled.calls import advice, is_quiet
+from .pickled.inert import Global, Record, Value
+
+_NAMED = 6
+
+
+def model(path: Path, kind: str, state: Keyed, tell: Tell) -> Model:
+    """The model of a state dict: an item for each tensor, an ``Unfit`` for what holds tensors in another form.
+
+    What holds none is passed over, and ``tell`` gets its names.
+    """
+    found: Contents = []
+    passed: dict[str, Value] = {}
+    searched = Searched()
+    for name, value in state.items():
+        each = _entry(name, value, searched)
+        if each is None:
+            passed[str(name) if isinstance(name, str | int) else "?"] = value
+        else:
+            found.append(each)
+    if passed:
+        names = (f"{shown(name)} ({described(value, short=True)})" for name, value in passed.items())
+        tell(f"passed over, because no tensor is in them: {some(names, len(passed))}")
+    return Model(path, kind, found, passed=tuple(passed))
+
+
+def _entry(name: object, value: Value, searched: Searched) -> Item | Unfit | None:
+    tensor = tensor_in(value)
+    if tensor is None and not searched.holds_tensors(value):
+        return None
+    if not isinstance(name, str):
+        words = repr(name) if isinstance(name, int) else f"a key of type {type(getattr(name, 'value', name)).__name__}"
+        return Unfit(words, "a tensor whose key is not a name")
+    if tensor is not None:
+        return tensors.item(str(name), tensor)
+    return Unfit(str(name), _why(name, value))
+
+
+def _why(name: str, value: Value) -> str:
+    if isinstance(value, Record):
+        return advice(value.name)
+    if name.endswith("_packed_params"):
+        return advice("torch.ao.nn.quantized layer's packed parameters")
+    return f"a {type(value).__name__} with tensors in it: --key takes what is in it alone"
+
+
+def foreign(named: Iterable[Global]) -> str:
+    """The classes and functions that a pickle names and that mean nothing here, in one phrase; empty for none."""
+    names = [shown(str(each)) for each in named if not is_quiet(each)]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -1,0 +1,193 @@
+"""Reads zip archives of models: members that are stored as views of the mapped file, compressed ones within their size.
+
+The library zipfile reads the directory. What it does not check is checked here: that members do not overlap, that no
+name comes twice, that the header before each member says the same as the directory. Imports its neighbours. May import
+values.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from typing_extensions import Buffer
+
+from tscompat.values.text import shown
+
+from .item import ModelFileError
+from .source import Source
+
+_LOCAL = struct.Struct("<4s5H3I2H")
+"""The header before a member (APPNOTE.TXT, 4.3.7)."""
+ZIP = b"PK\x03\x04"
+"""How an archive with members begins."""
+_ENCRYPTED = 1
+_STEP = 1 << 20
+_MOST_DIRECTORY = 1 << 25
+"""Bytes of a directory: of some 300,000 members."""
+
+
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError),
+    *(RuntimeError, LookupError, OverflowError),
+)
+"""What zipfile raises for an archive or a member that is damaged. NotImplementedError is a RuntimeError."""
+
+
+class Member(NamedTuple):
+    """A file in the archive."""
+
+    name: str
+    size: int
+    """Bytes of its content."""
+    start: int
+    """Its first byte in the archive, as it lies there."""
+    stored: bool
+    """Whether it lies there as it is, not compressed."""
+    read: Callable[[], Buffer]
+    """Gives the content: a view if it is stored. Raises ModelFileError where it is damaged."""
+
+
+class _View(io.RawIOBase):
+    """Mapped bytes as a file for zipfile, which reads the directory at once and makes an object of 1 kB per member."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._at = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self._data)}[whence]
+        if at < 0:
+            raise OSError("a place before the begin")
+        self._at = at
+        return at
+
+    def read(self, size: int = -1, /) -> bytes:
+        end = len(self._data) if size < 0 else self._at + size
+        if end - self._at > _MOST_DIRECTORY:
+            raise zipfile.BadZipFile(f"a directory of more than {_MOST_DIRECTORY:,} bytes")
+        found = bytes(self._data[self._at : end])
+        self._at += len(found)
+        return found
+
+
+_read: WeakKeyDictionary[Source, dict[str, Member]] = WeakKeyDictionary()
+"""The members of the archives that are open: they are asked for to know what a file is, and to read it."""
+
+
+def members(source: Source) -> dict[str, Member]:
+    """The members by name, but for folders. Raises ModelFileError for an archive that is damaged or ambiguous."""
+    if source not in _read:
+        _read[source] = _members(source)
+    return _read[source]
+
+
+def _members(source: Source) -> dict[str, Member]:
+    try:
+        archive = zipfile.ZipFile(_View(source.data))
+        infos = [info for info in archive.infolist() if not info.is_dir()]
+    except _BROKEN as error:
+        raise ModelFileError(
+            f"{source.path}: incomplete or damaged: it begins as a zip archive, and its directory, which comes last, "
+            f"cannot be read ({shown(str(error))}): {len(source.data):,} bytes are there; get the file again"
+        ) from error
+    found: dict[str, Member] = {}
+    end = 0
+    for info in sorted(infos, key=lambda info: info.header_offset):
+        if info.filename in found:
+            raise ModelFileError(f"{source.path}: the zip archive has {shown(info.filename)} twice: zip it again")
+        member = _member(_Reader(source.path, source.data, archive, info), info)
+        if info.header_offset < end:
+            raise ModelFileError(f"{source.path}: damaged: {shown(info.filename)} overlaps the member before it")
+        end = member.start + info.compress_size
+        found[info.filename] = member
+    return found
+
+
+class _Reader:
+    """Reads the content of one member."""
+
+    __slots__ = ("_archive", "_checked", "_info", "_path", "data")
+
+    def __init__(self, path: Path, data: memoryview, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        self.data = data
+        self._archive = archive
+        self._checked = False
+        self._info = info
+        self._path = path
+
+    def refuse(self, why: str) -> ModelFileError:
+        """The error that says what is wrong with the member."""
+        return ModelFileError(f"{self._path}: the member {shown(self._info.filename)} is {why}")
+
+    def stored(self, start: int) -> Buffer:
+        """A view of the content, which is compared with its CRC-32 the first time; torch may leave it 0."""
+        content = self.data[start : start + self._info.file_size]
+        if not self._checked and self._info.CRC:
+            crc = 0
+            for at in range(0, len(content), _STEP):
+                crc = zlib.crc32(content[at : at + _STEP], crc)
+            if crc != self._info.CRC:
+                raise self.refuse(f"damaged: its CRC-32 is {crc:08x}, and {self._info.CRC:08x} is stated")
+        self._checked = True
+        return content
+
+    def unpacked(self) -> Buffer:
+        """The content of a compressed member, which zipfile compares with its CRC-32."""
+        parts = bytearray()
+        size = self._info.file_size
+        try:
+            with self._archive.open(self._info) as file:
+                while piece := file.read(_STEP):
+                    parts += piece
+                    if len(parts) > size:
+                        raise self.refuse(f"damaged: it has more than its {size:,} bytes")
+        except _BROKEN as error:
+            raise (
+                error if isinstance(error, ModelFileError) else self.refuse(f"damaged: {shown(str(error))}")
+            ) from error
+        if len(parts) != size:
+            raise self.refuse(f"damaged: it has {len(parts):,} of its {size:,} bytes")
+        return parts
+
+
+def _member(reader: _Reader, info: zipfile.ZipInfo) -> Member:
+    """The member, whose header must say what the directory says."""
+    header = bytes(reader.data[info.header_offset : info.header_offset + _LOCAL.size])
+    if len(header) < _LOCAL.size or not header.startswith(ZIP):
+        raise reader.refuse(f"damaged: it should begin at byte {info.header_offset:,}, where no header is")
+    _, _, flags, method, _, _, _, _, _, name_size, extra_size = _LOCAL.unpack(header)
+    name_at = info.header_offset + _LOCAL.size
+    start = name_at + name_size + extra_size
+    raw = bytes(reader.data[name_at : name_at + name_size])
+    if raw not in (info.orig_filename.encode("utf-8", "surrogatepass"), _in_cp437(info.orig_filename)):
+        raise reader.refuse("damaged: the header before it has another name")
+    if (flags | info.flag_bits) & _ENCRYPTED:
+        raise reader.refuse("encrypted: unzip the file with its password, and zip it with -0")
+    if method != info.compress_type or start + info.compress_size > len(reader.data):
+        raise reader.refuse("damaged: its header and the archive's directory do not agree")
+    if method != zipfile.ZIP_STORED:
+        return Member(info.filename, info.file_size, start, stored=False, read=reader.unpacked)
+    if info.compress_size != info.file_size:
+        raise reader.refuse(f"damaged: {info.compress_size:,} bytes are stored of its {info.file_size:,}")
+    return Member(info.filename, info.file_size, start, stored=True, read=lambda: reader.stored(start))
+
+
+def _in_cp437(name: str) -> bytes:
+    try:
+        return name.encode("cp437")
+    except UnicodeEncodeError:
+        return b""

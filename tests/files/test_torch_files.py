@@ -1,0 +1,373 @@
+"""What torch writes is read as torch reads it, in every container, protocol, layout and dtype; nothing of it is run."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import datetime
+import io
+import pickle
+import struct
+import tarfile
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from samples import ALL, random_entry, to_torch
+from tscompat.files.item import Item, Model, ModelFileError, Unfit
+from tscompat.files.kinds import read
+from tscompat.python_side import torch_tensors
+from tscompat.values.dtypes import BY_NAME, DType
+from tscompat.values.tensors import Entry, StateDict, Tensor
+
+Save = Callable[[object, Path], None]
+
+
+def zipped(document: object, path: Path, protocol: int = 2) -> None:
+    torch.save(document, path, pickle_protocol=protocol)
+
+
+def legacy(document: object, path: Path, protocol: int = 2) -> None:
+    torch.save(document, path, _use_new_zipfile_serialization=False, pickle_protocol=protocol)
+
+
+def plain(document: object, path: Path, protocol: int = 2) -> None:
+    path.write_bytes(pickle.dumps(document, protocol))
+
+
+SAVES = {"zip": zipped, "legacy": legacy, "plain": plain}
+
+
+def read_quietly(path: Path, key: str = "") -> Model:
+    return read(path, key, lambda sentence: None)
+
+
+def found(path: Path, key: str = "") -> StateDict:
+    items = read_quietly(path, key).contents
+    assert not [each for each in items if isinstance(each, Unfit)]
+    return [
+        Entry(each.name, Tensor(each.dtype, each.shape, bytes(each.read()))) for each in items if isinstance(each, Item)
+    ]
+
+
+def expected(state: dict[str, torch.Tensor]) -> StateDict:
+    return [Entry(name, tensor._replace(data=bytes(tensor.data))) for name, tensor in torch_tensors.export(state)]
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("kind", SAVES)
+def test_every_protocol(kind: str, protocol: int, tmp_path: Path) -> None:
+    state = {"a": torch.randn(3, 4), "b": torch.arange(5), "": torch.tensor(1.5)}
+    SAVES[kind](collections.OrderedDict(state), tmp_path / "a", protocol)
+    assert found(tmp_path / "a") == expected(state)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch warns of its own quantized storages
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+@pytest.mark.parametrize("dtype", ALL, ids=lambda dtype: dtype.name)
+def test_every_dtype(dtype: DType, kind: str, tmp_path: Path) -> None:
+    state = to_torch([random_entry("weight", dtype)])
+    SAVES[kind](state, tmp_path / "a")
+    assert found(tmp_path / "a") == expected(state)
+
+
+@pytest.mark.parametrize("kind", SAVES)
+@pytest.mark.parametrize("layout", torch_tensors.LAYOUTS)
+def test_every_layout(layout: str, kind: str, tmp_path: Path) -> None:
+    shape = (2, 3, 4, 5) if layout in ("permuted", "channels-last") else (3, 4)
+    shape = (2, 3, 4) if layout == "permuted" else shape
+    name = {"conj": "c64", "neg": "f32"}.get(layout, "bf16")
+    state = {"w": torch_tensors.LAYOUTS[layout](to_torch([random_entry("w", BY_NAME[name], shape)])["w"])}
+    SAVES[kind](state, tmp_path / "a")
+    assert found(tmp_path / "a") == expected(state)
+
+
+def test_the_quantizer_is_read(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.save({"w": torch.quantize_per_tensor(torch.ones(3), 0.25, 7, torch.quint8)}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.quantizer == (0.25, 7)
+
+
+def test_tied_names_have_one_tie(tmp_path: Path) -> None:
+    tensor = torch.ones(2, 3)
+    torch.save({"a": tensor, "b": tensor, "c": tensor[:1], "d": tensor.clone()}, tmp_path / "a")
+    ties = [each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)]
+    assert (ties[0] == ties[1], len(set(ties))) == (True, 3)
+
+
+def test_a_stored_tensor_has_its_place_in_the_file(tmp_path: Path) -> None:
+    torch.save({"a": torch.arange(1000)}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.offset is not None
+    data = (tmp_path / "a").read_bytes()
+    assert data[item.offset :][: item.nbytes] == torch.arange(1000).numpy().tobytes()
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.norm = nn.Linear(2, 3), nn.BatchNorm1d(3)
+        self.register_buffer("kept", torch.ones(2))
+        self.register_buffer("left", torch.zeros(2), persistent=False)
+        self.plain = torch.ones(4)
+        self.bias = nn.Parameter(torch.ones(5))
+        self.none = None
+
+
+class Whole(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([Block(), nn.Sequential(Block(), nn.ReLU())])
+        self.again = self.blocks[0]
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_whole_module_has_its_state_dict(kind: str, wrapped: bool, tmp_path: Path) -> None:
+    module: nn.Module = nn.DataParallel(Whole()) if wrapped else Whole()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns that it keeps no source
+        SAVES[kind]({"epoch": 1, "model": module}, tmp_path / "a")
+    assert found(tmp_path / "a") == expected(module.state_dict())
+
+
+class Settings:
+    """A class that no reader of the file has."""
+
+    def __init__(self, state: dict[str, torch.Tensor]) -> None:
+        self.lr, self.weights = 0.1, state
+
+
+def test_a_state_dict_in_an_object(tmp_path: Path) -> None:
+    state = {"w": torch.ones(3)}
+    torch.save([Settings(state)], tmp_path / "a")
+    assert found(tmp_path / "a") == expected(state)
+
+
+BESIDE: list[Any] = [
+    argparse.Namespace(lr=0.1),
+    np.float64(0.5),
+    np.arange(3),
+    Path("a"),
+    datetime.datetime(2020, 1, 1),
+    collections.deque([1, 2], 5),
+    collections.defaultdict(list, {"a": [1]}),
+    {(1, 2): {3}, frozenset([4]): b"5"},
+    complex(1, 2),
+    slice(1, 2),
+    torch.Size([1, 2]),
+    torch.float32,
+    torch.device("cpu"),
+    print,
+    nn.ReLU,
+]
+
+
+@pytest.mark.parametrize("beside", BESIDE, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_what_stands_beside_is_passed_over(kind: str, beside: object, tmp_path: Path) -> None:
+    state = {"w": torch.ones(9)}
+    SAVES[kind]({"model": state, "beside": beside}, tmp_path / "a")
+    assert found(tmp_path / "a") == expected(state)
+
+
+def test_what_was_not_run_is_named(tmp_path: Path) -> None:
+    said: list[str] = []
+    torch.save({"model": {"w": torch.ones(9)}, "args": argparse.Namespace()}, tmp_path / "a")
+    read(tmp_path / "a", "", said.append)
+    assert said[1] == "the file names argparse.Namespace: nothing of it was imported or run"
+
+
+ARRAYS = [
+    np.arange(6, dtype="<f4").reshape(2, 3),
+    np.asfortranarray(np.arange(6, dtype="<f8").reshape(2, 3)),
+    np.arange(6, dtype=">i4").reshape(2, 3)[::-1],
+    np.array(7, dtype=np.int64),
+    np.zeros((0, 3), np.float16),
+    np.array([True, False]),
+    np.arange(3) * 1j,
+]
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_arrays_in_pickles(protocol: int, tmp_path: Path) -> None:
+    state = {f"a{number}": array for number, array in enumerate(ARRAYS)}
+    plain(state, tmp_path / "a", protocol)
+    assert found(tmp_path / "a") == expected(
+        {name: torch.from_numpy(array.astype(array.dtype.newbyteorder("=")).copy()) for name, array in state.items()}
+    )
+
+
+UNFIT: list[tuple[Any, str]] = [
+    (np.array([{}], dtype=object), "an array of Python objects"),
+    (np.array(["ab"]), "an array of numpy's dtype U2"),
+    (np.zeros(2, [("x", "f4")]), "an array of numpy's dtype with fields"),
+    (torch.eye(2).to_sparse(), "a sparse_coo tensor"),
+    (torch.ones(2, device="meta"), "on the meta device"),
+    ({"inner": torch.ones(1)}, "a dict with tensors in it"),
+    ((torch.ones(1), None), "a tuple with tensors in it"),
+    (Settings({"w": torch.ones(1)}), "Settings, whose values only that class puts together"),
+]
+
+
+@pytest.mark.parametrize(("value", "why"), UNFIT, ids=[why for _, why in UNFIT])
+def test_what_holds_tensors_in_another_form_is_named(value: object, why: str, tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(9), "odd": value}, tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert (odd.name, why in odd.why) == ("odd", True)
+
+
+class Traced(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 3)
+        self.register_buffer("b", torch.ones(3))
+        self.c = torch.full((3,), 7.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x) + self.b + self.c
+
+
+@pytest.mark.filterwarnings("ignore")  # torch.jit is deprecated
+@pytest.mark.parametrize("way", ["script", "trace"])
+def test_torchscript_has_the_state_dict_of_its_module(way: str, tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    module = Traced()
+    made = jit.script(module) if way == "script" else jit.trace(module, torch.ones(1, 2))
+    jit.save(made, tmp_path / "code.pt")
+    assert sorted(found(tmp_path / "code.pt")) == sorted(expected(made.state_dict()))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_exported_program_has_its_state_dict(tmp_path: Path) -> None:
+    module = Traced()
+    torch.export.save(torch.export.export(module, (torch.ones(1, 2),)), tmp_path / "a.pt2")
+    assert sorted(found(tmp_path / "a.pt2")) == sorted(expected(module.state_dict()))
+
+
+def test_an_exported_program_of_torch_2_5(tmp_path: Path) -> None:
+    state, file = {"w": torch.randn(2, 3)}, io.BytesIO()
+    torch.save(state, file)
+    with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
+        archive.writestr("version", "5.3")
+        archive.writestr("serialized_exported_program.json", "{}")
+        archive.writestr("serialized_state_dict.pt", file.getvalue())
+    assert found(tmp_path / "a.pt2") == expected(state)
+
+
+def test_a_tar_of_torch_0_1(tmp_path: Path) -> None:
+    tensor, whole = np.arange(6, dtype="<f4"), np.arange(10, dtype="<i8")
+    storages = b"".join(
+        [
+            pickle.dumps(2, 2),
+            b"\x80\x02(K\x07X\x03\x00\x00\x00cpuctorch\nFloatStorage\nt.",
+            struct.pack("<q", 6) + tensor.tobytes(),
+            b"\x80\x02(K\x08X\x03\x00\x00\x00cpuctorch\nLongStorage\nt.",
+            struct.pack("<q", 10) + whole.tobytes(),
+            pickle.dumps([(9, 8, 4, 6)], 2),
+        ]
+    )
+    tensors = b"".join(
+        [
+            pickle.dumps(2, 2),
+            b"\x80\x02K\x0bK\x07ctorch\nFloatTensor\n\x87.",
+            struct.pack("<i4x2q2qq", 2, 3, 2, 1, 3, 0),
+            b"\x80\x02K\x0cK\x09ctorch\nLongTensor\n\x87.",
+            struct.pack("<i4x1q1qq", 1, 3, 2, 1),
+        ]
+    )
+    document = b"\x80\x02ccollections\nOrderedDict\n]((X\x01\x00\x00\x00wK\x0bQl(X\x01\x00\x00\x00bK\x0cQle\x85R."
+    with tarfile.open(tmp_path / "a.pth", "w") as archive:
+        for name, data in (("sys_info", b"N."), ("storages", storages), ("tensors", tensors), ("pickle", document)):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    assert found(tmp_path / "a.pth") == [
+        Entry("w", Tensor(BY_NAME["f32"], (3, 2), tensor.reshape(2, 3).T.tobytes())),
+        Entry("b", Tensor(BY_NAME["i64"], (3,), whole[[5, 7, 9]].tobytes())),
+    ]
+
+
+MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+
+
+def by_hand(document: bytes, storages: list[tuple[str, int, bytes]]) -> bytes:
+    """A legacy file: its document's opcodes, and for each storage the key, the number of elements, the bytes."""
+    keys = pickle.dumps([key for key, _, _ in storages], 2)
+    start = [b"\x80\x02" + MAGIC, b"\x80\x02M\xe9\x03.", b"\x80\x02}.", document, keys]
+    return b"".join([*start, *(struct.pack("<q", count) + data for _, count, data in storages)])
+
+
+def test_a_part_of_a_storage_as_torch_0_3_saved_it(tmp_path: Path) -> None:
+    data = np.arange(10, dtype="<f4")
+    (tmp_path / "a.pth").write_bytes(
+        by_hand(
+            b"\x80\x02}U\x01wctorch._utils\n_rebuild_tensor\n((U\x07storagectorch\nFloatStorage\nU\x015U\x03cpuK\x0a"
+            b"(U\x016K\x04K\x06ttQK\x01K\x02K\x02\x86K\x02K\x01\x86tRs.",
+            [("5", 10, data.tobytes())],
+        )
+    )
+    assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (2, 2), data[[5, 6, 7, 8]].tobytes()))]
+
+
+def storage(key: bytes, count: int, kind: bytes = b"FloatStorage") -> bytes:
+    start = b"(X\x07\x00\x00\x00storagectorch\n" + kind + b"\nX\x01\x00\x00\x00" + key
+    return start + b"X\x03\x00\x00\x00cpuJ" + struct.pack("<i", count) + b"tQ"
+
+
+def rebuilt(stored: bytes, offset: int, sizes: tuple[int, ...], strides: tuple[int, ...]) -> bytes:
+    def number(value: int) -> bytes:
+        return b"\x8a\x08" + struct.pack("<q", value)
+
+    shape = b"".join(b"(" + b"".join(map(number, values)) + b"t" for values in (sizes, strides))
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + stored + number(offset) + shape + b"\x89}tR"
+
+
+CLAIMS = [
+    (rebuilt(storage(b"0", 4), 0, (5,), (1,)), "ends at byte 20 of its storage, which has 16"),
+    (rebuilt(storage(b"0", 4), 1, (4,), (1,)), "ends at byte 20"),
+    (rebuilt(storage(b"0", 4), 0, (2, 3), (3, 1)), "ends at byte 24"),
+    (rebuilt(storage(b"0", 4), 0, (2**62, 2**62), (0, 1)), "of its storage, which has 16"),
+    (rebuilt(storage(b"0", 4), -1, (4,), (1,)), "no numbers from 0 on"),
+    (rebuilt(storage(b"0", 4), 0, (-4,), (1,)), "no numbers from 0 on"),
+    (rebuilt(storage(b"0", 4), 0, (4,), (-1,)), "no numbers from 0 on"),
+    (rebuilt(storage(b"0", 4), 0, (4,), (1, 1)), "no numbers from 0 on"),
+    (rebuilt(storage(b"0", 5), 0, (4,), (1,)), "has 16 bytes, and 20 are expected|has 4 elements, and 5 are expected"),
+    (rebuilt(storage(b"0", 3), 0, (3,), (1,)), "has 16 bytes, and 12 are expected|has 4 elements, and 3 are expected"),
+    (rebuilt(storage(b"9", 4), 0, (4,), (1,)), "of a tensor is missing|no tensor has the storage"),
+    (rebuilt(storage(b"0", -4), 0, (4,), (1,)), "no key or no number of elements"),
+    (rebuilt(storage(b"0", 4, b"OddStorage"), 0, (4,), (1,)), "no storage of torch's"),
+    (rebuilt(b"N", 0, (4,), (1,)), "a tensor has no storage"),
+]
+
+
+@pytest.mark.parametrize("container", ["zip", "legacy"])
+@pytest.mark.parametrize(("value", "said"), CLAIMS)
+def test_a_claim_that_the_file_does_not_hold(value: bytes, said: str, container: str, tmp_path: Path) -> None:
+    document, data = b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s.", bytes(16)
+    if container == "zip":
+        with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+            archive.writestr("a/data.pkl", document)
+            archive.writestr("a/data/0", data)
+    else:
+        (tmp_path / "a").write_bytes(by_hand(document, [("0", 4, data)]))
+    with pytest.raises(ModelFileError, match=said):
+        read_quietly(tmp_path / "a")
+
+
+def test_an_expanded_tensor_may_not_take_more_than_the_file_shows(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(1).expand(1 << 30)}, tmp_path / "a")
+    (odd,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(odd, Unfit)
+    assert "an expanded tensor: 4,294,967,296 bytes, of which the file has 4" in odd.why
