@@ -53,6 +53,9 @@ WANTED = {
     ("compare 512 MB, unaligned", "memcmp"): "wanted: at least 0.9",
     ("convert .pth to .dat", "copy"): "wanted: at least 0.5",
     ("convert .dat to .safetensors", "copy"): "wanted: at least 0.5",
+    ("diff .dat, 1 GB in 32 tensors", "cmp"): "wanted: at least 0.67",
+    ("diff .safetensors, 1 GB in 32 tensors", "cmp"): "wanted: at least 0.67",
+    ("diff .pth, 1 GB in 32 tensors", "cmp"): "wanted: at least 0.67",
 }
 
 

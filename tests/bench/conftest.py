@@ -51,4 +51,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             measured = f"{seconds / ours[group]:8.2f}    "
         else:
             continue
-        terminalreporter.line(f"{group:32}{name:20}{1000 * seconds:10.1f} ms{measured}   {wanted}".rstrip())
+        terminalreporter.line(f"{group:42}{name:20}{1000 * seconds:10.1f} ms{measured}   {wanted}".rstrip())

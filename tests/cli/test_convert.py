@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from tscompat.cli import app
 from tscompat.cli.convert import Target
+from tscompat.codec import read_state_dict
 from tscompat.files.writers import WRITERS
 from tscompat.values.verdict import Kind, Verdict
 from tscompat.verbs.convert import Conversion
@@ -102,3 +103,49 @@ def test_an_optimizer_that_is_refused(arguments: list[str], said: str, tmp_path:
     torch.save(torch.optim.SGD([torch.nn.Parameter(torch.ones(3))]).state_dict(), tmp_path / "a.pth")
     result = converted(tmp_path / "a.pth", tmp_path / "b.dat", *arguments)
     assert (result.exit_code, said in result.stderr) == (2, True)
+
+
+NAMES = [
+    (["--strip-prefix", "module."], ["a.w", "b.w"]),
+    (["--add-prefix", "net."], ["net.module.a.w", "net.module.b.w"]),
+    (["--rename", "module=m", "--rename", r"\.w$=.weight"], ["m.a.weight", "m.b.weight"]),
+    (["--map", "map.json"], ["x", "module.b.w"]),
+]
+
+
+@pytest.fixture
+def wrapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "map.json").write_text('{"module.a.w": "x"}')
+    torch.save({"module.a.w": torch.tensor([1e6]), "module.b.w": torch.ones(1)}, tmp_path / "a.pth")
+    return tmp_path / "a.pth"
+
+
+@pytest.mark.parametrize(("options", "names"), NAMES, ids=lambda each: each[0])
+def test_new_names(options: list[str], names: list[str], wrapped: Path) -> None:
+    assert converted(wrapped, "b.dat", *options, "--no-verify").exit_code == 0
+    assert [name for name, _ in read_state_dict("b.dat")] == names
+
+
+def test_a_map_that_is_none(wrapped: Path) -> None:
+    result = converted(wrapped, "b.dat", "--map", wrapped)
+    assert (result.exit_code, f"could not convert: {wrapped}: not a map of names" in result.stderr) == (2, True)
+
+
+def test_what_is_too_large_for_a_type_is_named(wrapped: Path) -> None:
+    result = converted(wrapped, "b.dat", "--dtype", "float16", "--no-verify")
+    assert (result.exit_code, result.stdout.splitlines()[1:]) == (
+        0,
+        ["b.dat: too large for float16: 1 element of 'module.a.w'"],
+    )
+
+
+def test_a_prefix_that_all_names_share_is_told(wrapped: Path) -> None:
+    assert "--strip-prefix module. takes it off" in converted(wrapped, "b.dat", "--no-verify").stderr
+
+
+def test_the_format_of_a_file_that_may_be_of_two_kinds(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(b"\x01\x01\x0b\x00\x01\x08" + bytes(8))
+    arguments = (tmp_path / "a.dat", tmp_path / "b.safetensors")
+    codes = [converted(*arguments).exit_code, converted(*arguments, "--from-format", "dat").exit_code]
+    assert codes == [2, 0]

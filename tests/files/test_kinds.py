@@ -6,11 +6,9 @@ import argparse
 import gzip
 import json
 import tarfile
-import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +59,7 @@ def test_arrays_of_numpy(tmp_path: Path) -> None:
 @pytest.mark.parametrize("array", [np.array(["a"]), np.array([{}], dtype=object), np.zeros(1, "V2"), np.zeros(1, "M8")])
 def test_an_array_without_a_dtype_is_refused_by_name(array: np.ndarray, tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "a.npz", odd=array)
-    with pytest.raises(ModelFileError, match=f"'odd': its numpy dtype .*{array.dtype.kind}"):
+    with pytest.raises(ModelFileError, match=r"'odd': (its numpy dtype [<|][UVM]|an array of Python objects)"):
         convert(tmp_path / "a.npz", tmp_path / "b.dat")
 
 
@@ -87,12 +85,15 @@ def test_shards(index: str, what: str, tmp_path: Path) -> None:
 def test_a_folder_with_both_kinds_of_shards_gives_safetensors(tmp_path: Path) -> None:
     sharded(tmp_path)
     sharded(tmp_path, "pytorch_model.bin.index.json")
-    assert convert(tmp_path, tmp_path / "b.dat") == ["converting model.safetensors.index.json"]
+    assert convert(tmp_path, tmp_path / "b.dat") == [
+        "reading model.safetensors.index.json of the folder; "
+        "left: pytorch_model.bin.index.json, shard-0.bin, shard-1.bin"
+    ]
 
 
 def test_a_folder_with_one_model(tmp_path: Path) -> None:
     save_safetensors({"a": ONE}, tmp_path / "model.safetensors")
-    assert convert(tmp_path, tmp_path / "b.dat") == ["converting model.safetensors"]
+    assert convert(tmp_path, tmp_path / "b.dat") == ["reading model.safetensors of the folder"]
 
 
 def test_metadata_that_is_left_is_told(tmp_path: Path) -> None:
@@ -100,12 +101,6 @@ def test_metadata_that_is_left_is_told(tmp_path: Path) -> None:
     assert convert(tmp_path / "a.safetensors", tmp_path / "b.dat") == [
         "not converted: the metadata of a.safetensors (rank)"
     ]
-
-
-def test_a_legacy_pickle_is_told(tmp_path: Path) -> None:
-    legacy({"a": ONE}, tmp_path / "a.pth")
-    (said,) = convert(tmp_path / "a.pth", tmp_path / "b.dat")
-    assert said.startswith("a.pth is a legacy pickle")
 
 
 def _missing_shard(folder: Path) -> Path:
@@ -153,15 +148,6 @@ def _bytes(data: bytes, name: str) -> Callable[[Path], Path]:
     return make
 
 
-def _script(folder: Path) -> Path:
-    with warnings.catch_warnings():
-        for category in (DeprecationWarning, FutureWarning):  # torch.jit is deprecated; torch 2.14 has the second
-            warnings.simplefilter("ignore", category)
-        jit: Any = torch.jit  # its functions are only partly typed
-        jit.save(jit.trace(torch.nn.Linear(1, 1), torch.ones(1)), folder / "a.pt")
-    return folder / "a.pt"
-
-
 def _nothing(folder: Path) -> Path:
     return folder
 
@@ -175,24 +161,25 @@ def _half(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (_saved(argparse.Namespace(a=1)), r"a Python object \(argparse.Namespace\) .* could run any code"),
-        (_saved([1]), "expected a state dict, found a value of type list"),
-        (_saved({"a": ONE}, "a.xyz"), "'.xyz' cannot be read: expected .dat, "),
-        (_script, r"is TorchScript: .* torch.jit.load\(\)"),
-        (_half, "cannot be read as a checkpoint of torch.save: PytorchStreamReader failed"),
-        (_bytes(b"", "a.pth"), "cannot be read as a checkpoint of torch.save: it ends early"),
-        (_bytes(b"garbage " * 9, "a.pth"), "cannot be read as a checkpoint of torch.save: "),
-        (_bytes(b"garbage " * 9, "a.safetensors"), "cannot be read as safetensors: "),
-        (_bytes(b"garbage " * 9, "a.npz"), "cannot be read as arrays of numpy.savez: File is not a zip file"),
-        (_bytes(b"garbage " * 9, "a.dat"), "cannot be read as a state dict of TorchSharp: byte "),
-        (_bytes(b"{", "a.index.json"), "is not valid JSON"),
-        (_bytes(b"{}", "a.index.json"), "'weight_map' is a required property"),
-        (_outside, "weight_map / a: '../secret.bin' does not match"),
+        (_saved(argparse.Namespace(a=1)), "no state dict here; the keys are 'a'"),
+        (_saved([1]), "no state dict here; the keys are '0'"),
+        (_half, "incomplete: a zip file"),
+        (_bytes(b"", "a.pth"), "empty: 0 bytes"),
+        (_bytes(b"garbage " * 9, "a.pth"), "a text, and no model: it begins with 'garbage garbage"),
+        (
+            _bytes(b"garbage " * 9, "a.safetensors"),
+            "cannot be read as safetensors: it begins with the length of a header of",
+        ),
+        (_bytes(b"garbage " * 9, "a.npz"), "a text, and no model"),
+        (_bytes(b"garbage " * 9, "a.dat"), "cannot be read as a state dict of TorchSharp: incomplete: byte "),
+        (_bytes(b"{", "a.index.json"), "begins as JSON, and is none"),
+        (_bytes(b"{}", "a.index.json"), "expected the key 'weight_map', found none"),
+        (_outside, "the index names '../secret.bin', which is no name of a file of weights"),
         (_missing_shard, "names shard-1.safetensors, which is not in the same folder"),
         (_other_names, r"shard-1.safetensors and the index do not agree on 1 name \('d'\)"),
         (_twice, "'a' again"),
-        (_two_models, "2 files to convert: give one of a.safetensors, b.safetensors"),
-        (_nothing, "nothing to convert in this folder"),
+        (_two_models, "the folder has 2 models: give one of a.safetensors, b.safetensors"),
+        (_nothing, "no model in this folder: looked for"),
     ],
 )
 def test_what_cannot_be_read(make: Callable[[Path], Path], said: str, tmp_path: Path) -> None:
@@ -218,7 +205,7 @@ def test_an_array_that_is_damaged_further_in(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "a.npz").read_bytes())
     data[20_000] ^= 1
     (tmp_path / "a.npz").write_bytes(data)
-    with pytest.raises(ModelFileError, match=r"the array a.npy is damaged: Bad CRC-32"):
+    with pytest.raises(ModelFileError, match=r"the member 'a.npy' is damaged: its CRC-32 is"):
         convert(tmp_path / "a.npz", tmp_path / "b.dat")
     assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
 
@@ -234,12 +221,9 @@ def zipped_again(folder: Path, method: int, record: str = "") -> Path:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 @pytest.mark.parametrize("record", ["", "/data/0", "data.pkl"])
-def test_compressed_records_are_refused(method: int, record: str, tmp_path: Path) -> None:
+def test_compressed_records_are_read(method: int, record: str, tmp_path: Path) -> None:
     path = zipped_again(tmp_path, method, record)
-    with pytest.raises(
-        ModelFileError, match=rf"compressed or encrypted, before.*{record}.* unzip it and zip it with -0"
-    ):
-        read(path, "", print)
+    assert values(path, tmp_path / "b.dat") == {"a": bytes(4000), "b": TWO.numpy().tobytes()}
 
 
 def test_an_encrypted_record_is_refused(tmp_path: Path) -> None:
@@ -248,20 +232,16 @@ def test_an_encrypted_record_is_refused(tmp_path: Path) -> None:
     entry = data.rindex(b"before/data/0") - 46  # the record's entry in the central directory (APPNOTE.TXT, 4.3.12)
     data[entry + 8] |= 1
     path.write_bytes(data)
-    with pytest.raises(ModelFileError, match="1 of its records are compressed or encrypted, before/data/0 first"):
+    with pytest.raises(
+        ModelFileError,
+        match="the member 'before/data/0' is encrypted: unzip the file with its password",
+    ):
         read(path, "", print)
 
 
 def test_stored_records_are_read_wherever_they_begin(tmp_path: Path) -> None:
     path = zipped_again(tmp_path, zipfile.ZIP_STORED)
     assert values(path, tmp_path / "b.dat") == {"a": bytes(4000), "b": TWO.numpy().tobytes()}
-
-
-def test_a_compressed_shard_is_refused(tmp_path: Path) -> None:
-    index = sharded(tmp_path, "pytorch_model.bin.index.json")
-    zipped_again(tmp_path, zipfile.ZIP_DEFLATED).replace(tmp_path / "shard-1.bin")
-    with pytest.raises(ModelFileError, match=r"shard-1.bin: .* compressed"):
-        read(index, "", print)
 
 
 @pytest.mark.parametrize("save", [torch.save, legacy])

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 from samples import save_safetensors
-from tscompat.files.item import ModelFileError
+from tscompat.files.item import Item, ModelFileError
 from tscompat.files.kinds import read
 from tscompat.verbs.convert import prepare, prepare_optimizer
 
@@ -67,6 +67,17 @@ def indexed(*paths: str, given: str = "", name: str = INDEX, first: str = FIRST,
     return make
 
 
+def shards(first: str, second: str, given: str = "") -> Make:
+    """Makes two shards without an index, and returns the path ``given`` in their folder."""
+
+    def make(folder: Path) -> Path:
+        save(folder / first, A)
+        save(folder / second, B)
+        return folder / given
+
+    return make
+
+
 def half_an_index(folder: Path) -> Path:
     save(folder / SECOND, B)
     return index(folder, {FIRST: A})
@@ -89,7 +100,6 @@ def linked(folder: Path) -> Path:
 
 PROCESS = "put the parts together with the tool that wrote them"
 OR_RENAME = "or rename it if it holds the whole model"
-SET = "convert the index .* that names all shards, with all of them beside it"
 OR_GIVE = "or give the file that has the whole model"
 
 PARTS: dict[str, tuple[Make, str]] = {
@@ -97,38 +107,35 @@ PARTS: dict[str, tuple[Make, str]] = {
     "a rank of two": (files("rank0.bin", "rank1.bin", given="rank0.bin"), f"'rank0' shows: {PROCESS}"),
     "the folder of ranks": (files("a_rank0.pt", "a_rank1.pt"), f"a_rank0.pt, a_rank1.pt: {PROCESS}.*{OR_GIVE}"),
     "ranks beside less": (files("rank0.pt", "rank1.pt", "stats.bin"), PROCESS),
-    "ranks beside a whole file": (files("rank0.pt", "rank1.pt", "model.safetensors"), OR_GIVE),
     "in the folder of a rank": (files("rank0/model.bin", given="rank0/model.bin"), "'rank0' shows"),
     "the folder of a rank": (files("rank0/model.bin", given="rank0"), "'rank0' shows"),
     "the folder of the folders": (files("rank0/model.bin", "rank1/model.bin"), "rank0, rank1: put"),
     "folders of ranks beside less": (files("mp_rank_00/model.bin", "stats.bin"), "mp_rank_00: put"),
-    "a checkpoint of torch.distributed": (files("__0_0.distcp", "common.bin"), "__0_0.distcp: put"),
+    "a checkpoint of torch.distributed": (
+        files("__0_0.distcp", "common.bin"),
+        "torch.distributed.checkpoint.format_utils dcp_to_torch",
+    ),
     "a link to a rank": (linked, "'rank0' shows"),
     "Meta's": (files("consolidated.00.pth", "consolidated.01.pth", given="consolidated.00.pth"), PROCESS),
-    "a shard alone": (files(FIRST, given=FIRST), f"one shard of a set, as '00001-of-00002' shows: {SET}, {OR_RENAME}"),
     "a shard beside its index": (indexed(given=FIRST), f"one of the 2 shards that {INDEX} names: convert .*{INDEX}"),
     "a shard by its index": (
         indexed(given="a.bin", first="a.bin", second="b.bin", name=INDEX_BIN),
         "one of the 2 shards",
     ),
-    "no index": (files(FIRST, SECOND), f"no index names, {FIRST}, {SECOND}: {SET}, {OR_GIVE}"),
-    "no index and one shard": (files(FIRST), f"no index names, {FIRST}: {SET}"),
-    "no index, .pt": (files("m-1-of-2.pt", "m-2-of-2.pt"), "no index names, m-1-of-2.pt, m-2-of-2.pt"),
-    "no index, beside less": (files("m-1-of-2.pt", "m-2-of-2.pt", "stats.bin"), "no index names"),
+    "one shard of two": (
+        files(FIRST),
+        f"of a set of 2 shards, 1 are here, and {SECOND} is missing: get all of the set",
+    ),
+    "one shard of three": (files("m-2-of-3.pt"), "and m-1-of-3.pt, m-3-of-3.pt are missing"),
+    "from zero": (files("m-0-of-3.pt", "m-1-of-3.pt"), "and m-2-of-3.pt is missing"),
+    "a set beside a file": (
+        files("m-1-of-2.pt", "m-2-of-2.pt", "stats.bin"),
+        "one of m-1-of-2.pt and 1 more, stats.bin",
+    ),
+    "two sets": (files("a-1-of-2.pt", "a-2-of-2.pt", "b-1-of-2.pt", "b-2-of-2.pt"), "the folder has 2 models"),
     "a missing shard": (without_a_shard, f"names {SECOND}, which is not in the same folder"),
     "an index of one of two": (half_an_index, rf"names only 1 of 2 shards \({FIRST}\): download it again"),
-    "the folder of that": (lambda folder: half_an_index(folder).parent, f"no index names, {SECOND}"),
-    "two sets": (indexed("model-00001-of-00003.safetensors"), "no index names, model-00001-of-00003.safetensors"),
-    "ranks beside an index": (indexed("model_rank0.bin"), "no index names, model_rank0.bin"),
-    "an index beside a file": (
-        indexed("model.safetensors"),
-        f"{INDEX}, model.safetensors each stand for the whole model",
-    ),
-    "an index beside a .bin": (indexed("pytorch_model.bin"), f"{INDEX}, pytorch_model.bin each stand"),
-    "an index of .bin": (
-        indexed("model.safetensors", name=INDEX_BIN, first=FIRST_BIN, second=SECOND_BIN),
-        f"{INDEX_BIN}, model.safetensors each stand .* give the one that you mean",
-    ),
+    "the folder of that": (lambda folder: half_an_index(folder).parent, rf"names only 1 of 2 shards \({FIRST}\)"),
 }
 
 
@@ -142,6 +149,13 @@ def test_a_part_is_refused(kind: str, tmp_path: Path) -> None:
 BESIDE_A_MODEL = ("optimizer.pt", "scheduler.pt", "rng_state_0.pth", "rng_state_1.pth", "training_args.bin")
 WHOLE: dict[str, tuple[Make, list[str]]] = {
     "one file": (files("model.safetensors", *BESIDE_A_MODEL, "optimizer_rank0.pt", "global_step5/rank0.pt"), ["a"]),
+    "ranks beside a whole file": (files("rank0.pt", "rank1.pt", "model.safetensors"), ["a"]),
+    "a set by its names": (shards(FIRST, SECOND), ["a", "b"]),
+    "a set of .pt": (shards("m-1-of-2.pt", "m-2-of-2.pt"), ["a", "b"]),
+    "a set from zero": (shards("m-0-of-2.pt", "m-1-of-2.pt"), ["a", "b"]),
+    "a shard alone": (shards(FIRST, SECOND, given=FIRST), ["a"]),
+    "another set beside an index": (indexed("model-00001-of-00003.safetensors"), ["a", "b"]),
+    "ranks beside an index": (indexed("model_rank0.bin"), ["a", "b"]),
     "two formats": (files("model.safetensors", "pytorch_model.bin"), ["a"]),
     "an index": (indexed(*BESIDE_A_MODEL, "adapter_model.bin"), ["a", "b"]),
     "an index beside Meta's files": (indexed("consolidated.00.pth", "consolidated.01.pth"), ["a", "b"]),
@@ -169,7 +183,7 @@ def test_both_indexes_of_a_model_may_be_there(tmp_path: Path) -> None:
 def test_an_index_that_is_none_is_refused(given: str, tmp_path: Path) -> None:
     save(tmp_path / FIRST)
     (tmp_path / INDEX).write_text("{")
-    with pytest.raises(ModelFileError, match=f"{INDEX} is not valid JSON"):
+    with pytest.raises(ModelFileError, match=f"{INDEX}: no valid JSON"):
         read(tmp_path / given, "", print)
 
 
@@ -195,20 +209,29 @@ class Tied(torch.nn.Module):
         self.head.weight = self.embed.weight
 
 
-def test_tied_names_in_metadata_are_refused(tmp_path: Path) -> None:
+def test_tied_names_come_back(tmp_path: Path) -> None:
     safetensors.torch.save_model(Tied(), str(tmp_path / "a.safetensors"))
-    with pytest.raises(ModelFileError, match=r"tied names, .* \(head.weight = embed.weight\): load it into the model"):
-        read(tmp_path / "a.safetensors", "", print)
+    contents = {each.name: each for each in read(tmp_path / "a.safetensors", "", print).contents}
+    embed, head = contents["embed.weight"], contents["head.weight"]
+    assert isinstance(embed, Item)
+    assert isinstance(head, Item)
+    assert (head.tie, bytes(head.read())) == (embed.tie, bytes(embed.read()))
 
 
 @pytest.mark.parametrize("kept", ["a", "b"])
 @pytest.mark.parametrize("where", ["index", "shard"])
-def test_tied_names_of_shards_are_refused(where: str, kept: str, tmp_path: Path) -> None:
+def test_tied_names_of_shards_come_back(where: str, kept: str, tmp_path: Path) -> None:
     path = index(tmp_path, {FIRST: A, SECOND: B}, total_size=28, **({"c": kept} if where == "index" else {}))
     if where == "shard":
         save(tmp_path / SECOND, B, {"c": kept})
-    with pytest.raises(ModelFileError, match=rf"tied names, .* \(c = {kept}\)"):
-        read(path, "", print)
+    assert names(path) == ["a", "b", "c"]
+
+
+def test_a_tied_name_in_the_weight_map_comes_back(tmp_path: Path) -> None:
+    index(tmp_path, {FIRST: A, SECOND: B}, INDEX)
+    weights = {"a": FIRST, "c": FIRST, "b": SECOND}
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": weights, "metadata": {"c": "a"}}))
+    assert names(tmp_path / INDEX) == ["a", "b", "c"]
 
 
 def test_a_tied_name_that_only_the_index_has_is_refused(tmp_path: Path) -> None:
@@ -225,14 +248,3 @@ def test_metadata_that_ties_nothing_is_none_of_this(tmp_path: Path) -> None:
     state = {"pt": torch.ones(1), "a": torch.ones(1), "b": torch.ones(2)}
     save(tmp_path / "a.safetensors", state, {"format": "pt", "a": "b", "author": "somebody"})
     assert names(tmp_path / "a.safetensors") == ["a", "b", "pt"]
-
-
-@pytest.mark.parametrize(("offsets", "whole"), [([0, 0], True), ([4, 0], False), ([0, 10], False)])
-def test_a_part_of_a_tensor_is_refused(offsets: list[int], whole: bool, tmp_path: Path) -> None:
-    info = json.dumps({"layers.1.weight": {"saved_offsets": offsets}})
-    save(tmp_path / "a.safetensors", A, {"format": "pt", "DCP_VERSION": "1.0", "DCP_SHARDING_INFO": info})
-    if whole:
-        assert names(tmp_path / "a.safetensors") == ["a"]
-    else:
-        with pytest.raises(ModelFileError, match=f"records parts of tensors: {PROCESS}"):
-            read(tmp_path / "a.safetensors", "", print)

@@ -205,7 +205,7 @@ def test_arrays_in_pickles(protocol: int, tmp_path: Path) -> None:
     state = {f"a{number}": array for number, array in enumerate(ARRAYS)}
     plain(state, tmp_path / "a", protocol)
     assert found(tmp_path / "a") == expected(
-        {name: torch.from_numpy(array.astype(array.dtype.newbyteorder("=")).copy()) for name, array in state.items()}
+        {name: torch.tensor(array.astype(array.dtype.newbyteorder("="))) for name, array in state.items()}
     )
 
 

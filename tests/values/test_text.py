@@ -1,4 +1,4 @@
-"""Text that JSON can hold."""
+"""Text that JSON, HTML and a terminal can hold."""
 
 import json
 

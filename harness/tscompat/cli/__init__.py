@@ -7,9 +7,11 @@ import typer
 from .bless import bless
 from .compare import compare_
 from .convert import convert
+from .diff import diff_
 from .divergence import divergence
 from .doctor import doctor
 from .gate import gate
+from .inspect import inspect_
 from .list import list_
 from .merge import merge_
 from .report import report_
@@ -27,6 +29,8 @@ app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_o
 app.command("list")(list_)
 app.command("doctor")(doctor)
 app.command("convert")(convert)
+app.command("inspect")(inspect_)
+app.command("diff")(diff_)
 app.command("divergence")(divergence)
 app.command("routes")(routes_)
 app.command("compare")(compare_)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from tscompat.values.text import quoted
 from tscompat.values.verdict import Kind, Verdict
-
-if TYPE_CHECKING:
-    from tscompat.verbs.convert import Conversion, OptimizerConversion
-
-DAT = ".dat"
-"""The format that TorchSharp reads, so TorchSharp can verify it."""
 
 Source = Annotated[
     Path,
@@ -27,9 +21,23 @@ Source = Annotated[
         "(.index.json), or a folder.",
     ),
 ]
-Target = Annotated[Path, typer.Argument(metavar="OUT", help=".dat .safetensors .pth")]
+Target = Annotated[Path, typer.Argument(metavar="OUT", help=".dat .safetensors .pth .pt; of one tensor .npy")]
 Key = Annotated[str, typer.Option(help="Where in a nested checkpoint the state dict is: 'ema.model'.")]
 Skip = Annotated[list[str] | None, typer.Option(help="Leave out tensors of this name ('*.scale'); may be given again.")]
+Map = Annotated[Path | None, typer.Option("--map", metavar="FILE", help='A JSON object of names: {"old": "new"}.')]
+StripPrefix = Annotated[str, typer.Option(metavar="P", help="Take P off the names that begin with it: 'module.'.")]
+Rename = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN=TEXT",
+        help="Replace what a regular expression of Python's matches in names; may be given again, applied in order.",
+    ),
+]
+AddPrefix = Annotated[str, typer.Option(metavar="P", help="Put P before all names.")]
+DType = Annotated[
+    str,
+    typer.Option("--dtype", metavar="D", help="Round the values of floating tensors to this type: float32, bf16, ..."),
+]
 Optimizer = Annotated[
     str,
     typer.Option(
@@ -52,6 +60,11 @@ def convert(
     target: Target,
     key: Key = "",
     skip: Skip = None,
+    map_: Map = None,
+    strip_prefix: StripPrefix = "",
+    rename: Rename = None,
+    add_prefix: AddPrefix = "",
+    dtype: DType = "",
     optimizer: Optimizer = "",
     groups: Groups = "",
     from_format: FromFormat = "",
@@ -66,43 +79,49 @@ def convert(
     Pickles are read with weights_only: no code in them is run.
     Where .NET is installed, the real TorchSharp loads a .dat that was written, and its bits are compared.
 
+    Names change in this order: --skip and --map take those of IN, then --strip-prefix, each --rename, --add-prefix.
+    A tensor without a name (Tensor.Save's .dat, .npy) gets one by --add-prefix; one whose whole name is taken off has
+    none. --dtype rounds to the nearest value, to the even one of two that are as near; tensors with values that are too
+    large for it are named.
+
     Exit codes: 0 done, 1 TorchSharp loads something else, 2 could not convert, 130 interrupted.
     """
     # Imported here, because it imports torch: the other verbs start without that wait.
-    from tscompat.verbs.convert import ModelFileError, is_optimizer_file, prepare, prepare_optimizer
+    from tscompat.verbs import convert as verb
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-
-    def tell(sentence: str) -> None:
-        console.print(sentence, markup=False)
-
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     try:
-        if optimizer or groups or is_optimizer_file(source, from_format):
-            if skip:
-                raise ModelFileError("--skip is for models; an optimizer's state is converted whole: leave it out")
-            conversion = prepare_optimizer(
-                source, target, key=key, form=from_format, name=optimizer, groups=groups, force=force, tell=tell
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("reading", total=None)
+            done = verb.convert(
+                source,
+                target,
+                key=key,
+                skip=skip or (),
+                mapping=None if map_ is None else verb.read_map(map_),
+                strip_prefix=strip_prefix,
+                rename=[verb.pattern_and_replacement(words) for words in rename or ()],
+                add_prefix=add_prefix,
+                dtype=dtype,
+                optimizer=optimizer,
+                groups=groups,
+                form=from_format,
+                force=force,
+                verify=not no_verify,
+                tell=lambda sentence: console.print(sentence, markup=False),
+                progress=lambda what, written, size: progress.update(
+                    task, description=what, completed=written, total=size or None
+                ),
             )
-        else:
-            conversion = prepare(source, target, key=key, form=from_format, skip=skip or (), force=force, tell=tell)
-        start = time.monotonic()
-        _write(conversion, console)
-    except (ModelFileError, OSError) as error:
-        tell(f"could not convert: {error}")
+    except (verb.ModelFileError, OSError) as error:
+        console.print(f"could not convert: {error}", markup=False)
         raise typer.Exit(2) from error
-    seconds = time.monotonic() - start
-    typer.echo(f"{target}: {conversion.what}, {decimal(target.stat().st_size)} in {seconds:.1f} s")
-    if target.suffix.lower() == DAT and not no_verify:
-        with console.status("TorchSharp loads it"):
-            verdict = conversion.verify(tell)
-        _report(target, verdict)
-
-
-def _write(conversion: Conversion | OptimizerConversion, console: Console) -> None:
-    columns = (TextColumn("writing"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=conversion.size)
-        conversion.write(lambda written: progress.advance(task, written))
+    typer.echo(f"{target}: {done.what}, {decimal(done.size)} in {done.seconds:.1f} s")
+    for name, count in done.overflowed.items():
+        typer.echo(f"{target}: too large for {dtype}: {count:,} element{'' if count == 1 else 's'} of {quoted(name)}")
+    if done.verdict is not None:
+        _report(target, done.verdict)
 
 
 def _report(target: Path, verdict: Verdict) -> None:

@@ -5,15 +5,15 @@ The zip's directory is read once. Arrays of Python objects (pickles) are never l
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 
 import numpy as np
 from typing_extensions import Buffer
 
 from .item import Contents, Item, Model, ModelFileError, Unfit
-from .members import STORED, Member, ZipError, content, head, members, place, refuse_overlaps
 from .npy import MAGIC, MOST_HEADER, Header, NpyError, header
 from .source import Source
+from .zips import Member, fault, members, names
 
 _SUFFIX = ".npy"
 NPY, NPZ = "an array of numpy.save", "arrays of numpy.savez"
@@ -26,8 +26,8 @@ def is_npy(source: Source) -> bool:
 
 def is_npz(source: Source) -> bool:
     """Whether the file is a zip that holds arrays of numpy, and nothing else."""
-    found = members(source.data)
-    return bool(found) and all(member.name.endswith(_SUFFIX) for member in found)
+    found = names(source)
+    return bool(found) and all(name.endswith(_SUFFIX) for name in found)
 
 
 def read_npy(source: Source) -> Model:
@@ -38,49 +38,34 @@ def read_npy(source: Source) -> Model:
         raise ModelFileError(f"{source.path}: cannot be read as {NPY}: {error}") from None
     if found.dtype is None:
         raise ModelFileError(f"{source.path}: {found.why_unfit}")
-    return Model(source.path, NPY, [_item("", found, source.data, 0)], single=True)
+    return Model(source.path, NPY, [_item("", found, lambda: source.data, 0)], single=True)
 
 
 def read_npz(source: Source) -> Model:
     """An item for each array of the file, an Unfit for a member that no tensor can hold. Raises ModelFileError."""
-    found = members(source.data) or []
-    try:
-        refuse_overlaps(source.data, found)
-        contents: Contents = [_member(source, member) for member in found]
-    except ZipError as error:
-        raise ModelFileError(f"{source.path}: cannot be read as {NPZ}: {error}") from None
+    if why := fault(source):
+        raise ModelFileError(f"{source.path}: cannot be read as {NPZ}: {why}")
+    contents: Contents = [_member(member) for member in members(source).values()]
     return Model(source.path, NPZ, contents)
 
 
-def _member(source: Source, member: Member) -> Item | Unfit:
+def _member(member: Member) -> Item | Unfit:
     name = member.name.removesuffix(_SUFFIX)
     try:
-        found = header(head(source.data, member, MOST_HEADER + 12), member.size)
+        found = header(member.head(MOST_HEADER + 12), member.size)
     except NpyError as error:
         return Unfit(name, f"the array {error}" if str(error).startswith("is no") else str(error))
     if found.dtype is None:
         return Unfit(name, found.why_unfit)
-    if member.method == STORED:
-        start = place(source.data, member)
-        item = _item(name, found, source.data[start : start + member.packed], start)
-    else:
-        item = _item(name, found, b"", 0)._replace(copies=True, offset=None)
-    return item._replace(read=partial(_checked, source, member, found))
+    return _item(name, found, member.read, member.start if member.stored else None)
 
 
-def _checked(source: Source, member: Member, found: Header) -> Buffer:
-    """The array's elements, after the member's CRC was compared."""
-    try:
-        return _elements(found, content(source.data, member))
-    except ZipError as error:
-        raise ModelFileError(f"{source.path}: {error}") from None
-
-
-def _item(name: str, found: Header, data: bytes | memoryview, start: int) -> Item:
+def _item(name: str, found: Header, read: Callable[[], Buffer], start: int | None) -> Item:
+    """The item of an array whose bytes ``read`` gives, with its header; they begin at byte ``start`` of the file."""
     assert found.dtype is not None
-    copies = _must_copy(found)
-    offset = None if copies else start + found.start
-    return Item(name, found.dtype, found.shape, lambda: _elements(found, data), copies, offset=offset)
+    copies = start is None or _must_copy(found)
+    offset = None if copies or start is None else start + found.start
+    return Item(name, found.dtype, found.shape, lambda: _elements(found, memoryview(read())), copies, offset=offset)
 
 
 def _must_copy(found: Header) -> bool:
@@ -90,7 +75,7 @@ def _must_copy(found: Header) -> bool:
     return not ordered or (found.big and found.dtype.scalar.itemsize > 1)
 
 
-def _elements(found: Header, data: bytes | memoryview) -> Buffer:
+def _elements(found: Header, data: memoryview) -> Buffer:
     raw = data[found.start :]
     if not _must_copy(found):
         return raw

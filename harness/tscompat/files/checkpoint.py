@@ -28,8 +28,8 @@ class Kind(NamedTuple):
     no: str
     several: str
     save: str
-    weight: Callable[[Value], int]
-    """How much of it a value itself holds: 0 where the value is none of this kind."""
+    weight: Callable[[Value, dict[int, int]], int]
+    """How much of it a value itself holds, 0 where it is none of this kind. The dict is kept for a whole walk."""
 
 
 class _Found(NamedTuple):
@@ -79,11 +79,9 @@ def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
         path = _path(found, index, key)
         if kind is MODEL:
             _refuse_little(start, value, path)
-        beside = [_with_class(name, child) for name, child in children(start) if child is not value]
-        tell(
-            f"converting the state dict at the key {shown(path)!r}"
-            + (f"; not converted: {some(beside)}" if beside else "")
-        )
+        beside = [(name, child) for name, child in children(start) if child is not value]
+        left = some((_with_class(name, child) for name, child in beside), len(beside))
+        tell(f"converting the state dict at the key {shown(path)!r}" + (f"; not converted: {left}" if beside else ""))
     return entries(value)
 
 
@@ -106,6 +104,7 @@ def _visit(start: Value, kind: Kind) -> list[_Found]:
     """
     found: list[_Found] = []
     seen: dict[int, int] = {}
+    known: dict[int, int] = {}
     left: list[tuple[Value, str, int, int]] = [(start, "", -1, -1)]
     while left:
         value, name, above, candidate = left.pop()
@@ -115,7 +114,7 @@ def _visit(start: Value, kind: Kind) -> list[_Found]:
             if found[same].weight:
                 found.append(_Found(value, name, above, candidate, 0, same))
             continue
-        weight = kind.weight(value)
+        weight = kind.weight(value, known)
         found.append(_Found(value, name, above, candidate, weight))
         if modules.is_module(value) or (index and kind is MODEL and is_optimizer(value)):
             continue
@@ -157,8 +156,9 @@ def _path(found: list[_Found], index: int, key: str) -> str:
 
 def _refuse_little(document: Value, chosen: Value, path: str) -> None:
     """Raise ModelFileError where more elements are beside the state dict than in it: they may be the weights."""
-    taken = _elements(chosen, None)
-    left = {name: _elements(child, chosen) for name, child in children(document) if not _is_of_optimizer(name)}
+    taken = _elements(chosen, None, set())
+    seen: set[int] = set()
+    left = {name: _elements(child, chosen, seen) for name, child in children(document) if not _is_of_optimizer(name)}
     if sum(left.values()) > taken:
         names = some([repr(shown(name)) for name, elements in left.items() if elements])
         raise ModelFileError(
@@ -167,10 +167,12 @@ def _refuse_little(document: Value, chosen: Value, path: str) -> None:
         )
 
 
-def _elements(start: Value, chosen: Value | None) -> int:
-    """The number of elements in the tensors of ``start``, at all levels, that may be weights, without ``chosen``."""
+def _elements(start: Value, chosen: Value | None, seen: set[int]) -> int:
+    """The number of elements in the tensors of ``start``, at all levels, that may be weights, without ``chosen``.
+
+    What is in ``seen`` was counted before.
+    """
     count = 0
-    seen: set[int] = set()
     left = [start]
     while left:
         value = left.pop()
@@ -196,18 +198,31 @@ def tensor_in(value: Value) -> Tensor | None:
     return value if isinstance(value, Tensor) else value.tensor if isinstance(value, Array) else None
 
 
-def holds_tensors(value: Value) -> bool:
-    """Whether a value is a tensor or storage, or has one at any level."""
-    seen: set[int] = set()
-    left = [value]
-    while left:
-        each = left.pop()
-        if tensor_in(each) is not None or isinstance(each, Storage):
-            return True
-        if id(each) not in seen:
+class Searched:
+    """Searches values for tensors. What has none is searched once."""
+
+    def __init__(self) -> None:
+        self._none: set[int] = set()
+        self._left = _MOST_SEARCHED
+
+    def holds_tensors(self, value: Value) -> bool:
+        """Whether a value is a tensor or storage, or has one at any level. Raises ModelFileError after many steps."""
+        seen: set[int] = set()
+        left = [value]
+        while left:
+            each = left.pop()
+            if tensor_in(each) is not None or isinstance(each, Storage):
+                return True
+            if not _is_container(each) or id(each) in seen or id(each) in self._none:
+                continue
             seen.add(id(each))
-            left += [child for _, child in _all_children(each)]
-    return False
+            below = [child for _, child in _all_children(each)]
+            self._left -= len(below)
+            if self._left < 0:
+                raise ModelFileError("too many objects share others beside the tensors: torch.save() the tensors alone")
+            left += below
+        self._none |= seen
+        return False
 
 
 def _is_path(name: object) -> bool:
@@ -286,17 +301,19 @@ def _there_is(document: Value, key: str, kind: Kind) -> str:
     kept = set(_chosen(found))
     chosen = [index for index, each in enumerate(found) if index and (index in kept or each.same in kept)]
     if chosen:
-        counts = {index: len(entries(found[index].value)) for index in chosen[:_OFFERED]}
-        offered = [f"--key {shown(_path(found, index, key), 200)} ({count})" for index, count in counts.items()]
-        return f"choose one (entries in brackets): {some([*offered, *[''] * (len(chosen) - len(offered))])}"
-    keys = [f"{shown(name)!r} ({described(child, short=True)})" for name, child in children(document)]
-    return f"the keys are {some(keys) or 'none'}"
+        offered = (
+            f"--key {shown(_path(found, index, key), 200)} ({len(entries(found[index].value))})" for index in chosen
+        )
+        return f"choose one (entries in brackets): {some(offered, len(chosen))}"
+    names = [*children(document)]
+    keys = (f"{shown(name)!r} ({described(child, short=True)})" for name, child in names)
+    return f"the keys are {some(keys, len(names)) or 'none'}"
 
 
 def described(value: Value, *, short: bool = False) -> str:
     """What a value is, in a few words: its class."""
     if isinstance(value, Record):
-        return shown(str(value.cls) if not isinstance(value.cls, Record) else "the result of a call")
+        return shown(value.name)
     if value is None:
         return "NoneType" if short else "nothing"
     known = "tensor" if tensor_in(value) is not None else "bytes" if is_bytes(value) else type(value).__name__
@@ -311,18 +328,21 @@ def _with_class(name: str, value: Value) -> str:
     return f"{shown_name} (a tensor)" if tensor_in(value) is not None else shown_name
 
 
+_MOST_SEARCHED = 10_000_000
 _SCALARS = 1
 """The weight of a dict whose tensors are all single numbers: scores, losses; or a very small model."""
 _CHECKPOINTS = (".ckpt", ".pt", ".pth", ".bin", ".safetensors")
-_OFFERED = 12
 _RANDOM_STATES = {5056, 5048, 16, 44}
 """Bytes of the states of torch's generators: of a CPU, of a CPU in old versions, of CUDA, of MPS."""
 
 
-def _weight_of_model(value: Value) -> int:
+def _weight_of_model(value: Value, known: dict[int, int]) -> int:
     """The elements of the tensors that a value holds by name, and one more; 1 where all are single numbers."""
     if modules.is_module(value):
-        return 2 + sum(_numel(child) for child in entries(value).values())
+        try:
+            return 2 + modules.weight(value, _numel, known)
+        except modules.TooMuch as error:
+            raise ModelFileError(str(error)) from error
     if is_dict(value):
         tensors: Iterable[Tensor | None] = (tensor_in(child) for name, child in value.items() if isinstance(name, str))
     elif isinstance(value, Record):
@@ -335,7 +355,7 @@ def _weight_of_model(value: Value) -> int:
     return 1 + sum(each.numel for each in weights) if any(each.shape for each in weights) else _SCALARS
 
 
-def _weight_of_optimizer(value: Value) -> int:
+def _weight_of_optimizer(value: Value, known: dict[int, int]) -> int:
     return int(is_optimizer(value))
 
 

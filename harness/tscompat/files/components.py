@@ -19,6 +19,8 @@ from .json_text import JsonError, decode
 from .json_text import read as read_json
 
 MODULES, PIPELINE = "modules.json", "model_index.json"
+_INNER = {"Transformer": "auto_model.", "CLIPModel": "model."}
+"""The attribute of a module of sentence-transformers that holds a model of transformers, by its class."""
 _WITHOUT_WEIGHTS = ("Scheduler", "Tokenizer", "TokenizerFast", "FeatureExtractor", "ImageProcessor", "Processor")
 """How the classes of a pipeline's parts end that have no weights."""
 
@@ -37,7 +39,8 @@ class _Module(msgspec.Struct):
     @property
     def prefix(self) -> str:
         """The names of its tensors in the state dict of the whole, a Sequential, begin so."""
-        return f"{self.name}.auto_model." if self.type.endswith(".Transformer") else f"{self.name}."
+        inner = next((name for end, name in _INNER.items() if self.type.endswith(end)), "")
+        return f"{self.name}.{inner}"
 
 
 class _Part(NamedTuple):
@@ -51,13 +54,27 @@ def parts_of(folder: Path) -> tuple[str, list[_Part]]:
     Raises ModelFileError for a list of parts that cannot be read, and for a part of which the weights are missing.
     """
     if (folder / MODULES).is_file():
-        found = [_Part(_inside(folder, each.path, MODULES), each.prefix) for each in _modules(folder)]
-        found = [part for part in found if holds_weights(part.folder)]
+        all_parts = [_Part(_inside(folder, each.path, MODULES), each.prefix) for each in _modules(folder)]
+        found = [part for part in all_parts if holds_weights(part.folder)]
+        _refuse_deeper(folder, [part.folder for part in all_parts if part not in found and part.folder != folder])
         # The names of one part alone need no prefix: they are those of the model in it.
         return "a model of sentence-transformers", found if len(found) > 1 else []
     if (folder / PIPELINE).is_file():
         return "a pipeline of diffusers", _components(folder)
     return "", []
+
+
+def _refuse_deeper(folder: Path, places: Sequence[Path]) -> None:
+    """Raise ModelFileError for a part that has parts of its own (a Router): their names depend on its options."""
+    inner = [
+        shown(path.relative_to(folder))
+        for place in places
+        if place.is_dir()
+        for path in sorted(place.iterdir())
+        if holds_weights(path)
+    ]
+    if inner:
+        raise ModelFileError(f"{folder}: {MODULES} names a part that has parts of its own: give one of {some(inner)}")
 
 
 def _modules(folder: Path) -> Sequence[_Module]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tscompat.values.text import shown
 
-from .checkpoint import Keyed, described, holds_tensors, tensor_in
+from .checkpoint import Keyed, Searched, described, tensor_in
 from .item import Contents, Item, Model, Tell, Unfit, some
 from .pickled import described as tensors
 from .pickled.calls import advice, is_quiet
@@ -26,21 +26,22 @@ def model(path: Path, kind: str, state: Keyed, tell: Tell) -> Model:
     """
     found: Contents = []
     passed: dict[str, Value] = {}
+    searched = Searched()
     for name, value in state.items():
-        each = _entry(name, value)
+        each = _entry(name, value, searched)
         if each is None:
             passed[str(name) if isinstance(name, str | int) else "?"] = value
         else:
             found.append(each)
     if passed:
-        names = [f"{shown(name)} ({described(value, short=True)})" for name, value in passed.items()]
-        tell(f"passed over, because no tensor is in them: {some(names)}")
+        names = (f"{shown(name)} ({described(value, short=True)})" for name, value in passed.items())
+        tell(f"passed over, because no tensor is in them: {some(names, len(passed))}")
     return Model(path, kind, found, passed=tuple(passed))
 
 
-def _entry(name: object, value: Value) -> Item | Unfit | None:
+def _entry(name: object, value: Value, searched: Searched) -> Item | Unfit | None:
     tensor = tensor_in(value)
-    if tensor is None and not holds_tensors(value):
+    if tensor is None and not searched.holds_tensors(value):
         return None
     if not isinstance(name, str):
         words = repr(name) if isinstance(name, int) else f"a key of type {type(getattr(name, 'value', name)).__name__}"
@@ -51,8 +52,8 @@ def _entry(name: object, value: Value) -> Item | Unfit | None:
 
 
 def _why(name: str, value: Value) -> str:
-    if isinstance(value, Record) and isinstance(value.cls, Global):
-        return advice(str(value.cls))
+    if isinstance(value, Record):
+        return advice(value.name)
     if name.endswith("_packed_params"):
         return advice("torch.ao.nn.quantized layer's packed parameters")
     return f"a {type(value).__name__} with tensors in it: --key takes what is in it alone"

@@ -6,23 +6,35 @@ The format has no magic: a file is of a kind if its headers parse to the exact e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TypeAlias
 
 from typing_extensions import Buffer
 
-from tscompat.codec import FormatError, Problems, decode_optimizer, decode_tensor, index_state_dict
+from tscompat.codec import FormatError, IndexEntry, decode_optimizer, decode_tensor, index_state_dict, leb128
+from tscompat.codec.fields import fields_of_state_dict
 from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
 
 from .item import Contents, Item, Model, ModelFileError, Tell
 from .kind import Kind
-from .source import Source
+from .source import MOST_ENTRIES, Source
 
 SUFFIX = ".dat"
 _SUFFIXES = (SUFFIX, ".bin", ".model", ".weights")
 """TorchSharp's own examples name their files ``mnist.model.bin``."""
 _CLASSES = tuple(bytes([len(name)]) + name.encode() for name in LAYOUTS)
 
-_Decode: TypeAlias = Callable[[Buffer], object]
+_Decode: TypeAlias = Callable[[memoryview], object]
+_LOOK, _FIELDS = 4096, 5
+"""The bytes and the fields that are looked at to see how a file begins: count, name with its length, dtype, rank."""
+
+
+def _index(data: memoryview) -> list[IndexEntry]:
+    """The headers. Raises FormatError, also for more entries than are read."""
+    count, _ = leb128.decode(data, 0, "the entry count")
+    if count > MOST_ENTRIES:
+        raise FormatError(0, f"{count:,} entries", f"at most {MOST_ENTRIES:,}", "leb128.range")
+    return index_state_dict(data)
 
 
 def _claims(decode: _Decode) -> Callable[[Source], bool]:
@@ -53,7 +65,7 @@ def _reads(words: str, model: Callable[[Source], Model]) -> Callable[[Source, st
 
 def _state_dict(source: Source) -> Model:
     contents: Contents = []
-    for name, dtype, shape, offset, nbytes in index_state_dict(source.data):
+    for name, dtype, shape, offset, nbytes in _index(source.data):
         elements = source.data[offset : offset + nbytes]
         contents.append(Item(name, dtype, shape, _reading(elements), copies=False, offset=offset))
     return Model(source.path, _STATE_DICT, contents)
@@ -85,25 +97,39 @@ _TENSOR = "a single tensor of TorchSharp"
 _OPTIMIZER = "an optimizer of TorchSharp"
 
 ROWS = (
-    Kind("dat", _STATE_DICT, _SUFFIXES, _claims(index_state_dict), _reads(_STATE_DICT, _state_dict)),
+    Kind("dat", _STATE_DICT, _SUFFIXES, _claims(_index), _reads(_STATE_DICT, _state_dict)),
     Kind("dat-tensor", _TENSOR, _SUFFIXES, _claims(decode_tensor), _reads(_TENSOR, _tensor)),
     Kind("dat-optimizer", _OPTIMIZER, _SUFFIXES, _is_optimizer, _reads(_OPTIMIZER, _optimizer)),
 )
 
 
 def faults(source: Source) -> Iterator[str]:
-    """What is wrong with the file, for one that may be a damaged state dict of TorchSharp: as a sentence.
+    """What is wrong with the file, for one that may be a damaged file of TorchSharp: as a sentence.
 
-    It may be one if its suffix says so, or if an entry with a printable name is whole before the first fault.
+    It may be one by its suffix, or if it begins with a printable name and that entry's header.
     """
-    problems = Problems()
-    entries = index_state_dict(source.data, problems=problems)
-    named = entries and entries[0].name and entries[0].name.isprintable()
-    if (named or source.path.suffix.lower() == SUFFIX) and problems.kept:
-        error = problems.kept[0]
-        whole = f"after {len(entries)} whole entries, " if entries and error.clause in _ENDS else ""
-        what = "incomplete" if error.clause in _ENDS else "damaged"
-        yield f"{what}, if it is {_STATE_DICT}: {whole}{error.args[0]}"
+    if bytes(source.data[: max(map(len, _CLASSES))]).startswith(_CLASSES):
+        try:
+            decode_optimizer(source.data)
+        except FormatError as error:
+            yield f"cannot be read as {_OPTIMIZER}: {error.args[0]}"
+            return
+    if source.path.suffix.lower() == SUFFIX or _begins(source):
+        try:
+            _index(source.data)
+        except FormatError as error:
+            what = "incomplete: " if error.clause in _ENDS else ""
+            yield f"cannot be read as {_STATE_DICT}: {what}{error.args[0]}"
+
+
+def _begins(source: Source) -> bool:
+    """Whether the file begins as a state dict of which the first entry has a printable name and a header."""
+    try:
+        fields = list(islice(fields_of_state_dict(source.data[:_LOOK]), _FIELDS))
+    except FormatError:
+        return False
+    name = fields[-1].entry if len(fields) == _FIELDS else ""
+    return bool(name) and str(name).isprintable()
 
 
 _ENDS = ("file.truncated", "shape.bytes")

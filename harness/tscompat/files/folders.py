@@ -37,8 +37,8 @@ _ORDERS = (_TRANSFORMERS, _DIFFUSERS, _OTHERS, _ADAPTERS)
 _SUFFIXES = (*sets.WEIGHTS, ".dat", ".npz", ".pt2", ".tar", ".pkl", ".h5", ".msgpack", ".gguf", ".onnx")
 _READABLE = (*(each for each in sets.WEIGHTS if each != ".distcp"), ".dat", ".npz", ".pt2", ".tar")
 _NO_MODEL = re.compile(
-    r"optim|sched|scaler|rng|random_state|training_?args|trainer_state|tokenizer|train(?:ing)?_state|"
-    r"_states?\.(?:pt|pth|bin)$|sampler|dataloader|\.events",
+    r"(?<![a-z])(?:optimi[sz]ers?|optim|(?:lr_)?scheduler|sched|scaler|rng|random_states?|training_?args|"
+    r"train(?:er|ing)?_?state|tokenizer|sampler|dataloader)(?![a-z])",
     re.IGNORECASE,
 )
 """Names of what training saves beside a model: optimizers, schedulers, random states, arguments."""

@@ -42,6 +42,7 @@ _FOREIGN = (
         "an unpacked checkpoint of torch.save: zip the folder again without compression, from the folder above, with "
         "zip -0 -r model.pth {name}",
     ),
+    _Foreign(("refs", "snapshots"), "a folder of Hugging Face's cache: give one of the folders in {}/snapshots"),
     _Foreign(("saved_model.pb",), "a SavedModel of TensorFlow: load it there, and save its variables with numpy.savez"),
     _Foreign(
         ("checkpoint", "*.index"),

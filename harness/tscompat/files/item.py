@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -10,25 +11,34 @@ from typing_extensions import Buffer
 
 from tscompat.values.dtypes import DType
 from tscompat.values.tensors import PLAIN, Entry, Quantizer, Tensor
+from tscompat.values.text import message
 
-_SHOWN = 10
-_SHOWN_IN_A_LINE = 12
+_LISTED = 10
+_SHOWN = 12
 
 
 class ModelFileError(ValueError):
-    """A model file cannot be read or written. The message has the place, what was found there, and what to do."""
+    """A model file cannot be read or written. The message has the place, what was found there, and what to do.
+
+    What a file says in it is escaped; it has 2,000 bytes at most.
+    """
+
+    def __init__(self, words: str) -> None:
+        super().__init__(message(words))
 
 
 def listed(faults: Sequence[str]) -> str:
     """The first ten faults, each on a line of its own, and the number of the others."""
-    more = [f"... and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
-    return "".join(f"\n  {line}" for line in [*faults[:_SHOWN], *more])
+    more = [f"... and {len(faults) - _LISTED} more"] if len(faults) > _LISTED else []
+    return "".join(f"\n  {line}" for line in [*faults[:_LISTED], *more])
 
 
-def some(words: Sequence[str]) -> str:
-    """The first twelve words in one line, and the number of the others."""
-    rest = len(words) - _SHOWN_IN_A_LINE
-    return ", ".join(words[:_SHOWN_IN_A_LINE]) + (f" and {rest} more" if rest > 0 else "")
+def some(words: Iterable[str], of: int = 0) -> str:
+    """The first twelve words in one line, and the number of the others; of a generator, ``of`` is how many it gives."""
+    left = iter(words)
+    first = list(islice(left, _SHOWN))
+    rest = of - len(first) if of else sum(1 for _ in left)
+    return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
 
 
 class Item(NamedTuple):

@@ -15,6 +15,7 @@ import msgspec
 from tscompat.values.text import shown
 
 from .item import ModelFileError
+from .source import opened
 
 MOST = 100_000_000
 """The largest JSON, in bytes, that is read: as in the header of safetensors (``MAX_HEADER_SIZE`` in its tensor.rs)."""
@@ -58,9 +59,7 @@ def _plain(message: str) -> str:
 
 def read(path: Path, kind: type[T]) -> T:
     """The value in a JSON file, as ``decode``. Raises ModelFileError with the path, and OSError."""
-    if path.stat().st_size > MOST:
-        raise ModelFileError(f"{path}: {path.stat().st_size:,} bytes of JSON, where at most {MOST:,} are read")
     try:
-        return decode(path.read_bytes(), kind)
+        return decode(opened(path).data, kind)
     except JsonError as error:
         raise ModelFileError(f"{path}: {error}") from None

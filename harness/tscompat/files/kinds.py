@@ -16,7 +16,7 @@ from .source import Source, opened
 
 
 def _flat(read: Callable[[Source], Model]) -> Callable[[Source, str, Tell], Model]:
-    """The reader of a format in which nothing is nested, and of which nothing is told."""
+    """The reader of a format in which nothing is nested, and that has nothing to tell."""
     return lambda source, key, tell: read(source)
 
 
@@ -95,4 +95,4 @@ def _note_suffix(path: Path, kind: Kind, tell: Tell) -> None:
     suffix = path.suffix.lower()
     others = [other.words for other in KINDS if suffix in other.suffixes]
     if others and suffix not in kind.suffixes:
-        tell(f"{path.name}: the suffix says {others[0]}, the content is {kind.words}: read as that")
+        tell(f"{path.name}: the suffix means {others[0]}, the content is {kind.words}: read as that")

@@ -88,20 +88,19 @@ def header(data: bytes | memoryview, size: int) -> Header:
 
     ``data`` must have the whole header, or ``MOST_HEADER`` bytes and 12 more.
     """
-    if bytes(data[:6]) != MAGIC[: min(6, size)]:
+    if bytes(data[:6]) != MAGIC:
         raise NpyError("is no array in numpy's format")
-    if size < 8 or (length := _LENGTHS.get(data[6])) is None:
-        raise NpyError(
-            "incomplete: it ends in the header" if size < 8 else f"of numpy's format {data[6]}, unknown here"
-        )
-    if size < 8 + struct.calcsize(length):
+    length = _LENGTHS.get(data[6]) if len(data) > 6 else "<H"
+    if length is None:
+        raise NpyError(f"of numpy's format {data[6]}, unknown here")
+    at = 8 + struct.calcsize(length)
+    if len(data) < at:
         raise NpyError("incomplete: it ends in the header")
     (count,) = struct.unpack_from(length, data, 8)
-    at = 8 + struct.calcsize(length)
-    if count > size - at:
-        raise NpyError(f"incomplete: its header has {count:,} bytes, and {size - at:,} are there")
     if count > MOST_HEADER:
         raise NpyError(f"its header has {count:,} bytes, where at most {MOST_HEADER:,} are read")
+    if count > len(data) - at:
+        raise NpyError(f"incomplete: its header has {count:,} bytes, and {len(data) - at:,} are there")
     fields = _fields(bytes(data[at : at + count]).decode("utf-8" if data[6] == 3 else "latin-1", "replace"))
     made = _header(fields, at + count)
     if made.nbytes > size - made.start:

@@ -21,6 +21,8 @@ from .item import Contents, Item, Model, ModelFileError, Tell, Unfit
 from .json_text import JsonError, decode
 
 _KEY = "DCP_SHARDING_INFO"
+_MOST_RANK = 63
+"""numpy has one more, which the bytes of an element take."""
 ADVICE = "give the folder that has the shards of all ranks"
 
 
@@ -79,6 +81,8 @@ def _joined(name: str, parts: Sequence[_Part]) -> Item:
     first = parts[0]
     if len({(part.item.dtype.name, len(part.item.shape)) for part in parts}) > 1:
         raise ModelFileError(f"{first.of.path.parent}: the parts of {quoted(name)} differ in dtype or rank")
+    if len(first.item.shape) > _MOST_RANK:
+        raise ModelFileError(f"{first.of.path}: {quoted(name)} has more than {_MOST_RANK} dims, and is in parts")
     shape = tuple(max(ends) for ends in zip(*(part.end for part in parts), strict=True))
     if len(parts) == 1 and not any(first.begin):
         return first.item

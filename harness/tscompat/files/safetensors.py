@@ -16,7 +16,7 @@ from tscompat.values.text import quoted, shown
 
 from .item import Contents, Item, Model, ModelFileError, Unfit
 from .json_text import MOST, JsonError, decode
-from .source import Source
+from .source import MOST_ENTRIES, Source
 
 KIND = "safetensors"
 DTYPES = {
@@ -81,6 +81,15 @@ def read(source: Source) -> Model:
     return Model(source.path, KIND, _contents(source.data, entries, start), metadata)
 
 
+def fault(source: Source) -> str:
+    """What is wrong with a file that should be safetensors; empty for one that is read."""
+    try:
+        _entries(source.data)
+    except JsonError as error:
+        return str(error)
+    return ""
+
+
 def _contents(data: memoryview, entries: list[_Entry], start: int) -> Contents:
     contents: Contents = []
     for name, dtype, shape, begin, end in entries:
@@ -119,6 +128,8 @@ def _entries(data: memoryview) -> tuple[list[_Entry], dict[str, str], int]:
 
 
 def _decoded(header: memoryview) -> tuple[list[_Entry], dict[str, str]]:
+    if (count := bytes(header).count(b'"data_offsets"')) > MOST_ENTRIES:
+        raise JsonError(f"the header has {count:,} tensors, where at most {MOST_ENTRIES:,} are read")
     names: list[str] = []
 
     def noted(kind: type, name: str) -> _Name:

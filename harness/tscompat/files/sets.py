@@ -107,7 +107,9 @@ def indexed(path: Path, part: Part) -> Model:
     for shard in sorted(index.shards):
         file = path.with_name(shard)
         if not file.exists():
-            raise ModelFileError(f"{path}: the index names {shard}, which is not in the same folder: get that file too")
+            raise ModelFileError(
+                f"{path}: the index names {shown(shard)}, which is not in the same folder: get that file too"
+            )
         model = part(file)
         contents += model.contents
         ends.append((shard, len(contents)))
@@ -126,8 +128,8 @@ def _refuse_disagreement(path: Path, index: Index, contents: Contents, ends: Seq
         if odd:
             count = f"{len(odd)} name{'s' if len(odd) > 1 else ''}"
             raise ModelFileError(
-                f"{path}: {shard} and the index do not agree on {count} ({quoted(odd[0])}): download both again, or, "
-                "where it is a tied name, load the model in Python and torch.save() its state_dict()"
+                f"{path}: {shown(shard)} and the index do not agree on {count} ({quoted(odd[0])}): download both "
+                "again, or, where it is a tied name, load the model in Python and torch.save() its state_dict()"
             )
         start = end
 

@@ -10,6 +10,9 @@ from tscompat.codec.reader import flat, map_file
 
 from .item import ModelFileError
 
+MOST_ENTRIES = 500_000
+"""The most tensors that a file may have: of each, more is held in memory than it takes there."""
+
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),

@@ -15,9 +15,9 @@ from .contents import foreign, model
 from .item import Model, ModelFileError, Tell
 from .kind import Kind
 from .pickled import described, plain, torch_export, torch_legacy, torch_script, torch_tar
-from .pickled.torch_zip import Archive, Pickled
+from .pickled.torch_zip import Archive, Pickled, root_of
 from .source import Source
-from .zips import ZIP, members
+from .zips import members, names
 
 _SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".tar", ".model", ".weights", ".pkl", ".th", ".t7")
 """``.pth.tar`` was the custom of PyTorch's first examples."""
@@ -64,12 +64,12 @@ def _model(words: str, read: Callable[[Source], Pickled]) -> Callable[[Source, s
         pickled = read(source)
         tensor = checkpoint.tensor_in(pickled.document)
         if tensor is not None and not key:
-            return Model(source.path, words, [described.item("", tensor)], single=True)
+            return Model(source.path, words, [described.item("", tensor)], pickled.about, single=True)
         state = _found(source, pickled.document, key, tell, checkpoint.MODEL)
         objects = foreign(pickled.named)
         if objects:
             tell(f"the file names {objects}: nothing of it was imported or run")
-        return model(source.path, words, state, tell)
+        return model(source.path, words, state, tell)._replace(about=pickled.about)
 
     return reader
 
@@ -89,15 +89,13 @@ def _read_export(source: Source, key: str, tell: Tell) -> Model:
 
 def _archive(source: Source) -> str:
     """The name of the kind of torch's archives that the file is; empty for another file."""
-    if bytes(source.data[: len(ZIP)]) != ZIP:
+    found = names(source)
+    if torch_export.is_export(found):
+        return "export"
+    root = root_of(found)
+    if root is None:
         return ""
-    try:
-        found = members(source)
-        if torch_export.is_export(found):
-            return "export"
-        return "torchscript" if torch_script.is_script(Archive(source, found)) else "torch"
-    except ModelFileError:
-        return ""
+    return "torchscript" if torch_script.is_script(found, root) else "torch"
 
 
 def _is(name: str) -> Callable[[Source], bool]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import io
 import lzma
+import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from typing_extensions import Buffer
 
-from tscompat.values.text import shown
+from tscompat.values.text import quoted, shown
 
 from .item import ModelFileError
 from .source import Source
@@ -28,6 +30,13 @@ _LOCAL = struct.Struct("<4s5H3I2H")
 """The header before a member (APPNOTE.TXT, 4.3.7)."""
 ZIP = b"PK\x03\x04"
 """How an archive with members begins."""
+_END = b"PK\x05\x06"
+"""How what comes after the directory begins."""
+_MOST_END = 22 + 0xFFFF
+_SATURATED = 0xFFFFFFFF
+"""A size that stands elsewhere, in the form of zip64."""
+_WIDE = re.compile(rb"\x01\0[\x10-\xff]\0.{8}(.{8})", re.DOTALL)
+"""The extra field of zip64 before a member: its size, and how many bytes are stored (APPNOTE.TXT, 4.5.3)."""
 _ENCRYPTED = 1
 _STEP = 1 << 20
 _MOST_DIRECTORY = 1 << 25
@@ -53,6 +62,8 @@ class Member(NamedTuple):
     """Whether it lies there as it is, not compressed."""
     read: Callable[[], Buffer]
     """Gives the content: a view if it is stored. Raises ModelFileError where it is damaged."""
+    head: Callable[[int], bytes]
+    """Gives the first bytes of the content, at most so many. Raises ModelFileError where they are damaged."""
 
 
 class _View(io.RawIOBase):
@@ -84,37 +95,81 @@ class _View(io.RawIOBase):
         return found
 
 
-_read: WeakKeyDictionary[Source, dict[str, Member]] = WeakKeyDictionary()
-"""The members of the archives that are open: they are asked for to know what a file is, and to read it."""
+_opened: WeakKeyDictionary[Source, zipfile.ZipFile | str] = WeakKeyDictionary()
+"""The archives that are open, or why they cannot be: they are asked for to know what a file is, and to read it."""
+
+
+def _archive(source: Source) -> zipfile.ZipFile | str:
+    if source not in _opened:
+        _opened[source] = _open(source)
+    return _opened[source]
+
+
+def _open(source: Source) -> zipfile.ZipFile | str:
+    if bytes(source.data[: len(ZIP)]) != ZIP:
+        return "no zip file"
+    try:
+        return zipfile.ZipFile(_View(source.data))
+    except _BROKEN as error:
+        if _END in bytes(source.data[-_MOST_END:]):
+            return f"a zip file whose directory, at its end, cannot be read ({shown(str(error))}): get or save it again"
+        return (
+            "incomplete: a zip file (of torch.save, or .npz) without the directory that is at its "
+            f"end{_missing(source.data)}, in {len(source.data):,} bytes: get or save it again, and compare its checksum"
+        )
+
+
+def fault(source: Source) -> str:
+    """Why the archive's directory cannot be read; empty if it can be."""
+    archive = _archive(source)
+    return archive if isinstance(archive, str) else ""
+
+
+def names(source: Source) -> list[str]:
+    """The names of the archive's members, in the directory's order; none if it cannot be read."""
+    archive = _archive(source)
+    return [] if isinstance(archive, str) else [info.filename for info in archive.infolist() if not info.is_dir()]
 
 
 def members(source: Source) -> dict[str, Member]:
-    """The members by name, but for folders. Raises ModelFileError for an archive that is damaged or ambiguous."""
-    if source not in _read:
-        _read[source] = _members(source)
-    return _read[source]
+    """The members by name, in the directory's order, but for folders.
 
-
-def _members(source: Source) -> dict[str, Member]:
-    try:
-        archive = zipfile.ZipFile(_View(source.data))
-        infos = [info for info in archive.infolist() if not info.is_dir()]
-    except _BROKEN as error:
-        raise ModelFileError(
-            f"{source.path}: incomplete or damaged: it begins as a zip archive, and its directory, which comes last, "
-            f"cannot be read ({shown(str(error))}): {len(source.data):,} bytes are there; get the file again"
-        ) from error
+    Raises ModelFileError for an archive that is damaged or ambiguous.
+    """
+    archive = _archive(source)
+    if isinstance(archive, str):
+        raise ModelFileError(f"{source.path}: {archive}")
     found: dict[str, Member] = {}
-    end = 0
-    for info in sorted(infos, key=lambda info: info.header_offset):
+    spans: list[tuple[int, int, str]] = []
+    for info in archive.infolist():
+        if info.is_dir():
+            continue
         if info.filename in found:
-            raise ModelFileError(f"{source.path}: the zip archive has {shown(info.filename)} twice: zip it again")
-        member = _member(_Reader(source.path, source.data, archive, info), info)
-        if info.header_offset < end:
-            raise ModelFileError(f"{source.path}: damaged: {shown(info.filename)} overlaps the member before it")
-        end = member.start + info.compress_size
-        found[info.filename] = member
+            raise ModelFileError(f"{source.path}: the zip archive has {quoted(info.filename)} twice: zip it again")
+        member = found[info.filename] = _member(_Reader(source.path, source.data, archive, info), info)
+        spans.append((info.header_offset, member.start + info.compress_size, info.filename))
+    for (_, end, name), (start, _, other) in pairwise(sorted(spans)):
+        if start < end:
+            raise ModelFileError(f"{source.path}: damaged: {quoted(name)} and {quoted(other)} share bytes of the file")
     return found
+
+
+def _missing(data: memoryview) -> str:
+    """What the headers before the members show of what is missing: words, where one has a size."""
+    at = 0
+    while len(header := bytes(data[at : at + _LOCAL.size])) == _LOCAL.size and header.startswith(ZIP):
+        *_, packed, _, name_size, extra_size = _LOCAL.unpack(header)
+        start = at + _LOCAL.size + name_size
+        if packed == _SATURATED:
+            wide = _WIDE.match(data[start : start + extra_size])
+            packed = int.from_bytes(wide[1], "little") if wide else 0
+        if not packed:
+            break
+        name = bytes(data[at + _LOCAL.size : start]).decode("utf-8", "backslashreplace")
+        at = start + extra_size + packed
+        if at > len(data):
+            return f" and without {at - len(data):,} bytes of {quoted(name)}"
+    return ""
 
 
 class _Reader:
@@ -131,7 +186,7 @@ class _Reader:
 
     def refuse(self, why: str) -> ModelFileError:
         """The error that says what is wrong with the member."""
-        return ModelFileError(f"{self._path}: the member {shown(self._info.filename)} is {why}")
+        return ModelFileError(f"{self._path}: the member {quoted(self._info.filename)} is {why}")
 
     def stored(self, start: int) -> Buffer:
         """A view of the content, which is compared with its CRC-32 the first time; torch may leave it 0."""
@@ -163,6 +218,14 @@ class _Reader:
             raise self.refuse(f"damaged: it has {len(parts):,} of its {size:,} bytes")
         return parts
 
+    def first(self, most: int) -> bytes:
+        """The first bytes of a compressed member."""
+        try:
+            with self._archive.open(self._info) as file:
+                return file.read(most)
+        except _BROKEN as error:
+            raise self.refuse(f"damaged: {shown(str(error))}") from error
+
 
 def _member(reader: _Reader, info: zipfile.ZipInfo) -> Member:
     """The member, whose header must say what the directory says."""
@@ -180,10 +243,14 @@ def _member(reader: _Reader, info: zipfile.ZipInfo) -> Member:
     if method != info.compress_type or start + info.compress_size > len(reader.data):
         raise reader.refuse("damaged: its header and the archive's directory do not agree")
     if method != zipfile.ZIP_STORED:
-        return Member(info.filename, info.file_size, start, stored=False, read=reader.unpacked)
+        return Member(info.filename, info.file_size, start, stored=False, read=reader.unpacked, head=reader.first)
     if info.compress_size != info.file_size:
         raise reader.refuse(f"damaged: {info.compress_size:,} bytes are stored of its {info.file_size:,}")
-    return Member(info.filename, info.file_size, start, stored=True, read=lambda: reader.stored(start))
+
+    def first(most: int) -> bytes:
+        return bytes(reader.data[start : start + min(most, info.file_size)])
+
+    return Member(info.filename, info.file_size, start, stored=True, read=lambda: reader.stored(start), head=first)
 
 
 def _in_cp437(name: str) -> bytes:

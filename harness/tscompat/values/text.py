@@ -27,3 +27,18 @@ def shown(words: object, most: int = _MOST) -> str:
 def quoted(words: object) -> str:
     """The words as ``shown``, in quotes."""
     return f"'{shown(words)}'"
+
+
+_LONGEST_ESCAPE = len("\\U0010ffff")
+_MOST_BYTES = 2000
+"""Of a message, in UTF-8."""
+
+
+def message(words: str) -> str:
+    """The words as a message: lines stay, what else a terminal would obey is escaped; of a long one the ends stay."""
+    clean = "\n".join(shown(line, _LONGEST_ESCAPE * len(line)) for line in words.split("\n"))
+    raw = clean.encode()
+    if len(raw) <= _MOST_BYTES:
+        return clean
+    half = _MOST_BYTES // 2 - 4
+    return f"{raw[:half].decode(errors='ignore')} … {raw[-half:].decode(errors='ignore')}"

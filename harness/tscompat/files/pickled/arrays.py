@@ -14,7 +14,7 @@ from tscompat.values.dtypes import BY_TORCH, FOREIGN
 from tscompat.values.tensors import count_elements
 
 from .described import Storage, Tensor, are_sizes, tensor, unreadable
-from .inert import Global, OldText, Value, is_bytes, is_tuple
+from .inert import Global, OldText, Value, is_bytes, is_sequence, is_tuple
 from .machine import PickleError
 
 _TORCH = {
@@ -24,7 +24,8 @@ _TORCH = {
     **{name: name for name in ("bfloat16", *(dtype.torch for dtype in FOREIGN if dtype.torch.startswith("float8")))},
 }
 """torch's dtypes of numpy's and ml_dtypes'."""
-_KNOWN = re.compile(r"[<>|=]?([biufcSUVOMmT]\d*)")
+_KNOWN = re.compile(r"([<>|=]?)([biufcSUVOMmT]\d*)")
+_MOST_DIMS = 64
 
 _NUMBER = re.compile(r"[biufc]\d+")
 
@@ -34,9 +35,9 @@ class NumpyDType:
 
     __slots__ = ("code", "swapped")
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, order: str = "") -> None:
         self.code = code
-        self.swapped = False
+        self.swapped = order == ">"
 
 
 class Array:
@@ -53,7 +54,7 @@ def dtype_of(args: Value) -> NumpyDType:
     if args and isinstance(args[0], Global):
         return NumpyDType(args[0].name if args[0].module == "ml_dtypes" else "")
     found = _KNOWN.fullmatch(args[0]) if args and isinstance(args[0], str) else None
-    return NumpyDType(found[1] if found else "")
+    return NumpyDType(found[2], found[1]) if found else NumpyDType("")
 
 
 def build_dtype(dtype: NumpyDType, state: Value) -> None:
@@ -61,7 +62,7 @@ def build_dtype(dtype: NumpyDType, state: Value) -> None:
     if not is_tuple(state) or len(state) < 2:
         raise PickleError("damaged: the state of a numpy dtype is none")
     fields: tuple[Value, ...] = state
-    dtype.swapped = fields[1] == ">" if isinstance(fields[1], str) else False
+    dtype.swapped = (isinstance(fields[1], str) and fields[1] == ">") or (is_bytes(fields[1]) and fields[1] == b">")
     if any(each is not None for each in fields[2:5]):
         dtype.code = ""
 
@@ -77,7 +78,7 @@ def build_array(array: Array, state: Value) -> None:
 
 def from_bytes(data: Value, dtype: Value, shape: Value, *, fortran: bool) -> Tensor:
     """An array over bytes. Raises PickleError where these are not as many as dtype and shape need."""
-    if not isinstance(dtype, NumpyDType) or not are_sizes(shape):
+    if not isinstance(dtype, NumpyDType) or not is_sequence(shape) or len(shape) > _MOST_DIMS or not are_sizes(shape):
         raise PickleError("damaged: a numpy array has no dtype or no shape")
     shape = tuple(shape)
     if dtype.code not in _TORCH:
@@ -116,7 +117,6 @@ def scalar(args: Value) -> Value:
     """``numpy.core.multiarray.scalar(dtype, bytes)``: a number of Python's; None for another."""
     if len(args) < 2 or not isinstance(args[0], NumpyDType) or not _NUMBER.fullmatch(args[0].code):
         return None
-    made = from_bytes(args[1], args[0], (), fortran=False)
-    assert made.storage is not None
+    storage = from_bytes(args[1], args[0], (), fortran=False).storage
     order = ">" if args[0].swapped else "<"
-    return np.frombuffer(made.storage.read(), f"{order}{args[0].code}")[0].item()
+    return None if storage is None else np.frombuffer(storage.read(), f"{order}{args[0].code}")[0].item()

@@ -17,6 +17,7 @@ from .described import Tensor, tensor, unreadable
 from .inert import Global, Record, Value, is_dict, is_list, is_sequence, is_tuple, key_of
 from .machine import PickleError
 
+_BY_TENSOR = Global("torch", "per_tensor_affine")
 Charge = Callable[[int], None]
 Call = Callable[[Any, Charge], Value]
 
@@ -73,11 +74,21 @@ def _complex(args: Any, charge: Charge) -> Value:
     return complex(*args) if len(args) == 2 and all(isinstance(each, float) for each in args) else None
 
 
+def _name(value: Any) -> str:
+    """The name of a class; words for what is none."""
+    return str(value) if isinstance(value, Global) else "something without a name"
+
+
+def _rank(size: Any) -> int:
+    return len(size) if is_sequence(size) else 0
+
+
 def _tensor(args: Any, charge: Charge) -> Value:
     """``_rebuild_tensor``, ``_rebuild_tensor_v2`` (storage, offset, size, stride, requires_grad, hooks, metadata)."""
     if len(args) < 4:
         raise PickleError("damaged: a tensor lacks its sizes or strides")
     storage, offset, size, stride, *_ = args
+    charge(_rank(size))
     return _with_metadata(tensor(storage, offset, size, stride), args[6] if len(args) > 6 else None)
 
 
@@ -86,6 +97,7 @@ def _tensor_of_dtype(args: Any, charge: Charge) -> Value:
     if len(args) < 7 or not isinstance(args[6], Global):
         raise PickleError("damaged: a tensor lacks its dtype")
     storage, offset, size, stride, *_ = args
+    charge(_rank(size))
     return _with_metadata(tensor(storage, offset, size, stride, args[6].name), args[7] if len(args) > 7 else None)
 
 
@@ -103,12 +115,13 @@ def _quantized(args: Any, charge: Charge) -> Value:
     if len(args) < 5 or not is_tuple(args[4]) or not args[4]:
         raise PickleError("damaged: a quantized tensor lacks its scale")
     storage, offset, size, stride, (scheme, *numbers), *_ = args
+    charge(_rank(size))
     made = tensor(storage, offset, size, stride)
     match numbers:
-        case [float() as scale, int() as zero_point] if str(scheme).endswith("per_tensor_affine"):
+        case [float() as scale, int() as zero_point] if scheme == _BY_TENSOR:
             made.quantizer = Quantizer(scale, zero_point)
         case _:
-            made.why = f"quantized by {shown(scheme)}: dequantize() it in Python"
+            made.why = f"quantized by {_name(scheme)}: dequantize() it in Python"
     return made
 
 
@@ -142,11 +155,11 @@ def _subclass(args: Any, charge: Charge) -> Value:
     cls = args[1]
     if str(args[0]) in _PLAIN:
         return CALLS[str(args[0])](args[2], charge)
-    return unreadable(advice(str(cls)))
+    return unreadable(advice(_name(cls)))
 
 
 def _wrapper(args: Any, charge: Charge) -> Value:
-    return unreadable(advice(str(args[0]) if args else "torch.Tensor"))
+    return unreadable(advice(_name(args[0] if args else None)))
 
 
 _LOAD = "torch.load(FILE, weights_only=False)"

@@ -14,12 +14,14 @@ from typing_extensions import Buffer
 from tscompat.files.item import Item, ModelFileError, Unfit
 from tscompat.values.dtypes import BY_TORCH, DType
 from tscompat.values.tensors import PLAIN, Quantizer, count_elements
+from tscompat.values.text import shown
 
 from .inert import Global, Value, is_sequence
 from .machine import PickleError
 
 _MOST_RANK = 64
 """Of a tensor that is not contiguous: numpy has no more dims."""
+_MOST_DIMS = 1 << 10
 _MOST_EXPANDED = 1 << 28
 """Bytes that an expanded tensor may take beyond those of its storage."""
 _WORDS = {1: "u1", 2: "u2", 4: "u4", 8: "u8", 16: "c16"}
@@ -93,6 +95,8 @@ def tensor(storage: Value, offset: Value, size: Value, stride: Value, dtype: str
     """A tensor over a storage. Raises PickleError where the numbers are none, or reach outside of it."""
     if not isinstance(storage, Storage):
         raise PickleError("damaged: a tensor has no storage")
+    if is_sequence(size) and len(size) > _MOST_DIMS:
+        raise PickleError(f"damaged: a tensor has {len(size):,} dims, more than {_MOST_DIMS:,}")
     if not are_sizes(size) or not are_sizes(stride) or not are_sizes((offset,)) or len(size) != len(stride):
         raise PickleError("damaged: a tensor has sizes, strides or an offset that are no numbers from 0 on")
     made = Tensor(storage, dtype or storage.dtype, offset, tuple(size), tuple(stride))
@@ -124,7 +128,7 @@ def item(name: str, value: Tensor) -> Item | Unfit:
     if value.why or storage is None:
         return Unfit(name, value.why)
     if dtype is None:
-        return Unfit(name, f"of torch.{value.dtype}, which can only be converted in Python")
+        return Unfit(name, f"of torch.{shown(value.dtype)}, which can only be converted in Python")
     nbytes = dtype.itemsize * value.numel
     if nbytes > storage.nbytes + _MOST_EXPANDED:
         return Unfit(
@@ -173,8 +177,10 @@ def _elements(value: Tensor, dtype: DType, start: int, nbytes: int, *, contiguou
         found: np.ndarray = np.frombuffer(data[start : start + nbytes], np.uint8)
     else:
         words = np.dtype(_WORDS[dtype.itemsize])
-        strides = [step * dtype.itemsize for step in value.stride]
-        found = np.ascontiguousarray(np.ndarray(value.shape, words, data, start, strides)).reshape(-1).view(np.uint8)
+        # The stride of a dim of 1 means nothing, and may be any number.
+        dims = [(dim, step * dtype.itemsize) for dim, step in zip(value.shape, value.stride, strict=True) if dim != 1]
+        view = np.ndarray([dim for dim, _ in dims], words, data, start, [step for _, step in dims])
+        found = np.ascontiguousarray(view).reshape(-1).view(np.uint8)
     if storage.swapped:
         found = found.view(f"u{dtype.scalar.itemsize}").byteswap().view(np.uint8)
     if value.conj or value.neg:

@@ -59,14 +59,17 @@ class Record:
         """What would be set in it by key."""
 
     @property
+    def name(self) -> str:
+        """The name of its class. What is called may itself be anything that a pickle builds."""
+        return str(self.cls) if isinstance(self.cls, Global) else "object without the name of a class"
+
+    @property
     def attributes(self) -> dict[Any, Any]:
         """Its attributes by name: of the state, and of its second half where slots make one."""
-        halves: tuple[Any, ...] = self.state if is_tuple(self.state) and len(self.state) == 2 else (self.state,)
-        found: dict[Any, Any] = {}
-        for half in halves:
-            if is_dict(half):
-                found |= half
-        return found
+        if is_dict(self.state):
+            return self.state
+        halves = self.state if is_tuple(self.state) and len(self.state) == 2 else ()
+        return {name: value for half in halves if is_dict(half) for name, value in half.items()}
 
 
 class OddKey:

@@ -17,6 +17,8 @@ from .inert import Global, OldText, Record, Value, is_list, is_tuple, key_of
 MOST_STEPS = 6_000_000
 """A state dict of 100,000 tensors takes four million."""
 MOST_MEMO = 2_000_000
+_MOST_NUMBER = 1 << 32
+"""Of a place in the memo: Python's hash of larger ones repeats."""
 MOST_TEXT = 1 << 26
 """Bytes of one text or number in text form."""
 _MOST_LINE = 1 << 30
@@ -65,6 +67,7 @@ class Machine:
         self.globals: dict[Global, Global] = {}
         """The classes and functions that were named, in order."""
         self.left = self._limit = limit
+        self.protocol = 0
 
     def load(self) -> Value:
         """Run to the end, and return the value. ``at`` is then the first byte after it. Raises PickleError."""
@@ -165,8 +168,8 @@ class Machine:
 
     def remember(self, number: int) -> None:
         """Keep the top of the stack in the memo."""
-        if len(self.memo) >= MOST_MEMO:
-            raise PickleError(f"it remembers more than {MOST_MEMO:,} objects")
+        if len(self.memo) >= MOST_MEMO or not 0 <= number < _MOST_NUMBER:
+            raise PickleError(f"it remembers more than {MOST_MEMO:,} objects, or by numbers above {_MOST_NUMBER:,}")
         self.memo[number] = self.stack[-1]
 
     def named(self, module: object, name: object) -> Global:
@@ -200,7 +203,7 @@ def _dict_of(items: list[Value]) -> dict[Value, Value]:
     return made
 
 
-def _arguments(args: Value) -> Value:
+def _arguments(args: Value) -> tuple[Value, ...]:
     if not is_tuple(args):
         raise PickleError("damaged: something is called with what is no tuple of arguments")
     return args
@@ -227,6 +230,7 @@ def _proto(machine: Machine) -> None:
     version = machine.number(_B)
     if version > 5:
         raise PickleError(f"its protocol is {version}, and the latest known one is 5: save it with protocol 5 or less")
+    machine.protocol = version
 
 
 def _mark(machine: Machine) -> None:
@@ -316,7 +320,8 @@ def _reduce(machine: Machine) -> Value:
 
 def _new_with_names(machine: Machine) -> Value:
     names, args, cls = machine.stack.pop(), machine.stack.pop(), machine.stack.pop()
-    return machine.rules.call(cls, (*_arguments(args), names) if names else _arguments(args), machine.charge)
+    machine.charge(len(_arguments(args)))
+    return machine.rules.call(cls, (*args, names) if names else args, machine.charge)
 
 
 def _inst(machine: Machine) -> Value:

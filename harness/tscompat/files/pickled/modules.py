@@ -5,18 +5,39 @@ Imports its neighbours. The order is that of ``state_dict`` in torch/nn/modules/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .inert import Record, Value, is_dict, is_list
 
 _KEPT = ("_parameters", "_buffers", "_modules")
 _DEPTH = 200
-_MOST = 1 << 20
-"""Entries of a state dict: children that many modules share have a name in each."""
+_MOST = 1 << 18
+"""Modules and entries of a state dict: a child that many modules share is visited in each."""
 
 
 class TooMuch(ValueError):
-    """The modules are nested too deeply, or have too many entries. The message is a sentence without the file."""
+    """The modules are nested too deeply, or are too many. The message is a sentence without the file."""
+
+
+class Levels:
+    """How deep a walk through modules is, and how much it has visited."""
+
+    def __init__(self, depth: int = 0, visited: list[int] | None = None) -> None:
+        self._depth = depth
+        self._visited = [0] if visited is None else visited
+
+    def below(self) -> Levels:
+        """The level below. Raises TooMuch."""
+        if self._depth == _DEPTH:
+            raise TooMuch(f"its modules are nested deeper than {_DEPTH} levels")
+        self.count()
+        return Levels(self._depth + 1, self._visited)
+
+    def count(self) -> None:
+        """Count a module or an entry. Raises TooMuch."""
+        self._visited[0] += 1
+        if self._visited[0] > _MOST:
+            raise TooMuch(f"it has more than {_MOST:,} modules and entries")
 
 
 def is_module(value: Value) -> bool:
@@ -29,25 +50,53 @@ def is_module(value: Value) -> bool:
 
 def state_dict(module: Record) -> dict[str, Value]:
     """What ``state_dict()`` would return. Raises TooMuch."""
-    found: dict[str, Value] = {}
-    for name, value in _entries(module, "", 0):
-        found[name] = value
-        if len(found) > _MOST:
-            raise TooMuch(f"its modules have more than {_MOST:,} entries")
-    return found
+    return dict(_entries(module, "", Levels()))
 
 
-def _entries(module: Record, prefix: str, depth: int) -> Iterator[tuple[str, Value]]:
-    if depth > _DEPTH:
-        raise TooMuch(f"its modules are nested deeper than {_DEPTH} levels")
+def _entries(module: Record, prefix: str, levels: Levels) -> Iterator[tuple[str, Value]]:
+    levels = levels.below()
+    for name, value in _own(module):
+        levels.count()
+        yield f"{prefix}{name}", value
+    for name, child in _children(module):
+        yield from _entries(child, f"{prefix}{name}.", levels)
+
+
+def _own(module: Record) -> Iterator[tuple[str, Value]]:
     attributes = module.attributes
-    parameters, buffers, children = (attributes.get(name) for name in _KEPT)
     volatile = attributes.get("_non_persistent_buffers_set")
     left = {name for name in volatile if isinstance(name, str)} if is_list(volatile) else set[str]()
-    for kept in (parameters, buffers):
+    for kind in _KEPT[:2]:
+        kept = attributes.get(kind)
         for name, value in kept.items() if is_dict(kept) else ():
-            if value is not None and not (kept is buffers and name in left):
-                yield f"{prefix}{name}", value
+            if isinstance(name, str) and value is not None and not (kind == "_buffers" and name in left):
+                yield name, value
+
+
+def _children(module: Record) -> Iterator[tuple[str, Record]]:
+    children = module.attributes.get("_modules")
     for name, child in children.items() if is_dict(children) else ():
-        if is_module(child):
-            yield from _entries(child, f"{prefix}{name}.", depth + 1)
+        if isinstance(name, str) and is_module(child):
+            yield name, child
+
+
+def weight(module: Record, weigh: Callable[[Value], int], known: dict[int, int]) -> int:
+    """The sum of ``weigh`` over a module's entries, those of a shared child each time. ``known`` has the modules' sums.
+
+    Raises TooMuch for a module that is nested too deeply; of one in itself the inner one weighs nothing.
+    """
+    if id(module) not in known:
+        known[id(module)] = 0
+        known[id(module)] = _weight(module, weigh, known, Levels())
+    return known[id(module)]
+
+
+def _weight(module: Record, weigh: Callable[[Value], int], known: dict[int, int], levels: Levels) -> int:
+    levels = levels.below()
+    total = sum(weigh(value) for _, value in _own(module))
+    for _, child in _children(module):
+        if id(child) not in known:
+            known[id(child)] = 0
+            known[id(child)] = _weight(child, weigh, known, levels)
+        total += known[id(child)]
+    return total

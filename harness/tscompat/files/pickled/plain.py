@@ -6,6 +6,7 @@ Imports its neighbours. Of files it imports item and source.
 from __future__ import annotations
 
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 from tscompat.files.item import ModelFileError
 from tscompat.files.source import Source
@@ -15,7 +16,7 @@ from .calls import TorchRules
 from .described import Storage
 from .inert import Global, Value, is_bytes
 from .machine import Machine, PickleError
-from .torch_zip import Pickled
+from .torch_zip import PROTOCOL, Pickled
 
 _STORAGE = Global("torch.storage", "_load_from_bytes")
 
@@ -44,21 +45,36 @@ def _no_storage(identity: Value) -> Value:
     raise PickleError("it refers to objects outside of the file, which only the program that saved it has")
 
 
+_run: WeakKeyDictionary[Source, Pickled | ModelFileError] = WeakKeyDictionary()
+"""What the pickles are that are open: they are read to know whether they are pickles, and then used."""
+
+
 def unpickled(source: Source) -> Pickled:
     """What the pickle describes. Raises ModelFileError with the path."""
+    if source not in _run:
+        _run[source] = _unpickled(source)
+    found = _run[source]
+    if isinstance(found, ModelFileError):
+        raise found
+    return found
+
+
+def _unpickled(source: Source) -> Pickled | ModelFileError:
     machine = Machine(source.data, 0, _PlainRules(source))
     try:
         document = machine.load()
-    except PickleError as error:
-        raise ModelFileError(f"{source.path}: {error}") from error
-    return Pickled(document, list(machine.globals))
+    except (PickleError, ModelFileError) as error:
+        return ModelFileError(f"{source.path}: {error}")
+    after = len(source.data) - machine.at
+    if after:
+        return ModelFileError(f"{source.path}: damaged, or several pickles: {after:,} bytes follow the first")
+    return Pickled(document, list(machine.globals), {PROTOCOL: str(machine.protocol)})
 
 
 def claims(source: Source) -> bool:
     """Whether the file is one whole pickle."""
-    machine = Machine(source.data, 0, _PlainRules(source))
     try:
-        machine.load()
-    except (PickleError, ModelFileError):
+        unpickled(source)
+    except ModelFileError:
         return False
-    return machine.at == len(source.data)
+    return True

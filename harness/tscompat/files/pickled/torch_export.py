@@ -6,7 +6,7 @@ the state dict is an archive of torch.save in the archive. May import values. Of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -58,8 +58,8 @@ class _Config(msgspec.Struct):
     config: dict[str, _Payload]
 
 
-def is_export(found: Mapping[str, Member]) -> bool:
-    """Whether these are the members of an archive of torch.export."""
+def is_export(found: Iterable[str]) -> bool:
+    """Whether these are the names of the members of an archive of torch.export."""
     return any(name.endswith((_CONFIG, *_BEFORE)) or _COMPILED in name for name in found)
 
 

@@ -18,8 +18,8 @@ from tscompat.values.text import shown
 from .calls import TorchRules
 from .described import Storage, are_sizes
 from .inert import Global, Value, is_list, is_tuple
-from .machine import Machine, PickleError
-from .torch_zip import Pickled, storage_identity
+from .machine import MOST_STEPS, Machine, PickleError
+from .torch_zip import PROTOCOL, Pickled, storage_identity
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _FIRST = 64
@@ -63,7 +63,9 @@ class _Storages:
         """The part of a storage that ``(key, offset, number of elements)`` names."""
         if not is_tuple(view) or len(view) != 3 or not are_sizes(view[1:]):
             raise PickleError("damaged: a part of a storage has no offset or number of elements")
-        key, offset, count = str(view[0])[:80], *(itemsize * each for each in view[1:])
+        if not isinstance(view[0], str | int):
+            raise PickleError("damaged: a part of a storage has no key")
+        key, offset, count = str(view[0]), *(itemsize * each for each in view[1:])
         if offset + count > whole.nbytes:
             raise PickleError("damaged: a part of a storage reaches outside of it")
         if key not in self.views:
@@ -90,18 +92,19 @@ def unpickled(source: Source) -> Pickled:
 
 def read(source: Source) -> Pickled:
     """As ``unpickled``, but raises PickleError."""
-    at = steps = 0
+    at = steps = protocol = 0
     storages = _Storages()
     views = storages.views.values()
     rules = TorchRules(storages.of)
     documents: list[Value] = []
     named: list[Global] = []
     for _ in range(5):
-        machine = Machine(source.data, at, rules)
+        machine = Machine(source.data, at, rules, MOST_STEPS - steps)
         documents.append(machine.load())
         named += machine.globals
         at = machine.at
         steps += machine.steps
+        protocol = max(protocol, machine.protocol)
     *_, document, keys = documents
     for key in _keys(keys):
         at = _fill(source, at, key, storages.by_key.pop(key, None))
@@ -110,7 +113,7 @@ def read(source: Source) -> Pickled:
     for part, whole, start in views:
         if whole.where is not None:
             _place(source, part, whole.where + start)
-    return Pickled(document, named, steps)
+    return Pickled(document, named, {PROTOCOL: str(protocol)}, steps)
 
 
 def _keys(keys: Value) -> Iterator[str]:

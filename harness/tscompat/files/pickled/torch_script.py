@@ -1,26 +1,26 @@
 """Reads archives of TorchScript as archives: no ``torch.jit.load``, and no library in them is loaded.
 
 The pickle has the modules' attributes; the code says which of them are parameters and buffers. Imports its neighbours.
+May import values. Of files it imports item.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tscompat.files.item import ModelFileError
+from tscompat.values.text import shown
 
 from .calls import advice
 from .described import unreadable
 from .inert import Record, Value, is_dict
+from .modules import Levels, TooMuch
 from .torch_zip import Archive
 
 _CODE = "code/"
 _MOST_CODE = 1 << 26
 """Bytes of a file of code."""
-_DEPTH = 200
-_MOST = 1 << 20
-"""Entries of a state dict: children that many modules share have a name in each."""
 _CLASS = re.compile(r"^class (\w+)\(\w+\):\n((?:  __\w+__ = \[.*\]\n)*)", re.MULTILINE)
 _LIST = re.compile(r"  __(parameters|buffers)__ = \[(.*)\]\n")
 _NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -30,23 +30,21 @@ Classes = Mapping[str, list[str]]
 """The names of the parameters, then of the buffers, of each class of an archive."""
 
 
-def is_script(archive: Archive) -> bool:
-    """Whether the archive has code."""
-    return "constants.pkl" in archive.records or any(name.startswith(_CODE) for name in archive.records)
+def is_script(found: Iterable[str], root: str) -> bool:
+    """Whether an archive whose members have these names, below ``root``, has code."""
+    return any(name == f"{root}constants.pkl" or name.startswith(f"{root}{_CODE}") for name in found)
 
 
 def state_dict(archive: Archive) -> dict[str, Value]:
     """The state dict of the archive's module. Raises ModelFileError."""
     root = archive.unpickled().document
     classes = dict(_classes(archive))
-    if not isinstance(root, Record) or str(root.cls) not in classes:
+    if not isinstance(root, Record) or root.name not in classes:
         raise ModelFileError(f"{archive.source.path}: an archive of TorchScript without a module")
-    found: dict[str, Value] = {}
-    for name, value in _entries(root, classes, "", 0):
-        found[name] = value
-        if len(found) > _MOST:
-            raise ModelFileError(f"{archive.source.path}: its modules have more than {_MOST:,} entries")
-    return found
+    try:
+        return dict(_entries(root, classes, "", Levels()))
+    except TooMuch as error:
+        raise ModelFileError(f"{archive.source.path}: {error}") from error
 
 
 def _classes(archive: Archive) -> Iterator[tuple[str, list[str]]]:
@@ -60,19 +58,19 @@ def _classes(archive: Archive) -> Iterator[tuple[str, list[str]]]:
                 yield f"{module}.{found[1]}", [*lists.get("parameters", []), *lists.get("buffers", [])]
 
 
-def _entries(module: Record, classes: Classes, prefix: str, depth: int) -> Iterator[tuple[str, Value]]:
-    if depth > _DEPTH:
-        raise ModelFileError(f"its modules are nested deeper than {_DEPTH} levels")
+def _entries(module: Record, classes: Classes, prefix: str, levels: Levels) -> Iterator[tuple[str, Value]]:
+    levels = levels.below()
     if not is_dict(module.state):
-        what = f"the state of a {str(module.cls)[:80]}, in a form that only its code reads"
+        what = f"the state of a {shown(module.name)}, in a form that only its code reads"
         yield prefix + "state", unreadable(f"{what}: torch.jit.load() it in Python, and save its layers' tensors")
         return
     attributes = module.attributes
-    for name in classes[str(module.cls)]:
+    for name in classes[module.name]:
         if attributes.get(name) is not None:
+            levels.count()
             yield f"{prefix}{name}", attributes[name]
     for name, child in attributes.items():
-        if isinstance(child, Record) and str(child.cls) in classes:
-            yield from _entries(child, classes, f"{prefix}{name}.", depth + 1)
-        elif isinstance(child, Record) and str(child.cls).startswith(_PACKED):
-            yield f"{prefix}{name}", unreadable(advice(str(child.cls)))
+        if isinstance(child, Record) and child.name in classes:
+            yield from _entries(child, classes, f"{prefix}{name}.", levels)
+        elif isinstance(child, Record) and child.name.startswith(_PACKED):
+            yield f"{prefix}{name}", unreadable(advice(child.name))

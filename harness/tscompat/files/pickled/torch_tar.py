@@ -17,7 +17,7 @@ from .calls import TorchRules
 from .described import Storage, storage_class, tensor
 from .inert import Value, is_list, is_tuple
 from .machine import Machine, PickleError
-from .torch_zip import Pickled
+from .torch_zip import PROTOCOL, Pickled
 
 _BLOCK = 512
 _MEMBERS = ("storages", "tensors", "pickle")
@@ -69,7 +69,7 @@ def unpickled(source: Source) -> Pickled:
         raise ModelFileError(f"{source.path}: {error}") from error
     except (struct.error, IndexError):
         raise ModelFileError(f"{source.path}: incomplete or damaged: a member of the archive ends early") from None
-    return Pickled(document, list(machine.globals))
+    return Pickled(document, list(machine.globals), {PROTOCOL: str(machine.protocol)})
 
 
 def _object(objects: dict[Any, Value], identity: Value) -> Value:

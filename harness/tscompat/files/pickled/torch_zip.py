@@ -7,7 +7,7 @@ item, source and zips. May import values.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tscompat.files.item import ModelFileError
@@ -28,11 +28,19 @@ _MOST_UNPACKED = 1 << 30
 """Bytes: a compressed record is unpacked for each tensor in it."""
 
 
+PROTOCOL = "pickle protocol"
+_VERSIONS = {"version": "archive version", "byteorder": "byte order"}
+"""Records of a line, and what they state."""
+_MOST_WORD = 64
+
+
 class Pickled(NamedTuple):
     """What a pickle describes, and which classes and functions it names."""
 
     document: Value
     named: list[Global]
+    about: dict[str, str]
+    """What the file states about itself, by name."""
     steps: int = 0
     """How many steps the reading took."""
 
@@ -44,7 +52,18 @@ def run(pickle: memoryview, rules: TorchRules, path: object) -> Pickled:
         document = machine.load()
     except PickleError as error:
         raise ModelFileError(f"{path}: {error}") from error
-    return Pickled(document, list(machine.globals))
+    return Pickled(document, list(machine.globals), {PROTOCOL: str(machine.protocol)})
+
+
+def root_of(names: Iterable[str]) -> str | None:
+    """The folder, with its slash, of the only pickle among these members of an archive, or of the outermost one.
+
+    None if there is none, and if there are several.
+    """
+    found = [name for name in names if name == _PICKLE or name.endswith("/" + _PICKLE)]
+    least = min((name.count("/") for name in found), default=0)
+    outer = [name for name in found if name.count("/") == least]
+    return outer[0].removesuffix(_PICKLE) if len(outer) == 1 else None
 
 
 class Archive:
@@ -57,15 +76,10 @@ class Archive:
         """
         self.source = source
         self._offset = offset
-        found = [name for name in members if name == _PICKLE or name.endswith("/" + _PICKLE)]
-        outer = [name for name in found if name.count("/") == min(each.count("/") for each in found)]
-        if len(outer) != 1:
-            names = f"several ({', '.join(map(shown, outer[:5]))})" if outer else "none"
-            raise ModelFileError(f"{source.path}: expected one {_PICKLE} in the archive, found {names}")
-        self.root = outer[0].removesuffix(_PICKLE)
-        self.records = {
-            name.removeprefix(self.root): member for name, member in members.items() if name.startswith(self.root)
-        }
+        root = root_of(members)
+        if root is None:
+            raise ModelFileError(f"{source.path}: expected one {_PICKLE} in the archive, found none or several")
+        self.records = {name.removeprefix(root): member for name, member in members.items() if name.startswith(root)}
         order = bytes(self.records["byteorder"].read()) if "byteorder" in self.records else b"little"
         self.swapped = order == b"big"
         self._storages: dict[str, Storage] = {}
@@ -80,7 +94,12 @@ class Archive:
                 f"{self.source.path}: {shown(member.name)} has {member.size:,} bytes and is compressed: zip it again "
                 "with -0"
             )
-        return run(memoryview(member.read()), TorchRules(self._storage), self.source.path)
+        pickled = run(memoryview(member.read()), TorchRules(self._storage), self.source.path)
+        stated = {
+            words: self.records[name].head(_MOST_WORD) for name, words in _VERSIONS.items() if name in self.records
+        }
+        about = {words: raw.decode("ascii", "backslashreplace").strip() for words, raw in stated.items()}
+        return pickled._replace(about=pickled.about | about)
 
     def _storage(self, identity: Value) -> Storage:
         """The storage of ``('storage', class, key, device, number of elements)``. Raises PickleError."""
@@ -117,18 +136,18 @@ _TEXT = re.compile(r"\('storage', <class '([\w.]+)\.(\w+)'>, '(\w+)', '[^']*', (
 """A persistent id of protocol 0: the tuple in words."""
 
 
-def _fields(identity: Value) -> list[Any]:
+def _fields(identity: Value) -> tuple[Any, ...]:
     found = _TEXT.fullmatch(identity) if isinstance(identity, str) else None
     if found is None:
-        return []
+        return ()
     module, name, key, count = found.groups()
-    return ["storage", Global(module, name), key, "", int(count)]
+    return "storage", Global(module, name), key, "", int(count)
 
 
 def storage_identity(identity: Value) -> tuple[tuple[str, int], str, int]:
     """torch's dtype and bytes of an element, key and number of elements of a persistent id. Raises PickleError."""
-    fields = list(identity) if is_tuple(identity) else _fields(identity)
-    kind = storage_class(fields[1]) if len(fields) >= 5 and fields[0] == "storage" else None
+    fields = identity if is_tuple(identity) else _fields(identity)
+    kind = storage_class(fields[1]) if 5 <= len(fields) <= 6 and fields[0] == "storage" else None
     if kind is None:
         raise PickleError("it refers to something outside of the file that is no storage of torch's")
     key, count = fields[2], fields[4]

@@ -8,6 +8,20 @@ May import values, resources, codec, files, python_side, dotnet_side.
 from tscompat.files.item import ModelFileError
 
 from .conversion import Conversion, prepare
+from .converted import Converted, convert
+from .names import Names, pattern_and_replacement, read_map
 from .optimizer import OptimizerConversion, is_optimizer_file, prepare_optimizer
 
-__all__ = ["Conversion", "ModelFileError", "OptimizerConversion", "is_optimizer_file", "prepare", "prepare_optimizer"]
+__all__ = [
+    "Conversion",
+    "Converted",
+    "ModelFileError",
+    "Names",
+    "OptimizerConversion",
+    "convert",
+    "is_optimizer_file",
+    "pattern_and_replacement",
+    "prepare",
+    "prepare_optimizer",
+    "read_map",
+]

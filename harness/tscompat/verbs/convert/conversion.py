@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tscompat.files import output, spool
-from tscompat.files.item import Contents, Item, Model, ModelFileError, Tell, Unfit, listed
+from tscompat.files.item import Contents, Item, Model, ModelFileError, Tell, Unfit, listed, some
 from tscompat.files.kinds import read
 from tscompat.files.writers import WRITERS, Writer
+from tscompat.values.text import quoted, shown
 from tscompat.values.verdict import Verdict
 
 from . import verification
+from .casting import Cast, floating
+from .names import Names, renamed, tell_prefix
 
 _BESIDE_A_NAME = 512
 """Bytes to allow for the headers of each tensor; torch's zip files need the most."""
@@ -27,6 +30,15 @@ class Conversion:
     target: Path
     items: Sequence[Item]
     force: bool
+    single: bool = False
+    """Whether the target holds one tensor without a name."""
+    cast: Cast | None = None
+    """What casts the items' values, if the person asked for it."""
+
+    @property
+    def overflowed(self) -> Mapping[str, int]:
+        """After ``write``: by name, how many finite elements a cast has made infinite, or NaN."""
+        return {} if self.cast is None else self.cast.overflowed
 
     @property
     def what(self) -> str:
@@ -53,11 +65,17 @@ class Conversion:
         source is damaged. Raises OSError.
         """
         with output.beside(self.target, self.room, advance, force=self.force) as sink:
-            _writer(self.target).write(sink, self.items)
+            writer = _writer(self.target)
+            if self.single:
+                assert writer.write_single
+                writer.write_single(sink, self.items[0])
+            else:
+                assert writer.write
+                writer.write(sink, self.items)
 
     def verify(self, tell: Tell) -> Verdict:
         """The verdict of a load of the target, a .dat that ``write`` wrote, in TorchSharp."""
-        return verification.verify(self.target, self.items, tell)
+        return verification.verify(self.target, self.items, tell, single=self.single)
 
 
 def prepare(
@@ -67,18 +85,27 @@ def prepare(
     key: str = "",
     form: str = "",
     skip: Iterable[str] = (),
+    names: Names | None = None,
+    dtype: str = "",
     force: bool = False,
     tell: Tell,
 ) -> Conversion:
     """Read the headers of ``source``, and check that ``target`` can hold all tensors but those to skip.
 
     ``form`` names the format of a source that may be of several (``kinds.FORMS``). ``skip`` has names and patterns of
-    names (``*.scale``). Raises ModelFileError, with a line for each of the first ten tensors that ``target`` cannot
-    hold, and OSError.
+    names (``*.scale``) of the source; then come new ``names``, then the cast of floating tensors to ``dtype``. Raises
+    ModelFileError, with a line for each of the first ten tensors that ``target`` cannot hold, and OSError.
     """
     writer = _writer(target)
+    cast = Cast(floating(dtype)) if dtype else None
     output.check(target, source, force=force)
-    contents = _without(read(source, key, tell, form), skip)
+    model = read(source, key, tell, form)
+    kept = _without(model, skip)
+    contents = renamed(kept, names or Names(), tell)
+    # A tensor without a name: the source's, or one whose name was taken off.
+    single = len(contents) == 1 and not contents[0].name and bool(model.single or kept[0].name)
+    if cast is not None:
+        contents = _cast(contents, cast, tell)
     items = [each for each in contents if isinstance(each, Item)]
     faults = [*_unfit(contents, writer), *_repeated(contents)]
     if faults:
@@ -86,9 +113,38 @@ def prepare(
         raise ModelFileError(f"{target}: nothing is written, because it cannot hold all of {source}:{listed(faults)}")
     if not items:
         raise ModelFileError(f"{source}: there are no tensors left to convert")
+    _refuse_form(target, writer, items, single)
+    if not single and not (names and names.add_prefix):
+        tell_prefix([item.name for item in items], tell)
     if not writer.by_torch:
         _tell_ties(items, tell)
-    return Conversion(target, items, force)
+    return Conversion(target, items, force, single, cast)
+
+
+def _refuse_form(target: Path, writer: Writer, items: Sequence[Item], single: bool) -> None:
+    """Raise ModelFileError where the target holds only names, or only a tensor without one."""
+    if single and writer.write_single is None:
+        raise ModelFileError(f"{target}: needs a name for the tensor, and the source has none: give --add-prefix NAME")
+    if not single and writer.write is None:
+        name = items[0].name
+        found = (
+            f"the source's is called {quoted(name)}: --strip-prefix {shown(name)} takes that off"
+            if len(items) == 1
+            else f"the source has {len(items)} tensors: give a target that holds names"
+        )
+        raise ModelFileError(f"{target}: holds one tensor without a name, and {found}")
+
+
+def _cast(contents: Contents, cast: Cast, tell: Tell) -> Contents:
+    made = [cast(each) if isinstance(each, Item) else each for each in contents]
+    changed = sum(each is not before for each, before in zip(made, contents, strict=True))
+    others = len(made) - changed
+    tell(
+        f"--dtype: the values of {changed} tensor{'' if changed == 1 else 's'} are rounded to the nearest "
+        f"{cast.dtype.torch}, so the target has other bits; {others} stay{'s' if others == 1 else ''} as "
+        f"{'it is' if others == 1 else 'they are'}"
+    )
+    return made
 
 
 def _writer(target: Path) -> Writer:
@@ -103,11 +159,15 @@ def _writer(target: Path) -> Writer:
 def _without(model: Model, skip: Iterable[str]) -> Contents:
     contents = model.contents
     for pattern in skip:
-        kept = [each for each in contents if each.name != pattern and not fnmatchcase(each.name, pattern)]
-        if len(kept) == len(contents) and not any(fnmatchcase(name, pattern) for name in model.passed):
+        kept = [each for each in contents if not _matches(each.name, pattern)]
+        if len(kept) == len(contents) and not any(_matches(name, pattern) for name in model.passed):
             raise ModelFileError(f"--skip {pattern}: no tensor's name matches")
         contents = kept
     return contents
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _unfit(contents: Contents, writer: Writer) -> list[str]:
@@ -115,7 +175,7 @@ def _unfit(contents: Contents, writer: Writer) -> list[str]:
     for each in contents:
         why = each.why if isinstance(each, Unfit) else writer.unfit(each) or _unfit_name(each.name)
         if why:
-            faults.append(f"{each.name!r}: {why}")
+            faults.append(f"{quoted(each.name)}: {why}")
     return faults
 
 
@@ -123,13 +183,13 @@ def _unfit_name(name: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError as error:
-        return f"the name has no UTF-8 form ({error.reason}): rename it in Python"
+        return f"the name has no UTF-8 form ({error.reason}): --map FILE gives it another one"
     return ""
 
 
 def _repeated(contents: Contents) -> list[str]:
     counts = Counter(each.name for each in contents)
-    return [f"{name!r}: {count} tensors have this name" for name, count in counts.items() if count > 1]
+    return [f"{quoted(name)}: {count} tensors have this name" for name, count in counts.items() if count > 1]
 
 
 def _tell_ties(items: Sequence[Item], tell: Tell) -> None:
@@ -139,4 +199,5 @@ def _tell_ties(items: Sequence[Item], tell: Tell) -> None:
             tied[item.tie].append(item.name)
     for names in tied.values():
         if len(names) > 1:
-            tell(f"tied: {', '.join(names)} are one tensor in the source; the target gets a copy for each name")
+            one = some([shown(name) for name in names])
+            tell(f"tied: {one} are one tensor in the source; the target gets a copy for each name")
