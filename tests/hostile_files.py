@@ -73,7 +73,7 @@ def filled(value: Any, given: Mapping[str, Any]) -> Any:
     if isinstance(value, list):
         return [filled(each, given) for each in value]
     if isinstance(value, dict):
-        return {key: filled(each, given) for key, each in value.items()}
+        return {filled(key, given): filled(each, given) for key, each in value.items()}
     return value
 
 
