@@ -47,7 +47,9 @@ def rows(folder: Path = FOLDER) -> dict[str, Row]:
     for path in sorted(folder.glob("*.toml")):
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         for name, row in document["case"].items():
-            each = {key: LISTS[values] if isinstance(values, str) else values for key, values in row.get("each", {}).items()}
+            each = {
+                key: LISTS[values] if isinstance(values, str) else values for key, values in row.get("each", {}).items()
+            }
             for values in itertools.product(*each.values()):
                 given = dict(zip(each, values, strict=True))
                 made = {key: filled(value, given) for key, value in row.items() if key != "each"}
@@ -290,7 +292,11 @@ def _packed(data: bytes, method: str) -> bytes:
     if method == "lzma":
         filters = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16}]
         properties = lzma._encode_filter_properties(filters[0])  # pyright: ignore
-        return struct.pack("<BBH", 9, 4, len(properties)) + properties + lzma.compress(data, lzma.FORMAT_RAW, filters=filters)
+        return (
+            struct.pack("<BBH", 9, 4, len(properties))
+            + properties
+            + lzma.compress(data, lzma.FORMAT_RAW, filters=filters)
+        )
     return bz2.compress(data) if method == "bz2" else data
 
 
@@ -324,7 +330,12 @@ def _unrolled(members: Sequence[Row]) -> Iterator[Row]:
 def _stated(member: Row) -> tuple[int, int, int, int, int]:
     method = member.get("method", "stored")
     number = _METHODS.get(method, method)
-    return number, member["crc"], *(min(member[size], 0xFFFFFFFF) for size in ("packed_size", "size")), len(_name(member))
+    return (
+        number,
+        member["crc"],
+        *(min(member[size], 0xFFFFFFFF) for size in ("packed_size", "size")),
+        len(_name(member)),
+    )
 
 
 def _name(member: Row) -> bytes:
@@ -362,7 +373,9 @@ def _ended(count: int, size: int, start: int, end: Row) -> bytes:
     wide = b""
     if end.get("wide"):
         place = end.get("place", start + size)
-        wide = _END64.pack(b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start) + _LOCATOR.pack(b"PK\6\7", 0, place, 1)
+        wide = _END64.pack(b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, start) + _LOCATOR.pack(
+            b"PK\6\7", 0, place, 1
+        )
         count, size, start = 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF
     few = min(count, 0xFFFF)
     return wide + _END.pack(b"PK\5\6", 0, 0, few, few, size, start, len(comment)) + comment
@@ -377,7 +390,10 @@ def archive(given: Sequence[Row] = (), end: Row | None = None) -> bytes:
         {"name": "version", "of": ["t: 3\n"]},
     )
     names = {member["name"] for member in given}
-    members = [*(each for each in usual if each["name"] not in names), *(each for each in given if not each.get("absent"))]
+    members = [
+        *(each for each in usual if each["name"] not in names),
+        *(each for each in given if not each.get("absent")),
+    ]
     return zipped([{**each, "name": each.get("as", f"model/{each['name']}")} for each in members], end)
 
 
@@ -399,8 +415,19 @@ def tarred(members: Sequence[Row]) -> bytes:
 
 
 TAR = {
-    "storages": ["p: BININT1:1 STOP", 'p: MARK BINUNICODE:"0" BINUNICODE:"cpu" GLOBAL:"torch FloatStorage" TUPLE STOP', "q: 6", "f: 0 1 2 3 4 5", "p: EMPTY_LIST STOP"],
-    "tensors": ["p: BININT1:1 STOP", 'p: MARK BINUNICODE:"1" BINUNICODE:"0" GLOBAL:"torch FloatTensor" TUPLE STOP', "x: 02 00*7", "q: 2 3 3 1 0"],
+    "storages": [
+        "p: BININT1:1 STOP",
+        'p: MARK BINUNICODE:"0" BINUNICODE:"cpu" GLOBAL:"torch FloatStorage" TUPLE STOP',
+        "q: 6",
+        "f: 0 1 2 3 4 5",
+        "p: EMPTY_LIST STOP",
+    ],
+    "tensors": [
+        "p: BININT1:1 STOP",
+        'p: MARK BINUNICODE:"1" BINUNICODE:"0" GLOBAL:"torch FloatTensor" TUPLE STOP',
+        "x: 02 00*7",
+        "q: 2 3 3 1 0",
+    ],
     "pickle": ['p: EMPTY_DICT BINUNICODE:"weight" BINUNICODE:"1" BINPERSID SETITEM STOP'],
 }
 """The members of torch 0.1's archive."""
@@ -454,7 +481,9 @@ BASES: Mapping[str, Callable[[], bytes]] = {
     "plain": lambda: pickle(STATE, "array"),
     "tar": in_tar,
     "script": lambda: in_script(
-        pickle('PROTO:2 GLOBAL:"__torch__ M" EMPTY_TUPLE NEWOBJ EMPTY_DICT BINUNICODE:"weight" $tensor SETITEM BUILD STOP')
+        pickle(
+            'PROTO:2 GLOBAL:"__torch__ M" EMPTY_TUPLE NEWOBJ EMPTY_DICT BINUNICODE:"weight" $tensor SETITEM BUILD STOP'
+        )
     ),
     "export": lambda: exported(json.dumps(_EXPORT).encode()),
     "safetensors": lambda: _header(f'{{"weight":{{{_INFO}}}}}') + SIX[8:],

@@ -32,7 +32,11 @@ class Reader:
     def read(self, path: Path, options: dict[str, str]) -> Any:
         """What came of the file. Raises EOFError if the process died."""
         if self._process is None:
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "PYTHONWARNINGS": "error"}
+            environment = {
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                "PYTHONWARNINGS": "error",
+            }
             self._process = subprocess.Popen(
                 [sys.executable, READER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
             )
