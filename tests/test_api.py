@@ -38,7 +38,7 @@ def test_convert(source: Path, tmp_path: Path) -> None:
         add_prefix="net.",
         dtype="f16",
         verify=False,
-        progress=lambda *step: steps.append(step),
+        progress=lambda what, written, size: steps.append((what, written, size)),
     )
     found = tscompat.inspect(done.target)
     assert (done.what, done.size, done.overflowed, done.verdict, len(done.notes), steps[-1][1]) == (

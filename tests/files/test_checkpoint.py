@@ -59,7 +59,7 @@ def test_the_state_dict_is_found(document: dict[str, Any], key: str) -> None:
 
 def test_what_was_chosen_and_what_was_left_is_told() -> None:
     assert heard({"epoch": 3, "net": STATE, "lr": 0.1})[1] == [
-        "converting the state dict at the key 'net'; not converted: epoch, lr"
+        "reading the state dict at the key 'net'; left: epoch, lr"
     ]
 
 
@@ -164,7 +164,7 @@ def test_a_document_that_holds_itself_is_read_once() -> None:
 
 def test_one_state_dict_at_two_keys_is_one() -> None:
     assert heard({"model": STATE, "ema": {"model": STATE}})[1][0].startswith(
-        "converting the state dict at the key 'model'"
+        "reading the state dict at the key 'model'"
     )
 
 

@@ -99,7 +99,7 @@ def test_a_folder_with_one_model(tmp_path: Path) -> None:
 def test_metadata_that_is_left_is_told(tmp_path: Path) -> None:
     save_safetensors({"a": ONE}, tmp_path / "a.safetensors", {"format": "pt", "rank": "8"})
     assert convert(tmp_path / "a.safetensors", tmp_path / "b.dat") == [
-        "not converted: the metadata of a.safetensors (rank)"
+        "left: the metadata of a.safetensors (rank)"
     ]
 
 

@@ -19,7 +19,7 @@ def columns(
 
     With ``width`` the first column is made narrower, so that the lines fit. Columns without any text are left out.
     """
-    wide = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]
+    wide = [max(map(_width, cells)) for cells in zip(*rows, strict=True)]
     kept = [number for number, size in enumerate(wide) if size]
     wide = [max(size, cell_len(title)) for size, title in zip(wide, head, strict=True)]
     if width is not None:
@@ -30,8 +30,12 @@ def columns(
 
 
 def _cell(text: str, width: int, right: bool) -> str:
-    missing = width - cell_len(text)
+    missing = width - _width(text)
     if missing < 0:
         end = (width - 1) // 2
         return f"{set_cell_size(text, width - 1 - end)}…{set_cell_size(text[::-1], end)[::-1]}"
     return " " * missing + text if right else text + " " * missing
+
+
+def _width(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)

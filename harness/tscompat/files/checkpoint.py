@@ -81,7 +81,7 @@ def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
             _refuse_little(start, value, path)
         beside = [(name, child) for name, child in children(start) if child is not value]
         left = some((_with_class(name, child) for name, child in beside), len(beside))
-        tell(f"converting the state dict at the key {shown(path)!r}" + (f"; not converted: {left}" if beside else ""))
+        tell(f"reading the state dict at the key {shown(path)!r}" + (f"; left: {left}" if beside else ""))
     return entries(value)
 
 

@@ -160,7 +160,7 @@ def lone(model: Model, tell: Tell) -> Model:
     aliases = {each.name for each in contents[len(model.contents) :]}
     left = [shown(name) for name in other if name not in aliases]
     if left:
-        tell(f"not converted: the metadata of {model.path.name} ({some(left)})")
+        tell(f"left: the metadata of {model.path.name} ({some(left)})")
     return model._replace(contents=contents)
 
 

@@ -20,6 +20,8 @@ def shown(words: object, most: int = _MOST) -> str:
     text = str(words)
     if len(text) > most:
         text = f"{text[: most // 2]}…{text[len(text) - most // 2 + 1 :]}"
+    if text.isprintable():
+        return text
     clean = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
     return clean if len(clean) <= most else f"{clean[: most // 2]}…{clean[len(clean) - most // 2 + 1 :]}"
 

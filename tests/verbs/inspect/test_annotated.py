@@ -108,3 +108,9 @@ def test_a_form_decides(form: str, what: str, tmp_path: Path) -> None:
 def test_a_form_decides_for_a_broken_file_too(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(made("state dict")[:-1])
     assert annotated(tmp_path / "a", "dat-tensor").kind == "a single tensor of TorchSharp"
+
+
+def test_what_is_no_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.pth").write_bytes(b"<!DOCTYPE html><html></html>")
+    with pytest.raises(ModelFileError, match="web page"):
+        annotated(tmp_path / "a.pth")

@@ -11,9 +11,10 @@ from typing_extensions import Buffer
 from tscompat.codec import Clause, FormatError, decode_optimizer, decode_state_dict, decode_tensor
 from tscompat.codec.clauses import CLAUSES
 from tscompat.codec.fields import Field, Walk, fields_of_optimizer, fields_of_state_dict, fields_of_tensor
+from tscompat.files import dat
 from tscompat.files.item import ModelFileError
 from tscompat.files.kinds import FORMS, known
-from tscompat.files.source import opened
+from tscompat.files.source import Source, opened
 
 _AGAIN = "save it again, or get the whole file"
 _ADVICE: Mapping[Clause, str] = {
@@ -77,8 +78,8 @@ def annotated(path: Path, form: str = "") -> Annotated:
             faults.append((error.offset, error.with_traceback(None), each))
         else:
             whole.append(each)
-    if form or len(whole) > 1 or (not whole and any(kind.claims(source) for kind in FORMS.values())):
-        kind = known(source, form)  # raises for a file that may be of several
+    if form or len(whole) > 1 or not (whole or _is_broken(source)):
+        kind = known(source, form)  # raises for a file that may be of several, or is none
         if kind.name not in (each.name for each in _FORMS):
             raise ModelFileError(f"{path}: --hex is for TorchSharp's own files, and this is {kind.words}: leave it out")
         whole = [each for each in whole if each.name == kind.name]
@@ -87,6 +88,11 @@ def annotated(path: Path, form: str = "") -> Annotated:
         return Annotated(whole[0].kind, source.data, whole[0].walk(source.data), None)
     _, fault, broken = max(faults, key=lambda each: each[0])
     return Annotated(broken.kind, source.data, _before(fault, broken.walk(source.data)), fault)
+
+
+def _is_broken(source: Source) -> bool:
+    """Whether the file is of no kind, and may be a damaged file of TorchSharp."""
+    return not any(kind.claims(source) for kind in FORMS.values()) and any(dat.faults(source))
 
 
 def _before(fault: FormatError, fields: Iterator[Field]) -> Iterator[Field]:
