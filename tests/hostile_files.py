@@ -5,8 +5,8 @@ file is made of is one of: ``file`` (parts, one after the other), ``pickle`` (wi
 (members), ``archive`` (members in place of those of torch's archive, or beside them), ``tar`` (members), ``base`` (a
 whole file), ``folder`` (a table of files). ``edits`` change the bytes.
 
-A part is a string: its kind, a colon, and what it is made of (``PARTS``); or a table ``{ of = [parts], times = 3 }``, in
-which ``#`` stands for the number of the repetition.
+A part is a string: its kind, a colon, and what it is made of (``PARTS``); or a table ``{ of = [parts], times = 3 }``,
+in which ``#`` stands for the number of the repetition.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import tomllib
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from tscompat.files.pickled.calls import CALLS
 
@@ -72,11 +72,7 @@ def filled(value: Any, given: Mapping[str, Any]) -> Any:
                 return word
             value = value.replace(f"{{{name}}}", str(word))
         return value
-    if isinstance(value, list):
-        return [filled(each, given) for each in value]
-    if isinstance(value, dict):
-        return {filled(key, given): filled(each, given) for key, each in value.items()}
-    return value
+    return _in_all(value, lambda each: filled(each, given))
 
 
 # parts
@@ -103,11 +99,18 @@ def numbered(value: Any, number: int) -> Any:
     """The value with ``#*5`` replaced by five times the number, ``#`` by the number, in all strings."""
     if isinstance(value, str):
         return re.sub(r"#(?:\*(\d+))?", lambda found: str(number * int(found[1] or 1)), value)
-    if isinstance(value, list):
-        return [numbered(each, number) for each in value]
-    if isinstance(value, dict):
-        return {key: numbered(each, number) for key, each in value.items()}
-    return value
+    return _in_all(value, lambda each: numbered(each, number))
+
+
+def _in_all(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A list or table with what ``change`` makes of all that is in it; another value itself."""
+    match value:
+        case list():
+            return [change(each) for each in cast("list[Any]", value)]
+        case dict():
+            return {change(key): change(each) for key, each in cast("dict[str, Any]", value).items()}
+        case _:
+            return value
 
 
 def _hex(text: str) -> bytes:
@@ -141,8 +144,8 @@ PARTS: dict[str, Callable[[str], bytes]] = {
     "n": _npy,
     "b": lambda text: BASES[text](),
 }
-"""x: hex (``ff*10``), t: text, z: so many zero bytes, f: float32, q: int64, d: what zlib packed, in base64, p: opcodes of a
-pickle, h: a header of safetensors, n: a header of numpy, b: a base."""
+"""x: hex (``ff*10``), t: text, z: so many zero bytes, f: float32, q: int64, d: what zlib packed, in base64, p: opcodes
+of a pickle, h: a header of safetensors, n: a header of numpy, b: a base."""
 
 
 # pickles
@@ -175,8 +178,10 @@ MACROS = {
 
 
 def pickle(text: str, weight: str = "tensor") -> bytes:
-    """Assemble opcodes: ``NAME``, ``NAME:argument``, ``[ ... ]*3``, ``$macro``, ``@00ff``. ``$weight`` is ``$tensor`` or
-    ``$array``."""
+    """Assemble opcodes: ``NAME``, ``NAME:argument``, ``[ ... ]*3``, ``$macro``, ``@00ff``.
+
+    ``$weight`` stands for the macro of that name.
+    """
     return b"".join(_assembled(text, {**MACROS, "weight": MACROS[weight]}))
 
 
@@ -264,7 +269,8 @@ def in_script(document: bytes) -> bytes:
 
 
 LEGACY_START = pickle(
-    'PROTO:2 LONG1:119547037146038801333356 STOP PROTO:2 BININT2:1001 STOP PROTO:2 EMPTY_DICT BINUNICODE:"little_endian" '
+    "PROTO:2 LONG1:119547037146038801333356 STOP PROTO:2 BININT2:1001 STOP "
+    'PROTO:2 EMPTY_DICT BINUNICODE:"little_endian" '
     "NEWTRUE SETITEM STOP"
 )
 SIX = struct.pack("<q6f", 6, *range(6))
@@ -291,7 +297,7 @@ def _packed(data: bytes, method: str) -> bytes:
         return packer.compress(data) + packer.flush()
     if method == "lzma":
         filters = [{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16}]
-        properties = lzma._encode_filter_properties(filters[0])  # pyright: ignore
+        properties = bytes([0x5D]) + struct.pack("<I", 1 << 16)  # lc 3, lp 0, pb 2, and the size of the dictionary
         return (
             struct.pack("<BBH", 9, 4, len(properties))
             + properties
@@ -329,7 +335,7 @@ def _unrolled(members: Sequence[Row]) -> Iterator[Row]:
 
 def _stated(member: Row) -> tuple[int, int, int, int, int]:
     method = member.get("method", "stored")
-    number = _METHODS.get(method, method)
+    number = _METHODS[method] if method in _METHODS else int(method)
     return (
         number,
         member["crc"],
@@ -398,7 +404,7 @@ def archive(given: Sequence[Row] = (), end: Row | None = None) -> bytes:
 
 
 def tarred(members: Sequence[Row]) -> bytes:
-    """A tar archive. A member has ``name``, ``of``; ``size``, ``sum``, ``type``, ``link``, as its header states them."""
+    """A tar archive. A member has ``name``, ``of``; ``size``, ``sum``, ``type``, ``link``, as its header states."""
     made = bytearray()
     for member in _unrolled(members):
         data = member["raw"] if "raw" in member else parts(member.get("of", []))
@@ -493,7 +499,7 @@ BASES: Mapping[str, Callable[[], bytes]] = {
     "dat": lambda: b"\1\6weight\6\2\2\3" + SIX[8:],
     "index": lambda: b'{"metadata": {}, "weight_map": {"weight": "a.safetensors"}}',
 }
-"""A whole file of each kind (``many``: with 3,000 members more). All hold the tensor ``weight``, float32, 2 x 3, 0 to 5."""
+"""A whole file of each kind (``many``: with 3,000 members more), with the tensor ``weight``, float32, 2 x 3, 0 to 5."""
 
 
 def made(row: Row) -> bytes:
@@ -517,7 +523,10 @@ def made(row: Row) -> bytes:
 
 
 def _edited(data: bytes, edit: Row) -> bytes:
-    """``cut`` to so many bytes; ``put`` parts at byte ``at`` or where ``find`` is, in place of ``drop`` bytes or as many."""
+    """``cut`` to so many bytes; or ``put`` parts at byte ``at``, or where ``find`` is and ``after`` so many bytes.
+
+    They replace as many bytes, or ``drop``.
+    """
     if "cut" in edit:
         return data[: edit["cut"]]
     at = data.index(part(edit["find"])) + edit.get("after", 0) if "find" in edit else edit.get("at", len(data))

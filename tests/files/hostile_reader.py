@@ -1,7 +1,7 @@
-"""A process that reads model files which may be hostile, within limits of time and memory. Started by test_hostile_files.
+"""A process that reads model files which may be hostile, within limits of time and memory.
 
-Each line of its input is a path, as JSON; its answer is an ``Answer``. The limits are the system's: an address space of
-``MEMORY`` bytes above the start, and an alarm after ``SECONDS``.
+test_hostile_files starts it. Each line of its input is a path, as JSON; its answer is an ``Answer``. The limits are the
+system's: an address space of ``MEMORY`` bytes above the start, and an alarm after ``SECONDS``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
@@ -58,7 +58,7 @@ def _status(name: str) -> int:
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def _limited() -> Generator[None]:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + MEMORY, hard))
     signal.setitimer(signal.ITIMER_REAL, 2 * SECONDS)  # others use the processor too

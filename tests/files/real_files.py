@@ -31,6 +31,8 @@ import hostile_files as bytes_of
 from samples import save_safetensors
 
 State = Mapping[str, np.ndarray]
+TORCH: Any = torch
+"""Its functions are only partly typed."""
 _DTYPES = {"float32": "f32", "float64": "f64", "int64": "i64", "float16": "f16", "int32": "i32", "uint8": "u8"}
 
 
@@ -103,7 +105,7 @@ EXPECTED: Mapping[str, State] = {
 
 def tensors(given: State) -> dict[str, torch.Tensor]:
     """The arrays as torch's tensors."""
-    return {name: torch.from_numpy(array.copy()) for name, array in given.items()}
+    return {name: TORCH.from_numpy(array.copy()) for name, array in given.items()}
 
 
 _STORAGES = {
@@ -140,13 +142,11 @@ def tensor_by_hand(array: np.ndarray, key: int, style: Style) -> str:
     """The opcodes that rebuild a tensor over the storage of this key."""
     text = style.text
     strides = [step // array.itemsize for step in array.strides]
-    numbers = [
-        " ".join(["MARK", *(f"BININT:{each}" for each in each_of), "TUPLE"]) for each_of in (array.shape, strides)
-    ]
+    numbers = [" ".join(["MARK", *(f"BININT:{each}" for each in row), "TUPLE"]) for row in (array.shape, strides)]
     return (
         f'GLOBAL:"torch._utils {style.rebuild}" MARK MARK {text}:"storage" '
-        f'GLOBAL:"torch {_STORAGES[array.dtype.name]}Storage" {text}:"{key}" {text}:"{style.device}" BININT:{array.size} '
-        f"{style.view} TUPLE BINPERSID BININT1:0 {' '.join(numbers)} {style.hooks} TUPLE REDUCE"
+        f'GLOBAL:"torch {_STORAGES[array.dtype.name]}Storage" {text}:"{key}" {text}:"{style.device}" '
+        f"BININT:{array.size} {style.view} TUPLE BINPERSID BININT1:0 {' '.join(numbers)} {style.hooks} TUPLE REDUCE"
     )
 
 
@@ -207,9 +207,9 @@ def arrays_by_hand(given: State) -> bytes:
     """A pickle of numpy's arrays, as Python 2 wrote it."""
     items = [
         f'SHORT_BINSTRING:"{name}" GLOBAL:"numpy.core.multiarray _reconstruct" GLOBAL:"numpy ndarray" BININT1:0 TUPLE1 '
-        f'SHORT_BINSTRING:"b" TUPLE3 REDUCE MARK BININT1:1 MARK {" ".join(f"BININT:{dim}" for dim in array.shape)} TUPLE '
-        f'GLOBAL:"numpy dtype" SHORT_BINSTRING:"{array.dtype.str[1:]}" BININT1:0 BININT1:1 TUPLE3 REDUCE MARK BININT1:3 '
-        'SHORT_BINSTRING:"<" NONE NONE NONE BININT:-1 BININT:-1 BININT1:0 TUPLE BUILD NEWFALSE '
+        f'SHORT_BINSTRING:"b" TUPLE3 REDUCE MARK BININT1:1 MARK {" ".join(f"BININT:{dim}" for dim in array.shape)} '
+        f'TUPLE GLOBAL:"numpy dtype" SHORT_BINSTRING:"{array.dtype.str[1:]}" BININT1:0 BININT1:1 TUPLE3 REDUCE '
+        'MARK BININT1:3 SHORT_BINSTRING:"<" NONE NONE NONE BININT:-1 BININT:-1 BININT1:0 TUPLE BUILD NEWFALSE '
         f"@{(b'T' + struct.pack('<i', array.nbytes) + array.tobytes()).hex()} TUPLE BUILD"
         for name, array in given.items()
     ]
@@ -328,9 +328,10 @@ def in_dict(*items: tuple[str, str], text: str = "BINUNICODE") -> str:
     return f"EMPTY_DICT MARK {' '.join(f'{text}:{json.dumps(name)} {value}' for name, value in items)} SETITEMS"
 
 
-def _adam(given: nn.Module) -> dict[str, Any]:
-    optimizer = torch.optim.Adam(given.parameters())
-    torch.stack([parameter.sum() for parameter in given.parameters()]).sum().backward()
+def _adam(given: Any) -> dict[str, Any]:
+    optimizer: Any = torch.optim.Adam(given.parameters())
+    loss: Any = torch.stack([parameter.sum() for parameter in given.parameters()]).sum()
+    loss.backward()
     optimizer.step()
     return optimizer.state_dict()
 
@@ -357,13 +358,19 @@ def _tied(metadata: Mapping[str, str]) -> bytes:
 
 
 _POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
-_TRAINER: Callable[[], dict[str, Any]] = lambda: {
-    "epoch": 3,
-    "state_dict": tensors(NET),
-    "callbacks": {"ModelCheckpoint": {"best_k_models": {"a.ckpt": torch.tensor(0.5)}, "kth_value": torch.tensor(0.5)}},
-    "optimizer_states": [_adam(Net())],
-    "hyper_parameters": {"lr": 1e-3},
-}
+
+
+def _trainer() -> dict[str, Any]:
+    return {
+        "epoch": 3,
+        "state_dict": tensors(NET),
+        "callbacks": {
+            "ModelCheckpoint": {"best_k_models": {"a.ckpt": torch.tensor(0.5)}, "kth_value": torch.tensor(0.5)}
+        },
+        "optimizer_states": [_adam(Net())],
+        "hyper_parameters": {"lr": 1e-3},
+    }
+
 
 FILES: dict[str, File] = {
     # the suffix lies
@@ -474,7 +481,8 @@ FILES: dict[str, File] = {
             in_dict(
                 (
                     "args",
-                    'GLOBAL:"copy_reg _reconstructor" GLOBAL:"argparse Namespace" GLOBAL:"__builtin__ object" NONE TUPLE3 REDUCE EMPTY_DICT SHORT_BINSTRING:"lr" BINFLOAT:0.5 SETITEM BUILD',
+                    'GLOBAL:"copy_reg _reconstructor" GLOBAL:"argparse Namespace" GLOBAL:"__builtin__ object" NONE '
+                    'TUPLE3 REDUCE EMPTY_DICT SHORT_BINSTRING:"lr" BINFLOAT:0.5 SETITEM BUILD',
                 ),
                 ("model", dict_by_hand(NET, TORCH_0_4_PYTHON_2)),
                 text="SHORT_BINSTRING",
@@ -508,8 +516,8 @@ FILES: dict[str, File] = {
         "net",
     ),
     # a trainer's checkpoint
-    "trainer/trainer.ckpt": File(lambda: saved(_TRAINER()), "net"),
-    "trainer/legacy.ckpt": File(lambda: saved(_TRAINER(), **OLD), "net"),
+    "trainer/trainer.ckpt": File(lambda: saved(_trainer()), "net"),
+    "trainer/legacy.ckpt": File(lambda: saved(_trainer(), **OLD), "net"),
     "trainer/by-hand.ckpt": File(
         lambda: zip_by_hand(
             in_dict(
@@ -523,7 +531,7 @@ FILES: dict[str, File] = {
         "net",
     ),
     "trainer/scores.ckpt": File(
-        lambda: saved(_TRAINER()), sentence="score", key="callbacks.ModelCheckpoint.best_k_models"
+        lambda: saved(_trainer()), sentence="score", key="callbacks.ModelCheckpoint.best_k_models"
     ),
     "trainer/accelerate.bin": File(
         lambda: legacy_by_hand(in_dict(("module", _OLD_DOC), ("global_step", "BININT1:7")), _VALUES), "net"
@@ -579,7 +587,7 @@ FILES: dict[str, File] = {
         open="model-00001-of-00002.safetensors",
     ),
     # one tensor
-    "single/tensor.pt": File(lambda: saved(torch.from_numpy(ONE[""].copy())), "one"),
+    "single/tensor.pt": File(lambda: saved(TORCH.from_numpy(ONE[""].copy())), "one"),
     "single/array.npy": File(lambda: _npy(np.arange(6.0)), "line"),
     "single/tensor.dat": File(lambda: b"\6\2\2\3" + ONE[""].tobytes(), "one"),
     "single/by-hand.pt": File(lambda: zip_by_hand(tensor_by_hand(ONE[""], 0, NEW), [ONE[""]]), "one"),
@@ -703,7 +711,7 @@ def frozen() -> dict[str, Any]:
     rows = {
         number: {"step": torch.tensor(3.0), "exp_avg": each, "exp_avg_sq": each * each}
         for number, name in _STEPPED.items()
-        for each in (torch.from_numpy(_MOMENTS[name].copy()),)
+        for each in (TORCH.from_numpy(_MOMENTS[name].copy()),)
     }
     groups = [{**_GROUP, "params": list(range(len(_PARAMETERS)))}]
     return {"model": tensors(NET), "optimizer": {"state": rows, "param_groups": groups}}
