@@ -225,7 +225,7 @@ def test_compressed_records_are_read(record: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_records_that_are_compressed_otherwise_are_refused(method: int, tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="compressed by method .* unzip the file, and zip it with -0"):
+    with pytest.raises(ModelFileError, match=r"compressed by method .* unzip the file, and zip it with -0"):
         read(zipped_again(tmp_path, method), "", print)
 
 

@@ -1,5 +1,5 @@
 """The kinds of model files, and the one door for all who read: a file is known by its content. Imports its neighbours.
-May import values.
+May import values and resources.
 
 A reader maps its file or notes where the tensors are; elements are read when a writer asks for them.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from tscompat.resources.memory import without_collection
 from tscompat.values.text import shown
 
 from . import arrays, components, dat, folders, not_models, safetensors, sets, ties, torch_files
@@ -68,7 +69,8 @@ def read(path: Path, key: str, tell: Tell, form: str = "") -> Model:
     """
     try:
         path.stat()
-        return _read(path, key, tell, form)
+        with without_collection():
+            return _read(path, key, tell, form)
     except OSError as error:
         place = shown(error.filename or path, _LONGEST_PATH)
         raise ModelFileError(f"{place}: cannot be read: {error.strerror or error}") from error

@@ -127,7 +127,7 @@ def fault(source: Source) -> str:
 def names(source: Source) -> list[str]:
     """The names of the archive's members, in the directory's order; none if it cannot be read."""
     archive = _archive(source)
-    return [] if isinstance(archive, str) else [info.filename for info in archive.infolist() if not info.is_dir()]
+    return [] if isinstance(archive, str) else [info.filename for info in archive.infolist() if not info.filename.endswith("/")]
 
 
 def members(source: Source) -> dict[str, Member]:
@@ -142,7 +142,7 @@ def members(source: Source) -> dict[str, Member]:
     last: dict[str, bytearray] = {}
     spans: list[tuple[int, int, str]] = []
     for info in archive.infolist():
-        if info.is_dir():
+        if info.filename.endswith("/"):
             continue
         if info.filename in found:
             raise ModelFileError(f"{source.path}: the zip archive has {quoted(info.filename)} twice: zip it again")
