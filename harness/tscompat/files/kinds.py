@@ -1,4 +1,5 @@
 """The kinds of model files, and the one door for all who read: a file is known by its content. Imports its neighbours.
+May import values and resources.
 
 A reader maps its file or notes where the tensors are; elements are read when a writer asks for them.
 """
@@ -8,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+
+from tscompat.resources.memory import without_collection
+from tscompat.values.text import shown
 
 from . import arrays, components, dat, folders, not_models, safetensors, sets, ties, torch_files
 from .item import Model, ModelFileError, Tell
@@ -21,7 +25,7 @@ def _flat(read: Callable[[Source], Model]) -> Callable[[Source, str, Tell], Mode
 
 
 def _read_index(source: Source, key: str, tell: Tell) -> Model:
-    return sets.indexed(source.path, partial(_read_file, key="", tell=tell, form=""))
+    return sets.indexed(source.path, partial(_read_shard, tell=tell))
 
 
 KINDS = (
@@ -32,6 +36,7 @@ KINDS = (
     *dat.ROWS,
     Kind("index", "an index of shards", (".json",), sets.is_index, _read_index),
 )
+_LONGEST_PATH = 1000
 FORMS = {kind.name: kind for kind in KINDS}
 """The kinds by the names that ``--from-format`` takes."""
 
@@ -60,8 +65,20 @@ def read(path: Path, key: str, tell: Tell, form: str = "") -> Model:
     """The model in a file, or the one that a folder holds. Elements are read later, but for a legacy pickle's.
 
     ``key`` is where in a nested checkpoint the state dict is, ``form`` the kind of a file that may be several.
-    Raises ModelFileError, with the path, for what cannot be read and for a part of a model. Raises OSError.
+    Raises ModelFileError, with the path, for what cannot be read and for a part of a model.
     """
+    try:
+        path.stat()
+        with without_collection():
+            return _read(path, key, tell, form)
+    except OSError as error:
+        place = shown(error.filename or path, _LONGEST_PATH)
+        raise ModelFileError(f"{place}: cannot be read: {error.strerror or error}") from error
+    except (MemoryError, RecursionError) as error:
+        raise ModelFileError(f"{path}: cannot be read: it takes more memory than there is") from error
+
+
+def _read(path: Path, key: str, tell: Tell, form: str) -> Model:
     if path.is_dir():
         return _read_folder(path, partial(_read_file, key=key, tell=tell, form=form), tell)
     sets.refuse_part(path, tell)
@@ -88,6 +105,13 @@ def _read_file(path: Path, key: str, tell: Tell, form: str) -> Model:
         raise ModelFileError(f"{path}: --key is for nested checkpoints, and {kind.words} is flat: leave it out")
     _note_suffix(path, kind, tell)
     return kind.read(source, key, tell)
+
+
+def _read_shard(path: Path, tell: Tell) -> Model:
+    """As ``_read_file``, but no index: one that names itself would have no end."""
+    if sets.is_index(opened(path)):
+        raise ModelFileError(f"{path}: an index of shards among the shards: download it again")
+    return _read_file(path, "", tell, "")
 
 
 def _note_suffix(path: Path, kind: Kind, tell: Tell) -> None:

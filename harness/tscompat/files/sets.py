@@ -28,7 +28,7 @@ WEIGHTS = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".distcp")
 """The suffixes of shards."""
 _COUNT = re.compile(r"(\d+)\D+(\d+)")
 """Matches the mark of a shard (``00001-of-00002``); the groups are its number and the number of all shards."""
-_SHARD_NAME = re.compile(r"[^/\\\0]+\.(?:safetensors|bin|pth|pt|ckpt)")
+_SHARD_NAME = re.compile(r"[^/\\\0]{1,230}\.(?:safetensors|bin|pth|pt|ckpt)")
 _OF_A_RANK = re.compile(r"shard-\d+-model-\d+-of-\d+\.safetensors")
 """What torch.distributed.checkpoint names the safetensors of a rank (``_gen_file_name`` in its _hf_utils.py)."""
 _MOST = 100_000

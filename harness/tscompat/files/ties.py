@@ -43,7 +43,9 @@ def with_aliases(contents: Contents, metadata: Mapping[str, Any], place: object)
     items = {each.name: each for each in contents if isinstance(each, Item)}
     names = {each.name for each in contents}
     kept = {
-        name: other for name, other in metadata.items() if name not in names and other in items and name != "format"
+        name: other
+        for name, other in metadata.items()
+        if isinstance(other, str) and other in items and name not in names and name != "format"
     }
     ties = {other: ("alias", place, other) for other in kept.values()}
     tied = [

@@ -8,7 +8,6 @@ values.
 from __future__ import annotations
 
 import io
-import lzma
 import re
 import struct
 import zipfile
@@ -44,7 +43,7 @@ _MOST_DIRECTORY = 1 << 25
 
 
 _BROKEN = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError),
     *(RuntimeError, LookupError, OverflowError),
 )
 """What zipfile raises for an archive or a member that is damaged. NotImplementedError is a RuntimeError."""
@@ -128,7 +127,7 @@ def fault(source: Source) -> str:
 def names(source: Source) -> list[str]:
     """The names of the archive's members, in the directory's order; none if it cannot be read."""
     archive = _archive(source)
-    return [] if isinstance(archive, str) else [info.filename for info in archive.infolist() if not info.is_dir()]
+    return [] if isinstance(archive, str) else [info.filename for info in archive.infolist() if not info.filename.endswith("/")]
 
 
 def members(source: Source) -> dict[str, Member]:
@@ -140,13 +139,14 @@ def members(source: Source) -> dict[str, Member]:
     if isinstance(archive, str):
         raise ModelFileError(f"{source.path}: {archive}")
     found: dict[str, Member] = {}
+    last: dict[str, bytearray] = {}
     spans: list[tuple[int, int, str]] = []
     for info in archive.infolist():
-        if info.is_dir():
+        if info.filename.endswith("/"):
             continue
         if info.filename in found:
             raise ModelFileError(f"{source.path}: the zip archive has {quoted(info.filename)} twice: zip it again")
-        member = found[info.filename] = _member(_Reader(source.path, source.data, archive, info), info)
+        member = found[info.filename] = _member(_Reader(source.path, source.data, archive, info, last), info)
         spans.append((info.header_offset, member.start + info.compress_size, info.filename))
     for (_, end, name), (start, _, other) in pairwise(sorted(spans)):
         if start < end:
@@ -175,11 +175,20 @@ def _missing(data: memoryview) -> str:
 class _Reader:
     """Reads the content of one member."""
 
-    __slots__ = ("_archive", "_checked", "_info", "_path", "data")
+    __slots__ = ("_archive", "_checked", "_info", "_last", "_path", "data")
 
-    def __init__(self, path: Path, data: memoryview, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    def __init__(
+        self,
+        path: Path,
+        data: memoryview,
+        archive: zipfile.ZipFile,
+        info: zipfile.ZipInfo,
+        last: dict[str, bytearray],
+    ) -> None:
+        """``last`` keeps the member that was unpacked last, for the whole archive: tensors may share it."""
         self.data = data
         self._archive = archive
+        self._last = last
         self._checked = False
         self._info = info
         self._path = path
@@ -202,6 +211,9 @@ class _Reader:
 
     def unpacked(self) -> Buffer:
         """The content of a compressed member, which zipfile compares with its CRC-32."""
+        if self._info.filename in self._last:
+            return self._last[self._info.filename]
+        self._last.clear()
         parts = bytearray()
         size = self._info.file_size
         try:
@@ -216,6 +228,7 @@ class _Reader:
             ) from error
         if len(parts) != size:
             raise self.refuse(f"damaged: it has {len(parts):,} of its {size:,} bytes")
+        self._last[self._info.filename] = parts
         return parts
 
     def first(self, most: int) -> bytes:
@@ -242,7 +255,9 @@ def _member(reader: _Reader, info: zipfile.ZipInfo) -> Member:
         raise reader.refuse("encrypted: unzip the file with its password, and zip it with -0")
     if method != info.compress_type or start + info.compress_size > len(reader.data):
         raise reader.refuse("damaged: its header and the archive's directory do not agree")
-    if method != zipfile.ZIP_STORED:
+    if method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise reader.refuse(f"compressed by method {method}, which is not read: unzip the file, and zip it with -0")
+    if method == zipfile.ZIP_DEFLATED:
         return Member(info.filename, info.file_size, start, stored=False, read=reader.unpacked, head=reader.first)
     if info.compress_size != info.file_size:
         raise reader.refuse(f"damaged: {info.compress_size:,} bytes are stored of its {info.file_size:,}")

@@ -4,8 +4,9 @@ of ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+import gc
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -39,3 +40,15 @@ def total_memory() -> int:
 def available_memory() -> int:
     """Bytes that can be had at once: at most a container's limit."""
     return min(psutil.virtual_memory().available, total_memory())
+
+
+@contextmanager
+def without_collection() -> Generator[None]:
+    """Do not search for garbage in the block, which makes many objects that stay: each search would look at all."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -115,7 +115,7 @@ def are_sizes(value: Value) -> TypeGuard[tuple[int, ...]]:
     """Whether the value is a tuple or list of integers from 0 to 2**63 - 1."""
     if not is_sequence(value):
         return False
-    return all(type(each) is int and 0 <= each < 1 << 63 for each in value)
+    return not value or (set(map(type, value)) == {int} and min(value) >= 0 and max(value) < 1 << 63)
 
 
 def _brief(shape: tuple[int, ...]) -> str:

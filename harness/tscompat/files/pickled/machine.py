@@ -339,6 +339,22 @@ def _build(machine: Machine) -> None:
     machine.rules.build(machine.stack[-1], state)
 
 
+def _get_short(machine: Machine) -> None:
+    machine.stack.append(machine.memo[machine.data[machine.at]])
+    machine.at += 1
+
+
+def _put_short(machine: Machine) -> None:
+    number = machine.data[machine.at]
+    machine.at += 1
+    machine.remember(number)
+
+
+def _small_int(machine: Machine) -> None:
+    machine.stack.append(machine.data[machine.at])
+    machine.at += 1
+
+
 _TABLE: dict[bytes, Handler] = {
     b"\x80": _proto,
     b"\x95": lambda machine: machine.number(_Q),  # FRAME
@@ -352,7 +368,7 @@ _TABLE: dict[bytes, Handler] = {
     b"\x89": _push(lambda machine: False),
     b"I": _push(_int),
     b"J": _push(lambda machine: machine.number(_i)),
-    b"K": _push(lambda machine: machine.number(_B)),
+    b"K": _small_int,
     b"M": _push(lambda machine: machine.number(_H)),
     b"L": _push(_long),
     b"\x8a": _push(_binary_long(_B)),
@@ -390,11 +406,11 @@ _TABLE: dict[bytes, Handler] = {
     b"\x91": lambda machine: _close(machine, list),
     # the memo
     b"p": lambda machine: machine.remember(int(machine.line(_MOST_NAME))),
-    b"q": lambda machine: machine.remember(machine.number(_B)),
+    b"q": _put_short,
     b"r": lambda machine: machine.remember(machine.number(_I)),
     b"\x94": lambda machine: machine.remember(len(machine.memo)),
     b"g": _push(lambda machine: machine.memo[int(machine.line(_MOST_NAME))]),
-    b"h": _push(lambda machine: machine.memo[machine.number(_B)]),
+    b"h": _get_short,
     b"j": _push(lambda machine: machine.memo[machine.number(_I)]),
     # objects
     b"c": _push(_global),

@@ -26,6 +26,7 @@ _CONFIG = "_weights_config.json"
 _BEFORE = ("serialized_state_dict.pt", "serialized_state_dict.json")
 _COMPILED = "data/aotinductor/"
 _STRIDED = 7
+_MOST_WORD = 64
 _MOST_JSON = 1 << 27
 _DTYPES = {
     **{1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64"},
@@ -100,7 +101,8 @@ def _described(source: Source, found: Mapping[str, Member], config: str) -> dict
         payloads = msgspec.json.decode(found[config].read(), type=_Config).config
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise ModelFileError(f"{where} does not describe weights: {shown(str(error), 200)}") from error
-    order = next((bytes(found[name].read()) for name in found if name.endswith("/byteorder")), b"little")
+    order = next((found[name].head(_MOST_WORD) for name in found if name.endswith("/byteorder")), b"little")
+    nested: dict[str, Value] = {}
     storages: dict[tuple[str, int], Storage] = {}
     state: dict[str, Value] = {}
     for name, payload in payloads.items():
@@ -108,11 +110,12 @@ def _described(source: Source, found: Mapping[str, Member], config: str) -> dict
         if member is None:
             raise ModelFileError(f"{source.path}: damaged: the record {shown(payload.path_name)} is missing")
         try:
-            state[name] = (
-                _nested(source, member)
-                if payload.use_pickle
-                else _tensor(member, payload.tensor_meta, storages, swapped=order == b"big")
-            )
+            if not payload.use_pickle:
+                state[name] = _tensor(member, payload.tensor_meta, storages, swapped=order == b"big")
+                continue
+            if member.name not in nested:
+                nested[member.name] = _nested(source, member)
+            state[name] = nested[member.name]
         except PickleError as error:
             raise ModelFileError(f"{source.path}: {error}, in {shown(name)}") from error
     return state

@@ -20,10 +20,10 @@ from .torch_zip import Archive
 
 _CODE = "code/"
 _MOST_CODE = 1 << 26
-"""Bytes of a file of code."""
+"""Bytes of all code."""
 _CLASS = re.compile(r"^class (\w+)\(\w+\):\n((?:  __\w+__ = \[.*\]\n)*)", re.MULTILINE)
 _LIST = re.compile(r"  __(parameters|buffers)__ = \[(.*)\]\n")
-_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_NAME = re.compile(r'"([^"\\]*)"')
 _PACKED = "__torch__.torch.classes."
 
 Classes = Mapping[str, list[str]]
@@ -48,10 +48,12 @@ def state_dict(archive: Archive) -> dict[str, Value]:
 
 
 def _classes(archive: Archive) -> Iterator[tuple[str, list[str]]]:
+    left = _MOST_CODE
     for name, member in archive.records.items():
         if name.startswith(_CODE) and name.endswith(".py"):
-            if member.size > _MOST_CODE:
-                raise ModelFileError(f"{archive.source.path}: {member.size:,} bytes of code in one file of TorchScript")
+            left -= member.size
+            if left < 0:
+                raise ModelFileError(f"{archive.source.path}: it has more than {_MOST_CODE:,} bytes of code")
             module = name.removeprefix(_CODE).removesuffix(".py").replace("/", ".")
             for found in _CLASS.finditer(str(member.read(), "utf-8", "replace")):
                 lists = {kind: _NAME.findall(names) for kind, names in _LIST.findall(found[2])}

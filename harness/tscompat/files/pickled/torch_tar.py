@@ -7,6 +7,7 @@ tensor a pickle of key, key of the storage and class, then rank, sizes, strides,
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Any
 
@@ -21,6 +22,7 @@ from .torch_zip import PROTOCOL, Pickled
 
 _BLOCK = 512
 _MEMBERS = ("storages", "tensors", "pickle")
+_OCTAL = re.compile(rb"[ \0]*([0-7]*)[ \0]*")
 _MOST = 1 << 20
 """Members that are looked at."""
 _RANK, _NUMBER = struct.Struct("<i4x"), struct.Struct("<q")
@@ -44,11 +46,11 @@ def members(data: memoryview) -> dict[str, memoryview]:
 
 def _size(header: bytes) -> int | None:
     """The size of the member after this header, None if it is no header: its sum is not right (POSIX, ustar)."""
-    try:
-        expected, size = int(header[148:156].strip(b" \0") or b"-", 8), int(header[124:136].strip(b" \0") or b"0", 8)
-    except ValueError:
+    found = [_OCTAL.fullmatch(header[start:end]) for start, end in ((124, 136), (148, 156))]
+    if len(header) < _BLOCK or None in found:
         return None
-    return size if len(header) == _BLOCK and sum(header) - sum(header[148:156]) + 8 * 32 == expected else None
+    size, expected = (int(each[1] or b"0", 8) for each in found if each)
+    return size if sum(header) - sum(header[148:156]) + 8 * 32 == expected else None
 
 
 def is_torch(found: dict[str, memoryview]) -> bool:
@@ -118,6 +120,8 @@ def _read_storages(data: memoryview, objects: dict[Any, Value]) -> None:
         if number < 0 or len(elements) < number * kind[1]:
             raise PickleError(f"incomplete: a storage of {number:,} elements ends early")
         at += len(elements)
+        if _key(key) in objects:
+            raise PickleError("damaged: a storage comes twice")
         objects[_key(key)] = _storage(kind[0], elements)
         itemsizes[_key(key)] = kind[1]
     views, _ = _load(data, at)

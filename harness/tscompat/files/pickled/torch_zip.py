@@ -80,8 +80,7 @@ class Archive:
         if root is None:
             raise ModelFileError(f"{source.path}: expected one {_PICKLE} in the archive, found none or several")
         self.records = {name.removeprefix(root): member for name, member in members.items() if name.startswith(root)}
-        order = bytes(self.records["byteorder"].read()) if "byteorder" in self.records else b"little"
-        self.swapped = order == b"big"
+        self.swapped = "byteorder" in self.records and self.records["byteorder"].head(_MOST_WORD) == b"big"
         self._storages: dict[str, Storage] = {}
         packed = sum(member.size for member in self.records.values() if not member.stored)
         self._left_to_unpack = 4 * packed + _MOST_UNPACKED

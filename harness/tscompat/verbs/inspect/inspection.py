@@ -1,4 +1,4 @@
-"""Looks into a model file. May import values, files."""
+"""Looks into a model file. May import values, resources, files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tscompat.files.item import Item, Tell, Unfit
 from tscompat.files.kinds import read
+from tscompat.resources.memory import without_collection
 from tscompat.values.tensors import PLAIN, count_elements
 from tscompat.values.text import escaped
 
@@ -32,10 +33,11 @@ def inspect(
         if tell is not None:
             tell(sentence)
 
-    model = read(Path(path), key, note, form)
-    items = [each for each in model.contents if isinstance(each, Item)]
     first: dict[Hashable, str] = {}
-    tensors = tuple(_tensor(item, first, stats) for item in items)
+    with without_collection():
+        model = read(Path(path), key, note, form)
+        items = [each for each in model.contents if isinstance(each, Item)]
+        tensors = tuple(_tensor(item, first, stats) for item in items)
     sums: defaultdict[str, list[TensorFound]] = defaultdict(list)
     for tensor in tensors:
         sums[tensor.dtype].append(tensor)
