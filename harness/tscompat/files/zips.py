@@ -1,7 +1,7 @@
 """Reads zip archives of models: members that are stored as views of the mapped file, compressed ones within their size.
 
 The library zipfile reads the directory. What it does not check is checked here: that members do not overlap, that no
-name comes twice, that the header before each member says the same as the directory. Imports its neighbours. May import
+name comes twice, that the header before each member agrees with the directory. Imports its neighbours. May import
 values.
 """
 
@@ -197,7 +197,7 @@ class _Reader:
         self._path = path
 
     def refuse(self, why: str) -> ModelFileError:
-        """The error that says what is wrong with the member."""
+        """The error that names the member and what is wrong with it."""
         return ModelFileError(f"{self._path}: the member {quoted(self._info.filename)} is {why}")
 
     def stored(self, start: int) -> Buffer:
@@ -244,7 +244,7 @@ class _Reader:
 
 
 def _member(reader: _Reader, info: zipfile.ZipInfo) -> Member:
-    """The member, whose header must say what the directory says."""
+    """The member, whose header must agree with the directory."""
     header = bytes(reader.data[info.header_offset : info.header_offset + _LOCAL.size])
     if len(header) < _LOCAL.size or not header.startswith(ZIP):
         raise reader.refuse(f"damaged: it should begin at byte {info.header_offset:,}, where no header is")
