@@ -89,6 +89,9 @@ def convert(
     # Imported here, because it imports torch: the other verbs start without that wait.
     from tscompat.verbs import convert as verb
 
+    if map_ is not None and target.exists() and target.samefile(map_):
+        typer.echo(f"could not convert: {target}: this is the file of --map: give another name", err=True)
+        raise typer.Exit(2)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     try:
