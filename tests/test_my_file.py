@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     jit: Any = torch.jit
     saves: dict[str, object] = {
         "model.pth": state,
-        "trainer.ckpt": trained,
+        "training.ckpt": trained,
         "gan.pth": {"generator": state, "discriminator": Net().state_dict()},
         "parallel.pth": prefixed("module.", state),
         "whole.pt": model,

@@ -149,3 +149,9 @@ def test_the_format_of_a_file_that_may_be_of_two_kinds(tmp_path: Path) -> None:
     arguments = (tmp_path / "a.dat", tmp_path / "b.safetensors")
     codes = [converted(*arguments).exit_code, converted(*arguments, "--from-format", "dat").exit_code]
     assert codes == [2, 0]
+
+
+def test_the_map_is_not_replaced(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "b.dat").write_text('{"w": "v"}', encoding="utf-8")
+    result = converted(source, tmp_path / "b.dat", "--key", "model", "--map", tmp_path / "b.dat", "--force")
+    assert (result.exit_code, "this is the file of --map" in result.stderr) == (2, True)

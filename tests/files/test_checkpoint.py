@@ -191,6 +191,24 @@ def test_scores_of_checkpoints_are_no_model_by_their_key_either() -> None:
         heard(document, "best")
 
 
+class TrainingArguments:
+    """As transformers has it: its name is what is known of it."""
+
+
+SAVED_BESIDE = [
+    (TrainingArguments(), "the arguments of a training"),
+    ({"last_epoch": 3, "_step_count": 4, "_last_lr": [0.1]}, "the state of a scheduler of learning rates"),
+    ({"scale": 65536.0, "growth_factor": 2.0, "_growth_tracker": 0}, "the state of a gradient scaler"),
+    ({"python": (3, (1, 2)), "numpy": ("MT19937", 1), "random_state": 1}, "the states of random generators"),
+]
+
+
+@pytest.mark.parametrize(("document", "words"), SAVED_BESIDE, ids=[words for _, words in SAVED_BESIDE])
+def test_what_training_saves_beside_a_model_is_named(document: object, words: str) -> None:
+    with pytest.raises(ModelFileError, match=f"no state dict here; this is {words}: give the model's checkpoint"):
+        heard(document)
+
+
 def test_the_states_of_random_generators_are_no_model() -> None:
     with pytest.raises(ModelFileError, match="states of random generators"):
         heard({"cpu": torch.get_rng_state(), "cuda": torch.zeros(16, dtype=torch.uint8)})

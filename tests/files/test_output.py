@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from samples import save_safetensors
 from tscompat.verbs.convert import ModelFileError, prepare
 
 TARGETS = ["b.dat", "b.safetensors", "b.pth"]
@@ -72,6 +75,29 @@ def test_force_replaces(source: Path, tmp_path: Path) -> None:
     (tmp_path / "b.dat").write_text("mine")
     prepare(source, tmp_path / "b.dat", force=True, tell=print).write(lambda written: None)
     assert (tmp_path / "b.dat").stat().st_size > 4000
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_force_replaces_regular_files_only(kind: str, source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "b.dat"
+    if os.name != "posix":
+        pytest.skip("neither pipes nor devices are files here")
+    elif kind == "pipe":
+        os.mkfifo(target)
+    else:
+        target.symlink_to(os.devnull)
+    with pytest.raises(ModelFileError, match="no regular file, which is never replaced"):
+        prepare(source, target, force=True, tell=print)
+
+
+@pytest.mark.parametrize("what", ["index", "folder"])
+def test_force_replaces_no_shard_of_the_source(what: str, tmp_path: Path) -> None:
+    shard = tmp_path / "model-00001-of-00001.safetensors"
+    save_safetensors({"w": torch.ones(3)}, shard)
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"w": shard.name}}), encoding="utf-8")
+    with pytest.raises(ModelFileError, match="lies in the source folder"):
+        prepare(index if what == "index" else tmp_path, shard, force=True, tell=print)
 
 
 def test_what_is_to_be_replaced_stays_until_all_is_written(source: Path, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_a_tensor_that_one_rank_has_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
-        (ROWS[1:], "12 of 24 elements of 'weight' are in no shard of the folder"),
+        (ROWS[1:], "what one of several processes saved, and nothing shows how many"),
         ([BOTH[0], BOTH[3]], "12 of 24 elements of 'weight' are in no shard"),
         ([*ROWS, ROWS[0]], "both have the same elements of 'weight': keep the shards of one checkpoint"),
         ([ROWS[0], *cut((1, 4, 0, 6))], "both have the same elements of 'weight'"),

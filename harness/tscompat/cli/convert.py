@@ -76,7 +76,7 @@ def convert(
     A tensor that OUT cannot hold is refused by name before a byte is written. An IN that is only a part of a model is
     refused too. IN is known by its content, not by its suffix.
     OUT appears whole or not at all, and an OUT that exists is not replaced without --force.
-    Pickles are read with weights_only: no code in them is run.
+    Pickles are described, and nothing in them is run or imported.
     Where .NET is installed, the real TorchSharp loads a .dat that was written, and its bits are compared.
 
     Names change in this order: --skip and --map take those of IN, then --strip-prefix, each --rename, --add-prefix.
@@ -89,6 +89,9 @@ def convert(
     # Imported here, because it imports torch: the other verbs start without that wait.
     from tscompat.verbs import convert as verb
 
+    if map_ is not None and target.exists() and target.samefile(map_):
+        typer.echo(f"could not convert: {target}: this is the file of --map: give another name", err=True)
+        raise typer.Exit(2)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     try:

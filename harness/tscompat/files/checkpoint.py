@@ -305,9 +305,19 @@ def _there_is(document: Value, key: str, kind: Kind) -> str:
             f"--key {shown(_path(found, index, key), 200)} ({len(entries(found[index].value))})" for index in chosen
         )
         return f"choose one (entries in brackets): {some(offered, len(chosen))}"
+    if kind is MODEL and (words := _known(document)):
+        return f"this is {words}: give the model's checkpoint"
     names = [*children(document)]
     keys = (f"{shown(name)!r} ({described(child, short=True)})" for name, child in names)
     return f"the keys are {some(keys, len(names)) or 'none'}"
+
+
+def _known(document: Value) -> str:
+    """What a document without weights is, by its keys or its class; empty for one that is not known."""
+    if isinstance(document, Record):
+        return next((words for name, words in _CLASSES if name in document.name), "")
+    keys = {name for name, _ in children(document)}
+    return next((words for known, words in _KEYS if known <= keys), "")
 
 
 def described(value: Value, *, short: bool = False) -> str:
@@ -328,6 +338,17 @@ def _with_class(name: str, value: Value) -> str:
     return f"{shown_name} (a tensor)" if tensor_in(value) is not None else shown_name
 
 
+_CLASSES = (
+    ("TrainingArguments", "the arguments of a training"),
+    ("Scheduler", "the state of a scheduler"),
+    ("Tokenizer", "a tokenizer"),
+)
+_KEYS = (
+    ({"last_epoch", "_step_count"}, "the state of a scheduler of learning rates"),
+    ({"scale", "growth_factor"}, "the state of a gradient scaler"),
+    ({"python", "numpy"}, "the states of random generators"),
+)
+"""What training saves beside a model."""
 _MOST_SEARCHED = 10_000_000
 _SCALARS = 1
 """The weight of a dict whose tensors are all single numbers: scores, losses; or a very small model."""

@@ -95,6 +95,11 @@ def _choice(folder: Path) -> _Choice:
     named = {shard for index in indexes for shard in sets.named_in(index).shards}
     others = [file for file in files if file.name not in named]
     if parts := [file for file in others if sets.is_of_a_rank(file)]:
+        if len(parts) == 1:
+            raise ModelFileError(
+                f"{folder}: {shown(parts[0].name)} is what one of several processes saved, and nothing shows how many "
+                "there were: get the files of all, or rename it if it holds the whole model"
+            )
         if len(parts) < len(others):
             raise _several(folder, [_Choice(parts, is_set=True), *(_Choice([file]) for file in others)])
         return _Choice(parts, is_set=True)

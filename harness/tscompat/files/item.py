@@ -20,7 +20,7 @@ _SHOWN = 12
 class ModelFileError(ValueError):
     """A model file cannot be read or written. The message has the place, what was found there, and what to do.
 
-    What a file says in it is escaped; it has 2,000 bytes at most.
+    What a file states is escaped in it; it has 2,000 bytes at most.
     """
 
     def __init__(self, words: str) -> None:

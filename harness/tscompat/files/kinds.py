@@ -13,7 +13,7 @@ from pathlib import Path
 from tscompat.resources.memory import without_collection
 from tscompat.values.text import shown
 
-from . import arrays, components, dat, folders, not_models, safetensors, sets, ties, torch_files
+from . import arrays, components, dat, folders, not_models, packed, safetensors, sets, ties, torch_files
 from .item import Model, ModelFileError, Tell
 from .kind import Kind
 from .source import Source, opened
@@ -70,7 +70,9 @@ def read(path: Path, key: str, tell: Tell, form: str = "") -> Model:
     try:
         path.stat()
         with without_collection():
-            return _read(path, key, tell, form)
+            model = _read(path, key, tell, form)
+        packed.refuse(model)
+        return model
     except OSError as error:
         place = shown(error.filename or path, _LONGEST_PATH)
         raise ModelFileError(f"{place}: cannot be read: {error.strerror or error}") from error

@@ -14,7 +14,9 @@ from typing_extensions import Buffer
 
 from tscompat.resources.whole import NewFile, whole
 
+from . import sets
 from .item import ModelFileError
+from .source import opened
 
 _STEP = 1 << 23
 """Bytes of one system call, and between two reports of progress."""
@@ -53,8 +55,13 @@ def check(path: Path, source: Path, *, force: bool) -> None:
         raise ModelFileError(f"{path}: this is a folder: give the name of a file")
     if not path.parent.is_dir():
         raise ModelFileError(f"{path}: there is no folder {path.parent}: make it first")
-    if path.exists() and (path.samefile(source) or (source.is_dir() and path.parent.samefile(source))):
-        raise ModelFileError(f"{path}: this is the source, or lies in the source folder: give another name")
+    if path.exists():
+        if not path.is_file():
+            raise ModelFileError(f"{path}: this is no regular file, which is never replaced: give the name of a file")
+        folder = source if source.is_dir() else source.parent if sets.is_index(opened(source)) else None
+        inside = folder is not None and path.resolve().is_relative_to(folder.resolve())
+        if inside or path.samefile(source):
+            raise ModelFileError(f"{path}: this is the source, or lies in the source folder: give another name")
     _still_free(path, force=force)
 
 

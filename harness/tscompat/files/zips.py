@@ -1,7 +1,7 @@
 """Reads zip archives of models: members that are stored as views of the mapped file, compressed ones within their size.
 
 The library zipfile reads the directory. What it does not check is checked here: that members do not overlap, that no
-name comes twice, that the header before each member says the same as the directory. Imports its neighbours. May import
+name comes twice, that the header before each member agrees with the directory. Imports its neighbours. May import
 values.
 """
 
@@ -29,9 +29,8 @@ _LOCAL = struct.Struct("<4s5H3I2H")
 """The header before a member (APPNOTE.TXT, 4.3.7)."""
 ZIP = b"PK\x03\x04"
 """How an archive with members begins."""
-_END = b"PK\x05\x06"
-"""How what comes after the directory begins."""
-_MOST_END = 22 + 0xFFFF
+_NO_END = "File is not a zip file"
+"""The message of zipfile where the record that comes last is missing or cut."""
 _SATURATED = 0xFFFFFFFF
 """A size that stands elsewhere, in the form of zip64."""
 _WIDE = re.compile(rb"\x01\0[\x10-\xff]\0.{8}(.{8})", re.DOTALL)
@@ -110,7 +109,7 @@ def _open(source: Source) -> zipfile.ZipFile | str:
     try:
         return zipfile.ZipFile(_View(source.data))
     except _BROKEN as error:
-        if _END in bytes(source.data[-_MOST_END:]):
+        if str(error) != _NO_END:
             return f"a zip file whose directory, at its end, cannot be read ({shown(str(error))}): get or save it again"
         return (
             "incomplete: a zip file (of torch.save, or .npz) without the directory that is at its "
@@ -127,7 +126,11 @@ def fault(source: Source) -> str:
 def names(source: Source) -> list[str]:
     """The names of the archive's members, in the directory's order; none if it cannot be read."""
     archive = _archive(source)
-    return [] if isinstance(archive, str) else [info.filename for info in archive.infolist() if not info.filename.endswith("/")]
+    return (
+        []
+        if isinstance(archive, str)
+        else [info.filename for info in archive.infolist() if not info.filename.endswith("/")]
+    )
 
 
 def members(source: Source) -> dict[str, Member]:
@@ -194,7 +197,7 @@ class _Reader:
         self._path = path
 
     def refuse(self, why: str) -> ModelFileError:
-        """The error that says what is wrong with the member."""
+        """The error that names the member and what is wrong with it."""
         return ModelFileError(f"{self._path}: the member {quoted(self._info.filename)} is {why}")
 
     def stored(self, start: int) -> Buffer:
@@ -241,7 +244,7 @@ class _Reader:
 
 
 def _member(reader: _Reader, info: zipfile.ZipInfo) -> Member:
-    """The member, whose header must say what the directory says."""
+    """The member, whose header must agree with the directory."""
     header = bytes(reader.data[info.header_offset : info.header_offset + _LOCAL.size])
     if len(header) < _LOCAL.size or not header.startswith(ZIP):
         raise reader.refuse(f"damaged: it should begin at byte {info.header_offset:,}, where no header is")

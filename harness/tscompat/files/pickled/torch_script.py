@@ -1,6 +1,6 @@
 """Reads archives of TorchScript as archives: no ``torch.jit.load``, and no library in them is loaded.
 
-The pickle has the modules' attributes; the code says which of them are parameters and buffers. Imports its neighbours.
+The pickle has the modules' attributes; the code names those that are parameters and buffers. Imports its neighbours.
 May import values. Of files it imports item.
 """
 
