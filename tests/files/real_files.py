@@ -690,8 +690,8 @@ FILES: dict[str, File] = {
     "ranks/four": File(lambda: _ranks(4, {"stem.bias": NET["stem.bias"], "bn.bias": NET["bn.bias"]}), "biases"),
     # zipped again
     "zipped/again.pth": File(lambda: zipped_again(saved(tensors(NET)), zipfile.ZIP_DEFLATED), "net"),
-    "zipped/bz2.pth": File(lambda: zipped_again(saved(tensors(NET)), zipfile.ZIP_BZIP2), "net"),
-    "zipped/lzma.pth": File(lambda: zipped_again(saved(tensors(NET)), zipfile.ZIP_LZMA), "net"),
+    "zipped/bz2.pth": File(lambda: zipped_again(saved(tensors(NET)), zipfile.ZIP_BZIP2), sentence="zip it.* -0"),
+    "zipped/lzma.pth": File(lambda: zipped_again(saved(tensors(NET)), zipfile.ZIP_LZMA), sentence="zip it.* -0"),
     "zipped/stored.pth": File(lambda: zipped_again(saved(tensors(NET)), zipfile.ZIP_STORED), "net"),
     "zipped/by-hand.pth": File(lambda: zip_by_hand(_DOC, _VALUES, "deflated", "a/b"), "net"),
     "zipped/module.pt": File(lambda: zipped_again(saved(_backbone()), zipfile.ZIP_DEFLATED, 9), "net"),
