@@ -103,10 +103,11 @@ def test_every_session_but_the_long_ones_runs_on_each_push() -> None:
 def unknown(verb: str, arguments: list[str]) -> str:
     """Why the real command does not take these arguments; empty if it does."""
     command: Any = typer.main.get_command(app)
-    if verb not in command.commands:
+    found = command.get_command(None, verb)
+    if found is None:
         return "no such command"
     try:
-        context = command.commands[verb].make_context(verb, list(arguments))
+        context = found.make_context(verb, list(arguments))
     except Exception as error:  # typer has its own kinds of click's errors
         return str(getattr(error, "message", error)) or type(error).__name__
     return next((f"no such option: {word}" for word in context.args if word.startswith("-")), "")

@@ -683,7 +683,7 @@ FILES: dict[str, File] = {
     "ranks/alone": File(
         lambda: _ranks(2), sentence="(?i)rank|part|process", open="shard-00001-model-00001-of-00001.safetensors"
     ),
-    "ranks/one-of-two": File(lambda: dict(list(_ranks(2).items())[:1]), sentence="(?i)rank|part|missing|incomplete"),
+    "ranks/one-of-two": File(lambda: dict(list(_ranks(2).items())[:1]), sentence="(?i)one of several processes"),
     "ranks/of-two-rows": File(
         lambda: _ranks(2, {"head.weight": NET["head.weight"], "head.bias": NET["head.bias"]}), "two"
     ),

@@ -7,6 +7,7 @@ codec, python_side.
 
 from __future__ import annotations
 
+import math
 import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
@@ -143,6 +144,8 @@ def _odd_options(number: int, group: Keyed, defaults: Mapping[str, Any], others:
         value = group.get(name)
         if isinstance(default, tuple):
             wanted, fits = "two numbers", is_sequence(value) and len(value) == 2 and all(map(_is_number, value))
+        elif isinstance(default, bool):
+            wanted, fits = "True or False", _is_number(value) and _number(value) in (0, 1)
         else:
             wanted, fits = "a number", _is_number(value)
         if name in group and default is not None and not fits:
@@ -164,7 +167,10 @@ def _unfit(number: int, state: Keyed, name: str) -> Iterator[str]:
 
 def _why(field: str, kind: Kind, value: object) -> str:
     if not kind.startswith("tensor"):
-        return "" if _is_number(value) else f"of type {_class(value)}; expected one number"
+        if not _is_number(value):
+            return f"of type {_class(value)}; expected one number"
+        number = _number(value)
+        return "" if kind != "i64" or number.is_integer() else f"{number}; expected a whole number"
     tensor = tensor_in(value)
     if tensor is None:
         return f"of type {_class(value)}, and not a tensor"
@@ -187,3 +193,11 @@ def _is_number(value: object) -> bool:
     if tensor is None:
         return isinstance(value, int | float)
     return tensor.numel == 1 and not tensor.why and not tensor.dtype.startswith("complex")
+
+
+def _number(value: Any) -> float:
+    """The number of which ``_is_number`` is true. Raises ModelFileError where its bytes are damaged."""
+    try:
+        return float(_in_torch(value))
+    except OverflowError:  # an integer that is too large for a float
+        return math.inf

@@ -19,14 +19,13 @@ from tscompat.values.text import shown
 from .described import Storage, Tensor, tensor, unreadable
 from .inert import Value, is_dict
 from .machine import PickleError
-from .torch_zip import Archive
+from .torch_zip import Archive, is_swapped
 
 _WEIGHTS = "data/weights/"
 _CONFIG = "_weights_config.json"
 _BEFORE = ("serialized_state_dict.pt", "serialized_state_dict.json")
 _COMPILED = "data/aotinductor/"
 _STRIDED = 7
-_MOST_WORD = 64
 _MOST_JSON = 1 << 27
 _DTYPES = {
     **{1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64"},
@@ -101,7 +100,8 @@ def _described(source: Source, found: Mapping[str, Member], config: str) -> dict
         payloads = msgspec.json.decode(found[config].read(), type=_Config).config
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise ModelFileError(f"{where} does not describe weights: {shown(str(error), 200)}") from error
-    order = next((found[name].head(_MOST_WORD) for name in found if name.endswith("/byteorder")), b"little")
+    order = next((found[name] for name in found if name == "byteorder" or name.endswith("/byteorder")), None)
+    swapped = is_swapped(source, order)
     nested: dict[str, Value] = {}
     storages: dict[tuple[str, int], Storage] = {}
     state: dict[str, Value] = {}
@@ -111,7 +111,7 @@ def _described(source: Source, found: Mapping[str, Member], config: str) -> dict
             raise ModelFileError(f"{source.path}: damaged: the record {shown(payload.path_name)} is missing")
         try:
             if not payload.use_pickle:
-                state[name] = _tensor(member, payload.tensor_meta, storages, swapped=order == b"big")
+                state[name] = _tensor(member, payload.tensor_meta, storages, swapped=swapped)
                 continue
             if member.name not in nested:
                 nested[member.name] = _nested(source, member)

@@ -66,6 +66,14 @@ def root_of(names: Iterable[str]) -> str | None:
     return outer[0].removesuffix(_PICKLE) if len(outer) == 1 else None
 
 
+def is_swapped(source: Source, byteorder: Member | None) -> bool:
+    """Whether an archive's elements are big-endian, by its record. Raises ModelFileError for another word."""
+    word = byteorder.head(_MOST_WORD) if byteorder else b"little"
+    if word not in (b"little", b"big"):
+        raise ModelFileError(f"{source.path}: damaged: its byte order is {shown(repr(word))}, expected little or big")
+    return word == b"big"
+
+
 class Archive:
     """A zip archive of torch's: the folder that all its records are in, and the records by name without it."""
 
@@ -80,7 +88,7 @@ class Archive:
         if root is None:
             raise ModelFileError(f"{source.path}: expected one {_PICKLE} in the archive, found none or several")
         self.records = {name.removeprefix(root): member for name, member in members.items() if name.startswith(root)}
-        self.swapped = "byteorder" in self.records and self.records["byteorder"].head(_MOST_WORD) == b"big"
+        self.swapped = is_swapped(source, self.records.get("byteorder"))
         self._storages: dict[str, Storage] = {}
         packed = sum(member.size for member in self.records.values() if not member.stored)
         self._left_to_unpack = 4 * packed + _MOST_UNPACKED
