@@ -320,7 +320,7 @@ class File(NamedTuple):
 
 _VALUES, _DOC = list(NET.values()), dict_by_hand(NET, NEW)
 _OLD_DOC = dict_by_hand(NET, TORCH_1_4)
-_SUFFIX = "the suffix says|read as that"
+_SUFFIX = "read as that"
 
 
 def in_dict(*items: tuple[str, str], text: str = "BINUNICODE") -> str:
@@ -360,7 +360,7 @@ def _tied(metadata: Mapping[str, str]) -> bytes:
 _POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
 
 
-def _trainer() -> dict[str, Any]:
+def _training() -> dict[str, Any]:
     return {
         "epoch": 3,
         "state_dict": tensors(NET),
@@ -515,10 +515,10 @@ FILES: dict[str, File] = {
         ),
         "net",
     ),
-    # a trainer's checkpoint
-    "trainer/trainer.ckpt": File(lambda: saved(_trainer()), "net"),
-    "trainer/legacy.ckpt": File(lambda: saved(_trainer(), **OLD), "net"),
-    "trainer/by-hand.ckpt": File(
+    # a checkpoint of training
+    "training/trainer.ckpt": File(lambda: saved(_training()), "net"),
+    "training/legacy.ckpt": File(lambda: saved(_training(), **OLD), "net"),
+    "training/by-hand.ckpt": File(
         lambda: zip_by_hand(
             in_dict(
                 ("epoch", "BININT1:1"),
@@ -530,10 +530,10 @@ FILES: dict[str, File] = {
         ),
         "net",
     ),
-    "trainer/scores.ckpt": File(
-        lambda: saved(_trainer()), sentence="score", key="callbacks.ModelCheckpoint.best_k_models"
+    "training/scores.ckpt": File(
+        lambda: saved(_training()), sentence="score", key="callbacks.ModelCheckpoint.best_k_models"
     ),
-    "trainer/accelerate.bin": File(
+    "training/accelerate.bin": File(
         lambda: legacy_by_hand(in_dict(("module", _OLD_DOC), ("global_step", "BININT1:7")), _VALUES), "net"
     ),
     # a prefix before all names
