@@ -288,12 +288,19 @@ def _is_random_state(tensor: Tensor) -> bool:
 
 def _at(document: Value, key: str) -> Value:
     """The value at ``key``, of which a dot goes down a level or is part of a name; None if there is none."""
-    found = dict(children(document))
-    if key in found:
-        return found[key]
     parts = key.split(".")
-    inner = ((found.get(".".join(parts[:cut])), ".".join(parts[cut:])) for cut in range(1, len(parts)))
-    return next((each for child, rest in inner if (each := _at(child, rest)) is not None), None)
+    left: list[tuple[Value, int]] = [(document, 0)]
+    seen: set[tuple[int, int]] = set()
+    while left:
+        value, start = left.pop()
+        if start == len(parts):
+            return value
+        if (id(value), start) not in seen:
+            seen.add((id(value), start))
+            found = dict(children(value))
+            names = [(".".join(parts[start:end]), end) for end in range(start + 1, len(parts) + 1)]
+            left += [(found[name], end) for name, end in names if found.get(name) is not None]
+    return None
 
 
 def _there_is(document: Value, key: str, kind: Kind) -> str:

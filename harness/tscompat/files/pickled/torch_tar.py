@@ -61,6 +61,10 @@ def is_torch(found: dict[str, memoryview]) -> bool:
 def unpickled(source: Source) -> Pickled:
     """The document of the archive. Raises ModelFileError."""
     found = members(source.data)
+    if not is_torch(found):
+        raise ModelFileError(
+            f"{source.path}: no tar archive of torch.save, or incomplete: it lacks {', '.join(_MEMBERS)}"
+        )
     objects: dict[Any, Value] = {}
     try:
         _read_storages(found["storages"], objects)
