@@ -26,6 +26,20 @@ def source(tmp_path: Path) -> Path:
     return tmp_path / "a.pth"
 
 
+def test_the_size_is_counted_once(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    size = Conversion.size
+
+    def count(self: Conversion) -> int:
+        counted.append(1)
+        return size.__get__(self)
+
+    torch.save({f"t{number}": torch.ones(3) for number in range(50)}, tmp_path / "b.pth")
+    monkeypatch.setattr(Conversion, "size", property(count))
+    tscompat.convert(tmp_path / "b.pth", tmp_path / "b.dat", verify=False, progress=print)
+    assert len(counted) < 5
+
+
 def test_convert(source: Path, tmp_path: Path) -> None:
     steps: list[tuple[str, int, int]] = []
     done = tscompat.convert(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 from . import checkpoint
 from .checkpoint import Keyed
@@ -87,9 +88,18 @@ def _read_export(source: Source, key: str, tell: Tell) -> Model:
     return model(source.path, _EXPORT, torch_export.state_dict(source, members(source)), tell)
 
 
+_known: WeakKeyDictionary[Source, str] = WeakKeyDictionary()
+"""The kinds of the archives that are open: each row asks for it."""
+
+
 def _archive(source: Source) -> str:
     """The name of the kind of torch's archives that the file is; empty for another file."""
-    found = names(source)
+    if source not in _known:
+        _known[source] = _kind_of(names(source))
+    return _known[source]
+
+
+def _kind_of(found: list[str]) -> str:
     if torch_export.is_export(found):
         return "export"
     root = root_of(found)

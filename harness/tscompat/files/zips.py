@@ -252,7 +252,7 @@ def _member(reader: _Reader, info: zipfile.ZipInfo) -> Member:
     name_at = info.header_offset + _LOCAL.size
     start = name_at + name_size + extra_size
     raw = bytes(reader.data[name_at : name_at + name_size])
-    if raw not in (info.orig_filename.encode("utf-8", "surrogatepass"), _in_cp437(info.orig_filename)):
+    if raw != info.orig_filename.encode("utf-8", "surrogatepass") and raw != _in_cp437(info.orig_filename):
         raise reader.refuse("damaged: the header before it has another name")
     if (flags | info.flag_bits) & _ENCRYPTED:
         raise reader.refuse("encrypted: unzip the file with its password, and zip it with -0")

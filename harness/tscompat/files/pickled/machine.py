@@ -350,6 +350,18 @@ def _put_short(machine: Machine) -> None:
     machine.remember(number)
 
 
+def _get_long(machine: Machine) -> None:
+    (number,) = _I.unpack_from(machine.data, machine.at)
+    machine.at += 4
+    machine.stack.append(machine.memo[number])
+
+
+def _put_long(machine: Machine) -> None:
+    (number,) = _I.unpack_from(machine.data, machine.at)
+    machine.at += 4
+    machine.remember(number)
+
+
 def _small_int(machine: Machine) -> None:
     machine.stack.append(machine.data[machine.at])
     machine.at += 1
@@ -407,11 +419,11 @@ _TABLE: dict[bytes, Handler] = {
     # the memo
     b"p": lambda machine: machine.remember(int(machine.line(_MOST_NAME))),
     b"q": _put_short,
-    b"r": lambda machine: machine.remember(machine.number(_I)),
+    b"r": _put_long,
     b"\x94": lambda machine: machine.remember(len(machine.memo)),
     b"g": _push(lambda machine: machine.memo[int(machine.line(_MOST_NAME))]),
     b"h": _get_short,
-    b"j": _push(lambda machine: machine.memo[machine.number(_I)]),
+    b"j": _get_long,
     # objects
     b"c": _push(_global),
     b"\x93": _push(_stack_global),

@@ -99,13 +99,13 @@ def convert(
         conversion = prepare(
             source, target, key=key, form=form, skip=skip, names=names, dtype=dtype, force=force, tell=note
         )
-    start, written = time.monotonic(), 0
+    start, written, size = time.monotonic(), 0, conversion.size
 
     def advance(count: int) -> None:
         nonlocal written
         written += count
         if progress is not None:
-            progress("writing", written, conversion.size)
+            progress("writing", written, size)
 
     conversion.write(advance)
     seconds = time.monotonic() - start
