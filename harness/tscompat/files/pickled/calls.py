@@ -280,6 +280,9 @@ CALLS: dict[str, Call] = {
     },
 }
 
+_BY_GLOBAL = {Global(*name.rsplit(".", 1)): call for name, call in CALLS.items()}
+"""``CALLS`` by what a pickle names: most calls of a file are of one row, and a look-up is all that they need."""
+
 QUIET = {*CALLS, "torch.device", "numpy.ndarray", "torch.Tensor"}
 """What a pickle may name without being reported: it stands for values, or is read as what it stands for."""
 
@@ -300,7 +303,7 @@ class TorchRules:
 
     def call(self, function: Value, args: Value, charge: Charge) -> Value:
         """What a call gives: by ``CALLS``, a ``Record`` otherwise. Raises PickleError."""
-        known = CALLS.get(str(function)) if isinstance(function, Global) else None
+        known = _BY_GLOBAL.get(function) if type(function) is Global else None
         return Record(function, args) if known is None else known(args, charge)
 
     def build(self, instance: Value, state: Value) -> None:

@@ -6,6 +6,7 @@ Imports its neighbours. May import values. Of files it imports item.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeGuard
 
 import numpy as np
@@ -209,11 +210,14 @@ DTYPES_OF_STORAGES = {
 ITEMSIZES = {"quint4x2": 1, "quint2x4": 1, "": 1}
 
 
-def storage_class(value: Value) -> tuple[str, int] | None:
-    """torch's dtype of a storage class, and bytes of an element; None for another object."""
-    if not isinstance(value, Global) or value.module.split(".")[0] != "torch":
-        return None
+@lru_cache(maxsize=64)
+def _storage_class(value: Global) -> tuple[str, int] | None:
     dtype = DTYPES_OF_STORAGES.get(value.name.removesuffix("Storage"))
-    if dtype is None or not value.name.endswith("Storage"):
+    if value.module.split(".")[0] != "torch" or dtype is None or not value.name.endswith("Storage"):
         return None
     return dtype, BY_TORCH[dtype].itemsize if dtype in BY_TORCH else ITEMSIZES[dtype]
+
+
+def storage_class(value: Value) -> tuple[str, int] | None:
+    """torch's dtype of a storage class, and bytes of an element; None for another object."""
+    return _storage_class(value) if type(value) is Global else None
