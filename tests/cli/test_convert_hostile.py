@@ -13,7 +13,8 @@ from typing import IO
 import pytest
 import torch
 
-from hostile_files import rows, write
+from files.hostile.made import write
+from files.hostile.rows import rows
 
 ROWS = rows()
 HOSTILE = (

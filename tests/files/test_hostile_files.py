@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from hostile_files import Row, numbered, rows, write
+from files.by_hand.templates import numbered
+from files.hostile.made import write
+from files.hostile.rows import Row, rows
 
 ROWS = rows()
 SECONDS, MEMORY = 10, 1 << 30

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from files.real_files import DIGESTS, FILES, OPTIMIZERS, File, digest
+from files.real.models import MODELS, Real
+from files.real.optimizers import OPTIMIZERS
+from files.real.refused import REFUSED, Refused
+from files.real.states import DIGESTS, digest
 from samples import convert
 from tscompat.codec import read_optimizer
 from tscompat.codec.optimizer import flat_states
@@ -16,7 +19,7 @@ from tscompat.files.kinds import read
 from tscompat.verbs.convert import prepare_optimizer
 
 
-def made(name: str, file: File, folder: Path) -> Path:
+def made(name: str, file: Real | Refused, folder: Path) -> Path:
     """Write the file, or its folder, and return the path to read."""
     data = file.make()
     path = folder / name.rpartition("/")[2]
@@ -37,19 +40,19 @@ def digest_of(model: Model) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")  # numpy 2 about np.longdouble in torch.save
-@pytest.mark.parametrize("name", [name for name, file in FILES.items() if file.expected])
+@pytest.mark.parametrize("name", MODELS)
 def test_the_bits_of_a_real_file(name: str, tmp_path: Path) -> None:
-    file = FILES[name]
-    notes: list[str] = []
-    model = read(made(name, file, tmp_path), file.key, notes.append)
-    assert digest_of(model) == DIGESTS[file.expected]
+    file = MODELS[name]
+    model = read(made(name, file, tmp_path), file.key, lambda sentence: None)
+    assert digest_of(model) == DIGESTS[file.state]
 
 
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
-@pytest.mark.parametrize("name", [name for name, file in FILES.items() if file.expected and file.sentence])
+@pytest.mark.parametrize("name", [name for name, file in MODELS.items() if file.noted])
 def test_what_is_noted_of_a_real_file(name: str, tmp_path: Path) -> None:
-    notes = convert(made(name, FILES[name], tmp_path), tmp_path / "out.dat", key=FILES[name].key)
-    assert re.search(FILES[name].sentence, "\n".join(notes)), notes
+    file = MODELS[name]
+    notes = convert(made(name, file, tmp_path), tmp_path / "out.dat", key=file.key)
+    assert re.search(file.noted, "\n".join(notes)), notes
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -67,9 +70,10 @@ def test_an_optimizer_that_never_stepped_some_parameters(name: str, tmp_path: Pa
     assert digest(moments) == DIGESTS["moments"]
 
 
-@pytest.mark.parametrize("name", [name for name, file in FILES.items() if not file.expected])
+@pytest.mark.parametrize("name", REFUSED)
 def test_what_is_said_of_a_real_file_that_is_refused(name: str, tmp_path: Path) -> None:
-    path = made(name, FILES[name], tmp_path)
+    file = REFUSED[name]
+    path = made(name, file, tmp_path)
     with pytest.raises(ModelFileError) as refused:
-        read(path, FILES[name].key, lambda sentence: None)
-    assert re.search(FILES[name].sentence, str(refused.value).replace(str(tmp_path), ""))
+        read(path, file.key, lambda sentence: None)
+    assert re.search(file.sentence, str(refused.value).replace(str(tmp_path), ""))

@@ -16,9 +16,10 @@ from random import Random
 
 import pytest
 
+from files.hostile.bases import BASES, MACROS, pickle
+from files.hostile.made import made
+from files.hostile.rows import rows
 from fuzz.mutate import mutated
-from hostile_files import BASES, MACROS, pickle, rows
-from hostile_files import made as made_of
 from tscompat.files.item import ModelFileError, Unfit
 from tscompat.files.kinds import read
 from tscompat.files.pickled.calls import CALLS, TorchRules
@@ -40,10 +41,8 @@ def whole_files() -> list[bytes]:
     """A whole file of each kind, and the small hostile ones."""
     single = ("file", "pickle", "zip", "archive", "tar", "export", "base")
     small = (row for row in rows().values() if any(key in row for key in single) and "times" not in str(row))
-    hostile = [made_of(row) for row in small if len(str(row)) < LARGEST and "]*" not in str(row)]
-    return list(
-        dict.fromkeys(file for file in [*(make() for make in BASES.values()), *hostile] if len(file) <= LARGEST)
-    )
+    hostile = [made(row) for row in small if len(str(row)) < LARGEST and "]*" not in str(row)]
+    return list(dict.fromkeys(file for file in [*BASES.values(), *hostile] if len(file) <= LARGEST))
 
 
 def read_all(path: Path) -> None:
