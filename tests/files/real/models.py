@@ -104,7 +104,7 @@ MODELS: dict[str, Real] = {
     "module/by-hand-legacy.pt": Real(lambda: torch_legacy(module(NET)), "net"),
     "module/python-2.pt": Real(lambda: torch_legacy({"model": module(NET), "epoch": 2}, PYTHON_2), "net"),
     # a checkpoint of training
-    "training/trainer.ckpt": Real(lambda: saved(training()), "net"),
+    "training/training.ckpt": Real(lambda: saved(training()), "net"),
     "training/legacy.ckpt": Real(lambda: saved(training(), **LEGACY), "net"),
     "training/by-hand.ckpt": Real(
         lambda: torch_zip({"epoch": 1, "state_dict": NET, "callbacks": {"a": {"best": NUMBER}}, "lr_schedulers": []}),
