@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,14 @@ def test_a_stored_array_lies_at_its_offset(tmp_path: Path) -> None:
     assert isinstance(b, Item)
     assert (tmp_path / "a.npz").read_bytes()[a.offset :][:40] == np.arange(5.0).tobytes()
     assert (a.copies, b.copies, b.offset) == (False, True, None)
+
+
+def test_what_else_is_in_a_zip_of_arrays_is_passed_over(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", a=np.arange(5.0))
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("meta.json", "{}")
+    model = read(tmp_path / "a.npz", "", print)
+    assert ([each.name for each in model.contents], model.passed) == (["a"], ("meta.json",))
 
 
 def npy(text: str, data: bytes = b"", version: int = 1) -> bytes:

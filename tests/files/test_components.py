@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from samples import save_safetensors
-from tscompat.files.item import ModelFileError
+from tscompat.files.item import Item, ModelFileError
 from tscompat.files.kinds import read
 
 TRANSFORMER: dict[str, object] = {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}
@@ -53,6 +53,18 @@ def test_an_older_layout_of_sentence_transformers(tmp_path: Path) -> None:
         "0.auto_model.embeddings.weight",
         "2.linear.weight",
     ]
+
+
+def test_a_part_without_its_weights_is_missed(tmp_path: Path) -> None:
+    sentences(tmp_path, TRANSFORMER, POOLING, DENSE)
+    (tmp_path / "2_Dense" / "pytorch_model.bin").unlink()
+    with pytest.raises(ModelFileError, match=r"parts whose weights are not here \(2_Dense\): get them"):
+        read(tmp_path, "", print)
+
+
+def test_a_tensor_of_several_files_has_no_offset(tmp_path: Path) -> None:
+    model = read(sentences(tmp_path, TRANSFORMER, POOLING, DENSE), "", print)
+    assert [each.offset for each in model.contents if isinstance(each, Item)] == [None, None]
 
 
 def test_the_parts_are_named(tmp_path: Path) -> None:

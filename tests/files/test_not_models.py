@@ -215,3 +215,11 @@ def test_any_length_of_cut_is_refused(name: str, part: float, tmp_path: Path) ->
     (tmp_path / name).write_bytes(whole[: int(len(whole) * part)])
     with pytest.raises(ModelFileError, match=name):
         read(tmp_path / name, "", print)
+
+
+def test_a_file_of_joblib(tmp_path: Path) -> None:
+    # As its NumpyPickler writes it: the wrapper's pickle, then the array's bytes, then the rest.
+    start = b"\x80\x03cjoblib.numpy_pickle\nNumpyArrayWrapper\nq\x00)\x81q\x01}q\x02b"
+    (tmp_path / "a.joblib").write_bytes(start + b"\x00\xff" + bytes(range(200, 256)) + b".")
+    with pytest.raises(ModelFileError, match=r"a file of joblib: .*numpy.savez"):
+        read(tmp_path / "a.joblib", "", print)

@@ -23,6 +23,12 @@ def test_weights_of_bitsandbytes(name: str, suffix: str, tmp_path: Path) -> None
         read(tmp_path / f"a{suffix}", "", print)
 
 
+def test_flat_parameters_of_fsdp(tmp_path: Path) -> None:
+    torch.save({"_fsdp_wrapped_module._flat_param": torch.ones(9)}, tmp_path / "a.pth")
+    with pytest.raises(ModelFileError, match=r"a flat parameter of FSDP, .* StateDictType.FULL_STATE_DICT"):
+        read(tmp_path / "a.pth", "", print)
+
+
 def test_a_name_that_only_looks_alike_is_read(tmp_path: Path) -> None:
     torch.save({"disSCB": torch.ones(3)}, tmp_path / "a.pth")
     assert [each.name for each in read(tmp_path / "a.pth", "", print).contents] == ["disSCB"]

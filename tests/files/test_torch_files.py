@@ -12,6 +12,7 @@ import tarfile
 import warnings
 import zipfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,45 @@ def test_a_whole_module_has_its_state_dict(kind: str, wrapped: bool, tmp_path: P
     assert found(tmp_path / "a") == expected(module.state_dict())
 
 
+class OwnState(nn.Module):
+    """A module whose pickle is not that of a module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.ones(3))
+
+    def __getstate__(self) -> Any:
+        return (self.training, self.w)
+
+
+class OwnCall(OwnState):
+    def __reduce__(self) -> Any:
+        return (OwnCall, (self.w.data,))
+
+
+@pytest.mark.parametrize(
+    ("child", "name"),
+    [(OwnState(), "1"), (OwnCall(), "1"), (nn.LazyLinear(3), "1.weight")],
+    ids=["state", "call", "uninitialized"],
+)
+def test_a_child_that_only_its_class_puts_together_is_no_part_of_less(
+    child: nn.Module, name: str, tmp_path: Path
+) -> None:
+    torch.save(nn.Sequential(nn.Linear(2, 2), child), tmp_path / "a")
+    odd = [each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit)]
+    assert odd[0].name == name
+
+
+def test_a_packed_layer_in_a_module_is_named(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's quantization is deprecated
+        quantization: Any = import_module("torch.ao.quantization")  # its functions are untyped and deprecated
+        quantized = quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4)), {nn.Linear})
+    torch.save(nn.Sequential(nn.Linear(4, 4), quantized), tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert ("1.0" in odd.name, "packed" in odd.why) == (True, True)
+
+
 class Settings:
     """A class that no reader of the file has."""
 
@@ -197,6 +237,7 @@ ARRAYS = [
     np.zeros((0, 3), np.float16),
     np.array([True, False]),
     np.arange(3) * 1j,
+    np.arange(24.0).reshape(2, 3, 4).transpose(1, 2, 0),
 ]
 
 
@@ -209,7 +250,38 @@ def test_arrays_in_pickles(protocol: int, tmp_path: Path) -> None:
     )
 
 
+class OfAnotherDevice:
+    """A tensor as torch pickles one of a device that numpy serves: with the dtype that it had there."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+
+    def __reduce__(self) -> Any:
+        rebuild: Any = import_module("torch._utils")
+        return rebuild._rebuild_device_tensor_from_numpy, (np.arange(6, dtype="f4"), self.dtype, "cpu", False)
+
+
+def test_a_tensor_of_another_device_in_its_own_dtype(tmp_path: Path) -> None:
+    torch.save({"w": OfAnotherDevice(torch.float32)}, tmp_path / "a")
+    assert found(tmp_path / "a") == expected({"w": torch.arange(6, dtype=torch.float32)})
+
+
+class Pair(tuple[torch.Tensor, ...]):
+    """A subclass of a tuple: in protocols 0 and 1 its values are the state of its base."""
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_tensors_in_a_tuple_of_a_class_are_seen(protocol: int, tmp_path: Path) -> None:
+    torch.save(
+        {"a": torch.ones(9), "b": Pair((torch.ones(2), torch.ones(3)))}, tmp_path / "a", pickle_protocol=protocol
+    )
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert odd.name == "b"
+
+
 UNFIT: list[tuple[Any, str]] = [
+    (OfAnotherDevice(torch.bfloat16), "a tensor of bfloat16 of another device, kept as float32"),
+    (np.ma.masked_array([1.0, 2.0], mask=[False, True]), "an array with a mask"),
     (np.array([{}], dtype=object), "an array of Python objects"),
     (np.array(["ab"]), "an array of numpy's dtype U2"),
     (np.zeros(2, [("x", "f4")]), "an array of numpy's dtype with fields"),
@@ -247,6 +319,14 @@ def test_torchscript_has_the_state_dict_of_its_module(way: str, tmp_path: Path) 
     made = jit.script(module) if way == "script" else jit.trace(module, torch.ones(1, 2))
     jit.save(made, tmp_path / "code.pt")
     assert sorted(found(tmp_path / "code.pt")) == sorted(expected(made.state_dict()))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_frozen_module_of_torchscript_is_refused(tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    jit.save(jit.freeze(jit.script(Traced().eval())), tmp_path / "a.pt")
+    with pytest.raises(ModelFileError, match=r"constants of the graph, .*: save the module before it is frozen"):
+        read_quietly(tmp_path / "a.pt")
 
 
 @pytest.mark.filterwarnings("ignore")

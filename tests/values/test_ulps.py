@@ -44,6 +44,7 @@ def test_a_float_is_as_far_as_there_are_values_between(dtype: DType) -> None:
         ("f32", 0x7F800000, 0xFF800000, 2 * 0x7F800000),
         ("f64", 0x7FF0000000000000, 0xFFF0000000000000, 2 * 0x7FF0000000000000),
         ("c64", 0x3F800000, 0x3F800003, 3),
+        ("c64", 0x00000001, 0x80000001, 2),
         ("bool", 0, 1, 1),
         ("bool", 0, 255, 255),
     ],

@@ -16,6 +16,8 @@ from .source import Source
 from .zips import Member, fault, members, names
 
 _SUFFIX = ".npy"
+_MODELS = (".pkl", ".pth", ".pt", ".bin", ".ckpt", ".safetensors", ".onnx", ".h5", ".npz")
+"""Members that show that the zip is of another kind, or that several models are packed into it."""
 NPY, NPZ = "an array of numpy.save", "arrays of numpy.savez"
 
 
@@ -25,9 +27,9 @@ def is_npy(source: Source) -> bool:
 
 
 def is_npz(source: Source) -> bool:
-    """Whether the file is a zip that holds arrays of numpy, and nothing else."""
+    """Whether the file is a zip that holds arrays of numpy, and no model in another form."""
     found = names(source)
-    return bool(found) and all(name.endswith(_SUFFIX) for name in found)
+    return any(name.endswith(_SUFFIX) for name in found) and not any(name.endswith(_MODELS) for name in found)
 
 
 def read_npy(source: Source) -> Model:
@@ -45,8 +47,9 @@ def read_npz(source: Source) -> Model:
     """An item for each array of the file, an Unfit for a member that no tensor can hold. Raises ModelFileError."""
     if why := fault(source):
         raise ModelFileError(f"{source.path}: cannot be read as {NPZ}: {why}")
-    contents: Contents = [_member(member) for member in members(source).values()]
-    return Model(source.path, NPZ, contents)
+    found = members(source)
+    contents: Contents = [_member(member) for name, member in found.items() if name.endswith(_SUFFIX)]
+    return Model(source.path, NPZ, contents, passed=tuple(name for name in found if not name.endswith(_SUFFIX)))
 
 
 def _member(member: Member) -> Item | Unfit:

@@ -82,6 +82,11 @@ def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
         beside = [(name, child) for name, child in children(start) if child is not value]
         left = some((_with_class(name, child) for name, child in beside), len(beside))
         tell(f"reading the state dict at the key {shown(path)!r}" + (f"; left: {left}" if beside else ""))
+    if modules.is_module(value):
+        tell(
+            "the state dict is put together from the module's parameters, buffers and children: where its class "
+            "defines state_dict() otherwise, torch.save(model.state_dict())"
+        )
     return entries(value)
 
 

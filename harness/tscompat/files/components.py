@@ -21,6 +21,8 @@ from .json_text import read as read_json
 MODULES, PIPELINE = "modules.json", "model_index.json"
 _INNER = {"Transformer": "auto_model.", "CLIPModel": "model."}
 """The attribute of a module of sentence-transformers that holds a model of transformers, by its class."""
+_WITH_WEIGHTS = ("Transformer", "CLIPModel", "Dense", "LSTM", "CNN", "WordEmbeddings", "WeightedLayerPooling")
+"""Classes of sentence-transformers; Pooling and Normalize have none."""
 _WITHOUT_WEIGHTS = ("Scheduler", "Tokenizer", "TokenizerFast", "FeatureExtractor", "ImageProcessor", "Processor")
 """How the classes of a pipeline's parts end that have no weights."""
 
@@ -57,6 +59,7 @@ def parts_of(folder: Path) -> tuple[str, list[_Part]]:
         all_parts = [_Part(_inside(folder, each.path, MODULES), each.prefix) for each in _modules(folder)]
         found = [part for part in all_parts if holds_weights(part.folder)]
         _refuse_deeper(folder, [part.folder for part in all_parts if part not in found and part.folder != folder])
+        _refuse_missing(folder, [part.folder for part in all_parts if part not in found])
         # The names of one part alone need no prefix: they are those of the model in it.
         return "a model of sentence-transformers", found if len(found) > 1 else []
     if (folder / PIPELINE).is_file():
@@ -75,6 +78,20 @@ def _refuse_deeper(folder: Path, places: Sequence[Path]) -> None:
     ]
     if inner:
         raise ModelFileError(f"{folder}: {MODULES} names a part that has parts of its own: give one of {some(inner)}")
+
+
+def _refuse_missing(folder: Path, without: Sequence[Path]) -> None:
+    """Raise ModelFileError for a part that is of a class with weights, and has none here."""
+    missing = [
+        shown(each.path)
+        for each in _modules(folder)
+        if _inside(folder, each.path, MODULES) in without and each.type.rpartition(".")[2] in _WITH_WEIGHTS
+    ]
+    if missing:
+        raise ModelFileError(
+            f"{folder}: {MODULES} names parts whose weights are not here ({some(missing)}): get them, or give the file "
+            "of the part that you need"
+        )
 
 
 def _modules(folder: Path) -> Sequence[_Module]:
@@ -124,5 +141,5 @@ def read(folder: Path, kind: str, parts: Sequence[_Part], one: ReadFolder, tell:
 
 def _named(each: Any, name: str, place: Path) -> Any:
     if isinstance(each, Item) and each.tie is not None:
-        return each._replace(name=name, tie=(place, each.tie))
-    return each._replace(name=name)
+        return each._replace(name=name, tie=(place, each.tie), offset=None)
+    return each._replace(name=name, offset=None) if isinstance(each, Item) else each._replace(name=name)

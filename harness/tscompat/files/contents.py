@@ -14,6 +14,7 @@ from .checkpoint import Keyed, Searched, described, tensor_in
 from .item import Contents, Item, Model, Tell, Unfit, some
 from .pickled import described as tensors
 from .pickled.calls import advice, is_quiet
+from .pickled.described import Storage
 from .pickled.inert import Global, Record, Value
 
 _NAMED = 6
@@ -54,6 +55,8 @@ def _entry(name: object, value: Value, searched: Searched) -> Item | Unfit | Non
 def _why(name: str, value: Value) -> str:
     if isinstance(value, Record):
         return advice(value.name)
+    if isinstance(value, Storage):
+        return "a storage, which has no sizes: torch.save() its tensor"
     if name.endswith("_packed_params"):
         return advice("torch.ao.nn.quantized layer's packed parameters")
     return f"a {type(value).__name__} with tensors in it: --key takes what is in it alone"

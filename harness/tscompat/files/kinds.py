@@ -14,7 +14,7 @@ from tscompat.resources.memory import without_collection
 from tscompat.values.text import shown
 
 from . import arrays, components, dat, folders, not_models, packed, safetensors, sets, ties, torch_files
-from .item import Model, ModelFileError, Tell
+from .item import Model, ModelFileError, Tell, some
 from .kind import Kind
 from .source import Source, opened
 
@@ -22,6 +22,13 @@ from .source import Source, opened
 def _flat(read: Callable[[Source], Model]) -> Callable[[Source, str, Tell], Model]:
     """The reader of a format in which nothing is nested, and that has nothing to tell."""
     return lambda source, key, tell: read(source)
+
+
+def _read_npz(source: Source, key: str, tell: Tell) -> Model:
+    model = arrays.read_npz(source)
+    if model.passed:
+        tell(f"passed over, because they are no arrays: {some(map(shown, model.passed))}")
+    return model
 
 
 def _read_index(source: Source, key: str, tell: Tell) -> Model:
@@ -32,7 +39,7 @@ KINDS = (
     *torch_files.ROWS,
     Kind("safetensors", safetensors.KIND, (".safetensors",), safetensors.claims, _flat(safetensors.read)),
     Kind("npy", arrays.NPY, (".npy",), arrays.is_npy, _flat(arrays.read_npy)),
-    Kind("npz", arrays.NPZ, (".npz",), arrays.is_npz, _flat(arrays.read_npz)),
+    Kind("npz", arrays.NPZ, (".npz",), arrays.is_npz, _read_npz),
     *dat.ROWS,
     Kind("index", "an index of shards", (".json",), sets.is_index, _read_index),
 )

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from . import archives, dat, npy, safetensors, signatures, texts
+from .pickled import plain
 from .source import Source
 
 _STEP = 1 << 24
@@ -40,6 +41,12 @@ def _zeros(source: Source) -> str:
     )
 
 
+def _joblib(source: Source) -> str:
+    if bytes(source.data[:1]) != b"\x80" or not plain.is_joblib(source):
+        return ""
+    return 'a file of joblib: in Python, where you trust it, numpy.savez("arrays.npz", **joblib.load(FILE))'
+
+
 def _damaged(source: Source) -> str:
     """The fault of a file whose suffix or beginning shows what it should be."""
     suffix = source.path.suffix.lower()
@@ -63,6 +70,7 @@ _LOOKS: tuple[Look, ...] = (
     _zeros,
     archives.words,
     texts.marked,
+    _joblib,
     signatures.words,
     _damaged,
     texts.plain,

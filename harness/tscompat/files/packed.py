@@ -17,6 +17,11 @@ _ADVICE = (
 )
 _PACKED = (
     (re.compile(r"\.quant_state\.bitsandbytes__\w+$"), f"4-bit weights of bitsandbytes: {_ADVICE}"),
+    (
+        re.compile(r"(?:^|\.)_flat_param(?:_\d+)?$"),
+        "a flat parameter of FSDP, in which many are one: in the program that saved it, take the state dict as "
+        "StateDictType.FULL_STATE_DICT",
+    ),
     (re.compile(r"(?:^|\.)SCB$"), f"8-bit weights of bitsandbytes: {_ADVICE}"),
 )
 

@@ -17,7 +17,7 @@ import msgspec
 from tscompat.values.text import quoted, shown
 
 from . import json_text, ranks, ties
-from .item import Contents, Model, ModelFileError, Tell, some
+from .item import Contents, Item, Model, ModelFileError, Tell, some
 from .json_text import JsonError, decode
 from .parts import PROCESS, SHARD, part_in, part_named
 from .source import Source
@@ -111,7 +111,7 @@ def indexed(path: Path, part: Part) -> Model:
                 f"{path}: the index names {shown(shard)}, which is not in the same folder: get that file too"
             )
         model = part(file)
-        contents += model.contents
+        contents += without_places(model.contents)
         ends.append((shard, len(contents)))
         metadata |= model.about
     contents_and_aliases = ties.with_aliases(contents, metadata, path)
@@ -141,8 +141,13 @@ def joined(files: Sequence[Path], part: Part) -> Model:
     metadata = {name: value for model in models for name, value in model.about.items()}
     if any(map(ranks.is_part, models)):
         return Model(folder, f"the shards of {len(files)} ranks", ranks.joined(models), _about(metadata))
-    contents = [each for model in models for each in model.contents]
+    contents = [each for model in models for each in without_places(model.contents)]
     return Model(folder, f"{len(files)} shards", ties.with_aliases(contents, metadata, folder), _about(metadata))
+
+
+def without_places(contents: Contents) -> Contents:
+    """The contents of one of several files: an offset alone would not show in which file a tensor lies."""
+    return [each._replace(offset=None) if isinstance(each, Item) else each for each in contents]
 
 
 def _about(metadata: Mapping[str, Any]) -> dict[str, str]:
@@ -158,6 +163,9 @@ def lone(model: Model, tell: Tell) -> Model:
     other = sorted(name for name in model.about if name != "format")
     contents = ties.with_aliases(model.contents, model.about, model.path)
     aliases = {each.name for each in contents[len(model.contents) :]}
+    if aliases:
+        recorded = (f"{shown(name)} = {shown(model.about[name])}" for name in sorted(aliases))
+        tell(f"names that the metadata of {model.path.name} records for a tensor: {some(recorded)}")
     left = [shown(name) for name in other if name not in aliases]
     if left:
         tell(f"left: the metadata of {model.path.name} ({some(left)})")

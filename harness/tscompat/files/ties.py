@@ -56,7 +56,13 @@ def with_aliases(contents: Contents, metadata: Mapping[str, Any], place: object)
 
 
 def note(folder: Path, contents: Contents, tell: Tell) -> None:
-    """Tell where the folder's config.json ties the output layer to the embeddings, and only one of both is there."""
+    """Tell where the folder's config.json ties the output layer to the embeddings, and only one of both is there; and
+    where the model is an adapter of peft.
+    """
+    if any(".lora_A." in each.name for each in contents):
+        tell(
+            "this is an adapter of peft, without its base model: in Python, merge_and_unload() makes one model of both"
+        )
     try:
         config = read(folder / "config.json", _Config)
         is_tied = (

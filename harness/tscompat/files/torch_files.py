@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from . import checkpoint
 from .checkpoint import Keyed
 from .contents import foreign, model
-from .item import Model, ModelFileError, Tell
+from .item import Item, Model, ModelFileError, Tell
 from .kind import Kind
 from .pickled import described, plain, torch_export, torch_legacy, torch_script, torch_tar
 from .pickled.torch_zip import Archive, Pickled, root_of
@@ -80,8 +80,20 @@ def _zip(source: Source) -> Pickled:
 
 
 def _read_script(source: Source, key: str, tell: Tell) -> Model:
-    state = torch_script.state_dict(Archive(source, members(source)))
-    return model(source.path, _SCRIPT, _found(source, state, key, tell, checkpoint.MODEL), tell)
+    archive = Archive(source, members(source))
+    state = torch_script.state_dict(archive)
+    constants = torch_script.constants(archive)
+    try:
+        found = model(source.path, _SCRIPT, _found(source, state, key, tell, checkpoint.MODEL), tell)
+    except ModelFileError as error:
+        if not constants:
+            raise
+        raise ModelFileError(f"{source.path}: no parameters: {torch_script.frozen(constants)}") from error
+    if constants > sum(each.nbytes for each in found.contents if isinstance(each, Item)):
+        raise ModelFileError(f"{source.path}: {torch_script.frozen(constants)}")
+    if constants:
+        tell(f"left: the constants of the graph, {constants:,} bytes")
+    return found
 
 
 def _read_export(source: Source, key: str, tell: Tell) -> Model:

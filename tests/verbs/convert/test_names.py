@@ -126,6 +126,7 @@ def test_a_device_is_no_map() -> None:
         (["module.a.w", "module.b.w"], "module."),
         (["module._orig_mod.a.w", "module._orig_mod.b"], "module._orig_mod."),
         (["module.weight", "module.bias"], "module."),
+        (["n_averaged", "module.a.w", "module.b.w"], "module."),
         (["bert.a.w", "bert.b.w"], "bert."),
         (["fc.weight", "fc.bias"], ""),
         (["a.w", "b.w"], ""),

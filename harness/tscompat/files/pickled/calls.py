@@ -13,7 +13,7 @@ from tscompat.values.tensors import Quantizer
 from tscompat.values.text import shown
 
 from . import arrays
-from .described import Tensor, tensor, unreadable
+from .described import Tensor, are_sizes, tensor, unreadable
 from .inert import Global, Record, Value, is_dict, is_list, is_sequence, is_tuple, key_of
 from .machine import PickleError
 
@@ -145,7 +145,15 @@ def _meta(args: Any, charge: Charge) -> Value:
 
 def _of_another_device(args: Any, charge: Charge) -> Value:
     """``_rebuild_device_tensor_from_numpy`` and ``..._from_cpu_tensor``: (data, dtype, device, requires_grad)."""
-    return args[0] if args else unreadable("a tensor without a value")
+    data = args[0].tensor if args and isinstance(args[0], arrays.Array) else args[0] if args else None
+    if not isinstance(data, Tensor) or len(args) < 2 or not isinstance(args[1], Global):
+        return unreadable("a tensor of another device without a value")
+    if data.dtype != args[1].name:
+        return unreadable(
+            f"a tensor of {shown(args[1].name)} of another device, kept as {data.dtype}: in Python {_LOAD}, and "
+            "torch.save() its cpu()"
+        )
+    return data
 
 
 def _subclass(args: Any, charge: Charge) -> Value:
@@ -186,7 +194,7 @@ def _reconstructor(args: Any, charge: Charge) -> Value:
     """``copyreg._reconstructor(class, base, state of the base)``: objects in protocols 0 and 1."""
     if not args:
         raise PickleError("damaged: an object has no class")
-    made = Record(args[0], ())
+    made = Record(args[0], args[2:])
     if len(args) > 2 and is_dict(args[2]):
         made.pairs = args[2]
     elif len(args) > 2 and is_list(args[2]):
@@ -206,11 +214,22 @@ def _scalar(args: Any, charge: Charge) -> Value:
     return arrays.scalar(args)
 
 
+def _masked(args: Any, charge: Charge) -> Value:
+    return unreadable("an array with a mask: filled() it in Python")
+
+
 def _from_buffer(args: Any, charge: Charge) -> Value:
-    """``numpy.core.numeric._frombuffer`` (bytes, dtype, shape, order): arrays in protocol 5."""
-    if len(args) != 4:
+    """``numpy.core.numeric._frombuffer`` (bytes, dtype, shape, order, order of axes): arrays in protocol 5."""
+    if len(args) not in (4, 5):
         raise PickleError("damaged: a numpy array lacks its bytes")
-    return arrays.from_bytes(args[0], args[1], args[2], fortran=args[3] == "F")
+    made = arrays.from_bytes(args[0], args[1], args[2], fortran=args[3] == "F")
+    axes = args[4] if len(args) == 5 and args[3] == "K" else None
+    if axes is None or made.why:
+        return made
+    if not are_sizes(axes) or sorted(axes) != [*range(len(made.shape))]:
+        raise PickleError("damaged: a numpy array has no order of its axes")
+    made.shape, made.stride = (tuple(each[axis] for axis in axes) for each in (made.shape, made.stride))
+    return made
 
 
 def _word(args: Any, charge: Charge) -> Value:
@@ -273,6 +292,7 @@ CALLS: dict[str, Call] = {
             ("numeric._frombuffer", _from_buffer),
         )
     },
+    "numpy.ma.core._mareconstruct": _masked,
     "numpy.dtype": _dtype,
     **{
         f"torch.jit._pickle.{name}": _first

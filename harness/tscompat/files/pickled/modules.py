@@ -6,10 +6,16 @@ Imports its neighbours. The order is that of ``state_dict`` in torch/nn/modules/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeGuard
 
+from .arrays import Array
+from .calls import advice
+from .described import Tensor, unreadable
 from .inert import Record, Value, is_dict, is_list
 
 _KEPT = ("_parameters", "_buffers", "_modules")
+_PACKED = "_packed_params"
+"""What quantized layers keep beside their parameters: their state dict has it in another form."""
 _DEPTH = 200
 _MOST = 1 << 18
 """Modules and entries of a state dict: a child that many modules share is visited in each."""
@@ -40,7 +46,7 @@ class Levels:
             raise TooMuch(f"it has more than {_MOST:,} modules and entries")
 
 
-def is_module(value: Value) -> bool:
+def is_module(value: Value) -> TypeGuard[Record]:
     """Whether the value was a module: it has dicts of parameters and of children."""
     if not isinstance(value, Record):
         return False
@@ -70,14 +76,27 @@ def _own(module: Record) -> Iterator[tuple[str, Value]]:
         kept = attributes.get(kind)
         for name, value in kept.items() if is_dict(kept) else ():
             if isinstance(name, str) and value is not None and not (kind == "_buffers" and name in left):
-                yield name, value
+                yield name, value if isinstance(value, Tensor | Array) else _odd(value)
+    if attributes.get(_PACKED) is not None:
+        yield _PACKED, unreadable(advice("torch.ao.nn.quantized layer"))
+    for name, child in _kept(module):
+        if child is not None and not is_module(child):
+            yield name, _odd(child)
+
+
+def _odd(value: Value) -> Tensor:
+    """A parameter or child whose state only its class puts together: a packed layer, one with its own __getstate__."""
+    return unreadable(advice(value.name if isinstance(value, Record) else type(value).__name__))
+
+
+def _kept(module: Record) -> Iterator[tuple[str, Value]]:
+    children = module.attributes.get("_modules")
+    found = children.items() if is_dict(children) else ()
+    yield from ((name, child) for name, child in found if isinstance(name, str))
 
 
 def _children(module: Record) -> Iterator[tuple[str, Record]]:
-    children = module.attributes.get("_modules")
-    for name, child in children.items() if is_dict(children) else ():
-        if isinstance(name, str) and is_module(child):
-            yield name, child
+    yield from ((name, child) for name, child in _kept(module) if is_module(child))
 
 
 def weight(module: Record, weigh: Callable[[Value], int], known: dict[int, int]) -> int:

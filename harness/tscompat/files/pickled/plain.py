@@ -6,6 +6,7 @@ Imports its neighbours. Of files it imports item and source.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from tscompat.files.item import ModelFileError
@@ -18,6 +19,7 @@ from .inert import Global, Value, is_bytes
 from .machine import Machine, PickleError
 from .torch_zip import PROTOCOL, Pickled
 
+_MOST_STEPS_OF_JOBLIB = 10_000
 _STORAGE = Global("torch.storage", "_load_from_bytes")
 
 
@@ -69,6 +71,14 @@ def _unpickled(source: Source) -> Pickled | ModelFileError:
     if after:
         return ModelFileError(f"{source.path}: damaged, or several pickles: {after:,} bytes follow the first")
     return Pickled(document, list(machine.globals), {PROTOCOL: str(machine.protocol)})
+
+
+def is_joblib(source: Source) -> bool:
+    """Whether the file begins as a pickle that names classes of joblib, which keeps arrays between its opcodes."""
+    machine = Machine(source.data, 0, _PlainRules(source), limit=_MOST_STEPS_OF_JOBLIB)
+    with suppress(PickleError, ModelFileError):
+        machine.load()
+    return any(each.module.startswith("joblib.") for each in machine.globals)
 
 
 def claims(source: Source) -> bool:

@@ -18,7 +18,7 @@ from .inert import Record, Value, is_dict
 from .modules import Levels, TooMuch
 from .torch_zip import Archive
 
-_CODE = "code/"
+_CODE, _CONSTANTS = "code/", "constants/"
 _MOST_CODE = 1 << 26
 """Bytes of all code."""
 _CLASS = re.compile(r"^class (\w+)\(\w+\):\n((?:  __\w+__ = \[.*\]\n)*)", re.MULTILINE)
@@ -45,6 +45,19 @@ def state_dict(archive: Archive) -> dict[str, Value]:
         return dict(_entries(root, classes, "", Levels()))
     except TooMuch as error:
         raise ModelFileError(f"{archive.source.path}: {error}") from error
+
+
+def constants(archive: Archive) -> int:
+    """Bytes of the tensors that are constants of the graph."""
+    return sum(member.size for name, member in archive.records.items() if name.startswith(_CONSTANTS))
+
+
+def frozen(size: int) -> str:
+    """What a module is of which most bytes are constants, and what to do."""
+    return (
+        f"{size:,} bytes of its weights are constants of the graph, as torch.jit.freeze() and optimize_for_inference() "
+        "make them: save the module before it is frozen"
+    )
 
 
 def _classes(archive: Archive) -> Iterator[tuple[str, list[str]]]:

@@ -23,6 +23,10 @@ _WRAPPERS = ("module", "_orig_mod", "model", "net", "network", "ema", "ema_model
 """What tools put before the names of the model that they wrap."""
 
 
+_COUNTERS = {"n_averaged", "num_updates", "decay", "initted", "step"}
+"""What averages of weights keep beside the model that they wrap."""
+
+
 class Names(NamedTuple):
     """How names change."""
 
@@ -134,7 +138,8 @@ def tell_prefix(names: Sequence[str], tell: Tell) -> None:
 
     A part that ends all names but one dot (``fc.weight``, ``fc.bias``) is a layer, unless it is a wrapper's.
     """
-    prefix = _common(names, _WRAPPERS) or _common(names, ())
+    counted = [name for name in names if name not in _COUNTERS]
+    prefix = _common(counted, _WRAPPERS) or _common(counted, ())
     if prefix:
         tell(
             f"all names begin with {quoted(prefix)}: a model whose names begin otherwise loads none of them; "
