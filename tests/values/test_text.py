@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tscompat.values.text import escaped, shown
+from tscompat.values.text import escaped, message, quoted, shown
 
 CHARACTERS = st.characters(codec=None, exclude_categories=())
 
@@ -43,3 +43,38 @@ def test_long_words_are_cut(words: str) -> None:
 
 def test_the_beginning_and_the_end_are_kept() -> None:
     assert shown("begin" + "." * 1000 + "end", 20) == "begin.....…......end"
+
+
+@pytest.mark.parametrize("words", ["x" * 80, "\x00" * 20])
+def test_what_just_fits_is_not_cut(words: str) -> None:
+    assert "…" not in shown(words)
+
+
+def test_letters_beside_what_is_escaped_stay_as_they_are() -> None:
+    assert shown("\x00漢") == "\\x00漢"
+
+
+def test_a_name_in_quotes() -> None:
+    assert quoted("a\n") == r"'a\n'"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("one\n  two", "one\n  two"),
+        ("one\x1b\n\U0010ffff", "one\\x1b\n\\U0010ffff"),
+        ("\U0010ffff" * 100, "\\U0010ffff" * 100),
+        ("x" * 2000, "x" * 2000),
+    ],
+)
+def test_a_message_keeps_its_lines_and_escapes_the_rest(words: str, expected: str) -> None:
+    assert message(words) == expected
+
+
+def test_a_long_message_keeps_its_ends() -> None:
+    assert message("x" * 996 + "漢" * 1000 + "y" * 996) == "x" * 996 + " … " + "y" * 996
+
+
+def test_a_long_message_is_cut_between_characters() -> None:
+    made = message(f"a{'漢' * 1000}b")
+    assert (set(made), len(made.encode()) <= 2000) == ({"a", "b", "漢", " ", "…"}, True)
