@@ -144,4 +144,5 @@ def _outcome(found: Comparison, counts: Iterable[tuple[str, int]]) -> Iterator[s
         yield f"equal: {found.equal:,} tensor{'' if found.equal == 1 else 's'}, {how}"
         return
     yield f"{found.equal:,} of {found.compared:,} tensors are equal {how}"
-    yield f"{found.outcome}: {', '.join(f'{count:,} {title}' for title, count in counts if count)}"
+    named = ", ".join(f"{count:,} {title}" for title, count in counts if count)
+    yield f"{found.outcome}: {named or 'there is nothing to compare'}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import jsonschema
 import msgspec
+import numpy as np
 import pytest
 import torch
 
@@ -175,3 +176,25 @@ def test_the_document_follows_its_schema(state: State, tmp_path: Path) -> None:
         found = compared(tmp_path, {**state, "q": quantized}, {**others, "x.fc.weight": torch.zeros(2, 3)}, **options)
         document = json.loads(msgspec.json.encode(found))
         jsonschema.validate(document, json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "atol", "outcome"),
+    [
+        (np.array([2**53]), np.array([2**53 + 1]), 0, "different"),
+        (np.array([2**53]), np.array([2**53 + 1]), 1, "equal"),
+        (np.array([2**64 - 1], np.uint64), np.array([2**64 - 2], np.uint64), 0, "different"),
+        (np.array([-(2**63)]), np.array([2**63 - 1]), 2**62, "different"),
+    ],
+)
+def test_integers_of_64_bits_are_subtracted_as_integers(
+    a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], atol: float, outcome: str, tmp_path: Path
+) -> None:
+    for name, array in (("a", a), ("b", b)):
+        np.save(tmp_path / f"{name}.npy", array)
+    assert diff(tmp_path / "a.npy", tmp_path / "b.npy", atol=atol).outcome == outcome
+
+
+def test_where_nothing_is_compared_nothing_is_equal(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    assert diff(tmp_path / "a.safetensors", tmp_path / "a.safetensors").outcome == "undecided"

@@ -67,7 +67,7 @@ def diff(
     different = any((found.missing, found.extra, renamed, unlike, values))
     return Comparison(
         schema=1,
-        outcome="different" if different else "undecided" if not_compared else "equal",
+        outcome="different" if different else "undecided" if not_compared or not alike else "equal",
         a=our_side,
         b=their_side,
         rtol=tolerance and tolerance.rtol,

@@ -52,7 +52,11 @@ def differing(a: Item, b: Item, tolerance: Tolerance | None) -> Values | None:
         if tolerance is None:
             wrong, ranks = _bits(a.dtype, left, right)
         else:
-            wrong, ranks = _numbers(_reals(a, left), _reals(b, right), tolerance)
+            ours, theirs = _reals(a, left), _reals(b, right)
+            # Integers of 64 bits are not all float64: those of one type are subtracted as integers.
+            exact = alike and a.dtype.kind == "integer"
+            apart = distances(a.dtype, *(scalars(a.dtype, side) for side in (left, right))) if exact else None
+            wrong, ranks = _numbers(ours, theirs, tolerance, np.abs(ours - theirs) if apart is None else apart)
         if not wrong.any():
             continue
         count += int(np.count_nonzero(wrong))
@@ -92,12 +96,13 @@ def _bits(dtype: DType, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> tu
     return wrong.any(axis=1), ranks.max(axis=1)
 
 
-def _numbers(a: NDArray[Any], b: NDArray[Any], tolerance: Tolerance) -> tuple[NDArray[Any], NDArray[Any]]:
+def _numbers(
+    a: NDArray[Any], b: NDArray[Any], tolerance: Tolerance, difference: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Which elements differ by more than the tolerance, and by how much; the others are below zero."""
-    difference = np.abs(a - b)
     fine = difference <= tolerance.atol + tolerance.rtol * np.abs(b)
     fine &= np.isfinite(b)
-    fine |= (a == b) | (np.isnan(a) & np.isnan(b))
+    fine |= ((a == b) & ~(difference > 0)) | (np.isnan(a) & np.isnan(b))
     return ~fine, np.where(fine, -1.0, np.where(np.isnan(difference), np.inf, difference))
 
 
