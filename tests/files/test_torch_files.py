@@ -143,6 +143,12 @@ def test_a_whole_module_has_its_state_dict(kind: str, wrapped: bool, tmp_path: P
     assert found(tmp_path / "a") == expected(module.state_dict())
 
 
+def test_a_module_without_weights_is_no_model_beside_one(tmp_path: Path) -> None:
+    state = {"w": torch.ones(9)}
+    torch.save({"state_dict": state, "hyper_parameters": {"criterion": nn.CrossEntropyLoss()}}, tmp_path / "a")
+    assert found(tmp_path / "a") == expected(state)
+
+
 class OwnState(nn.Module):
     """A module whose pickle is not that of a module."""
 

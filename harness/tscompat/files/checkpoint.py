@@ -373,7 +373,8 @@ def _weight_of_model(value: Value, known: dict[int, int]) -> int:
     """The elements of the tensors that a value holds by name, and one more; 1 where all are single numbers."""
     if modules.is_module(value):
         try:
-            return 2 + modules.weight(value, _numel, known)
+            # A loss or an activation is a module, too, without a single weight.
+            return _SCALARS + modules.weight(value, _numel, known)
         except modules.TooMuch as error:
             raise ModelFileError(str(error)) from error
     if is_dict(value):
