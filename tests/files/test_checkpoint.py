@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from samples import described
-from tscompat.files.checkpoint import MODEL, OPTIMIZER, Kind, find, tensor_in
+from tscompat.files.checkpoint import MODEL, OPTIMIZER, Kind, find
 from tscompat.files.item import ModelFileError
+from tscompat.files.nested import tensor_in
 
 STATE = {"w": torch.ones(2), "b": torch.zeros(1)}
 SGD: dict[str, Any] = {"state": {}, "param_groups": [{"lr": 0.001, "momentum": 0, "params": [0]}]}

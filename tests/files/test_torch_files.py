@@ -7,6 +7,7 @@ import collections
 import datetime
 import io
 import pickle
+import re
 import struct
 import tarfile
 import warnings
@@ -327,12 +328,50 @@ def test_torchscript_has_the_state_dict_of_its_module(way: str, tmp_path: Path) 
     assert sorted(found(tmp_path / "code.pt")) == sorted(expected(made.state_dict()))
 
 
+class WithTable(Traced):
+    """Has a tensor that is no parameter and no buffer, larger than all of them: a constant of the traced graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.ones(100)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) + self.table[0]
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_a_frozen_module_of_torchscript_is_refused(tmp_path: Path) -> None:
+def test_constants_of_a_traced_graph_are_left(tmp_path: Path) -> None:
     jit: Any = torch.jit
-    jit.save(jit.freeze(jit.script(Traced().eval())), tmp_path / "a.pt")
-    with pytest.raises(ModelFileError, match=r"constants of the graph, .*: save the module before it is frozen"):
+    jit.save(jit.trace(WithTable(), torch.ones(1, 2)), tmp_path / "a.pt")
+    notes: list[str] = []
+    names = [each.name for each in read(tmp_path / "a.pt", "", notes.append).contents]
+    assert (sorted(names), notes) == (sorted(Traced().state_dict()), ["left: the constants of the graph, 412 bytes"])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "module", [Traced(), nn.TransformerEncoderLayer(4, 2, 8), nn.ReLU()], ids=["whole", "in part", "without weights"]
+)
+def test_a_frozen_module_of_torchscript_is_refused(module: nn.Module, tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    jit.save(jit.freeze(jit.script(module.eval())), tmp_path / "a.pt")
+    with pytest.raises(ModelFileError, match=r"constants of the graph: save the module before it is frozen"):
         read_quietly(tmp_path / "a.pt")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_child_of_a_whole_module_that_only_its_class_reads(tmp_path: Path) -> None:
+    compiled: Any = torch.compile(nn.Linear(3, 3))  # pyright: ignore[reportUnknownMemberType]
+    torch.save(nn.Sequential(nn.Linear(2, 2), compiled), tmp_path / "a.pth")
+    (child,) = (each for each in read_quietly(tmp_path / "a.pth").contents if isinstance(each, Unfit))
+    assert child.name == "1"
+    assert re.search(r"OptimizedModule, .*weights_only=False\).state_dict\(\)", child.why)
+
+
+def test_a_tensor_at_a_key_is_a_single_one(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"w": torch.ones(2)}, "embedding": torch.ones(3)}, tmp_path / "a.pth")
+    model = read_quietly(tmp_path / "a.pth", "embedding")
+    assert (model.single, [each.shape for each in model.contents if isinstance(each, Item)]) == (True, [(3,)])
 
 
 @pytest.mark.filterwarnings("ignore")
