@@ -73,9 +73,9 @@ class Machine:
 
     def load(self) -> Value:
         """Run to the end, and return the value. ``at`` is then the first byte after it. Raises PickleError."""
-        data, table = self.data, _OPCODES
+        data, table, most = self.data, _OPCODES, self._limit + 1
         try:
-            for self._run in range(self._limit + 1):
+            for self._run in range(most):
                 opcode = data[self.at]
                 if opcode == _STOP:
                     break
