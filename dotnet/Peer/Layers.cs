@@ -112,7 +112,7 @@ public static partial class Layers
         python.Replace("_", "").Equals(dotnet.Replace("_", ""), StringComparison.OrdinalIgnoreCase);
 
     /// <summary>A JSON value as a .NET value of this type; null if the type cannot hold it.</summary>
-    private static object? Value(JsonElement json, Type wanted)
+    internal static object? Value(JsonElement json, Type wanted)
     {
         var type = Nullable.GetUnderlyingType(wanted) ?? wanted;
         return json.ValueKind switch

@@ -50,7 +50,18 @@ class NativeModule(Message, frozen=True, tag="native"):
     """The short name of the dtype that the module is converted to."""
 
 
-Module: TypeAlias = Bag | NativeModule
+class OwnModule(Message, frozen=True, tag="own"):
+    """A module of a person's own class. To build it runs their code."""
+
+    assembly: str
+    """The path of their .dll."""
+    class_name: str
+    """The full name of the class, or its name alone."""
+    arguments: str
+    """A JSON array of the constructor's arguments."""
+
+
+Module: TypeAlias = Bag | NativeModule | OwnModule
 
 
 class Placement(Message, frozen=True):
@@ -119,10 +130,10 @@ class SchemaFound(Message, frozen=True, tag="schema-found"):
 
 
 class Thrown(Message, frozen=True, tag="thrown"):
-    """.NET threw an exception in the code under test."""
+    """.NET threw an exception in the code under test, or a person's assembly cannot be used."""
 
     type_name: str
-    """The exception's type, with its namespace."""
+    """The exception's type, with its namespace; empty for an assembly that cannot be used."""
     message: str
     changed: tuple[str, ...] = ()
     """As that of ``Done``."""
@@ -240,7 +251,7 @@ class Load(Call[Loaded], frozen=True, tag="load"):
 class Schema(Call[SchemaFound], frozen=True, tag="schema"):
     """.NET builds the module and lists the entries of its state dict."""
 
-    module: NativeModule
+    module: NativeModule | OwnModule
 
 
 class Forward(Call[Done], frozen=True, tag="forward"):

@@ -85,6 +85,9 @@ class Dotnet:
     Snapshot: Any
     Modules: Any
     Slots: Any
+    Own: Any
+    Unusable: Any
+    """``UnusableException``, which ``Own`` throws."""
     Layers: Any
     Training: Any
     Loading: Any
@@ -190,6 +193,8 @@ def load(publish: Path) -> Dotnet:
         Snapshot=ours.Snapshot,
         Modules=ours.Modules,
         Slots=ours.Slots,
+        Own=ours.Own,
+        Unusable=ours.UnusableException,
         Layers=ours.Layers,
         Training=ours.Training,
         Loading=ours.Loading,

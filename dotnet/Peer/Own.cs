@@ -1,0 +1,163 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace TorchSharpCompat;
+
+/// <summary>A person's assembly cannot be used as it is. The message has the reason, and what to do.</summary>
+public sealed class UnusableException(string message) : Exception(message);
+
+/// <summary>Builds a person's own module from their assembly. That runs their code.</summary>
+public static class Own
+{
+    private static readonly HashSet<Assembly> Loaded = [];
+    private static readonly JsonSerializerOptions Lenient = new() { PropertyNameCaseInsensitive = true, IncludeFields = true };
+
+    private static readonly Dictionary<Type, string> Keywords = new()
+    {
+        [typeof(bool)] = "bool", [typeof(int)] = "int", [typeof(long)] = "long", [typeof(float)] = "float",
+        [typeof(double)] = "double", [typeof(string)] = "string", [typeof(int[])] = "int[]", [typeof(long[])] = "long[]",
+    };
+
+    /// <summary>Whether an assembly is a person's: the one that they named, or one beside it.</summary>
+    public static bool Has(Assembly assembly) => Loaded.Contains(assembly);
+
+    /// <summary>
+    /// Builds the module of this class: its full name, or its name alone if only one class has it.
+    /// <paramref name="arguments"/> is a JSON array of the constructor's arguments. Throws UnusableException, and what the
+    /// constructor throws.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    public static nn.Module Build(string path, string name, string arguments)
+    {
+        try
+        {
+            var type = Find(Load(path), path, name);
+            return Construct(type, arguments);
+        }
+        catch (Exception error) when (error is FileNotFoundException or FileLoadException or TypeLoadException or MissingMemberException)
+        {
+            throw new UnusableException($"{error.Message} Expected all that it needs beside it, as dotnet publish puts it there");
+        }
+    }
+
+    private static Assembly Load(string path)
+    {
+        try
+        {
+            var assembly = Assembly.LoadFrom(path);
+            Accept(assembly, []);
+            return assembly;
+        }
+        catch (BadImageFormatException)
+        {
+            throw new UnusableException("it is no .NET assembly that this platform loads: give the .dll that dotnet build wrote");
+        }
+    }
+
+    /// <summary>Takes an assembly and those beside it for a person's. Refuses one that was built for another TorchSharp.</summary>
+    private static void Accept(Assembly assembly, HashSet<string> seen)
+    {
+        Loaded.Add(assembly);
+        var ours = typeof(nn).Assembly.GetName();
+        foreach (var reference in assembly.GetReferencedAssemblies())
+        {
+            if (reference.Name == ours.Name && reference.Version != ours.Version)
+            {
+                throw new UnusableException(
+                    $"{assembly.GetName().Name} was built for TorchSharp {reference.Version?.ToString(3)}, and this is "
+                    + $"{ours.Version?.ToString(3)}: give --torchsharp {reference.Version?.ToString(3)}, or build it for this one");
+            }
+            var beside = Path.Combine(Path.GetDirectoryName(assembly.Location)!, reference.Name + ".dll");
+            if (reference.Name == ours.Name || !seen.Add(reference.Name!) || !File.Exists(beside)) continue;
+            Accept(Assembly.LoadFrom(beside), seen);
+        }
+    }
+
+    private static Type Find(Assembly assembly, string path, string name)
+    {
+        Type[] types = [.. assembly.GetTypes().Where(type => typeof(nn.Module).IsAssignableFrom(type) && !type.IsAbstract)];
+        Type[] found = [.. types.Where(type => type.FullName == name || type.Name == name)];
+        if (found.FirstOrDefault(type => type.FullName == name) is { } exact) found = [exact];
+        if (found is [var only]) return only;
+        if (assembly.GetType(name) is { } other)
+        {
+            throw new UnusableException($"{other.FullName} is {(other.IsAbstract ? "abstract" : "no TorchSharp module")}: give a class that is one");
+        }
+        var known = types.Length == 0 ? "it has none" : $"it has {string.Join(", ", types.Select(type => type.FullName).Order().Take(20))}";
+        throw new UnusableException(
+            found.Length == 0
+                ? $"{Path.GetFileName(path)} has no module '{name}': {known}"
+                : $"{found.Length} classes have the name '{name}': give one of {string.Join(", ", found.Select(type => type.FullName))}");
+    }
+
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    private static nn.Module Construct(Type type, string arguments)
+    {
+        using var json = JsonDocument.Parse(arguments);
+        JsonElement[] given = [.. json.RootElement.EnumerateArray()];
+        var constructors = type.GetConstructors(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic);
+        foreach (var constructor in constructors.OrderBy(each => each.GetParameters().Length))
+        {
+            if (Bind(constructor.GetParameters(), given) is not { } values) continue;
+            return (nn.Module)constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, values, null);
+        }
+        var known = constructors.Select(each => $"({string.Join(", ", each.GetParameters().Select(Words))})");
+        throw new UnusableException($"no constructor of {type.FullName} takes {arguments}: it has {string.Join(" and ", known)}");
+    }
+
+    private static object?[]? Bind(ParameterInfo[] parameters, JsonElement[] given)
+    {
+        if (given.Length > parameters.Length) return null;
+        var values = new object?[parameters.Length];
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            if (i >= given.Length)
+            {
+                if (!parameters[i].HasDefaultValue) return null;
+                values[i] = parameters[i].DefaultValue;
+            }
+            else if (!Bind(given[i], parameters[i].ParameterType, out values[i])) return null;
+        }
+        return values;
+    }
+
+    /// <summary>A JSON value as a .NET value: as cases/layer.toml has them, and all that System.Text.Json makes.</summary>
+    private static bool Bind(JsonElement json, Type type, out object? value)
+    {
+        value = null;
+        if (json.ValueKind == JsonValueKind.Null) return !type.IsValueType || Nullable.GetUnderlyingType(type) is not null;
+        if (type == typeof(Device))
+        {
+            if (json.ValueKind != JsonValueKind.String) return false;
+            value = new Device(json.GetString()!);
+            return true;
+        }
+        value = Layers.Value(json, type);
+        if (value is not null) return true;
+        try
+        {
+            value = json.Deserialize(type, Lenient);
+            return value is not null;
+        }
+        catch (Exception error) when (error is JsonException or NotSupportedException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    private static string Words(ParameterInfo parameter)
+    {
+        var type = Keywords.GetValueOrDefault(parameter.ParameterType, parameter.ParameterType.Name);
+        return $"{type} {parameter.Name}{(parameter.HasDefaultValue ? $" = {Literal(parameter.DefaultValue)}" : "")}";
+    }
+
+    private static string Literal(object? value) => value switch
+    {
+        null => "null",
+        bool truth => truth ? "true" : "false",
+        _ => FormattableString.Invariant($"{value}"),
+    };
+}
