@@ -28,6 +28,7 @@ _VERBS = {
     "convert": _Verb("convert", "convert"),
     "inspect": _Verb("inspect", "inspect_"),
     "diff": _Verb("diff", "diff_"),
+    "verify": _Verb("verify", "verify"),
     "divergence": _Verb("divergence", "divergence"),
     "routes": _Verb("routes", "routes_"),
     "compare": _Verb("compare", "compare_"),

@@ -1,0 +1,237 @@
+"""Puts the tensors of a file beside the state dict of a class: what fits, and what differs. May import values.
+
+Tensors are matched by name. Of what is left, a layer (all entries below one prefix) is taken for another one whose
+entries have the same names and shapes, or shapes alone; then single entries of one layer for one another, by shape.
+Layers that are alike are matched in their order. Linear in the number of tensors.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias
+
+from .document import Entry, Finding, Row, What
+
+
+class Pairs(NamedTuple):
+    """Which entry of the class is which of the file."""
+
+    both: list[tuple[Entry, Entry]]
+    """In the order of the file: the file's and the class's."""
+    only_file: list[Entry]
+    only_class: list[Entry]
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The names that differ, the file's and the class's."""
+        return {ours.name: theirs.name for ours, theirs in self.both if ours.name != theirs.name}
+
+
+Group: TypeAlias = list[Entry]
+Signature: TypeAlias = Callable[[Group], Hashable]
+
+
+def layer_of(name: str) -> str:
+    """The prefix of a name: ``encoder.fc`` of ``encoder.fc.weight``; empty for a name without a dot."""
+    return name.rpartition(".")[0]
+
+
+def _end(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def pair(file: Sequence[Entry], cls: Sequence[Entry]) -> Pairs:
+    """Match the entries of a file and of a class."""
+    named = {each.name: each for each in cls}
+    partner = {each.name: named[each.name] for each in file if each.name in named}
+    left, right = ([each for each in side if each.name not in partner] for side in (file, cls))
+    taken = {layer_of(name) for name in partner}
+    for signature in (_names_and_shapes, _shapes, _names):
+        ours, theirs = (_layers(side, taken) for side in (left, right))
+        for one, other in _matched(ours, theirs, signature):
+            for entry, match in zip(one, other, strict=True):
+                partner[entry.name] = match
+        left, right = _without(left, right, partner)
+    for one, other in _same_layer(left, right):
+        partner[one.name] = other
+    left, right = _without(left, right, partner)
+    both = [(each, partner[each.name]) for each in file if each.name in partner]
+    return Pairs(both, left, right)
+
+
+def _without(left: Group, right: Group, partner: dict[str, Entry]) -> tuple[Group, Group]:
+    used = {each.name for each in partner.values()}
+    return [each for each in left if each.name not in partner], [each for each in right if each.name not in used]
+
+
+def _layers(entries: Iterable[Entry], taken: set[str]) -> list[Group]:
+    """The layers of which no entry has a partner by its name."""
+    groups: defaultdict[str, Group] = defaultdict(list)
+    for each in entries:
+        groups[layer_of(each.name)].append(each)
+    return [group for layer, group in groups.items() if layer not in taken]
+
+
+def _names_and_shapes(group: Group) -> Hashable:
+    return tuple(sorted((_end(each.name), each.shape) for each in group))
+
+
+def _shapes(group: Group) -> Hashable:
+    return tuple(sorted(each.shape for each in group))
+
+
+def _names(group: Group) -> Hashable:
+    return tuple(sorted(_end(each.name) for each in group))
+
+
+def _matched(ours: list[Group], theirs: list[Group], signature: Signature) -> Iterator[tuple[Group, Group]]:
+    """Layers with the same signature: all in their order where both sides have as many, else those that are alike.
+
+    The entries of both layers of a pair are in one order.
+    """
+    by_signature: defaultdict[Hashable, tuple[list[Group], list[Group]]] = defaultdict(lambda: ([], []))
+    for side, groups in enumerate((ours, theirs)):
+        for group in groups:
+            by_signature[signature(group)][side].append(group)
+    for one, other in by_signature.values():
+        for a, b in zip(one, other, strict=True) if len(one) == len(other) else _alike(one, other):
+            yield _sorted(a, signature), _sorted(b, signature)
+
+
+def _sorted(group: Group, signature: Signature) -> Group:
+    if signature is _shapes:
+        return sorted(group, key=lambda each: each.shape)
+    return sorted(group, key=lambda each: (_end(each.name), each.shape))
+
+
+def _alike(ours: list[Group], theirs: list[Group]) -> Iterator[tuple[Group, Group]]:
+    """Layers whose names have the most parts in common with one another."""
+    scores = sorted(
+        (
+            (-_common(layer_of(a[0].name), layer_of(b[0].name)), number, other)
+            for number, a in enumerate(ours[:_MOST])
+            for other, b in enumerate(theirs[:_MOST])
+        )
+    )
+    used: tuple[set[int], set[int]] = (set(), set())
+    for score, number, other in scores:
+        if score < 0 and number not in used[0] and other not in used[1]:
+            used[0].add(number)
+            used[1].add(other)
+            yield ours[number], theirs[other]
+
+
+_MOST = 200
+"""How many layers of one signature are compared by name."""
+
+
+def _common(a: str, b: str) -> int:
+    return (Counter(a.replace("_", ".").split(".")) & Counter(b.replace("_", ".").split("."))).total()
+
+
+def _same_layer(left: Group, right: Group) -> Iterator[tuple[Entry, Entry]]:
+    """Entries of one layer with the same shape, where both sides have one of them."""
+    places: defaultdict[Hashable, tuple[Group, Group]] = defaultdict(lambda: ([], []))
+    for side, entries in enumerate((left, right)):
+        for each in entries:
+            places[layer_of(each.name), each.shape][side].append(each)
+    for ours, theirs in places.values():
+        if len(ours) == len(theirs) == 1:
+            yield ours[0], theirs[0]
+
+
+def rows(pairs: Pairs) -> list[Row]:
+    """The table: what both have, in the order of the file, then what only one has."""
+    both = [Row(file=ours, cls=theirs, what=(*_unlike(ours, theirs),)) for ours, theirs in pairs.both]
+    lone = [Row(file=each, cls=None, what=("missing-in-class",)) for each in pairs.only_file]
+    return [*both, *lone, *(Row(file=None, cls=each, what=("missing-in-file",)) for each in pairs.only_class)]
+
+
+def _unlike(ours: Entry, theirs: Entry) -> Iterator[What]:
+    if ours.name != theirs.name:
+        yield "renamed"
+    if ours.shape != theirs.shape:
+        turned = len(ours.shape) > 1 and sorted(ours.shape) == sorted(theirs.shape)
+        yield "transposed" if turned else "shape"
+    if ours.dtype != theirs.dtype:
+        yield "dtype"
+
+
+def findings(table: Sequence[Row], order: tuple[str, str] | None, one_option: str = "") -> list[Finding]:
+    """One for each thing that differs; one for a layer whose tensors are all renamed or missing alike.
+
+    Where one option renames all, ``one_option``, its layers are one finding. Several tensors with the same two dtypes
+    are one as well. ``order`` has the first two names that stand at one place.
+    """
+    renamed = [*_of_layers(table, "renamed")]
+    if len(renamed) > 1 and one_option:
+        detail = f"{renamed[0].detail}; this and {len(renamed) - 1} more by {one_option}"
+        renamed = [Finding(what="renamed", name=renamed[0].name, detail=detail)]
+    found = [*renamed, *_of_layers(table, "missing-in-class"), *_of_layers(table, "missing-in-file")]
+    dtypes: defaultdict[tuple[str, str], Group] = defaultdict(list)
+    for row in table:
+        if row.file is None or row.cls is None:
+            continue
+        for what in row.what:
+            if what in ("transposed", "shape"):
+                detail = f"{list(row.file.shape)} in the file, {list(row.cls.shape)} in the class"
+                found.append(Finding(what=what, name=row.file.name, detail=detail))
+            elif what == "dtype":
+                dtypes[row.file.dtype, row.cls.dtype].append(row.file)
+    for (ours, theirs), entries in dtypes.items():
+        more = f"; the same of {len(entries) - 1} more" if len(entries) > 1 else ""
+        detail = f"{ours} in the file, {theirs} in the class{more}"
+        found.append(Finding(what="dtype", name=entries[0].name, detail=detail))
+    if order is not None:
+        detail = f"the first is {order[0]} in the file and {order[1]} in the class; a load finds tensors by name"
+        found.append(Finding(what="order", name=order[0], detail=detail))
+    return found
+
+
+def _of_layers(table: Sequence[Row], what: What) -> Iterator[Finding]:
+    groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    whole: Counter[str] = Counter()
+    for row in table:
+        ours, theirs = (each.name if each else "" for each in (row.file, row.cls))
+        layer = layer_of(theirs if what == "missing-in-file" else ours)
+        whole[layer] += 1
+        if what in row.what:
+            groups[layer, layer_of(theirs) if what == "renamed" else ""].append(row)
+    for (layer, other), each in groups.items():
+        if layer and len(each) == whole[layer] and _as_layer(each, what):
+            yield Finding(what=what, name=layer, detail=_words(what, other, [_end(_name(row)) for row in each]))
+        else:
+            for row in each:
+                yield Finding(what=what, name=_name(row), detail=_words(what, row.cls.name if row.cls else "", []))
+
+
+def _as_layer(each: Sequence[Row], what: What) -> bool:
+    """Whether a layer's rows are one finding: more than one, and of a renamed layer, the ends of the names stay."""
+    if what != "renamed":
+        return len(each) > 1
+    return all(row.file and row.cls and _end(row.file.name) == _end(row.cls.name) for row in each)
+
+
+def _name(row: Row) -> str:
+    entry = row.file or row.cls
+    assert entry
+    return entry.name
+
+
+def _words(what: What, other: str, ends: Sequence[str]) -> str:
+    of = f" ({', '.join(ends)})" if ends else ""
+    if what == "renamed":
+        return f"{other} in the class{of}"
+    where = "class" if what == "missing-in-class" else "file"
+    return f"the {where} has none{of}"
+
+
+def first_misplaced(pairs: Pairs, cls: Sequence[Entry]) -> tuple[str, str] | None:
+    """The first names, the file's and the class's, that stand at the same place; None if the order is the same."""
+    places = {each.name: place for place, each in enumerate(cls)}
+    there = sorted(pairs.both, key=lambda both: places[both[1].name])
+    for (ours, _), (other, theirs) in zip(pairs.both, there, strict=True):
+        if ours is not other:
+            return ours.name, theirs.name
+    return None
