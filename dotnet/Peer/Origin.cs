@@ -5,7 +5,8 @@ namespace TorchSharpCompat;
 /// <summary>Finds out whose an exception is: our own code's, or that of TorchSharp, the packages beside it and people's assemblies.</summary>
 public static class Origin
 {
-    private static readonly string Folder = Path.GetDirectoryName(typeof(Origin).Assembly.Location)!;
+    /// <summary>Where the publish lies.</summary>
+    internal static readonly string Folder = Path.GetDirectoryName(typeof(Origin).Assembly.Location)!;
 
     /// <summary>
     /// Whether our own code is at fault. An exception belongs to the innermost frame that is not one of .NET's libraries,

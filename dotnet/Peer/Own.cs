@@ -48,7 +48,8 @@ public static class Own
         try
         {
             var assembly = Assembly.LoadFrom(path);
-            Accept(assembly, []);
+            RefuseAnother(assembly);
+            Accept(assembly);
             return assembly;
         }
         catch (BadImageFormatException)
@@ -57,22 +58,28 @@ public static class Own
         }
     }
 
-    /// <summary>Takes an assembly and those beside it for a person's. Refuses one that was built for another TorchSharp.</summary>
-    private static void Accept(Assembly assembly, HashSet<string> seen)
+    /// <summary>
+    /// Refuses an assembly that was built for another TorchSharp. .NET itself would take a later one, and fail in a call.
+    /// </summary>
+    private static void RefuseAnother(Assembly assembly)
     {
-        Loaded.Add(assembly);
         var ours = typeof(nn).Assembly.GetName();
+        var wanted = assembly.GetReferencedAssemblies().FirstOrDefault(reference => reference.Name == ours.Name)?.Version;
+        if (wanted is null || wanted == ours.Version) return;
+        throw new UnusableException(
+            $"{assembly.GetName().Name} was built for TorchSharp {wanted.ToString(3)}, and this is {ours.Version?.ToString(3)}: "
+            + $"give --torchsharp {wanted.ToString(3)}, or build it for this one");
+    }
+
+    /// <summary>Takes an assembly, and those beside it that it needs, for a person's.</summary>
+    private static void Accept(Assembly assembly)
+    {
+        if (!Loaded.Add(assembly)) return;
+        var folder = Path.GetDirectoryName(assembly.Location)!;
         foreach (var reference in assembly.GetReferencedAssemblies())
         {
-            if (reference.Name == ours.Name && reference.Version != ours.Version)
-            {
-                throw new UnusableException(
-                    $"{assembly.GetName().Name} was built for TorchSharp {reference.Version?.ToString(3)}, and this is "
-                    + $"{ours.Version?.ToString(3)}: give --torchsharp {reference.Version?.ToString(3)}, or build it for this one");
-            }
-            var beside = Path.Combine(Path.GetDirectoryName(assembly.Location)!, reference.Name + ".dll");
-            if (reference.Name == ours.Name || !seen.Add(reference.Name!) || !File.Exists(beside)) continue;
-            Accept(Assembly.LoadFrom(beside), seen);
+            var beside = Path.Combine(folder, reference.Name + ".dll");
+            if (File.Exists(beside) && !File.Exists(Path.Combine(Origin.Folder, reference.Name + ".dll"))) Accept(Assembly.LoadFrom(beside));
         }
     }
 

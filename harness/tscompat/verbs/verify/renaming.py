@@ -18,15 +18,15 @@ def options(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
     """Options, as pairs of ``--strip-prefix``, ``--add-prefix`` or ``--rename`` and their value.
 
     ``names`` are all names of the file, ``renamed`` those that the class has otherwise. With the options those get
-    their new names, and no other name changes. Empty if there is nothing to rename.
+    their new names, and no other name changes. Empty if there is nothing to rename, and where no option can.
     """
-    if not renamed:
+    if not renamed or any("=" in new for new in renamed.values()):  # --rename parts its value at the last one
         return ()
     wanted = {name: renamed.get(name, name) for name in names}
     each = tuple(("--rename", f"^{re.escape(old)}$={_plain(new)}") for old, new in renamed.items())
-    suggested = (suggest(names, renamed) for suggest in (_prefix, _parts, _layers))
+    suggested = (*(suggest(names, renamed) for suggest in (_prefix, _parts, _layers)), each)
     right = [found for found in suggested if found and all(apply(found, name) == wanted[name] for name in names)]
-    return min([*right, each], key=lambda found: (len(found), sum(len(value) for _, value in found)))
+    return min(right, key=lambda found: (len(found), sum(len(value) for _, value in found)), default=())
 
 
 def apply(given: Sequence[tuple[str, str]], name: str) -> str:

@@ -89,16 +89,16 @@ class Transfers:
         """Try a route, with the file as it is if ``whole`` is given, else with what it is converted to."""
         file = whole.name if whole else route.suffix
         to_dotnet = to_python = Verdict(Kind.REFUSED, "")
-        artifact = whole or self._folder / f"artifact{route.suffix}"
+        artifact = whole or (self.expected if route.kind == "dat" else self._folder / f"artifact{route.suffix}")
         faults = [] if whole else self._selected.unfit(WRITERS[route.suffix])
         if faults:
             to_dotnet = to_python = Verdict(Kind.REFUSED, listed(faults).strip().replace("\n  ", "; "))
         else:
-            if not whole:
+            if artifact not in (whole, self.expected):
                 write(artifact, self._items, single=self._single)
             to_dotnet = self._to_dotnet(route, artifact)
             to_python = self._to_python(route)
-            if not whole and artifact != self.expected:
+            if artifact not in (whole, self.expected):
                 artifact.unlink()
         return RouteFound(
             route=route.name,
