@@ -1,4 +1,4 @@
-"""``tscompat verify``: whether a model file reaches TorchSharp, and fits a class. May import values, verbs."""
+"""``tscompat verify``: whether a model file reaches TorchSharp, and fits a class. May import values, report, verbs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ import msgspec
 import typer
 from rich.filesize import decimal
 
+from tscompat.report.verb import Block, Lines, Page, Table
 from tscompat.values.text import shown
 from tscompat.verbs import verify as verb
 from tscompat.verbs.convert import pattern_and_replacement, read_map
-from tscompat.verbs.verify import Entry, Fit, ModelFileError, Own, Transfer, Verified
+from tscompat.verbs.verify import Entry, Fit, ModelFileError, Own, Row, Transfer, Verified
 from tscompat.verbs.verify.listing import LINES
 
+from . import pages
 from .columns import columns
 from .convert import AddPrefix, DType, Key, Map, Rename, Skip, StripPrefix
 from .options import LibTorch, Native, NugetSource, TorchSharp, TorchSharpDll
+from .pages import Html, Markdown
 
 ROWS = 40
 """How many lines of a table a terminal shows; a pipe gets all of them."""
@@ -52,6 +55,8 @@ def verify(
     add_prefix: AddPrefix = "",
     dtype: DType = "",
     json: Annotated[bool, typer.Option("--json", help="All of it as JSON, which has a JSON Schema.")] = False,
+    html: Html = None,
+    markdown: Markdown = None,
     torchsharp: TorchSharp = None,
     libtorch: LibTorch = None,
     nuget_source: NugetSource = "",
@@ -75,6 +80,8 @@ def verify(
             raise ModelFileError("--assembly and --type go together: give both")
         if assembly and listing:
             raise ModelFileError("--listing stands in place of --assembly: give one of them")
+        for written in (html, markdown):
+            pages.refuse(written, [file, assembly, listing, map_])
         found = verb.verify(
             file,
             key=key,
@@ -102,23 +109,19 @@ def verify(
         typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found))
+    if html or markdown:
+        pages.write(_page(found), html=html, markdown=markdown)
     raise typer.Exit(_EXIT[found.outcome])
 
 
 def _lines(found: Verified) -> Iterator[str]:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    count = f"{found.tensors:,} tensor{'' if found.tensors == 1 else 's'}"
-    yield f"{shown(found.path, 4096)}: {found.kind}, {count}, {found.elements:,} elements, {decimal(found.bytes)}"
+    yield _head(found)
     yield from (f"  note: {shown(note, 400)}" for note in found.notes)
     if found.routes:
         yield ""
-        head = ["route", "given", f"TorchSharp {found.torchsharp} loads", "and saves"]
-        rows = [[each.route, each.file, _word(each.to_dotnet), _word(each.to_python)] for each in found.routes]
-        yield from columns(head, rows, (), width)
-        for each in found.routes:
-            for way, transfer in (("load", each.to_dotnet), ("save", each.to_python)):
-                if transfer.kind != "pass":
-                    yield f"{each.route}, {each.file}, {way}: {shown(transfer.detail, 400)}"
+        yield from columns(_ways(found), _routes(found), (), width)
+        yield from _losses(found)
     if found.fit:
         yield ""
         yield from _fit(found.fit, width)
@@ -134,6 +137,46 @@ def _lines(found: Verified) -> Iterator[str]:
     yield _outcome(found)
 
 
+def _head(found: Verified) -> str:
+    count = f"{found.tensors:,} tensor{'' if found.tensors == 1 else 's'}"
+    return f"{shown(found.path, 4096)}: {found.kind}, {count}, {found.elements:,} elements, {decimal(found.bytes)}"
+
+
+def _ways(found: Verified) -> list[str]:
+    return ["route", "given", f"TorchSharp {found.torchsharp} loads", "and saves"]
+
+
+def _routes(found: Verified) -> list[list[str]]:
+    return [[each.route, each.file, _word(each.to_dotnet), _word(each.to_python)] for each in found.routes]
+
+
+def _losses(found: Verified) -> Iterator[str]:
+    for each in found.routes:
+        for way, transfer in (("load", each.to_dotnet), ("save", each.to_python)):
+            if transfer.kind != "pass":
+                yield f"{each.route}, {shown(each.file)}, {way}: {shown(transfer.detail, 400)}"
+
+
+def _page(found: Verified) -> Page:
+    rows = _routes(found)
+    lost = {number for number, row in enumerate(rows) if row[2:] != ["same bits", "same bits"]}
+    blocks: list[Block] = [
+        Table("By which routes it reaches TorchSharp", _ways(found), rows, marked=lost),
+        Lines("What they lose", [*_losses(found)]),
+    ]
+    if found.fit:
+        fit = found.fit
+        differ = {number for number, row in enumerate(fit.rows) if row.what}
+        blocks += [
+            Lines("What differs from the class", [*_findings(fit)]),
+            Lines("Options of convert", fit.options, code=True),
+            Table("The file beside the class", _sides(fit), [*map(_row, fit.rows)], marked=differ),
+        ]
+    blocks.append(Lines("To load it", found.code, code=True))
+    facts = [_head(found), *(shown(note, 400) for note in found.notes)]
+    return Page("verify", _outcome(found), good=found.outcome == "arrives", facts=facts, blocks=blocks)
+
+
 def _word(transfer: Transfer) -> str:
     return "same bits" if transfer.kind == "pass" else transfer.kind
 
@@ -141,13 +184,10 @@ def _word(transfer: Transfer) -> str:
 def _fit(fit: Fit, width: int | None) -> Iterator[str]:
     most = len(fit.rows) if width is None else ROWS
     rows = sorted(fit.rows, key=lambda row: not row.what) if len(fit.rows) > most else list(fit.rows)
-    table = [[*_side(row.file), *_side(row.cls), ", ".join(row.what)] for row in rows[:most]]
-    head = ["in the file", "", "", f"in {shown(fit.cls, 60)}", "", "", ""]
-    yield from columns(head, table, (), width)
+    yield from columns(_sides(fit), [*map(_row, rows[:most])], (), width)
     if len(rows) > most:
         yield f"… and {len(rows) - most:,} more: a pipe (| less) gets all of them, --json too"
-    for each in fit.findings:
-        yield f"{each.what}: {shown(each.name)}: {shown(each.detail, 400)}"
+    yield from _findings(fit)
     if fit.options:
         words = (
             "With these options of convert it fits" if fit.enough else "These options of convert rename what they can"
@@ -159,6 +199,18 @@ def _fit(fit: Fit, width: int | None) -> Iterator[str]:
             yield f"{how}, TorchSharp loads it strictly into the class, with the same bits."
         else:
             yield f"{how}, TorchSharp's strict load into the class: {fit.loaded.kind}: {shown(fit.loaded.detail, 400)}"
+
+
+def _findings(fit: Fit) -> Iterator[str]:
+    return (f"{each.what}: {shown(each.name)}: {shown(each.detail, 400)}" for each in fit.findings)
+
+
+def _sides(fit: Fit) -> list[str]:
+    return ["in the file", "dtype", "shape", f"in {shown(fit.cls, 60)}", "dtype", "shape", "what differs"]
+
+
+def _row(row: Row) -> list[str]:
+    return [*_side(row.file), *_side(row.cls), ", ".join(row.what)]
 
 
 def _side(entry: Entry | None) -> list[str]:

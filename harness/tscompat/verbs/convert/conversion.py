@@ -1,4 +1,4 @@
-"""Converts models. All checks are made before a byte is written. May import values, files."""
+"""Converts models. All checks are made before a byte is written. May import values, dotnet_side, files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole of a conversion: checks, writing, verification. May import values, files, verbs."""
+"""The whole of a conversion: checks, writing, verification. May import values, dotnet_side, files, verbs."""
 
 from __future__ import annotations
 

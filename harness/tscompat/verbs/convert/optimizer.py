@@ -1,6 +1,6 @@
 """Converts optimizers: what ``state_dict()`` of torch.optim returns to TorchSharp's file, and back.
 
-May import values, codec, files, python_side. As for models, all checks are made before a byte is written.
+May import values, codec, dotnet_side, files, python_side. As for models, all checks are made before a byte is written.
 """
 
 from __future__ import annotations
