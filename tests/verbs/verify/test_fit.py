@@ -32,10 +32,11 @@ def norm(name: str, size: int) -> Sizes:
 
 def found(file: list[Entry], cls: list[Entry], one_option: str = "") -> list[tuple[str, str, str]]:
     pairs = pair(file, cls)
-    made = findings(rows(pairs), first_misplaced(pairs, cls), one_option)
+    made = findings(rows(pairs), first_misplaced(pairs, cls, BUFFERS), one_option)
     return [(each.what, each.name, each.detail) for each in made]
 
 
+BUFFERS = {"bn.running_mean", "bn.running_var", "bn.num_batches_tracked"}
 MODEL = {**layer("fc1", 8, 4), **norm("bn", 8), **layer("fc2", 3, 8)}
 
 
@@ -88,6 +89,21 @@ FAULTS: dict[str, tuple[Sizes, tuple[str, str, str]]] = {
 def test_a_fault_is_one_finding(name: str) -> None:
     cls, finding = FAULTS[name]
     assert found(entries(MODEL), entries(cls)) == [finding]
+
+
+PARAMETERS_FIRST = {name: MODEL[name] for name in sorted(MODEL, key=lambda name: name in BUFFERS)}
+
+
+@pytest.mark.parametrize("buffers", [BUFFERS, None])
+def test_parameters_before_buffers_are_no_other_order(buffers: set[str] | None) -> None:
+    cls = entries(PARAMETERS_FIRST)
+    assert first_misplaced(pair(entries(MODEL), cls), cls, buffers) is None
+
+
+@pytest.mark.parametrize("buffers", [BUFFERS, None])
+def test_buffers_in_another_order(buffers: set[str] | None) -> None:
+    cls = entries({name: MODEL[name] for name in sorted(MODEL, key=lambda name: (name in BUFFERS, name[::-1]))})
+    assert first_misplaced(pair(entries(MODEL), cls), cls, buffers) is not None
 
 
 def test_one_dtype_of_a_whole_class_is_one_finding() -> None:

@@ -8,7 +8,8 @@ Layers that are alike are matched in their order. Linear in the number of tensor
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from .document import Entry, Finding, Row, What
@@ -227,11 +228,29 @@ def _words(what: What, other: str, ends: Sequence[str]) -> str:
     return f"the {where} has none{of}"
 
 
-def first_misplaced(pairs: Pairs, cls: Sequence[Entry]) -> tuple[str, str] | None:
-    """The first names, the file's and the class's, that stand at the same place; None if the order is the same."""
+def first_misplaced(pairs: Pairs, cls: Sequence[Entry], buffers: Collection[str] | None) -> tuple[str, str] | None:
+    """The first names, the file's and the class's, that stand at the same place; None if the order is the same.
+
+    TorchSharp's state dicts have all parameters first, then all buffers (``Module.state_dict`` in NN/Module.cs), so the
+    order of each is compared. ``buffers`` has the class's names of them. If it is None, they are not known, and a class
+    of two parts that each have the file's order counts as the same.
+    """
     places = {each.name: place for place, each in enumerate(cls)}
-    there = sorted(pairs.both, key=lambda both: places[both[1].name])
-    for (ours, _), (other, theirs) in zip(pairs.both, there, strict=True):
-        if ours is not other:
-            return ours.name, theirs.name
+    if buffers is None:
+        there = sorted(pairs.both, key=lambda both: places[both[1].name])
+        rank = {id(both): place for place, both in enumerate(pairs.both)}
+        falls = [both for both, after in pairwise(there) if rank[id(after)] < rank[id(both)]]
+        return _first(pairs.both, places) if len(falls) > 1 else None
+    for group in (False, True):
+        found = _first([both for both in pairs.both if (both[1].name in buffers) is group], places)
+        if found:
+            return found
     return None
+
+
+def _first(both: Sequence[tuple[Entry, Entry]], places: Mapping[str, int]) -> tuple[str, str] | None:
+    there = sorted(both, key=lambda each: places[each[1].name])
+    return next(
+        ((ours.name, theirs.name) for (ours, _), (other, theirs) in zip(both, there, strict=True) if ours is not other),
+        None,
+    )

@@ -100,7 +100,7 @@ def verify(
     theirs = listing.entries(Path(listed)) if listed is not None else None
     unchanged = not (key or skip or names != Names() or dtype) and len(selected.items) == len(model.contents)
     routes: list[RouteFound] = []
-    found: Fit | None = _fit(str(listed), selected, theirs) if theirs is not None else None
+    found: Fit | None = _fit(str(listed), selected, theirs, None) if theirs is not None else None
     torchsharp = ""
     size = sum(item.nbytes for item in selected.items)
     try:
@@ -109,8 +109,8 @@ def verify(
             transfers = Transfers(peer, folder, selected)
             routes += _routes(transfers, model, source if unchanged else None, single=selected.single)
             if own and module:
-                entries = _schema(peer, own, module)
-                found = _loaded(_fit(str(own), selected, entries), peer, folder, module, selected)
+                entries, buffers = _schema(peer, own, module)
+                found = _loaded(_fit(str(own), selected, entries, buffers), peer, folder, module, selected)
     except NoPeer as error:
         note(f"TorchSharp was not asked: {error}")
     return Verified(
@@ -149,24 +149,27 @@ def _routes(transfers: Transfers, model: Model, whole: Path | None, *, single: b
     return found
 
 
-def _schema(peer: PeerKeeper, own: Own, module: OwnModule) -> list[Entry]:
-    """The state dict of the class. Raises ModelFileError where it cannot be built."""
+def _schema(peer: PeerKeeper, own: Own, module: OwnModule) -> tuple[list[Entry], set[str]]:
+    """The state dict of the class, and the names of its buffers. Raises ModelFileError where it cannot be built."""
     try:
         answer = peer.ask(Schema(module))
     except PeerDied as died:
         raise ModelFileError(f"{own}: .NET ended when it was built: {died.detail}") from died
     if isinstance(answer, Thrown):
         raise ModelFileError(f"{own.assembly}: {own} cannot be built: {refused(answer).detail}")
-    return [Entry(name=escaped(each.name), dtype=BY_CODE[each.code].torch, shape=each.shape) for each in answer.entries]
+    entries = [
+        Entry(name=escaped(each.name), dtype=BY_CODE[each.code].torch, shape=each.shape) for each in answer.entries
+    ]
+    return entries, {escaped(each.name) for each in answer.entries if each.buffer}
 
 
-def _fit(name: str, selected: Selected, theirs: Sequence[Entry]) -> Fit:
+def _fit(name: str, selected: Selected, theirs: Sequence[Entry], buffers: set[str] | None) -> Fit:
     ours = listing.of_items(selected.items)
     pairs = fit.pair(ours, theirs)
     table = fit.rows(pairs)
     rename = renaming.options([each.name for each in ours], pairs.renamed)
     one_option = next(renaming.quoted(rename, shlex.quote)) if len(rename) == 1 else ""
-    findings = fit.findings(table, fit.first_misplaced(pairs, theirs), one_option)
+    findings = fit.findings(table, fit.first_misplaced(pairs, theirs, buffers), one_option)
     options: Options = (*rename, *_cast(table))
     return Fit(
         cls=escaped(name),
