@@ -25,7 +25,7 @@ class Net(nn.Module):
 
 def make() -> nn.Module:
     """The model with weights that are always the same, and buffers as after a training."""
-    torch.manual_seed(0)
+    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
     net = Net()
     for buffer in (net.bn.running_mean, net.bn.running_var):
         assert buffer is not None

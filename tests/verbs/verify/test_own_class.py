@@ -13,8 +13,9 @@ import torch
 from dotnet.ports import make
 from dotnet_ports import SOURCES, build
 from tscompat.dotnet_side.cache import Publish
+from tscompat.dotnet_side.errors import PeerBroken
 from tscompat.files.item import ModelFileError
-from tscompat.verbs.verify import Own, Verified, verify
+from tscompat.verbs.verify import Own, Verified, verification, verify
 from tscompat.verbs.verify.listing import LINES
 
 FINDINGS = {
@@ -153,3 +154,14 @@ def test_the_lines_that_list_a_state_dict(file: Path, ports: Path, tmp_path: Pat
     found = verify(file, listed=tmp_path / "listing.txt").fit
     assert found is not None
     assert [(each.what, each.name) for each in found.findings] == [("renamed", "fc1")]
+
+
+def test_a_class_that_could_not_be_asked_for_decides_nothing(
+    file: Path, ports: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise PeerBroken("the peer refused")
+
+    monkeypatch.setattr(verification, "_schema", broken)
+    found = beside(file, ports, "Right")
+    assert (found.outcome, found.notes[-1]) == ("undecided", "TorchSharp was not asked: the peer refused")

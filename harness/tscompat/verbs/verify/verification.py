@@ -40,7 +40,8 @@ Options = tuple[tuple[str, str], ...]
 class Own:
     """A person's class. To build it runs their code."""
 
-    assembly: Path
+    assembly: str | os.PathLike[str]
+    """The path of their .dll."""
     name: str
     """Its full name, or its name alone."""
     arguments: str = "[]"
@@ -48,7 +49,8 @@ class Own:
 
     def module(self) -> OwnModule:
         """What a peer builds. Raises ModelFileError for arguments that are no JSON array, or without the file."""
-        if not self.assembly.is_file():
+        assembly = Path(self.assembly)
+        if not assembly.is_file():
             raise ModelFileError(f"--assembly {self.assembly}: there is no such file: give the .dll of dotnet build")
         try:
             given = json.loads(self.arguments)
@@ -56,7 +58,7 @@ class Own:
             raise ModelFileError(f"--args {self.arguments}: no JSON: {error}") from error
         if not isinstance(given, list):
             raise ModelFileError(f"--args {self.arguments}: expected a JSON array, such as '[10, true]'")
-        return OwnModule(assembly=str(self.assembly.absolute()), class_name=self.name, arguments=self.arguments)
+        return OwnModule(assembly=str(assembly.absolute()), class_name=self.name, arguments=self.arguments)
 
     def __str__(self) -> str:
         return f"{self.name}({json.dumps(json.loads(self.arguments))[1:-1]})"
@@ -115,7 +117,7 @@ def verify(
         note(f"TorchSharp was not asked: {error}")
     return Verified(
         schema=1,
-        outcome=_outcome(routes, found),
+        outcome=_outcome(routes, found) if found or own is None else "undecided",
         path=escaped(str(model.path)),
         kind=model.kind,
         tensors=len(selected.items),
