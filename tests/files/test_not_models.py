@@ -150,6 +150,7 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
     "utf16.pth": ("a model".encode("utf-16"), "text in UTF-16"),
     "empty.pth": (b"", "empty: 0 bytes, as a download or a save leaves it that failed"),
     "zeros.pth": (bytes(5000), "nothing but zeros, in all of its 5,000 bytes"),
+    "dim": (b"\2\3\1\2\3\6\1\4", "8 bytes that begin with 02 03 01 .*: no kind of file that is known here"),
     "random": (b"\xf7\xe6\xd5" * 7, "21 bytes that begin with f7 e6 d5 .*: no kind of file that is known here"),
     "cut.pth": (
         pth()[:500],

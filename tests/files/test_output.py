@@ -12,6 +12,9 @@ import pytest
 import torch
 
 from samples import save_safetensors
+from tscompat.files import output
+from tscompat.files.item import Item
+from tscompat.files.kinds import read
 from tscompat.verbs.convert import ModelFileError, prepare
 
 TARGETS = ["b.dat", "b.safetensors", "b.pth"]
@@ -47,6 +50,18 @@ def test_all_bytes_are_counted(target: str, source: Path, tmp_path: Path) -> Non
     counted: list[int] = []
     prepare(source, tmp_path / target, tell=print).write(counted.append)
     assert sum(counted) == (tmp_path / target).stat().st_size
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_elements_that_are_written_in_steps_are_all_there(
+    target: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "_STEP", 1000)
+    torch.save({"w": torch.arange(1000.0)}, source)
+    prepare(source, tmp_path / target, tell=print).write(lambda written: None)
+    (item,) = read(tmp_path / target, "", print).contents
+    assert isinstance(item, Item)
+    assert bytes(item.read()) == torch.arange(1000.0).numpy().tobytes()
 
 
 @pytest.mark.parametrize("target", TARGETS)
