@@ -90,6 +90,7 @@ TAKEN: dict[str, Make] = {
     "a name like an optimizer's": made("optimized.pth", "optimizer.pth"),
     "a name like a scaler's": made("upscaler.pth", "scaler.pth"),
     "a state": made("model_state.pth", "training_state.pth"),
+    "an index of another name": made("weights.safetensors.index.json"),
     "another name": made("weights.safetensors", "weights.bin"),
 }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
 import torch
 
 from samples import save_safetensors
-from tscompat.files.item import Item, ModelFileError
+from tscompat.files.item import Item, ModelFileError, Unfit
 from tscompat.files.kinds import read
 
 WHOLE = torch.arange(24.0).reshape(4, 6)
@@ -48,6 +49,16 @@ def test_a_tensor_that_one_rank_has_whole(tmp_path: Path) -> None:
     shard(tmp_path, 2, {"weight": ROWS[1]})
     shapes = {each.name: each.shape for each in read(tmp_path, "", print).contents if isinstance(each, Item)}
     assert shapes == {"weight": (4, 6), "bias": (3,)}
+
+
+def test_what_no_tensor_holds_is_not_lost_on_the_way(tmp_path: Path) -> None:
+    odd = {"dtype": "F4", "shape": [2], "data_offsets": [0, 1]}
+    header = json.dumps({"__metadata__": {"DCP_SHARDING_INFO": "{}"}, "odd": odd}).encode()
+    shard(tmp_path, 1, {"weight": (WHOLE, [0, 0])})
+    (tmp_path / "shard-00002-model-00001-of-00001.safetensors").write_bytes(
+        struct.pack("<Q", len(header)) + header + b"1"
+    )
+    assert [type(each) for each in read(tmp_path, "", print).contents] == [Item, Unfit]
 
 
 @pytest.mark.parametrize(
