@@ -156,6 +156,10 @@ REFUSED: dict[str, tuple[Make, str]] = {
         made("model.safetensors", "model_1.safetensors"),
         "the folder has 2 models: give one of model.safetensors, model_1.safetensors",
     ),
+    "the shards of ranks beside a file": (
+        made("a.pt", *(f"shard-0000{rank}-model-00001-of-00001.safetensors" for rank in (1, 2))),
+        "give one of shard-00001-model-00001-of-00001.safetensors and 1 more, a.pt",
+    ),
     "several variants": (
         made("model.fp16.safetensors", "model.bf16.safetensors"),
         "give one of model.bf16.safetensors, model.fp16.safetensors",

@@ -51,6 +51,12 @@ def test_a_tensor_that_one_rank_has_whole(tmp_path: Path) -> None:
     assert shapes == {"weight": (4, 6), "bias": (3,)}
 
 
+def test_a_tensor_of_one_of_several_files_has_no_offset(tmp_path: Path) -> None:
+    for rank, name in enumerate(("weight", "bias"), 1):
+        shard(tmp_path, rank, {name: (torch.ones(3), [0])})
+    assert [each.offset for each in read(tmp_path, "", print).contents if isinstance(each, Item)] == [None, None]
+
+
 def test_what_no_tensor_holds_is_not_lost_on_the_way(tmp_path: Path) -> None:
     odd = {"dtype": "F4", "shape": [2], "data_offsets": [0, 1]}
     header = json.dumps({"__metadata__": {"DCP_SHARDING_INFO": "{}"}, "odd": odd}).encode()
