@@ -51,6 +51,14 @@ def test_a_tensor_that_one_rank_has_whole(tmp_path: Path) -> None:
     assert shapes == {"weight": (4, 6), "bias": (3,)}
 
 
+def test_that_the_last_rank_may_be_missing_is_stated(tmp_path: Path) -> None:
+    for rank, part in enumerate(COLUMNS[:2], 1):
+        shard(tmp_path, rank, {"weight": part})
+    said: list[str] = []
+    read(tmp_path, "", said.append)
+    assert any("those of 2 ranks, and no file shows how many there were" in sentence for sentence in said)
+
+
 def test_a_tensor_of_one_of_several_files_has_no_offset(tmp_path: Path) -> None:
     for rank, name in enumerate(("weight", "bias"), 1):
         shard(tmp_path, rank, {name: (torch.ones(3), [0])})
