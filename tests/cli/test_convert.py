@@ -96,6 +96,10 @@ def test_an_optimizer_there_and_back(tmp_path: Path) -> None:
     [
         ([], "the state of an optimizer ('state' and 'param_groups'), which does not name its class"),
         (["--optimizer", "SGD", "--skip", "w"], "--skip is for models"),
+        (["--optimizer", "SGD", "--strip-prefix", "w"], "--strip-prefix is for models"),
+        (["--optimizer", "SGD", "--rename", "w=v"], "--rename is for models"),
+        (["--optimizer", "SGD", "--add-prefix", "w"], "--add-prefix is for models"),
+        (["--optimizer", "SGD", "--dtype", "float16"], "--dtype is for models"),
         (["--groups", "1"], "--groups is for TorchSharp's files"),
     ],
 )

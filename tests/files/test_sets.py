@@ -162,6 +162,12 @@ WHOLE: dict[str, tuple[Make, list[str]]] = {
     "the index beside a file": (indexed("model.safetensors", given=INDEX), ["a", "b"]),
     "the file beside an index": (indexed("model.safetensors", given="model.safetensors"), ["a"]),
     "a set of one": (lambda folder: index(folder, {"model-00001-of-00001.safetensors": A}).parent, ["a"]),
+    "the only shard of an index": (
+        lambda folder: index(folder, {"model-00001-of-00001.safetensors": A}).with_name(
+            "model-00001-of-00001.safetensors"
+        ),
+        ["a"],
+    ),
     "a file of ranks by its new name": (files("model_rank0.pt", "model.pt", given="model.pt"), ["a"]),
     "an adapter": (files("rank_16/adapter_model.safetensors", given="rank_16"), ["a"]),
 }

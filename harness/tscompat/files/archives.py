@@ -76,8 +76,6 @@ def _zip(source: Source) -> str:
     if "model_index.json" in names:
         return "a pipeline of diffusers in one file (DDUF): unpack it (unzip) and give the folder"
     inner = [name for name in names if name.endswith("/data.pkl") or name == "data.pkl"]
-    if len(inner) == 1:
-        return f"a damaged archive of torch.save ({quoted(inner[0])}): its records cannot be read: get or save it again"
     if inner:
         return (
             f"a zip of unpacked checkpoints ({some([quoted(name) for name in inner])}): unpack it, and zip the folder "
