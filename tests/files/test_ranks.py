@@ -82,6 +82,7 @@ def test_what_no_tensor_holds_is_not_lost_on_the_way(tmp_path: Path) -> None:
         ([BOTH[0], BOTH[3]], "12 of 24 elements of 'weight' are in no shard"),
         ([*ROWS, ROWS[0]], "both have the same elements of 'weight': keep the shards of one checkpoint"),
         ([ROWS[0], *cut((1, 4, 0, 6))], "both have the same elements of 'weight'"),
+        (cut((0, 4, 0, 2), (0, 2, 2, 6), (2, 4, 0, 6)), "both have the same elements of 'weight'"),
         ([ROWS[0], (ROWS[1][0].half(), [2, 0])], "the parts of 'weight' differ in dtype or rank"),
         ([ROWS[0], (ROWS[1][0], [2])], "1 offsets for 'weight', of 2 dims"),
         ([ROWS[0], (ROWS[1][0], [2**62, 0])], "elements of 'weight' are in no shard"),

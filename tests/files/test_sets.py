@@ -215,9 +215,10 @@ class Tied(torch.nn.Module):
         self.head.weight = self.embed.weight
 
 
-def test_tied_names_come_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", ["", "a.safetensors"])
+def test_tied_names_come_back(given: str, tmp_path: Path) -> None:
     safetensors.torch.save_model(Tied(), str(tmp_path / "a.safetensors"))
-    contents = {each.name: each for each in read(tmp_path / "a.safetensors", "", print).contents}
+    contents = {each.name: each for each in read(tmp_path / given, "", print).contents}
     embed, head = contents["embed.weight"], contents["head.weight"]
     assert isinstance(embed, Item)
     assert isinstance(head, Item)

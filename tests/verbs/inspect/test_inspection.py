@@ -53,6 +53,12 @@ def test_ties_name_the_first_name(checkpoint: Path) -> None:
     assert {each.name: each.tied_to for each in inspect(checkpoint).tensors if each.tied_to} == {"b": "a"}
 
 
+def test_every_further_name_is_tied_to_the_first(tmp_path: Path) -> None:
+    shared = torch.ones(2)
+    torch.save({"a": shared, "b": shared, "c": shared}, tmp_path / "a.pth")
+    assert [each.tied_to for each in inspect(tmp_path / "a.pth").tensors] == [None, "a", "a"]
+
+
 def test_a_quantizer(checkpoint: Path) -> None:
     quantizers = {each.name: each.quantizer for each in inspect(checkpoint).tensors if each.quantizer}
     assert quantizers == {"q": Quantizer(scale=0.5, zero_point=3)}
