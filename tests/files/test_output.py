@@ -115,6 +115,18 @@ def test_force_replaces_no_shard_of_the_source(what: str, tmp_path: Path) -> Non
         prepare(index if what == "index" else tmp_path, shard, force=True, tell=print)
 
 
+def test_force_replaces_no_file_of_the_source_by_another_path(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    save_safetensors({"w": torch.ones(3)}, folder / "model.safetensors")
+    try:
+        (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    except OSError:
+        pytest.skip("no right to make links here")
+    with pytest.raises(ModelFileError, match="lies in the source folder"):
+        prepare(folder, tmp_path / "link" / "model.safetensors", force=True, tell=print)
+
+
 def test_what_is_to_be_replaced_stays_until_all_is_written(source: Path, tmp_path: Path) -> None:
     (tmp_path / "b.dat").write_text("mine")
 
