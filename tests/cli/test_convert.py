@@ -113,6 +113,7 @@ NAMES = [
     (["--strip-prefix", "module."], ["a.w", "b.w"]),
     (["--add-prefix", "net."], ["net.module.a.w", "net.module.b.w"]),
     (["--rename", "module=m", "--rename", r"\.w$=.weight"], ["m.a.weight", "m.b.weight"]),
+    (["--rename", "module=m", "--rename", "^m=n"], ["n.a.w", "n.b.w"]),
     (["--map", "map.json"], ["x", "module.b.w"]),
 ]
 
