@@ -64,6 +64,11 @@ def test_a_quantizer(checkpoint: Path) -> None:
     assert quantizers == {"q": Quantizer(scale=0.5, zero_point=3)}
 
 
+def test_a_quantizer_that_changes_nothing_is_one_too(tmp_path: Path) -> None:
+    torch.save({"q": torch.quantize_per_tensor(torch.ones(2), 1.0, 0, torch.qint8)}, tmp_path / "a.pth")
+    assert [each.quantizer for each in inspect(tmp_path / "a.pth").tensors] == [Quantizer(scale=1.0, zero_point=0)]
+
+
 def test_what_is_no_tensor_or_no_dense_one(checkpoint: Path) -> None:
     found = inspect(checkpoint)
     assert ([each.name for each in found.others], found.passed) == (["s"], ("version",))
