@@ -21,6 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tscompat.codec import encode_state_dict
+from tscompat.files import not_models
 from tscompat.files.item import ModelFileError
 from tscompat.files.kinds import read
 from tscompat.files.not_models import words
@@ -200,6 +201,11 @@ def in_one_sentence(name: str, content: bytes) -> bool:
 @pytest.mark.parametrize("name", NOT_MODELS)
 def test_one_sentence_says_it(name: str) -> None:
     assert in_one_sentence(name, NOT_MODELS[name][0])
+
+
+def test_zeros_are_looked_for_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(not_models, "_STEP", 4)
+    assert "nothing but zeros" not in words(Source(Path("a"), memoryview(bytes(8) + b"\1")))
 
 
 STARTS = [content[:600] for content, _ in NOT_MODELS.values()]
