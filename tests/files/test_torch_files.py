@@ -109,8 +109,8 @@ def test_tied_names_have_one_tie(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")  # torch warns of its own quantized storages
 def test_one_storage_with_two_quantizers_is_two_tensors(tmp_path: Path) -> None:
     a, b = (torch.quantize_per_tensor(torch.ones(3), scale, 0, torch.qint8) for scale in (0.5, 0.25))
-    storage: Any = a.storage()  # untyped_storage() has no dtype of quantized elements
-    b.set_(storage, 0, (3,), (1,))
+    owner: Any = a  # its storage() is partly typed; untyped_storage() has no dtype of quantized elements
+    b.set_(owner.storage(), 0, (3,), (1,))
     torch.save({"a": a, "b": b}, tmp_path / "a")
     ties = {each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)}
     assert len(ties) == 2
