@@ -102,6 +102,11 @@ def test_the_model_of_a_folder(kind: str, tmp_path: Path) -> None:
     assert found - {"second"} == {"new"}
 
 
+def test_a_key_is_of_the_file_in_the_folder(tmp_path: Path) -> None:
+    torch.save({"model": NEW, "ema": OLD}, tmp_path / "a.pth")
+    assert [each.name for each in read(tmp_path, "ema", print).contents] == ["old"]
+
+
 def test_a_variant_of_an_index(tmp_path: Path) -> None:
     shards = ["model.fp16-00001-of-00002.safetensors", "model.fp16-00002-of-00002.safetensors"]
     for shard, state in zip(shards, (NEW, OLD), strict=True):

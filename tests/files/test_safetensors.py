@@ -189,6 +189,10 @@ def test_metadata_is_about_the_file() -> None:
     assert read(source(made({"__metadata__": {"format": "pt", "rank": "8"}}))).about == {"format": "pt", "rank": "8"}
 
 
+def test_metadata_may_be_null() -> None:
+    assert read(source(made(b'{"__metadata__":null}'))).about == {}
+
+
 @pytest.mark.parametrize(
     ("data", "expected"), [(made({}), True), (made({})[:9], True), (b"{}", False), (b"\xff" * 8 + b"{", False)]
 )

@@ -163,6 +163,12 @@ def test_a_single_tensor_is_compared_with_the_only_one(monkeypatch: pytest.Monke
     assert (found.outcome, found.renamed, len(found.notes)) == ("equal", (), 1)
 
 
+def test_a_single_tensor_is_none_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    several: Contents = [item([1.0], name="w"), item([2.0], name="x")]
+    found = given(monkeypatch, ([item([1.0], name="")], True), (several, False))
+    assert [each.name for each in found.extra] == ["x"]
+
+
 def test_names_that_have_no_utf8_form_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
     odd: list[Item | Unfit] = [item([1.0], name="\udc80"), Unfit("x\udc80", "y\udc80")]
     found = given(monkeypatch, (odd, False), ([item([1.0], name="a\udc81")], False))
