@@ -54,6 +54,12 @@ def test_only_in_one_of_them(state: State, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_tensor_more_alone_is_a_difference(turned: bool, state: State, tmp_path: Path) -> None:
+    sides = [state, {**state, "x": torch.ones(7)}]
+    assert compared(tmp_path, *(reversed(sides) if turned else sides)).outcome == "different"
+
+
 def test_other_names_alone_are_a_difference(state: State, tmp_path: Path) -> None:
     found = compared(tmp_path, state, {f"module.{name}": tensor for name, tensor in state.items()})
     assert (found.outcome, found.equal, found.renamed[0], len(found.renamed)) == (
