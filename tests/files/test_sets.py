@@ -179,6 +179,12 @@ def test_a_whole_model_is_read(kind: str, tmp_path: Path) -> None:
     assert names(make(tmp_path)) == expected
 
 
+@pytest.mark.parametrize("make", [shards(FIRST, SECOND), indexed()], ids=["by their names", "by an index"])
+def test_a_tensor_of_several_files_has_no_offset(make: Make, tmp_path: Path) -> None:
+    contents = read(make(tmp_path), "", print).contents
+    assert [each.offset for each in contents if isinstance(each, Item)] == [None, None]
+
+
 def test_both_indexes_of_a_model_may_be_there(tmp_path: Path) -> None:
     indexed()(tmp_path)
     index(tmp_path, {FIRST_BIN: A, SECOND_BIN: B}, INDEX_BIN)
