@@ -156,6 +156,12 @@ def test_an_array_that_no_tensor_holds(array: np.ndarray[Any, Any], said: str, t
         raise AssertionError(odd.why)
 
 
+def test_a_header_of_version_3_is_utf8() -> None:
+    text = "{'descr': [('é', '<f4')], 'fortran_order': False, 'shape': ()}".encode()
+    data = MAGIC + b"\3\0" + struct.pack("<I", len(text)) + text
+    assert header(data, len(data)).descr == "[('é', '<f4')]"
+
+
 def test_a_single_array_that_no_tensor_holds_is_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.array(["a"]))
     with pytest.raises(ModelFileError, match=r"a\.npy: its numpy dtype <U1 has no counterpart"):

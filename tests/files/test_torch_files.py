@@ -107,6 +107,16 @@ def test_tied_names_have_one_tie(tmp_path: Path) -> None:
     assert (ties[0] == ties[1], len(set(ties))) == (True, 3)
 
 
+@pytest.mark.filterwarnings("ignore")  # torch warns of its own quantized storages
+def test_one_storage_with_two_quantizers_is_two_tensors(tmp_path: Path) -> None:
+    a, b = (torch.quantize_per_tensor(torch.ones(3), scale, 0, torch.qint8) for scale in (0.5, 0.25))
+    owner: Any = a  # its storage() is partly typed; untyped_storage() has no dtype of quantized elements
+    b.set_(owner.storage(), 0, (3,), (1,))
+    torch.save({"a": a, "b": b}, tmp_path / "a")
+    ties = {each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)}
+    assert len(ties) == 2
+
+
 def test_a_stored_tensor_has_its_place_in_the_file(tmp_path: Path) -> None:
     torch.save({"a": torch.arange(1000)}, tmp_path / "a")
     (item,) = read_quietly(tmp_path / "a").contents

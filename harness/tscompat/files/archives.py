@@ -81,8 +81,6 @@ def _zip(source: Source) -> str:
             "torch.package.PackageImporter(FILE).load_pickle(PACKAGE, NAME), and torch.save() its state_dict()"
         )
     inner = [name for name in names if name.endswith("/data.pkl") or name == "data.pkl"]
-    if len(inner) == 1:
-        return f"a damaged archive of torch.save ({quoted(inner[0])}): its records cannot be read: get or save it again"
     if inner:
         return (
             f"a zip of unpacked checkpoints ({some([quoted(name) for name in inner])}): unpack it, and zip the folder "

@@ -142,7 +142,8 @@ def item(name: str, value: Tensor) -> Item | Unfit:
         return Unfit(name, f"has {len(value.shape)} dims and is not contiguous: contiguous() it in Python")
     plain = contiguous and not (value.conj or value.neg or storage.swapped)
     start = value.offset * dtype.itemsize if value.numel else 0
-    tie = (id(storage), dtype.name, value.shape, start, value.stride, value.conj, value.neg) if value.numel else None
+    layout = value.shape, start, value.stride, value.conj, value.neg
+    tie = (id(storage), dtype.name, value.quantizer, *layout) if value.numel else None
     return Item(
         name,
         dtype,
