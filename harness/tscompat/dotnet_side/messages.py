@@ -129,6 +129,30 @@ class SchemaFound(Message, frozen=True, tag="schema-found"):
     entries: tuple[SchemaEntry, ...]
 
 
+class Part(Message, frozen=True):
+    """One of the modules within a module."""
+
+    name: str
+    """Empty for the whole."""
+    type_name: str
+    """The class, with its namespace."""
+    scalars: dict[str, str]
+    """What it keeps in fields and properties, as text: ``eps`` is ``1E-05``."""
+
+
+class PartsFound(Message, frozen=True, tag="parts-found"):
+    """The modules within a module, in its order."""
+
+    parts: tuple[Part, ...]
+
+
+class PartsRan(Message, frozen=True, tag="parts-ran"):
+    """What the runs of parts threw; their outputs are in the file that the call names."""
+
+    thrown: dict[int, Thrown]
+    """By the place of the run in the call; one that threw nothing is absent."""
+
+
 class Thrown(Message, frozen=True, tag="thrown"):
     """.NET threw an exception in the code under test, or a person's assembly cannot be used."""
 
@@ -252,6 +276,35 @@ class Schema(Call[SchemaFound], frozen=True, tag="schema"):
     """.NET builds the module and lists the entries of its state dict."""
 
     module: NativeModule | OwnModule
+
+
+class Parts(Call[PartsFound], frozen=True, tag="parts"):
+    """.NET builds the module, and lists the modules within it."""
+
+    module: OwnModule
+
+
+class PartRun(Message, frozen=True):
+    """One pass of a part alone."""
+
+    name: str
+    """That of the part; empty for the whole module."""
+    sizes: tuple[int, ...]
+    """For each argument of its forward how many inputs it takes: 1 for a tensor, 0 for null, more for a tuple."""
+
+
+class RunParts(Call[PartsRan], frozen=True, tag="run-parts"):
+    """.NET builds the module, loads the expected file into it, strictly, and runs parts of it alone, in eval mode."""
+
+    reads: ClassVar = ("expected", "inputs")
+
+    expected: str
+    module: OwnModule
+    runs: tuple[PartRun, ...]
+    inputs: str
+    """A file with a state dict of ``RUN.N``: the inputs of each run, in the order of its arguments."""
+    outputs: str
+    """Where to write ``RUN.N``, the outputs, tuples flattened."""
 
 
 class Forward(Call[Done], frozen=True, tag="forward"):
@@ -379,11 +432,26 @@ class RunProgram(Call[Done], frozen=True, tag="run-program"):
     placement: Placement
 
 
-AnyCall: TypeAlias = Save | Load | Schema | Forward | Train | LoadInto | LoadHostile | Probe | UseOptimizer | RunProgram
+AnyCall: TypeAlias = (
+    Save
+    | Load
+    | Schema
+    | Parts
+    | RunParts
+    | Forward
+    | Train
+    | LoadInto
+    | LoadHostile
+    | Probe
+    | UseOptimizer
+    | RunProgram
+)
 AnyAnswer: TypeAlias = (
     Done
     | Loaded
     | SchemaFound
+    | PartsFound
+    | PartsRan
     | LoadedInto
     | HostileLoaded
     | Observed

@@ -86,6 +86,7 @@ class Dotnet:
     Modules: Any
     Slots: Any
     Own: Any
+    Parts: Any
     Unusable: Any
     """``UnusableException``, which ``Own`` throws."""
     Layers: Any
@@ -115,6 +116,8 @@ class Dotnet:
     """``TorchSharp.torch``."""
     Optimizers: Any
     """``TorchSharp.Modules``, where the optimizers' classes are."""
+    Int: Any
+    """``System.Int32``."""
     Array: Any
     """``System.Array``: ``Array[type](list)``."""
     Programs: Any
@@ -194,6 +197,7 @@ def load(publish: Path) -> Dotnet:
         Modules=ours.Modules,
         Slots=ours.Slots,
         Own=ours.Own,
+        Parts=ours.Parts,
         Unusable=ours.UnusableException,
         Layers=ours.Layers,
         Training=ours.Training,
@@ -213,6 +217,7 @@ def load(publish: Path) -> Dotnet:
         Exception=system.Exception,
         Torch=torchsharp.torch,
         Optimizers=import_module("TorchSharp.Modules"),
+        Int=system.Int32,
         Array=system.Array,
         Programs=ours.Programs,
         GC=system.GC,

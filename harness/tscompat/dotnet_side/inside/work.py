@@ -21,6 +21,9 @@ from tscompat.values.text import escaped
 
 from .clr import Dotnet, DotnetBag, DotnetError, DotnetModule, DotnetTensor
 
+UNUSABLE = ""
+"""The type of a DotnetError about what a person's assembly lacks."""
+
 
 class Refused(Exception):
     """The peer was asked for something that it does not know or cannot do. The message is the reason of the Refusal."""
@@ -161,7 +164,7 @@ def build(dotnet: Dotnet, module: NativeModule | OwnModule) -> DotnetModule:
         with dotnet.errors():
             return dotnet.Own.Build(module.assembly, module.class_name, module.arguments)
     except dotnet.Unusable as error:
-        raise DotnetError("", escaped(str(error.Message))) from None
+        raise DotnetError(UNUSABLE, escaped(str(error.Message))) from None
 
 
 def address(tensor: Tensor) -> int:
