@@ -230,3 +230,7 @@ def test_tensors_without_a_better_state_dict_are_taken(document: Any, names: lis
 
 def test_a_dict_with_more_elements_than_one_in_it_is_taken() -> None:
     assert [*heard({"w": torch.ones(9), "inner": SMALL})[0]] == ["w", "inner"]
+
+
+def test_a_number_that_has_the_name_of_a_file_may_be_all_of_a_model() -> None:
+    assert [*heard({"a.pt": torch.tensor(1.0)})[0]] == ["a.pt"]

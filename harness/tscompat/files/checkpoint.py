@@ -83,7 +83,8 @@ def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
         raise ModelFileError(f"{kind.several if chosen else kind.no} here; {_there_is(start, key, kind)}")
     (index,) = chosen
     value = found[index].value
-    if kind is MODEL and found[index].weight == _SCALARS and is_dict(value) and all(map(_is_path, value)):
+    nested = bool(index or key)
+    if kind is MODEL and nested and found[index].weight == _SCALARS and is_dict(value) and all(map(_is_path, value)):
         raise ModelFileError(
             f"these are scores of {some([*map(shown, value)])}, and no model; {_there_is(document, '', kind)}"
         )

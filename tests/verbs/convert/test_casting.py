@@ -149,3 +149,9 @@ def test_torchsharp_loads_the_cast_bits(source: Path, tmp_path: Path, publish: P
     conversion = prepare(source, tmp_path / "b.dat", dtype="bf16", tell=print)
     conversion.write(lambda written: None)
     assert conversion.verify(print).kind is Kind.PASS
+
+
+def test_values_of_several_pieces_are_all_cast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tscompat.verbs.convert.casting.PIECE", 16)
+    made = Cast(floating("float64"))(item([1, 2, 3, 4, 5]))
+    assert np.frombuffer(made.read(), np.float64).tolist() == [1, 2, 3, 4, 5]
