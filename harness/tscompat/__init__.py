@@ -1,7 +1,7 @@
 """torchsharp-compat: proves, bit for bit, that a PyTorch model arrives in TorchSharp (.NET), and back.
 
 ARCHITECTURE.md is the map: what each room is for and what it may import. In Python, ``tscompat.convert``, ``inspect``,
-``diff`` and ``verify`` do what the commands of these names do; what they cannot read or write raises
+``diff``, ``verify`` and ``parity`` do what the commands of these names do; what they cannot read or write raises
 ``ModelFileError``. They come from verbs and files when they are asked for, so that ``import tscompat`` stays free of
 torch.
 """
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tscompat.verbs.convert import Converted, convert
     from tscompat.verbs.diff import Comparison, diff
     from tscompat.verbs.inspect import Inspection, inspect
-    from tscompat.verbs.verify import Own, Verified, verify
+    from tscompat.verbs.own import Own
+    from tscompat.verbs.parity import Parity, parity
+    from tscompat.verbs.verify import Verified, verify
 
 __all__ = [
     "Comparison",
@@ -24,10 +26,12 @@ __all__ = [
     "Inspection",
     "ModelFileError",
     "Own",
+    "Parity",
     "Verified",
     "convert",
     "diff",
     "inspect",
+    "parity",
     "verify",
 ]
 
@@ -39,7 +43,9 @@ _HOMES = {
     "diff": "tscompat.verbs.diff",
     "Inspection": "tscompat.verbs.inspect",
     "inspect": "tscompat.verbs.inspect",
-    "Own": "tscompat.verbs.verify",
+    "Own": "tscompat.verbs.own",
+    "Parity": "tscompat.verbs.parity",
+    "parity": "tscompat.verbs.parity",
     "Verified": "tscompat.verbs.verify",
     "verify": "tscompat.verbs.verify",
 }

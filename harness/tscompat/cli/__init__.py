@@ -29,6 +29,7 @@ _VERBS = {
     "inspect": _Verb("inspect", "inspect_"),
     "diff": _Verb("diff", "diff_"),
     "verify": _Verb("verify", "verify"),
+    "parity": _Verb("parity", "parity"),
     "divergence": _Verb("divergence", "divergence"),
     "routes": _Verb("routes", "routes_"),
     "compare": _Verb("compare", "compare_"),

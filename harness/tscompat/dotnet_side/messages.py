@@ -291,6 +291,8 @@ class PartRun(Message, frozen=True):
     """That of the part; empty for the whole module."""
     sizes: tuple[int, ...]
     """For each argument of its forward how many inputs it takes: 1 for a tensor, 0 for null, more for a tuple."""
+    named: dict[str, bool | float]
+    """Arguments that are no tensors, by name. Case and underscores do not matter."""
 
 
 class RunParts(Call[PartsRan], frozen=True, tag="run-parts"):

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tscompat.verbs.convert.names import Names, pattern_and_replacement, renamed
+from tscompat.verbs.renaming import apply, options
 from tscompat.verbs.verify.document import Entry
 from tscompat.verbs.verify.fit import findings, first_misplaced, pair, rows
-from tscompat.verbs.verify.renaming import apply, options
 from verbs.items import item
 
 Sizes = dict[str, tuple[int, ...]]

@@ -4,10 +4,11 @@ May import values, dotnet_side, files and the verb convert.
 """
 
 from tscompat.files.item import ModelFileError
+from tscompat.verbs.own import Own
 from tscompat.verbs.peer import choice_of
 
 from .document import Entry, Finding, Fit, RouteFound, Row, Transfer, Verified
-from .verification import Own, verify
+from .verification import verify
 
 __all__ = [
     "Entry",

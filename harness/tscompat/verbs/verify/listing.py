@@ -12,7 +12,7 @@ from pathlib import Path
 from tscompat.files.item import Item, ModelFileError
 from tscompat.files.kinds import read
 from tscompat.files.source import opened
-from tscompat.values.dtypes import BY_CODE
+from tscompat.values.dtypes import DTYPES
 from tscompat.values.text import escaped, shown
 
 from .document import Entry
@@ -26,11 +26,7 @@ LINES = (
 _MOST = 1 << 26
 """Bytes of a listing at most."""
 _LINE = re.compile(r"([^\t]+)\t(\w+)\t((?:\d{1,18}(?: \d{1,18}){0,63})?)")
-_CODES = {
-    **{"Byte": 0, "Int8": 1, "Int16": 2, "Int32": 3, "Int64": 4, "Float16": 5, "Float32": 6, "Float64": 7},
-    **{"ComplexFloat32": 9, "ComplexFloat64": 10, "Bool": 11, "QInt8": 12, "QUInt8": 13, "QInt32": 14, "BFloat16": 15},
-}
-"""The format's code of each member of TorchSharp's ScalarType (torch.ScalarType in Tensor/torch.Tensor.cs)."""
+_BY_DOTNET = {dtype.dotnet: dtype for dtype in DTYPES}
 
 
 def entries(path: Path) -> list[Entry]:
@@ -60,11 +56,10 @@ def _parse(path: Path, text: str) -> list[Entry]:
         if not line.strip():
             continue
         match = _LINE.fullmatch(line)
-        if match is None or match[2] not in _CODES:
+        if match is None or match[2] not in _BY_DOTNET:
             raise ModelFileError(
                 f"{path}: line {number} is {shown(line, 100)!r}: expected a name, a dtype of TorchSharp and the sizes, "
                 "with tabs between them, as the three lines of C# write it"
             )
-        dtype = BY_CODE[_CODES[match[2]]].torch
-        found.append(Entry(name=match[1], dtype=dtype, shape=tuple(map(int, match[3].split()))))
+        found.append(Entry(name=match[1], dtype=_BY_DOTNET[match[2]].torch, shape=tuple(map(int, match[3].split()))))
     return found

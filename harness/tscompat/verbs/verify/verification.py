@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -22,46 +20,20 @@ from tscompat.values.dtypes import BY_CODE, BY_TORCH
 from tscompat.values.tensors import count_elements
 from tscompat.values.text import escaped
 from tscompat.values.verdict import Verdict
+from tscompat.verbs import renaming
 from tscompat.verbs.convert import Names
 from tscompat.verbs.convert.casting import Cast, floating
 from tscompat.verbs.convert.conversion import Selected, select
+from tscompat.verbs.own import Own
 from tscompat.verbs.peer import ON_THE_CPU, NoPeer, loaded, peer_for, refused, seconds_for
 
-from . import fit, listing, renaming
+from . import fit, listing
 from .document import Entry, Fit, RouteFound, Row, Transfer, Verified
 from .transfers import ROUTES, SINGLE, Transfers, as_transfer, passed, write
 
 _PEER_COPIES = 2
 """How many times the tensors' size a peer takes at most."""
 Options = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Own:
-    """A person's class. To build it runs their code."""
-
-    assembly: str | os.PathLike[str]
-    """The path of their .dll."""
-    name: str
-    """Its full name, or its name alone."""
-    arguments: str = "[]"
-    """A JSON array of the constructor's arguments."""
-
-    def module(self) -> OwnModule:
-        """What a peer builds. Raises ModelFileError for arguments that are no JSON array, or without the file."""
-        assembly = Path(self.assembly)
-        if not assembly.is_file():
-            raise ModelFileError(f"--assembly {self.assembly}: there is no such file: give the .dll of dotnet build")
-        try:
-            given = json.loads(self.arguments)
-        except (ValueError, RecursionError) as error:
-            raise ModelFileError(f"--args {self.arguments}: no JSON: {error}") from error
-        if not isinstance(given, list):
-            raise ModelFileError(f"--args {self.arguments}: expected a JSON array, such as '[10, true]'")
-        return OwnModule(assembly=str(assembly.absolute()), class_name=self.name, arguments=self.arguments)
-
-    def __str__(self) -> str:
-        return f"{self.name}({json.dumps(json.loads(self.arguments))[1:-1]})"
 
 
 def verify(
