@@ -164,6 +164,7 @@ public static class Parts
     private static IEnumerable<Tensor> Flat(object? result) => result switch
     {
         null => [],
+        Tensor { IsInvalid: true } => [], // weights of attention that nobody asked for
         Tensor tensor => [tensor],
         System.Collections.IDictionary named => named.Values.Cast<object?>().SelectMany(Flat),
         System.Collections.IEnumerable items => items.Cast<object?>().SelectMany(Flat),

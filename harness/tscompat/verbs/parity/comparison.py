@@ -1,6 +1,6 @@
 """Compares what both sides computed in passes of modules, and finds what the cause of a difference is.
 
-May import values, python_side.
+May import values, python_side, dotnet_side.
 """
 
 from __future__ import annotations

@@ -192,7 +192,7 @@ def _result(
         sentence=comparison.sentence(findings, layers),
         python=python,
         dotnet=str(own),
-        torch=VERSION,
+        torch=str(VERSION),
         torchsharp=found.version,
         findings=tuple(findings),
         layers=tuple(layers),
