@@ -1,4 +1,4 @@
-"""Every command of docs/my-class.md and docs/my-port.md runs, in a folder that has the files that it names; the code too."""
+"""Every command of docs/my-class.md and docs/my-port.md runs, with the files that it names; and the code."""
 
 from __future__ import annotations
 
