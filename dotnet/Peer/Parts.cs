@@ -80,6 +80,43 @@ public static class Parts
         _ => FormattableString.Invariant($"{value}"),
     };
 
+    /// <summary>Sets the probability of every dropout layer to 0, so that a training draws nothing. Returns their names.</summary>
+    public static string[] StopDropout(nn.Module module)
+    {
+        var stopped = new List<string>();
+        foreach (var (name, each) in Of(module))
+        {
+            var chance = each.GetType().GetProperty("p");
+            if (each.GetType().Namespace != "TorchSharp.Modules" || !each.GetType().Name.Contains("Dropout") || chance is null) continue;
+            chance.SetValue(each, 0.0);
+            stopped.Add(name);
+        }
+        return [.. stopped];
+    }
+
+    /// <summary>
+    /// Runs a module's forward, and backward from the sum of its floating outputs, each times the cotangent of its place.
+    /// Returns the gradients of the floating inputs, as input.N, and of the parameters, where there are some.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    public static Dictionary<string, Tensor> Backward(nn.Module module, int[] sizes, Tensor[] inputs, Tensor[] cotangents)
+    {
+        foreach (var input in inputs.Where(each => each.is_floating_point())) input.requires_grad_();
+        Tensor[] outputs = [.. Run(module, sizes, inputs, "{}").Where(each => each.is_floating_point())];
+        var sum = outputs.Zip(cotangents, (output, cotangent) => (output * cotangent).sum()).Aggregate((one, other) => one + other);
+        sum.backward();
+        var found = new Dictionary<string, Tensor>();
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            if (inputs[i].grad is { } gradient) found[$"input.{i}"] = gradient;
+        }
+        foreach (var (name, parameter) in module.named_parameters())
+        {
+            if (parameter.grad is { } gradient) found[name] = gradient;
+        }
+        return found;
+    }
+
     /// <summary>
     /// Runs a module's forward, without gradients. <paramref name="sizes"/> has for each argument how many of the inputs it
     /// takes: 1 for a tensor, 0 for null, more for a tuple or array of them. <paramref name="named"/> is a JSON object of the
@@ -89,6 +126,13 @@ public static class Parts
     [MethodImpl(MethodImplOptions.NoOptimization)]
     public static Tensor[] Forward(nn.Module module, int[] sizes, Tensor[] inputs, string named)
     {
+        using var gradients = no_grad();
+        return Run(module, sizes, inputs, named);
+    }
+
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    internal static Tensor[] Run(nn.Module module, int[] sizes, Tensor[] inputs, string named)
+    {
         using var json = JsonDocument.Parse(named);
         var scalars = json.RootElement.EnumerateObject().ToDictionary(item => Plain(item.Name), item => item.Value);
         var forwards = module.GetType().GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
@@ -97,7 +141,6 @@ public static class Parts
         foreach (var forward in forwards)
         {
             if (Bind(forward.GetParameters(), sizes, inputs, scalars) is not { } values) continue;
-            using var gradients = no_grad();
             var result = forward.Invoke(module, BindingFlags.DoNotWrapExceptions, null, values, null);
             return [.. Flat(result)];
         }

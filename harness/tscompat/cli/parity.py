@@ -13,7 +13,7 @@ import typer
 
 from tscompat.report.verb import Block, Lines, Page, Table
 from tscompat.values.text import shown
-from tscompat.verbs.parity.document import Finding, Layer, Parity
+from tscompat.verbs.parity.document import Finding, Gradient, Layer, Parity, Training
 
 from . import pages
 from .columns import columns
@@ -55,6 +55,17 @@ def parity(
     arguments: Annotated[
         str, typer.Option("--args", metavar="JSON", help="The arguments of its constructor: '[10, true]'.")
     ] = "[]",
+    backward: Annotated[bool, typer.Option("--backward", help="Compare gradients, too.")] = False,
+    train: Annotated[
+        int | None,
+        typer.Option("--train", metavar="STEPS", help="Train both on the same batches, and compare each step."),
+    ] = None,
+    optimizer: Annotated[
+        str, typer.Option(metavar="CLASS,OPTION=N", help="Of --train: a class of torch.optim and its options.")
+    ] = "SGD,lr=1e-2",
+    loss: Annotated[
+        str, typer.Option(help="Of --train: cross_entropy or mse_loss; the targets are random.")
+    ] = "mse_loss",
     strip_prefix: StripPrefix = "",
     rename: Rename = None,
     add_prefix: AddPrefix = "",
@@ -72,7 +83,9 @@ def parity(
     Both get the same weights, those of the Python model, and the same inputs, in eval mode. Each layer in .NET gets the
     inputs that PyTorch's layer of the same name got, so that nothing adds up; then the whole is compared end to end. A
     layer differs where rounding does not explain it (docs/bounds.md). Numbers that both keep (eps, momentum, stride)
-    are compared, too. --strip-prefix, --rename and --add-prefix give Python's names those that your class has.
+    are compared, too. With --backward gradients are, and with --train each step of a training: from the same weights,
+    on the same batches, with dropout set to 0 on both sides. --strip-prefix, --rename and --add-prefix give Python's
+    names those that your class has.
 
     The code of --python and of --assembly is run: give none that you do not trust.
 
@@ -92,6 +105,8 @@ def parity(
             strip_prefix=strip_prefix,
             rename=[pattern_and_replacement(words) for words in rename or ()],
             add_prefix=add_prefix,
+            backward=backward,
+            recipe=None if train is None else verb.recipe_of(train, optimizer, loss),
             choice=verb.choice_of(
                 torchsharp=torchsharp or (),
                 libtorch=libtorch or (),
@@ -126,9 +141,39 @@ def _lines(found: Parity) -> Iterator[str]:
     if len(layers) < len(found.layers):
         yield f"… and {len(found.layers) - len(layers):,} more: a pipe (| less) gets all of them, --json too"
     yield from (f"{_name(each)}: {shown(each.detail, 400)}" for each in _different(found))
+    yield from _descents(found, width)
     yield from _notes(found)
     yield ""
     yield from _findings(found)
+
+
+def _descents(found: Parity, width: int | None) -> Iterator[str]:
+    if found.gradients is not None:
+        rows = [*map(_gradient, found.gradients)]
+        yield ""
+        yield from columns(_GRADIENTS, rows if width is None else rows[:ROWS], (), width)
+    if found.training is not None:
+        yield ""
+        yield f"{_training(found.training)}: {_WORDS[found.training.outcome]}"
+        yield from columns(_LOSSES, [*_losses(found.training)], (), width)
+
+
+_GRADIENTS = ["gradient of", "is", "ULP"]
+_LOSSES = ["step", "loss in Python", "in .NET"]
+
+
+def _gradient(gradient: Gradient) -> list[str]:
+    ulps = "" if gradient.ulps is None or gradient.outcome == "equal" else f"{gradient.ulps:,}"
+    return [shown(gradient.name, 100), _WORDS[gradient.outcome], ulps]
+
+
+def _training(training: Training) -> str:
+    return f"{training.steps} steps of {training.optimizer}, {training.loss}"
+
+
+def _losses(training: Training) -> Iterator[list[str]]:
+    for step, (ours, theirs) in enumerate(zip(training.python, training.dotnet, strict=True), 1):
+        yield [str(step), *("not finite" if each is None else f"{each:.7g}" for each in (ours, theirs))]
 
 
 _HEAD = ["layer", "in Python", "in .NET", "dtype", "shape", "alone", "ULP"]
@@ -186,6 +231,9 @@ def _page(found: Parity) -> Page:
     blocks: list[Block] = [
         Lines("Findings", [*_findings(found)]),
         Table("Each layer alone, and the whole", _HEAD, [*map(_row, found.layers)], {6}, marked),
-        Lines("Notes", [*_notes(found)]),
+        Table("Gradients", _GRADIENTS, [*map(_gradient, found.gradients or ())], {2}),
     ]
+    if found.training:
+        blocks.append(Table(_training(found.training), _LOSSES, [*_losses(found.training)], {0, 1, 2}))
+    blocks.append(Lines("Notes", [*_notes(found)]))
     return Page("parity", shown(found.sentence, 1000), found.outcome == "agrees", [*_facts(found)], blocks)

@@ -309,6 +309,20 @@ class RunParts(Call[PartsRan], frozen=True, tag="run-parts"):
     """Where to write ``RUN.N``, the outputs, tuples flattened."""
 
 
+class Backward(Call[Done], frozen=True, tag="backward"):
+    """.NET builds the module, loads the expected file into it, strictly, and runs it backward, in eval mode."""
+
+    reads: ClassVar = ("expected", "inputs")
+
+    expected: str
+    module: OwnModule
+    inputs: str
+    """A file with a state dict of ``input.N``, in the order in which forward takes them, and ``cotangent.N`` for each
+    floating output."""
+    outputs: str
+    """Where to write the gradients: ``input.N`` of the inputs, and those of the parameters under their names."""
+
+
 class Forward(Call[Done], frozen=True, tag="forward"):
     """.NET builds the module, gives it the bits of the expected file, and runs its forward."""
 
@@ -331,12 +345,12 @@ class Forward(Call[Done], frozen=True, tag="forward"):
 
 
 class Train(Call[Done], frozen=True, tag="train"):
-    """.NET builds the module, loads the expected file into it, and trains it."""
+    """.NET builds the module, loads the expected file into it, and trains it; a person's own without dropout."""
 
     reads: ClassVar = ("expected", "batches")
 
     expected: str
-    module: NativeModule
+    module: NativeModule | OwnModule
     batches: str
     """A file with a state dict of ``input.STEP.N``, in the order in which forward takes them, and ``target.STEP.0``."""
     optimizer: str
@@ -440,6 +454,7 @@ AnyCall: TypeAlias = (
     | Schema
     | Parts
     | RunParts
+    | Backward
     | Forward
     | Train
     | LoadInto

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 import torch
 from torch.utils import _pytree as trees
@@ -29,6 +29,9 @@ from .torch_tensors import from_torch
 _SAMPLES = 8
 """How often errors are drawn for the outputs of a module (cases/dtypes.toml has as many for architectures)."""
 _PLAIN = (bool, int, float, str)
+
+
+Model: TypeAlias = torch.nn.Module
 
 
 class CannotRun(Exception):
@@ -125,7 +128,7 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]
         counts[name] += 1
         given = begun[id(module)].pop()
         sizes, named, tensors, why = _arguments(module, *given)
-        outputs = [each for each in trees.tree_leaves(output) if isinstance(each, torch.Tensor)]
+        outputs = tensors_in(output)
         made.append(Pass(name, counts[name], sizes, named, _numbered(tensors), _numbered(outputs), why, given))
 
     handles = [
@@ -137,7 +140,7 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]
         )
     ]
     try:
-        with _quietly():
+        with torch.no_grad(), as_the_peer():
             model(*inputs)
     except Exception as error:
         raise CannotRun(f"a pass in Python fails: {type(error).__name__}: {error}") from error
@@ -148,15 +151,15 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]
 
 
 @contextmanager
-def _quietly() -> Generator[None]:
-    """Without gradients and warnings. With one thread, as the peer has, so that sums add in the same order; and without
-    the fused path of attention, which calls no layer in it.
+def as_the_peer() -> Generator[None]:
+    """With one thread, as the peer has, so that sums add in the same order; without the fused path of attention, which
+    calls no layer in it; and without warnings.
     """
     threads, fast = torch.get_num_threads(), torch.backends.mha.get_fastpath_enabled()
     torch.set_num_threads(1)
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -203,6 +206,11 @@ def _arguments(
     return tuple(sizes), named, tensors, ""
 
 
+def tensors_in(output: Any) -> list[torch.Tensor]:
+    """The tensors of an output: tuples, lists and dicts flattened."""
+    return [each for each in trees.tree_leaves(output) if isinstance(each, torch.Tensor)]
+
+
 def _each(signature: inspect.Signature, bound: inspect.BoundArguments) -> Iterator[tuple[str, Any]]:
     for name, value in bound.arguments.items():
         kind = signature.parameters[name].kind
@@ -233,9 +241,9 @@ class References:
 
         def compute() -> StateDict:
             args, kwargs = trees.tree_map_only(torch.Tensor, _widened, one.arguments)
-            with _quietly():
+            with torch.no_grad(), as_the_peer():
                 output = module(*args, **kwargs)
-            return _numbered([each for each in trees.tree_leaves(output) if isinstance(each, torch.Tensor)])
+            return _numbered(tensors_in(output))
 
         try:
             return rounding.reference(compute, _dtype(one.outputs), _SAMPLES)

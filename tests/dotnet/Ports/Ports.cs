@@ -8,9 +8,12 @@ namespace Ports;
 public sealed class Right : nn.Module<Tensor, Tensor>
 {
     private readonly nn.Module<Tensor, Tensor> conv, bn, fc1, norm, fc2;
+    private readonly bool detach;
 
-    public Right(int classes = 5) : base(nameof(Right))
+    /// <summary>With <paramref name="detach"/> it computes the same, and its gradients end before fc2.</summary>
+    public Right(int classes = 5, bool detach = false) : base(nameof(Right))
     {
+        this.detach = detach;
         conv = nn.Conv2d(3, 4, 3, padding: 1);
         bn = nn.BatchNorm2d(4);
         fc1 = nn.Linear(4 * 6 * 6, 12);
@@ -23,7 +26,7 @@ public sealed class Right : nn.Module<Tensor, Tensor>
     {
         x = nn.functional.relu(bn.forward(conv.forward(x))).flatten(1);
         x = nn.functional.gelu(norm.forward(fc1.forward(x)));
-        return fc2.forward(x);
+        return fc2.forward(detach ? x.detach() : x);
     }
 }
 

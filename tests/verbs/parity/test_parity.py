@@ -9,7 +9,7 @@ import pytest
 from dotnet_ports import SOURCES
 from tscompat.dotnet_side.cache import Publish
 from tscompat.files.item import ModelFileError
-from tscompat.verbs.parity import Attribute, Layer, Own, Parity, parity
+from tscompat.verbs.parity import Attribute, Layer, Own, Parity, parity, recipe_of
 
 PORTS = SOURCES / "ports.py"
 IMAGE = ["2x3x6x6:f32"]
@@ -110,6 +110,92 @@ def test_the_suites_own_models_have_no_finding(model: str, inputs: str, tmp_path
     own = Own(publish.folder / "Peer.dll", f"TorchSharpCompat.Models.{model}")
     found = parity(f"{tmp_path / 'models.py'}:make", own, [inputs])
     assert (found.outcome, found.findings) == ("agrees", ())
+
+
+# gradients and trainings
+
+
+def test_gradients_agree(ports: Path, publish: Publish) -> None:
+    found = parity(f"{PORTS}:make", Own(ports, "Ports.Right"), IMAGE, backward=True)
+    assert (found.outcome, found.findings) == ("agrees", ())
+    names = [each.name for each in found.gradients or ()]
+    assert (names[0], len(names)) == ("input.0", 11)
+    assert {each.outcome for each in found.gradients or ()} <= {"equal", "rounding"}
+
+
+def test_a_gradient_that_ends_is_found_where_it_is_nearest_to_the_output(ports: Path, publish: Publish) -> None:
+    found = parity(f"{PORTS}:make", Own(ports, "Ports.Right", "[5, true]"), IMAGE, backward=True)
+    (finding,) = found.findings
+    assert (found.outcome, finding.what, finding.name) == ("differs", "gradient", "norm.weight")
+    assert finding.detail == ".NET has no gradient of it; so do 8 more"
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "loss"), [("Adam,lr=1e-3", "cross_entropy"), ("SGD,lr=0.1,momentum=0.9,nesterov=true", "mse_loss")]
+)
+def test_a_training_agrees(optimizer: str, loss: str, ports: Path, publish: Publish) -> None:
+    own, recipe = Own(ports, "Ports.Right"), recipe_of(4, optimizer, loss)
+    found = parity(f"{PORTS}:make", own, ["4x3x6x6:f32"], recipe=recipe)
+    assert (found.outcome, found.findings) == ("agrees", ())
+    assert found.training is not None
+    assert (found.training.steps, len(found.training.python), found.training.python) == (
+        4,
+        4,
+        pytest.approx(found.training.dotnet, rel=1e-5),
+    )
+
+
+def test_a_training_draws_nothing(ports: Path, publish: Publish) -> None:
+    own, recipe = Own(ports, "Ports.Recurrent"), recipe_of(2, "SGD,lr=0.1", "mse_loss")
+    found = parity(f"{PORTS}:make_recurrent", own, STATES, recipe=recipe)
+    assert (found.outcome, found.notes) == (
+        "agrees",
+        ("training: 1 dropout layers draw nothing on both sides (p = 0)",),
+    )
+
+
+def test_another_momentum_is_found_by_a_training(ports: Path, publish: Publish) -> None:
+    own, recipe = Own(ports, "Ports.Zoo", "[0.2]"), recipe_of(2, "SGD,lr=0.1", "mse_loss")
+    found = parity(f"{PORTS}:make_zoo", own, ["2x3x16x16:f32"], recipe=recipe)
+    (finding,) = found.findings
+    assert (found.outcome, finding.what, finding.name, finding.call) == ("differs", "training", "norm.running_mean", 1)
+    assert finding.attributes == (Attribute(name="momentum", python="0.1", dotnet="0.2"),)
+
+
+def test_where_outputs_differ_nothing_is_trained(ports: Path, publish: Publish) -> None:
+    own, recipe = Own(ports, "Ports.WrongEps"), recipe_of(2, "SGD", "mse_loss")
+    found = parity(f"{PORTS}:make", own, IMAGE, backward=True, recipe=recipe)
+    assert (found.gradients, found.training, [each.what for each in found.findings]) == (None, None, ["layer"])
+    assert found.notes == ("gradients and trainings are not compared, because the outputs differ before",)
+
+
+@pytest.mark.parametrize(
+    ("steps", "optimizer", "loss", "sentence"),
+    [
+        (0, "Adam", "mse_loss", "--train 0: expected a number of steps"),
+        (1, "Adam,lr", "mse_loss", "--optimizer Adam,lr: expected CLASS,OPTION=NUMBER"),
+        (1, "Adam,lr=x", "mse_loss", "expected CLASS,OPTION=NUMBER"),
+        (1, "Adam", "l1_loss", "--loss l1_loss: expected one of cross_entropy, mse_loss"),
+    ],
+)
+def test_a_recipe_that_is_none(steps: int, optimizer: str, loss: str, sentence: str) -> None:
+    with pytest.raises(ModelFileError, match=sentence):
+        recipe_of(steps, optimizer, loss)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "loss", "sentence"),
+    [
+        ("Wrong", "mse_loss", "--optimizer Wrong: "),
+        ("Adam,wrong=1", "mse_loss", "--optimizer Adam: "),
+        ("LBFGS", "mse_loss", "--optimizer LBFGS: "),
+    ],
+)
+def test_an_optimizer_that_one_side_lacks(
+    optimizer: str, loss: str, sentence: str, ports: Path, publish: Publish
+) -> None:
+    with pytest.raises(ModelFileError, match=sentence):
+        parity(f"{PORTS}:make", Own(ports, "Ports.Right"), IMAGE, recipe=recipe_of(1, optimizer, loss))
 
 
 WRONG = {

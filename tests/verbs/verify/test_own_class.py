@@ -94,7 +94,11 @@ def test_arguments_of_the_constructor(file: Path, ports: Path, publish: Publish)
 WRONG: dict[str, tuple[str, str, str]] = {
     "no such class": ("Ports.Wrong", "[]", r"Ports\.dll has no module 'Ports\.Wrong': it has Ports\.Act"),
     "a class that is no module": ("Ports.Listing", "[]", r"Ports\.Listing is .*: give a class that is one"),
-    "other arguments": ("Right", '["a"]', r'no constructor of Ports\.Right takes \["a"\]: it has \(int classes = 5\)'),
+    "other arguments": (
+        "Right",
+        '["a"]',
+        r'no constructor of Ports\.Right takes \["a"\]: it has \(int classes = 5, bool',
+    ),
     "no JSON": ("Right", "[", r"--args \[: no JSON"),
     "no array": ("Right", "5", r"--args 5: expected a JSON array"),
     "what throws": ("Right", "[-1]", r"cannot be built: .*negative dimension"),

@@ -5,7 +5,18 @@ from __future__ import annotations
 import json
 
 from tscompat.codec import encode_state_dict, read_state_dict
-from tscompat.dotnet_side.messages import Part, PartRun, Parts, PartsFound, PartsRan, Placement, RunParts, Thrown
+from tscompat.dotnet_side.messages import (
+    Backward,
+    Done,
+    Part,
+    PartRun,
+    Parts,
+    PartsFound,
+    PartsRan,
+    Placement,
+    RunParts,
+    Thrown,
+)
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 from tscompat.values.text import escaped
@@ -76,3 +87,28 @@ def _outputs(work: Work, part: object, run: PartRun, given: StateDict) -> StateD
             raise DotnetError(UNUSABLE, escaped(str(error.Message))) from None
     with snapshot(dotnet, watch, outputs, *tensors) as (_, found):
         return [Entry(name, tensor._replace(data=bytes(tensor.data))) for name, tensor in found]
+
+
+def run_backward(dotnet: Dotnet, watch: Stopwatch, call: Backward) -> Done:
+    """Build the module, load the expected file strictly, run it backward. Its gradients go into a file."""
+    work = Work(dotnet, watch, _ON_THE_CPU, call.module, read_state_dict(call.expected))
+    given = read_state_dict(call.inputs)
+    inputs, cotangents = (
+        dotnet.Array[dotnet.Tensor](
+            [work.tensor(tensor, poison=False) for name, tensor in given if name.startswith(what)]
+        )
+        for what in ("input.", "cotangent.")
+    )
+    sizes = dotnet.Array[dotnet.Int]([1] * len(inputs))
+    with watch.running():
+        module = work.module(poison=True)
+        try:
+            with dotnet.errors():
+                module.load(call.expected)
+                module.train(False)
+                gradients = dotnet.Parts.Backward(module, sizes, inputs, cotangents)
+        except dotnet.Unusable as error:
+            raise DotnetError(UNUSABLE, escaped(str(error.Message))) from None
+    with snapshot(dotnet, watch, gradients, module) as (_, found):
+        write_whole(call.outputs, encode_state_dict(found))
+    return Done()

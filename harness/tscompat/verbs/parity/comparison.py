@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+from msgspec import structs
 
 from tscompat.dotnet_side.messages import Part, Thrown
 from tscompat.python_side.agreement import agree
@@ -70,10 +71,11 @@ def _outcome(
 def _outputs(ours: StateDict, theirs: StateDict) -> Iterator[Output]:
     found = dict(theirs)
     for name, tensor in ours:
-        yield Output(dtype=tensor.dtype.torch, shape=tensor.shape, ulps=_ulps(tensor, found.get(name)))
+        yield Output(dtype=tensor.dtype.torch, shape=tensor.shape, ulps=ulps(tensor, found.get(name)))
 
 
-def _ulps(ours: Tensor, theirs: Tensor | None) -> int | None:
+def ulps(ours: Tensor, theirs: Tensor | None) -> int | None:
+    """The largest distance of two tensors' elements; None where they cannot be compared so."""
     if theirs is None or ours.dtype is not theirs.dtype or ours.shape != theirs.shape:
         return None
     if not ours.nbytes:
@@ -119,6 +121,19 @@ def findings(layers: Sequence[Layer], attributes: Mapping[str, Sequence[Attribut
     return found
 
 
+def merged(findings: Sequence[Finding], training: Sequence[Finding]) -> list[Finding]:
+    """The findings with that of a training, which takes the attributes of its module: they are its cause."""
+    made = [*findings]
+    for each in training:
+        module = each.name.rpartition(".")[0]
+        cause = next((one for one in made if one.what == "attribute" and one.name == module), None)
+        if cause is not None:
+            made.remove(cause)
+            each = structs.replace(each, attributes=cause.attributes)
+        made.append(each)
+    return made
+
+
 def attributes_of(
     python: Mapping[str, Attributes], dotnet: Iterable[tuple[str, Part]]
 ) -> dict[str, Sequence[Attribute]]:
@@ -132,6 +147,10 @@ def sentence(found: Sequence[Finding], layers: Sequence[Layer]) -> str:
     compared = [each for each in layers if each.outcome != "not-compared"]
     equal = all(each.outcome == "equal" for each in compared)
     shown = [each for each in found if each.what != "attribute"]
+    if shown and shown[0].what in ("gradient", "training"):
+        what = {"gradient": "the gradient of", "training": "in training,"}[shown[0].what]
+        inner = "".join(f"{each.name} {each.python} in Python, {each.dotnet} in .NET; " for each in shown[0].attributes)
+        return f"the outputs agree; first difference: {what} {shown[0].name!r}: {inner}{shown[0].detail}"
     if not shown:
         how = "bitwise equal" if equal else "equal, or as close as rounding explains"
         hidden = f"; but {_named(found[0])}, which this input does not show" if found else ""

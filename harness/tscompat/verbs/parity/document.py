@@ -56,14 +56,38 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Finding(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One thing that differs. What follows from it is no finding of its own."""
 
-    what: Literal["layer", "between", "attribute"]
+    what: Literal["layer", "between", "attribute", "gradient", "training"]
     """Layer: it computes something else alone. Between: its layers agree alone, and it does not, so what stands between
-    them differs. Attribute: it differs, and this input does not show it."""
+    them differs. Attribute: it differs, and this input does not show it. Gradient: the one nearest to the output that
+    differs. Training: the first loss or tensor that differs."""
     name: str
-    """The module's; empty for the whole model."""
+    """The module's, empty for the whole model; of a gradient and a training the tensor's, or ``loss``."""
     call: int
+    """Which pass of the module; of a training which step; counted from 1."""
     attributes: tuple[Attribute, ...]
     detail: str
+
+
+class Gradient(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The gradient of an input or a parameter."""
+
+    name: str
+    """``input.0``, or the parameter's in Python."""
+    outcome: Literal["equal", "rounding", "differs"]
+    ulps: int | None
+    detail: str
+
+
+class Training(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A training on both sides, from the same weights, on the same batches."""
+
+    steps: int
+    optimizer: str
+    loss: str
+    outcome: Literal["equal", "rounding", "differs"]
+    python: tuple[float | None, ...]
+    """The loss of each step; null where it is not finite."""
+    dotnet: tuple[float | None, ...]
 
 
 class Parity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -83,6 +107,9 @@ class Parity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """In the order in which PyTorch computes."""
     layers: tuple[Layer, ...]
     """In the same order; the whole is the last."""
+    gradients: tuple[Gradient, ...] | None
+    """Null where they were not asked for, or the outputs differ before."""
+    training: Training | None
     only_python: tuple[str, ...]
     """Modules that .NET's has not, by name. One without parameters may be a function there."""
     only_dotnet: tuple[str, ...]

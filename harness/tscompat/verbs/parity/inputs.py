@@ -21,8 +21,8 @@ _MOST = 1 << 31
 """Elements of an input at most."""
 
 
-def inputs(given: Sequence[str]) -> StateDict:
-    """The inputs of all options ``--input``, in their order, named by number.
+def inputs(given: Sequence[str], seed: int = 0) -> StateDict:
+    """The inputs of all options ``--input``, in their order, named by number; with another ``seed`` other random ones.
 
     ``1x3x224x224:f32`` is random (normal; integers below 10, or below N of ``1x16:i64:N``) and the same each time. Any
     other text is the path of a file of arrays (.npz, .npy). Raises ModelFileError, and OSError.
@@ -30,13 +30,13 @@ def inputs(given: Sequence[str]) -> StateDict:
     made: list[Tensor] = []
     for text in given:
         sizes = _SIZES.fullmatch(text)
-        made += [_random(text, sizes, len(made))] if sizes else _read(Path(text))
+        made += [_random(text, sizes, (seed, len(made)))] if sizes else _read(Path(text))
     if not made:
         raise ModelFileError("expected an input: --input 1x3x224x224:f32, or --input FILE.npz")
     return [Entry(str(number), tensor) for number, tensor in enumerate(made)]
 
 
-def _random(text: str, sizes: re.Match[str], seed: int) -> Tensor:
+def _random(text: str, sizes: re.Match[str], seed: tuple[int, int]) -> Tensor:
     dtype = BY_NAME.get(sizes[2]) or BY_TORCH.get(sizes[2])
     if dtype is None or dtype.kind not in ("float", "integer", "bool"):
         raise ModelFileError(f"--input {shown(text)}: expected a dtype such as f32, f64, bf16, i64 or bool")

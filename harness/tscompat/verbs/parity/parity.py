@@ -5,7 +5,7 @@ May import values, resources, codec, python_side, dotnet_side, files, verbs.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,8 @@ from tscompat.dotnet_side.errors import PeerDied
 from tscompat.dotnet_side.messages import OwnModule, Part, PartRun, Parts, PartsRan, RunParts, Thrown
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.files.item import ModelFileError, Tell
-from tscompat.python_side.passes import CannotRun, Pass, References, attributes, load_model, passes
+from tscompat.python_side.descent import Recipe, dropouts
+from tscompat.python_side.passes import CannotRun, Model, Pass, References, attributes, load_model, passes
 from tscompat.python_side.torch_tensors import VERSION, entries_of, to_torch
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
@@ -25,8 +26,8 @@ from tscompat.verbs.own import Own
 from tscompat.verbs.peer import NoPeer, peer_for, refused, seconds_for
 from tscompat.verbs.renaming import apply
 
-from . import comparison
-from .document import Attribute, Layer, Parity
+from . import comparison, descent
+from .document import Layer, Parity
 from .inputs import inputs as inputs_of
 
 _COPIES = 4
@@ -55,6 +56,8 @@ def parity(
     strip_prefix: str = "",
     rename: Iterable[tuple[str, str]] = (),
     add_prefix: str = "",
+    backward: bool = False,
+    recipe: Recipe | None = None,
     choice: Choice = PINNED,
     tell: Tell | None = None,
 ) -> Parity:
@@ -62,7 +65,8 @@ def parity(
 
     ``python`` is ``FILE.py:FUNCTION``, which returns the model; ``own`` is the class in .NET: the code of both is run.
     ``inputs`` are as those of ``--input``. The other options give names of Python's those that .NET has, those of
-    modules too. Raises ModelFileError for what cannot be run, with the reason; and OSError.
+    modules too. With ``backward`` gradients are compared, with a ``recipe`` a training. Raises ModelFileError for what
+    cannot be run, with the reason; and OSError.
     """
     notes: list[str] = []
 
@@ -88,11 +92,51 @@ def parity(
     try:
         with peer_for(_COPIES * size, choice, note) as (peer, folder):
             found = _asked(peer, folder, own, module, weights, made, names)
+            layers = _layers(model, made, found)
+            differ = comparison.attributes_of(attributes(model), found.parts.items())
+            findings = comparison.findings(layers, differ)
+            gradients, training = None, None
+            if not any(each.what in ("layer", "between") for each in findings):
+                side = descent.Side(peer, folder, module, {name: apply(options, name) for name in model.state_dict()})
+                if backward:
+                    gradients = descent.gradients(side, model, given, made[-1])
+                    findings += descent.finding_of_gradients(gradients, made)
+                if recipe is not None:
+                    if drawing := dropouts(model):
+                        note(f"training: {drawing} dropout layers draw nothing on both sides (p = 0)")
+                    training, more = descent.training(side, model, recipe, lambda step: inputs_of(inputs, step))
+                    findings = comparison.merged(findings, more)
+            elif backward or recipe is not None:
+                note("gradients and trainings are not compared, because the outputs differ before")
     except NoPeer as error:
         raise ModelFileError(f"TorchSharp cannot be asked: {error}") from error
+    except CannotRun as error:
+        raise ModelFileError(shown(str(error), 1000)) from error
+    except PeerDied as died:
+        raise ModelFileError(f"{own}: .NET ended: {died.detail}") from died
+    there = {part.name for part in found.parts.values()}
+    return Parity(
+        schema=1,
+        outcome="differs" if any(each.what != "attribute" for each in findings) else "agrees",
+        sentence=comparison.sentence(findings, layers),
+        python=python,
+        dotnet=str(own),
+        torch=str(VERSION),
+        torchsharp=found.version,
+        findings=tuple(findings),
+        layers=tuple(layers),
+        gradients=gradients,
+        training=training,
+        only_python=tuple(name for name in names if name not in found.parts),
+        only_dotnet=tuple(name for name in found.names if name not in there),
+        notes=tuple(notes),
+    )
+
+
+def _layers(model: Model, made: Sequence[Pass], found: _Found) -> list[Layer]:
     references = References(model)
     ours = attributes(model)
-    layers = [
+    return [
         comparison.layer(
             one,
             found.results.get((one.name, one.call)),
@@ -102,8 +146,6 @@ def parity(
         )
         for one in made
     ]
-    differ = comparison.attributes_of(ours, found.parts.items())
-    return _result(python, own, layers, differ, found, ours, notes)
 
 
 def _renamed(options: Sequence[tuple[str, str]], name: str) -> str:
@@ -122,20 +164,17 @@ def _asked(
 ) -> _Found:
     """What .NET has and computes: of the layers, of the whole, and where that differs, of all between them."""
     version = peer.start().versions["torchsharp"]
-    try:
-        answer = peer.ask(Parts(module))
-        if isinstance(answer, Thrown):
-            raise ModelFileError(f"{own.assembly}: {own} cannot be built: {refused(answer).detail}")
-        there = {part.name: part for part in answer.parts}
-        parts = {name: there[other] for name, other in names.items() if other in there}
-        write_whole(folder / "expected.dat", encode_state_dict(weights))
-        first = comparison.leaves(made, parts) | {""}
-        results = _run(peer, folder, own, module, [one for one in made if one.name in first and not one.why], names)
-        if any(_unequal(one, results.get((one.name, one.call))) for one in made if one.name in first):
-            others = [one for one in made if one.name in parts and one.name not in first and not one.why]
-            results |= _run(peer, folder, own, module, others, names)
-    except PeerDied as died:
-        raise ModelFileError(f"{own}: .NET ended: {died.detail}") from died
+    answer = peer.ask(Parts(module))
+    if isinstance(answer, Thrown):
+        raise ModelFileError(f"{own.assembly}: {own} cannot be built: {refused(answer).detail}")
+    there = {part.name: part for part in answer.parts}
+    parts = {name: there[other] for name, other in names.items() if other in there}
+    write_whole(folder / "expected.dat", encode_state_dict(weights))
+    first = comparison.leaves(made, parts) | {""}
+    results = _run(peer, folder, own, module, [one for one in made if one.name in first and not one.why], names)
+    if any(_unequal(one, results.get((one.name, one.call))) for one in made if one.name in first):
+        others = [one for one in made if one.name in parts and one.name not in first and not one.why]
+        results |= _run(peer, folder, own, module, others, names)
     return _Found(parts, results, tuple(there), version)
 
 
@@ -173,30 +212,3 @@ def _results(outputs: Path, made: Sequence[Pass], answer: PartsRan) -> dict[tupl
         number, _, output = name.partition(".")
         by_run[int(number)].append(Entry(output, tensor._replace(data=bytes(tensor.data))))
     return {(one.name, one.call): answer.thrown.get(number, by_run[number]) for number, one in enumerate(made)}
-
-
-def _result(
-    python: str,
-    own: Own,
-    layers: Sequence[Layer],
-    differ: Mapping[str, Sequence[Attribute]],
-    found: _Found,
-    ours: Collection[str],
-    notes: Sequence[str],
-) -> Parity:
-    findings = comparison.findings(layers, differ)
-    there = {part.name for part in found.parts.values()}
-    return Parity(
-        schema=1,
-        outcome="differs" if any(each.what != "attribute" for each in findings) else "agrees",
-        sentence=comparison.sentence(findings, layers),
-        python=python,
-        dotnet=str(own),
-        torch=str(VERSION),
-        torchsharp=found.version,
-        findings=tuple(findings),
-        layers=tuple(layers),
-        only_python=tuple(name for name in ours if name not in found.parts),
-        only_dotnet=tuple(name for name in found.names if name not in there),
-        notes=tuple(notes),
-    )
