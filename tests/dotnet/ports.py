@@ -70,6 +70,19 @@ class Zoo(nn.Module):
         return self.head(self.flat(x))
 
 
+class Wide(nn.Module):
+    """Many wide layers, to measure with."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(2048, 2048) for _ in range(count))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers:
+            x = layer(x).relu()
+        return x
+
+
 def make() -> nn.Module:
     """The model with weights that are always the same, and buffers as after a training."""
     torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
@@ -90,6 +103,12 @@ def make_zoo() -> nn.Module:
     """As ``make``."""
     torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
     return Zoo()
+
+
+def make_wide() -> nn.Module:
+    """A model of 1 GB."""
+    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
+    return Wide(64)
 
 
 def no_model() -> int:

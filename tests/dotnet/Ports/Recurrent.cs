@@ -70,3 +70,21 @@ public sealed class Zoo : nn.Module<Tensor, Tensor>
         return head.forward(flat.forward(x));
     }
 }
+
+/// <summary>Many wide layers, to measure with.</summary>
+public sealed class Wide : nn.Module<Tensor, Tensor>
+{
+    private readonly TorchSharp.Modules.ModuleList<nn.Module<Tensor, Tensor>> layers = new();
+
+    public Wide(int count) : base(nameof(Wide))
+    {
+        for (var i = 0; i < count; i++) layers.Add(nn.Linear(2048, 2048));
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        foreach (var layer in layers) x = layer.forward(x).relu();
+        return x;
+    }
+}

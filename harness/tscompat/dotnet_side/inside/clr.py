@@ -118,6 +118,8 @@ class Dotnet:
     """``TorchSharp.Modules``, where the optimizers' classes are."""
     Int: Any
     """``System.Int32``."""
+    Long: Any
+    """``System.Int64``."""
     Array: Any
     """``System.Array``: ``Array[type](list)``."""
     Programs: Any
@@ -218,6 +220,7 @@ def load(publish: Path) -> Dotnet:
         Torch=torchsharp.torch,
         Optimizers=import_module("TorchSharp.Modules"),
         Int=system.Int32,
+        Long=system.Int64,
         Array=system.Array,
         Programs=ours.Programs,
         GC=system.GC,
