@@ -37,6 +37,10 @@ public static class Own
             var type = Find(Load(path), path, name);
             return Construct(type, arguments);
         }
+        catch (TypeInitializationException error) when (error.InnerException is { } inner)
+        {
+            throw new UnusableException($"{error.TypeName} cannot be initialized: {inner.GetType().FullName}: {inner.Message}");
+        }
         catch (Exception error) when (error is FileNotFoundException or FileLoadException or TypeLoadException or MissingMemberException)
         {
             throw new UnusableException($"{error.Message} Expected all that it needs beside it, as dotnet publish puts it there");

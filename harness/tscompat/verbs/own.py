@@ -37,3 +37,9 @@ class Own:
 
     def __str__(self) -> str:
         return f"{self.name}({json.dumps(json.loads(self.arguments))[1:-1]})"
+
+    def in_csharp(self) -> str:
+        """As C# calls the constructor. Numbers, truth values, texts and arrays are written alike; objects are not."""
+        given: list[object] = json.loads(self.arguments)
+        words = ", ".join(json.dumps(each) for each in given)
+        return f"{self.name.replace('+', '.')}({f'/* {words} */' if '{' in words else words})"

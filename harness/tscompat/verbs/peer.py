@@ -13,7 +13,7 @@ from pathlib import Path
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.choice import Choice, choices, one_of
 from tscompat.dotnet_side.digest import digest
-from tscompat.dotnet_side.errors import BuildError, PeerBroken
+from tscompat.dotnet_side.errors import BuildError, PeerBroken, PeerDied
 from tscompat.dotnet_side.messages import Thrown
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
 from tscompat.dotnet_side.replacement import chosen
@@ -26,6 +26,8 @@ _BESIDE_THE_MODEL = 10**9
 """Bytes of memory that a peer takes beside the model."""
 _SECONDS_PER_BYTE = 1e-7
 """What each byte of the file adds to the deadline of a call; ten times what TorchSharp took where it was measured."""
+_LOGGED = 3
+"""Lines of a dead peer's log."""
 ON_THE_CPU = messages.Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
 FLAT = messages.Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False, varied=False)
 
@@ -86,6 +88,12 @@ def peer_for(size: int, choice: Choice, tell: Tell) -> Generator[tuple[PeerKeepe
 def seconds_for(size: int) -> float:
     """The deadline of a call about a file of so many bytes."""
     return 60 + _SECONDS_PER_BYTE * size
+
+
+def last_words(died: PeerDied) -> str:
+    """How a peer died, and the first lines that it logged in its last call: .NET's own message, if there is one."""
+    lines = [line.strip() for line in died.log.splitlines() if line.strip()]
+    return ": ".join([died.detail, *([" ".join(lines[:_LOGGED])] if lines else [])])
 
 
 def refused(thrown: Thrown) -> Verdict:

@@ -15,7 +15,8 @@ from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.messages import OptimizerUsed, Thrown, UseOptimizer
 from tscompat.values.dtypes import DTYPES
 from tscompat.values.verdict import Kind, Verdict
-from tscompat.verbs.convert import Conversion, OptimizerConversion, prepare, prepare_optimizer, verification
+from tscompat.verbs import peer
+from tscompat.verbs.convert import Conversion, OptimizerConversion, prepare, prepare_optimizer
 
 
 @pytest.fixture
@@ -93,11 +94,11 @@ def answered(
 
         def close(self) -> None: ...
 
-    def built(progress: object) -> SimpleNamespace:
+    def built(choice: object, progress: object) -> SimpleNamespace:
         return SimpleNamespace(folder=optimizer.target.parent)
 
-    monkeypatch.setattr(verification, "PeerKeeper", Peer)
-    monkeypatch.setattr(verification, "ensure_built", built)
+    monkeypatch.setattr(peer, "PeerKeeper", Peer)
+    monkeypatch.setattr(peer, "chosen", built)
     return optimizer.verify(print)
 
 

@@ -69,6 +69,7 @@ def test_with_the_options_a_renamed_layer_is_loaded(file: Path, ports: Path, pub
 
 def test_what_cannot_fit_is_not_loaded(file: Path, ports: Path, publish: Publish) -> None:
     found = beside(file, ports, "TransposedLinear")
+    assert found.code == ()
     assert (found.outcome, found.fit and found.fit.enough, found.fit and found.fit.loaded) == ("differs", False, None)
 
 
@@ -88,7 +89,18 @@ def test_arguments_of_the_constructor(file: Path, ports: Path, publish: Publish)
     found = beside(file, ports, "Right", "[7]")
     assert found.fit is not None
     assert [(each.what, each.name) for each in found.fit.findings] == [("shape", "fc2.weight"), ("shape", "fc2.bias")]
-    assert found.code[1] == "var model = new Ports.Right(7);"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("My.Net", '[10, true, "a", [3, 3], null]', 'My.Net(10, true, "a", [3, 3], null)'),
+        ("My.Outer+Net", "[]", "My.Outer.Net()"),
+        ("Net", '[{"width": 3}]', 'Net(/* {"width": 3} */)'),
+    ],
+)
+def test_the_constructor_in_csharp(name: str, arguments: str, words: str) -> None:
+    assert Own("a.dll", name, arguments).in_csharp() == words
 
 
 WRONG: dict[str, tuple[str, str, str]] = {
@@ -102,6 +114,12 @@ WRONG: dict[str, tuple[str, str, str]] = {
     "no JSON": ("Right", "[", r"--args \[: no JSON"),
     "no array": ("Right", "5", r"--args 5: expected a JSON array"),
     "what throws": ("Right", "[-1]", r"cannot be built: .*negative dimension"),
+    "what cannot be initialized": (
+        "Uninitialized",
+        "[]",
+        r"Ports\.Uninitialized cannot be initialized: .*FormatException",
+    ),
+    "what ends the process": ("Ends", "[]", r"\.NET ended when it was built: the peer died with .*: .*the end of it"),
 }
 
 

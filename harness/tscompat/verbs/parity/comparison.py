@@ -154,7 +154,8 @@ def sentence(found: Sequence[Finding], layers: Sequence[Layer]) -> str:
     if not shown:
         how = "bitwise equal" if equal else "equal, or as close as rounding explains"
         hidden = f"; but {_named(found[0])}, which this input does not show" if found else ""
-        return f"no difference: the whole and {len(compared) - 1} passes of layers alone are {how}{hidden}"
+        count = f"{len(compared) - 1} pass{'' if len(compared) == 2 else 'es'} of layers alone"
+        return f"no difference: the whole and {count} are {how}{hidden}"
     first = shown[0]
     before = _before(first, layers)
     if first.what == "between":

@@ -23,7 +23,7 @@ from tscompat.values.compare import compare
 from tscompat.values.tensors import Entry, StateDict
 from tscompat.values.text import shown
 from tscompat.verbs.own import Own
-from tscompat.verbs.peer import NoPeer, peer_for, refused, seconds_for
+from tscompat.verbs.peer import NoPeer, last_words, peer_for, refused, seconds_for
 from tscompat.verbs.renaming import apply
 
 from . import comparison, descent
@@ -113,7 +113,7 @@ def parity(
     except CannotRun as error:
         raise ModelFileError(shown(str(error), 1000)) from error
     except PeerDied as died:
-        raise ModelFileError(f"{own}: .NET ended: {died.detail}") from died
+        raise ModelFileError(f"{own}: .NET ended: {last_words(died)}") from died
     there = {part.name for part in found.parts.values()}
     return Parity(
         schema=1,

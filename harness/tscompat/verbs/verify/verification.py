@@ -25,7 +25,7 @@ from tscompat.verbs.convert import Names
 from tscompat.verbs.convert.casting import Cast, floating
 from tscompat.verbs.convert.conversion import Selected, select
 from tscompat.verbs.own import Own
-from tscompat.verbs.peer import ON_THE_CPU, NoPeer, loaded, peer_for, refused, seconds_for
+from tscompat.verbs.peer import ON_THE_CPU, NoPeer, last_words, loaded, peer_for, refused, seconds_for
 
 from . import fit, listing
 from .document import Entry, Fit, RouteFound, Row, Transfer, Verified
@@ -128,7 +128,7 @@ def _schema(peer: PeerKeeper, own: Own, module: OwnModule) -> tuple[list[Entry],
     try:
         answer = peer.ask(Schema(module))
     except PeerDied as died:
-        raise ModelFileError(f"{own}: .NET ended when it was built: {died.detail}") from died
+        raise ModelFileError(f"{own}: .NET ended when it was built: {last_words(died)}") from died
     if isinstance(answer, Thrown):
         raise ModelFileError(f"{own.assembly}: {own} cannot be built: {refused(answer).detail}")
     entries = [
@@ -234,7 +234,7 @@ def _code(
 ) -> list[str]:
     """The lines that load the file, by the first route that brings all of it."""
     way = next((each for each in routes if passed(each.to_dotnet)), None)
-    if way is None:
+    if way is None or (found and not found.enough and not found.fits):
         return []
     file, lines = source.name, list[str]()
     options = [*given, *(found.options if found and found.enough else ())]
@@ -242,5 +242,5 @@ def _code(
         file = f"{source.stem}{Path(way.file).suffix or way.file}"
         lines.append(f"// {' '.join(['tscompat convert', shlex.quote(str(source)), shlex.quote(file), *options])}")
     if "Tensor.Load" not in way.lines[-1]:
-        lines.append(f"var model = new {own or 'YourModel()'};")
+        lines.append(f"var model = new {own.in_csharp() if own else 'YourModel()'};")
     return [*lines, *(line.format(file=file) for line in way.lines)]
