@@ -80,6 +80,20 @@ def test_every_dtype(dtype: DType, kind: str, tmp_path: Path) -> None:
     assert found(tmp_path / "a") == expected(state)
 
 
+@pytest.mark.filterwarnings("ignore")  # torch warns of its own quantized storages
+@pytest.mark.parametrize("dtype", ALL, ids=lambda dtype: dtype.name)
+def test_every_dtype_of_a_big_endian_machine(dtype: DType, tmp_path: Path) -> None:
+    state = to_torch([random_entry("weight", dtype)])
+    torch.save(state, tmp_path / "little")
+    with zipfile.ZipFile(tmp_path / "little") as little, zipfile.ZipFile(tmp_path / "big", "w") as big:
+        for name in little.namelist():
+            data = b"big" if name.endswith("/byteorder") else little.read(name)
+            if name.endswith("/data/0"):
+                data = np.frombuffer(data, f"u{dtype.scalar.itemsize}").byteswap().tobytes()
+            big.writestr(name, data)
+    assert found(tmp_path / "big") == expected(state)
+
+
 @pytest.mark.parametrize("kind", SAVES)
 @pytest.mark.parametrize("layout", torch_tensors.LAYOUTS)
 def test_every_layout(layout: str, kind: str, tmp_path: Path) -> None:
