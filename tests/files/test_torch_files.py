@@ -105,6 +105,14 @@ def test_every_layout(layout: str, kind: str, tmp_path: Path) -> None:
     assert found(tmp_path / "a") == expected(state)
 
 
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+@pytest.mark.parametrize("name", ["c32", "c64"])  # over an untyped storage, and over one of its dtype
+def test_a_conjugated_tensor(name: str, kind: str, tmp_path: Path) -> None:
+    state = {"w": to_torch([random_entry("w", BY_NAME[name])])["w"].conj()}
+    SAVES[kind](state, tmp_path / "a")
+    assert found(tmp_path / "a") == expected(state)
+
+
 def test_the_quantizer_is_read(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
