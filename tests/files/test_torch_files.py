@@ -129,6 +129,25 @@ def test_tied_names_have_one_tie(tmp_path: Path) -> None:
     assert (ties[0] == ties[1], len(set(ties))) == (True, 3)
 
 
+OTHERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "dtype": lambda tensor: tensor.view(torch.uint32),
+    "strides": lambda tensor: tensor.T,
+    "conj": torch.Tensor.conj,
+    "neg": lambda tensor: tensor._neg_view(),  # pyright: ignore[reportPrivateUsage]
+    "offset": lambda tensor: tensor[1:],
+    "shape": lambda tensor: tensor.view(4),
+}
+"""Views of a square tensor of complex numbers, each with other elements or another shape."""
+
+
+@pytest.mark.parametrize("view", OTHERS)
+def test_a_view_that_is_another_tensor_has_another_tie(view: str, tmp_path: Path) -> None:
+    tensor = to_torch([random_entry("w", BY_NAME["c32"], (2, 2))])["w"]
+    torch.save({"a": tensor, "b": OTHERS[view](tensor)}, tmp_path / "a")
+    ties = [each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)]
+    assert len(set(ties)) == 2
+
+
 @pytest.mark.filterwarnings("ignore")  # torch warns of its own quantized storages
 def test_one_storage_with_two_quantizers_is_two_tensors(tmp_path: Path) -> None:
     a, b = (torch.quantize_per_tensor(torch.ones(3), scale, 0, torch.qint8) for scale in (0.5, 0.25))
@@ -146,6 +165,15 @@ def test_a_stored_tensor_has_its_place_in_the_file(tmp_path: Path) -> None:
     assert item.offset is not None
     data = (tmp_path / "a").read_bytes()
     assert data[item.offset :][: item.nbytes] == torch.arange(1000).numpy().tobytes()
+
+
+@pytest.mark.parametrize("view", ["strides", "conj", "neg"])
+def test_a_tensor_that_does_not_lie_there_as_it_is_read_has_no_place(view: str, tmp_path: Path) -> None:
+    tensor = to_torch([random_entry("w", BY_NAME["c32"], (2, 2))])["w"]
+    torch.save({"w": OTHERS[view](tensor)}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.offset is None
 
 
 class Block(nn.Module):
