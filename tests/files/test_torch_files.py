@@ -105,10 +105,22 @@ def test_every_layout(layout: str, kind: str, tmp_path: Path) -> None:
     assert found(tmp_path / "a") == expected(state)
 
 
+OTHERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "dtype": lambda tensor: tensor.view(torch.uint32),
+    "strides": lambda tensor: tensor.T,
+    "conj": torch.Tensor.conj,
+    "neg": lambda tensor: tensor._neg_view(),  # pyright: ignore[reportPrivateUsage]
+    "offset": lambda tensor: tensor[1:],
+    "shape": lambda tensor: tensor.view(4),
+}
+"""Views of a square tensor of complex numbers, each with other elements or another shape."""
+
+
 @pytest.mark.parametrize("kind", ["zip", "legacy"])
+@pytest.mark.parametrize("view", ["conj", "neg"])
 @pytest.mark.parametrize("name", ["c32", "c64"])  # over an untyped storage, and over one of its dtype
-def test_a_conjugated_tensor(name: str, kind: str, tmp_path: Path) -> None:
-    state = {"w": to_torch([random_entry("w", BY_NAME[name])])["w"].conj()}
+def test_complex_numbers_whose_signs_are_elsewhere(name: str, view: str, kind: str, tmp_path: Path) -> None:
+    state = {"w": OTHERS[view](to_torch([random_entry("w", BY_NAME[name])])["w"])}
     SAVES[kind](state, tmp_path / "a")
     assert found(tmp_path / "a") == expected(state)
 
@@ -127,17 +139,6 @@ def test_tied_names_have_one_tie(tmp_path: Path) -> None:
     torch.save({"a": tensor, "b": tensor, "c": tensor[:1], "d": tensor.clone()}, tmp_path / "a")
     ties = [each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)]
     assert (ties[0] == ties[1], len(set(ties))) == (True, 3)
-
-
-OTHERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "dtype": lambda tensor: tensor.view(torch.uint32),
-    "strides": lambda tensor: tensor.T,
-    "conj": torch.Tensor.conj,
-    "neg": lambda tensor: tensor._neg_view(),  # pyright: ignore[reportPrivateUsage]
-    "offset": lambda tensor: tensor[1:],
-    "shape": lambda tensor: tensor.view(4),
-}
-"""Views of a square tensor of complex numbers, each with other elements or another shape."""
 
 
 @pytest.mark.parametrize("view", OTHERS)
@@ -174,6 +175,19 @@ def test_a_tensor_that_does_not_lie_there_as_it_is_read_has_no_place(view: str, 
     (item,) = read_quietly(tmp_path / "a").contents
     assert isinstance(item, Item)
     assert item.offset is None
+
+
+def test_a_tensor_of_a_compressed_archive_is_a_copy(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(3)}, tmp_path / "stored")
+    with (
+        zipfile.ZipFile(tmp_path / "stored") as stored,
+        zipfile.ZipFile(tmp_path / "a", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in stored.namelist():
+            packed.writestr(name, stored.read(name))
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.copies
 
 
 class Block(nn.Module):
