@@ -177,6 +177,13 @@ def test_a_tensor_that_does_not_lie_there_as_it_is_read_has_no_place(view: str, 
     assert item.offset is None
 
 
+def test_a_tensor_in_bytes_of_a_pickle_has_no_place(tmp_path: Path) -> None:
+    plain({"w": torch.ones(3)}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.offset is None
+
+
 def test_a_tensor_of_a_compressed_archive_is_a_copy(tmp_path: Path) -> None:
     torch.save({"w": torch.ones(3)}, tmp_path / "stored")
     with (
@@ -518,6 +525,30 @@ def test_a_part_of_a_storage_as_torch_0_3_saved_it(tmp_path: Path) -> None:
         )
     )
     assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (2, 2), data[[5, 6, 7, 8]].tobytes()))]
+
+
+PART = (
+    b"ctorch._utils\n_rebuild_tensor\n((U\x07storagectorch\nFloatStorage\nU\x015U\x03cpuK\x0a(U\x01%bK%cK%cttQ"
+    b"K\x00K%c\x85K\x01\x85tR"
+)
+"""A tensor of all numbers of a part: its key, its offset, how many numbers; and again how many."""
+
+
+def test_two_parts_of_a_storage(tmp_path: Path) -> None:
+    data = np.arange(10, dtype="<f4")
+    parts = b"U\x01a" + PART % (b"6", 4, 6, 6) + b"sU\x01b" + PART % (b"7", 0, 4, 4) + b"s"
+    (tmp_path / "a.pth").write_bytes(by_hand(b"\x80\x02}" + parts + b".", [("5", 10, data.tobytes())]))
+    assert found(tmp_path / "a.pth") == [
+        Entry("a", Tensor(BY_NAME["f32"], (6,), data[4:].tobytes())),
+        Entry("b", Tensor(BY_NAME["f32"], (4,), data[:4].tobytes())),
+    ]
+
+
+def test_a_part_that_reaches_outside_of_its_storage(tmp_path: Path) -> None:
+    part = b"\x80\x02}U\x01a" + PART % (b"6", 5, 6, 6) + b"s."
+    (tmp_path / "a.pth").write_bytes(by_hand(part, [("5", 10, bytes(40))]))
+    with pytest.raises(ModelFileError, match="a part of a storage reaches outside of it"):
+        read_quietly(tmp_path / "a.pth")
 
 
 def storage(key: bytes, count: int, kind: bytes = b"FloatStorage") -> bytes:
