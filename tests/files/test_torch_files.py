@@ -22,11 +22,12 @@ import pytest
 import torch
 from torch import nn
 
+from files.by_hand.models import torch_tar
 from samples import ALL, random_entry, to_torch
 from tscompat.files.item import Item, Model, ModelFileError, Unfit
 from tscompat.files.kinds import read
 from tscompat.python_side import torch_tensors
-from tscompat.values.dtypes import BY_NAME, DType
+from tscompat.values.dtypes import BY_NAME, BY_TORCH, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
 Save = Callable[[object, Path], None]
@@ -197,6 +198,13 @@ def test_a_tensor_of_a_compressed_archive_is_a_copy(tmp_path: Path) -> None:
     assert item.copies
 
 
+def test_the_stride_of_a_dim_of_1_is_any_number(tmp_path: Path) -> None:
+    torch.save({"w": torch.arange(6).as_strided((1, 6), (9, 1))}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert not item.copies
+
+
 class Block(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -310,9 +318,17 @@ def test_what_stands_beside_is_passed_over(kind: str, beside: object, tmp_path: 
     assert found(tmp_path / "a") == expected(state)
 
 
-def test_what_was_not_run_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("kind", SAVES)
+def test_the_protocol_is_read(kind: str, protocol: int, tmp_path: Path) -> None:
+    SAVES[kind]({"w": torch.ones(9)}, tmp_path / "a", protocol)
+    assert read_quietly(tmp_path / "a").about["pickle protocol"] == str(protocol)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_what_was_not_run_is_named(kind: str, tmp_path: Path) -> None:
     said: list[str] = []
-    torch.save({"model": {"w": torch.ones(9)}, "args": argparse.Namespace()}, tmp_path / "a")
+    SAVES[kind]({"model": {"w": torch.ones(9)}, "args": argparse.Namespace()}, tmp_path / "a")
     read(tmp_path / "a", "", said.append)
     assert said[1] == "the file names argparse.Namespace: nothing of it was imported or run"
 
@@ -505,6 +521,12 @@ def test_a_tar_of_torch_0_1(tmp_path: Path) -> None:
     ]
 
 
+def test_of_two_members_of_one_name_a_tar_means_the_last(tmp_path: Path) -> None:
+    first, last = (np.full(3, value, "<f4") for value in (1, 2))
+    (tmp_path / "a.pth").write_bytes(torch_tar({"w": first})[:-1024] + torch_tar({"w": last}))
+    assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (3,), last.tobytes()))]
+
+
 MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
 
@@ -564,6 +586,18 @@ def rebuilt(stored: bytes, offset: int, sizes: tuple[int, ...], strides: tuple[i
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + stored + number(offset) + shape + b"\x89}tR"
 
 
+OLD_CLASSES = [("ComplexHalf", "complex32", 4), ("Float8_e5m2", "float8_e5m2", 1), ("Float8_e4m3fn", "float8_e4m3fn", 1)]
+"""Names of storages that torch writes no more, with their dtypes and bytes of an element."""
+
+
+@pytest.mark.parametrize(("cls", "dtype", "size"), OLD_CLASSES)
+def test_a_storage_of_a_class_of_old(cls: str, dtype: str, size: int, tmp_path: Path) -> None:
+    document = b"\x80\x02}X\x01\x00\x00\x00w" + rebuilt(storage(b"0", 4, f"{cls}Storage".encode()), 0, (4,), (1,))
+    data = bytes(range(4 * size))
+    (tmp_path / "a").write_bytes(by_hand(document + b"s.", [("0", 4, data)]))
+    assert found(tmp_path / "a") == [Entry("w", Tensor(BY_TORCH[dtype], (4,), data))]
+
+
 CLAIMS = [
     (rebuilt(storage(b"0", 4), 0, (5,), (1,)), "ends at byte 20 of its storage, which has 16"),
     (rebuilt(storage(b"0", 4), 1, (4,), (1,)), "ends at byte 20"),
@@ -592,6 +626,25 @@ def test_a_claim_that_the_file_does_not_hold(value: bytes, said: str, container:
             archive.writestr("a/data/0", data)
     else:
         (tmp_path / "a").write_bytes(by_hand(document, [("0", 4, data)]))
+    with pytest.raises(ModelFileError, match=said):
+        read_quietly(tmp_path / "a")
+
+
+FOUR = rebuilt(storage(b"0", 4), 0, (4,), (1,))
+LEGACY = [
+    (FOUR, [], "the elements of the storage 0 are missing"),
+    (FOUR, [("0", 4, bytes(16)), ("0", 4, bytes(16))], "no tensor has the storage 0, or it comes twice"),
+    (FOUR, [("0", 4, bytes(15))], "16 bytes of the storage 0 are expected, 15 are there"),
+    (FOUR + rebuilt(storage(b"0", 4, b"IntStorage"), 0, (4,), (1,)) + b"\x86", [], "the storage 0 has two dtypes"),
+    (FOUR + rebuilt(storage(b"0", 5), 0, (4,), (1,)) + b"\x86", [], "the storage 0 has two dtypes or sizes"),
+]
+
+
+@pytest.mark.parametrize(("value", "storages", "said"), LEGACY)
+def test_storages_of_a_legacy_file_that_are_not_as_stated(
+    value: bytes, storages: list[tuple[str, int, bytes]], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_bytes(by_hand(b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s.", storages))
     with pytest.raises(ModelFileError, match=said):
         read_quietly(tmp_path / "a")
 
