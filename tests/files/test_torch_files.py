@@ -22,10 +22,12 @@ import pytest
 import torch
 from torch import nn
 
+from files.by_hand.archives import Member, tarred
 from files.by_hand.models import torch_tar
 from samples import ALL, random_entry, to_torch
 from tscompat.files.item import Item, Model, ModelFileError, Unfit
 from tscompat.files.kinds import read
+from tscompat.files.pickled.torch_export import DTYPES
 from tscompat.python_side import torch_tensors
 from tscompat.values.dtypes import BY_NAME, BY_TORCH, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
@@ -392,7 +394,9 @@ UNFIT: list[tuple[Any, str]] = [
     (torch.eye(2).to_sparse(), "a sparse_coo tensor"),
     (torch.ones(2, device="meta"), "on the meta device"),
     ({"inner": torch.ones(1)}, "a dict with tensors in it"),
+    ({(1, 2): torch.ones(1)}, "a dict with tensors in it"),
     ((torch.ones(1), None), "a tuple with tensors in it"),
+    (OwnState(), "OwnState, whose values only that class puts together"),
     (Settings({"w": torch.ones(1)}), "Settings, whose values only that class puts together"),
 ]
 
@@ -402,6 +406,12 @@ def test_what_holds_tensors_in_another_form_is_named(value: object, why: str, tm
     torch.save({"w": torch.ones(9), "odd": value}, tmp_path / "a")
     (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
     assert (odd.name, why in odd.why) == ("odd", True)
+
+
+def test_a_tensor_whose_key_is_a_number_is_named(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(9), 7: torch.ones(1)}, tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert odd == ("7", "a tensor whose key is not a name")
 
 
 class Traced(nn.Module):
@@ -423,6 +433,24 @@ def test_torchscript_has_the_state_dict_of_its_module(way: str, tmp_path: Path) 
     made = jit.script(module) if way == "script" else jit.trace(module, torch.ones(1, 2))
     jit.save(made, tmp_path / "code.pt")
     assert sorted(found(tmp_path / "code.pt")) == sorted(expected(made.state_dict()))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_key_that_an_archive_of_torchscript_does_not_have(tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    jit.save(jit.script(Traced()), tmp_path / "a.pt")
+    with pytest.raises(ModelFileError, match="at the key 'nope', found nothing"):
+        read_quietly(tmp_path / "a.pt", "nope")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_packed_layer_of_torchscript_is_named(tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    quantization: Any = import_module("torch.ao.quantization")
+    quantized = quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4)), {nn.Linear})
+    jit.save(jit.script(nn.Sequential(nn.Linear(4, 4), quantized)), tmp_path / "a.pt")
+    odd = [each for each in read_quietly(tmp_path / "a.pt").contents if isinstance(each, Unfit)]
+    assert any("packed for a processor" in each.why for each in odd)
 
 
 class WithTable(Traced):
@@ -478,6 +506,14 @@ def test_an_exported_program_has_its_state_dict(tmp_path: Path) -> None:
     assert sorted(found(tmp_path / "a.pt2")) == sorted(expected(module.state_dict()))
 
 
+def test_the_numbers_of_dtypes_are_those_of_torch_export() -> None:
+    serialize: Any = import_module("torch._export.serde.serialize")
+    theirs = {
+        int(code): str(dtype).removeprefix("torch.") for dtype, code in serialize._TORCH_TO_SERIALIZE_DTYPE.items()
+    }
+    assert {code: DTYPES[code] for code in theirs} == theirs
+
+
 def test_an_exported_program_of_torch_2_5(tmp_path: Path) -> None:
     state, file = {"w": torch.randn(2, 3)}, io.BytesIO()
     torch.save(state, file)
@@ -525,6 +561,21 @@ def test_of_two_members_of_one_name_a_tar_means_the_last(tmp_path: Path) -> None
     first, last = (np.full(3, value, "<f4") for value in (1, 2))
     (tmp_path / "a.pth").write_bytes(torch_tar({"w": first})[:-1024] + torch_tar({"w": last}))
     assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (3,), last.tobytes()))]
+
+
+def test_only_files_of_a_tar_are_its_members(tmp_path: Path) -> None:
+    tensor = np.arange(3, dtype="<f4")
+    header = tarred([Member("storages", b"16 path=storages\n", stated={"type": "g"})])
+    (tmp_path / "a.pth").write_bytes(torch_tar({"w": tensor})[:-1024] + header)
+    assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (3,), tensor.tobytes()))]
+
+
+def test_a_tar_whose_sum_is_wrong_is_refused(tmp_path: Path) -> None:
+    data = bytearray(torch_tar({"w": np.arange(3, dtype="<f4")}))
+    data[data.index(b"pickle\0") + 148] ^= 1  # the first digit of the sum
+    (tmp_path / "a.pth").write_bytes(data)
+    with pytest.raises(ModelFileError):
+        read_quietly(tmp_path / "a.pth")
 
 
 MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -586,7 +637,34 @@ def rebuilt(stored: bytes, offset: int, sizes: tuple[int, ...], strides: tuple[i
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + stored + number(offset) + shape + b"\x89}tR"
 
 
-OLD_CLASSES = [("ComplexHalf", "complex32", 4), ("Float8_e5m2", "float8_e5m2", 1), ("Float8_e4m3fn", "float8_e4m3fn", 1)]
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_record_of_two_dtypes(order: str, method: int, tmp_path: Path) -> None:
+    data = np.arange(4, dtype=f"{order}i4")
+    a, b = (rebuilt(storage(b"0", 4, kind), 0, (4,), (1,)) for kind in (b"FloatStorage", b"IntStorage"))
+    with zipfile.ZipFile(tmp_path / "a", "w", method) as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02}(X\x01\x00\x00\x00a" + a + b"X\x01\x00\x00\x00b" + b + b"u.")
+        archive.writestr("a/byteorder", {"<": "little", ">": "big"}[order])
+        archive.writestr("a/data/0", data.tobytes())
+    little = data.astype("<i4").tobytes()
+    assert found(tmp_path / "a") == [Entry(name, Tensor(BY_NAME[dtype], (4,), little)) for name, dtype in TWO.items()]
+
+
+TWO = {"a": "f32", "b": "i32"}
+
+
+def test_the_outermost_pickle_of_an_archive_is_meant(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(3)}, tmp_path / "a")
+    with zipfile.ZipFile(tmp_path / "a", "a") as archive:
+        archive.writestr("a/extra/data.pkl", pickle.dumps({"w": 1}))
+    assert found(tmp_path / "a") == expected({"w": torch.ones(3)})
+
+
+OLD_CLASSES = [
+    ("ComplexHalf", "complex32", 4),
+    ("Float8_e5m2", "float8_e5m2", 1),
+    ("Float8_e4m3fn", "float8_e4m3fn", 1),
+]
 """Names of storages that torch writes no more, with their dtypes and bytes of an element."""
 
 
