@@ -6,6 +6,7 @@ import argparse
 import collections
 import datetime
 import io
+import json
 import pickle
 import re
 import struct
@@ -514,13 +515,59 @@ def test_the_numbers_of_dtypes_are_those_of_torch_export() -> None:
     assert {code: DTYPES[code] for code in theirs} == theirs
 
 
+def weight(record: str, dtype: int = 7, sizes: tuple[int, ...] = (), strides: tuple[int, ...] = (), at: int = 0) -> Any:
+    """What a program of torch.export states of a tensor; of one that is pickled, without sizes, only the record."""
+    ints = {"sizes": sizes, "strides": strides}
+    meta = {name: [{"as_int": number} for number in numbers] for name, numbers in ints.items()}
+    whole = {**meta, "dtype": dtype, "storage_offset": {"as_int": at}, "layout": 7}
+    return {"path_name": record, "use_pickle": not sizes, "tensor_meta": whole if sizes else None}
+
+
+def save_exported(path: Path, weights: dict[str, Any], records: dict[str, bytes], order: str = "little") -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/byteorder", order)
+        archive.writestr("a/data/weights/model_weights_config.json", json.dumps({"config": weights}))
+        for name, data in records.items():
+            archive.writestr(f"a/data/weights/{name}", data)
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_tensors_of_one_record_of_an_exported_program(order: str, tmp_path: Path) -> None:
+    data = np.arange(6, dtype="<i4")
+    weights = {"a": weight("r", 7, (2, 2), (1, 2), 1), "b": weight("r", 4, (6,), (1,))}
+    save_exported(tmp_path / "a", weights, {"r": data.astype({"little": "<i4", "big": ">i4"}[order]).tobytes()}, order)
+    assert found(tmp_path / "a") == [
+        Entry("a", Tensor(BY_NAME["f32"], (2, 2), data[[1, 3, 2, 4]].tobytes())),
+        Entry("b", Tensor(BY_NAME["i32"], (6,), data.tobytes())),
+    ]
+
+
+def saved(value: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+def test_pickled_tensors_of_an_exported_program(tmp_path: Path) -> None:
+    state = {"a": torch.ones(2), "b": torch.zeros(3)}
+    records = {name: saved(tensor) for name, tensor in state.items()}
+    save_exported(tmp_path / "a", {name: weight(name) for name in state}, records)
+    assert found(tmp_path / "a") == expected(state)
+
+
+def test_a_pickled_tensor_of_an_exported_program_has_its_place(tmp_path: Path) -> None:
+    save_exported(tmp_path / "a", {"w": weight("w")}, {"w": saved(torch.arange(100))})
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.offset == (tmp_path / "a").read_bytes().index(torch.arange(100).numpy().tobytes())
+
+
 def test_an_exported_program_of_torch_2_5(tmp_path: Path) -> None:
-    state, file = {"w": torch.randn(2, 3)}, io.BytesIO()
-    torch.save(state, file)
+    state = {"w": torch.randn(2, 3)}
     with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
         archive.writestr("version", "5.3")
         archive.writestr("serialized_exported_program.json", "{}")
-        archive.writestr("serialized_state_dict.pt", file.getvalue())
+        archive.writestr("serialized_state_dict.pt", saved(state))
     assert found(tmp_path / "a.pt2") == expected(state)
 
 
@@ -709,7 +756,7 @@ def test_a_claim_that_the_file_does_not_hold(value: bytes, said: str, container:
 
 
 FOUR = rebuilt(storage(b"0", 4), 0, (4,), (1,))
-LEGACY = [
+LEGACY: list[tuple[bytes, list[tuple[str, int, bytes]], str]] = [
     (FOUR, [], "the elements of the storage 0 are missing"),
     (FOUR, [("0", 4, bytes(16)), ("0", 4, bytes(16))], "no tensor has the storage 0, or it comes twice"),
     (FOUR, [("0", 4, bytes(15))], "16 bytes of the storage 0 are expected, 15 are there"),
