@@ -28,7 +28,10 @@ from files.by_hand.models import torch_tar
 from samples import ALL, random_entry, to_torch
 from tscompat.files.item import Item, Model, ModelFileError, Unfit
 from tscompat.files.kinds import read
+from tscompat.files.pickled import torch_legacy
+from tscompat.files.pickled.machine import PickleError
 from tscompat.files.pickled.torch_export import DTYPES
+from tscompat.files.source import opened
 from tscompat.python_side import torch_tensors
 from tscompat.values.dtypes import BY_NAME, BY_TORCH, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
@@ -772,6 +775,13 @@ def test_storages_of_a_legacy_file_that_are_not_as_stated(
     (tmp_path / "a").write_bytes(by_hand(b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s.", storages))
     with pytest.raises(ModelFileError, match=said):
         read_quietly(tmp_path / "a")
+
+
+def test_the_pickles_of_a_legacy_file_share_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_legacy, "MOST_STEPS", 60)
+    (tmp_path / "a").write_bytes(by_hand(b"\x80\x02" + b"N0" * 20 + b"}.", [(str(key), 0, b"") for key in range(20)]))
+    with pytest.raises(PickleError, match="steps to read"):
+        torch_legacy.read(opened(tmp_path / "a"))
 
 
 def test_an_expanded_tensor_may_not_take_more_than_the_file_shows(tmp_path: Path) -> None:
