@@ -20,6 +20,10 @@ SGD: dict[str, Any] = {"state": {}, "param_groups": [{"lr": 0.001, "momentum": 0
 SMALL = {"mean": torch.zeros(1), "std": torch.ones(1)}
 
 
+SHARED = [torch.ones(2)]
+"""Fewer elements than STATE has, unless they are counted twice."""
+
+
 def other() -> dict[str, torch.Tensor]:
     """A state dict with the names and shapes of STATE."""
     return {name: tensor.clone() for name, tensor in STATE.items()}
@@ -52,6 +56,9 @@ IS_STATE = {"w": (2,), "b": (1,)}
         ({"models": ({"nets": [STATE]}, {"w": torch.ones(1)})}, "models.0.nets.0"),
         ({"models": {0: {"w": torch.ones(1)}, 1: STATE}}, "models.1"),
         ({"models": [STATE]}, ""),
+        (STATE | {"inner": {"v": torch.ones(3)}}, ""),
+        ({"net": STATE, "adam": {"state": {0: {"exp_avg": torch.ones(9)}}, "param_groups": []}}, ""),
+        ({"net": STATE, "x": SHARED, "y": SHARED}, ""),
     ],
 )
 def test_the_state_dict_is_found(document: dict[str, Any], key: str) -> None:
@@ -76,6 +83,7 @@ def test_a_few_tensors_among_other_things_are_taken_where_there_is_nothing_bette
     ("document", "key", "said"),
     [
         (torch.ones(1), "", "expected a state dict, found a value of type tensor"),
+        ([("w", torch.ones(1)), ("b", torch.ones(1), torch.ones(1))], "", "no state dict here"),
         ({}, "", "no state dict here; the keys are none"),
         ({"epoch": 3}, "", r"no state dict here; the keys are 'epoch' \(int\)"),
         (SGD, "", "the state of an optimizer"),

@@ -23,8 +23,9 @@ def test_weights_of_bitsandbytes(name: str, suffix: str, tmp_path: Path) -> None
         read(tmp_path / f"a{suffix}", "", print)
 
 
-def test_flat_parameters_of_fsdp(tmp_path: Path) -> None:
-    torch.save({"_fsdp_wrapped_module._flat_param": torch.ones(9)}, tmp_path / "a.pth")
+@pytest.mark.parametrize("name", ["_fsdp_wrapped_module._flat_param", "_flat_param", "layer._flat_param_12"])
+def test_flat_parameters_of_fsdp(name: str, tmp_path: Path) -> None:
+    torch.save({name: torch.ones(9)}, tmp_path / "a.pth")
     with pytest.raises(ModelFileError, match=r"a flat parameter of FSDP, .* StateDictType.FULL_STATE_DICT"):
         read(tmp_path / "a.pth", "", print)
 

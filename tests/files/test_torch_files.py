@@ -6,6 +6,7 @@ import argparse
 import collections
 import datetime
 import io
+import json
 import pickle
 import re
 import struct
@@ -22,11 +23,17 @@ import pytest
 import torch
 from torch import nn
 
+from files.by_hand.archives import Member, tarred
+from files.by_hand.models import torch_tar
 from samples import ALL, random_entry, to_torch
 from tscompat.files.item import Item, Model, ModelFileError, Unfit
 from tscompat.files.kinds import read
+from tscompat.files.pickled import torch_legacy
+from tscompat.files.pickled.machine import PickleError
+from tscompat.files.pickled.torch_export import DTYPES
+from tscompat.files.source import opened
 from tscompat.python_side import torch_tensors
-from tscompat.values.dtypes import BY_NAME, DType
+from tscompat.values.dtypes import BY_NAME, BY_TORCH, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
 Save = Callable[[object, Path], None]
@@ -80,6 +87,20 @@ def test_every_dtype(dtype: DType, kind: str, tmp_path: Path) -> None:
     assert found(tmp_path / "a") == expected(state)
 
 
+@pytest.mark.filterwarnings("ignore")  # torch warns of its own quantized storages
+@pytest.mark.parametrize("dtype", ALL, ids=lambda dtype: dtype.name)
+def test_every_dtype_of_a_big_endian_machine(dtype: DType, tmp_path: Path) -> None:
+    state = to_torch([random_entry("weight", dtype)])
+    torch.save(state, tmp_path / "little")
+    with zipfile.ZipFile(tmp_path / "little") as little, zipfile.ZipFile(tmp_path / "big", "w") as big:
+        for name in little.namelist():
+            data = b"big" if name.endswith("/byteorder") else little.read(name)
+            if name.endswith("/data/0"):
+                data = np.frombuffer(data, f"u{dtype.scalar.itemsize}").byteswap().tobytes()
+            big.writestr(name, data)
+    assert found(tmp_path / "big") == expected(state)
+
+
 @pytest.mark.parametrize("kind", SAVES)
 @pytest.mark.parametrize("layout", torch_tensors.LAYOUTS)
 def test_every_layout(layout: str, kind: str, tmp_path: Path) -> None:
@@ -87,6 +108,26 @@ def test_every_layout(layout: str, kind: str, tmp_path: Path) -> None:
     shape = (2, 3, 4) if layout == "permuted" else shape
     name = {"conj": "c64", "neg": "f32"}.get(layout, "bf16")
     state = {"w": torch_tensors.LAYOUTS[layout](to_torch([random_entry("w", BY_NAME[name], shape)])["w"])}
+    SAVES[kind](state, tmp_path / "a")
+    assert found(tmp_path / "a") == expected(state)
+
+
+OTHERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "dtype": lambda tensor: tensor.view(torch.uint32),
+    "strides": lambda tensor: tensor.T,
+    "conj": torch.Tensor.conj,
+    "neg": lambda tensor: tensor._neg_view(),  # pyright: ignore[reportPrivateUsage]
+    "offset": lambda tensor: tensor[1:],
+    "shape": lambda tensor: tensor.view(4),
+}
+"""Views of a square tensor of complex numbers, each with other elements or another shape."""
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+@pytest.mark.parametrize("view", ["conj", "neg"])
+@pytest.mark.parametrize("name", ["c32", "c64"])  # over an untyped storage, and over one of its dtype
+def test_complex_numbers_whose_signs_are_elsewhere(name: str, view: str, kind: str, tmp_path: Path) -> None:
+    state = {"w": OTHERS[view](to_torch([random_entry("w", BY_NAME[name])])["w"])}
     SAVES[kind](state, tmp_path / "a")
     assert found(tmp_path / "a") == expected(state)
 
@@ -107,6 +148,14 @@ def test_tied_names_have_one_tie(tmp_path: Path) -> None:
     assert (ties[0] == ties[1], len(set(ties))) == (True, 3)
 
 
+@pytest.mark.parametrize("view", OTHERS)
+def test_a_view_that_is_another_tensor_has_another_tie(view: str, tmp_path: Path) -> None:
+    tensor = to_torch([random_entry("w", BY_NAME["c32"], (2, 2))])["w"]
+    torch.save({"a": tensor, "b": OTHERS[view](tensor)}, tmp_path / "a")
+    ties = [each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)]
+    assert len(set(ties)) == 2
+
+
 @pytest.mark.filterwarnings("ignore")  # torch warns of its own quantized storages
 def test_one_storage_with_two_quantizers_is_two_tensors(tmp_path: Path) -> None:
     a, b = (torch.quantize_per_tensor(torch.ones(3), scale, 0, torch.qint8) for scale in (0.5, 0.25))
@@ -124,6 +173,42 @@ def test_a_stored_tensor_has_its_place_in_the_file(tmp_path: Path) -> None:
     assert item.offset is not None
     data = (tmp_path / "a").read_bytes()
     assert data[item.offset :][: item.nbytes] == torch.arange(1000).numpy().tobytes()
+
+
+@pytest.mark.parametrize("view", ["strides", "conj", "neg"])
+def test_a_tensor_that_does_not_lie_there_as_it_is_read_has_no_place(view: str, tmp_path: Path) -> None:
+    tensor = to_torch([random_entry("w", BY_NAME["c32"], (2, 2))])["w"]
+    torch.save({"w": OTHERS[view](tensor)}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.offset is None
+
+
+def test_a_tensor_in_bytes_of_a_pickle_has_no_place(tmp_path: Path) -> None:
+    plain({"w": torch.ones(3)}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.offset is None
+
+
+def test_a_tensor_of_a_compressed_archive_is_a_copy(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(3)}, tmp_path / "stored")
+    with (
+        zipfile.ZipFile(tmp_path / "stored") as stored,
+        zipfile.ZipFile(tmp_path / "a", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in stored.namelist():
+            packed.writestr(name, stored.read(name))
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.copies
+
+
+def test_the_stride_of_a_dim_of_1_is_any_number(tmp_path: Path) -> None:
+    torch.save({"w": torch.arange(6).as_strided((1, 6), (9, 1))}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert not item.copies
 
 
 class Block(nn.Module):
@@ -239,9 +324,17 @@ def test_what_stands_beside_is_passed_over(kind: str, beside: object, tmp_path: 
     assert found(tmp_path / "a") == expected(state)
 
 
-def test_what_was_not_run_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("kind", SAVES)
+def test_the_protocol_is_read(kind: str, protocol: int, tmp_path: Path) -> None:
+    SAVES[kind]({"w": torch.ones(9)}, tmp_path / "a", protocol)
+    assert read_quietly(tmp_path / "a").about["pickle protocol"] == str(protocol)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_what_was_not_run_is_named(kind: str, tmp_path: Path) -> None:
     said: list[str] = []
-    torch.save({"model": {"w": torch.ones(9)}, "args": argparse.Namespace()}, tmp_path / "a")
+    SAVES[kind]({"model": {"w": torch.ones(9)}, "args": argparse.Namespace()}, tmp_path / "a")
     read(tmp_path / "a", "", said.append)
     assert said[1] == "the file names argparse.Namespace: nothing of it was imported or run"
 
@@ -305,7 +398,9 @@ UNFIT: list[tuple[Any, str]] = [
     (torch.eye(2).to_sparse(), "a sparse_coo tensor"),
     (torch.ones(2, device="meta"), "on the meta device"),
     ({"inner": torch.ones(1)}, "a dict with tensors in it"),
+    ({(1, 2): torch.ones(1)}, "a dict with tensors in it"),
     ((torch.ones(1), None), "a tuple with tensors in it"),
+    (OwnState(), "OwnState, whose values only that class puts together"),
     (Settings({"w": torch.ones(1)}), "Settings, whose values only that class puts together"),
 ]
 
@@ -315,6 +410,12 @@ def test_what_holds_tensors_in_another_form_is_named(value: object, why: str, tm
     torch.save({"w": torch.ones(9), "odd": value}, tmp_path / "a")
     (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
     assert (odd.name, why in odd.why) == ("odd", True)
+
+
+def test_a_tensor_whose_key_is_a_number_is_named(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(9), 7: torch.ones(1)}, tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert odd == ("7", "a tensor whose key is not a name")
 
 
 class Traced(nn.Module):
@@ -336,6 +437,24 @@ def test_torchscript_has_the_state_dict_of_its_module(way: str, tmp_path: Path) 
     made = jit.script(module) if way == "script" else jit.trace(module, torch.ones(1, 2))
     jit.save(made, tmp_path / "code.pt")
     assert sorted(found(tmp_path / "code.pt")) == sorted(expected(made.state_dict()))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_key_that_an_archive_of_torchscript_does_not_have(tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    jit.save(jit.script(Traced()), tmp_path / "a.pt")
+    with pytest.raises(ModelFileError, match="at the key 'nope', found nothing"):
+        read_quietly(tmp_path / "a.pt", "nope")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_packed_layer_of_torchscript_is_named(tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    quantization: Any = import_module("torch.ao.quantization")
+    quantized = quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4)), {nn.Linear})
+    jit.save(jit.script(nn.Sequential(nn.Linear(4, 4), quantized)), tmp_path / "a.pt")
+    odd = [each for each in read_quietly(tmp_path / "a.pt").contents if isinstance(each, Unfit)]
+    assert any("packed for a processor" in each.why for each in odd)
 
 
 class WithTable(Traced):
@@ -391,13 +510,67 @@ def test_an_exported_program_has_its_state_dict(tmp_path: Path) -> None:
     assert sorted(found(tmp_path / "a.pt2")) == sorted(expected(module.state_dict()))
 
 
+def test_the_numbers_of_dtypes_are_those_of_torch_export() -> None:
+    serialize: Any = import_module("torch._export.serde.serialize")
+    theirs = {
+        int(code): str(dtype).removeprefix("torch.") for dtype, code in serialize._TORCH_TO_SERIALIZE_DTYPE.items()
+    }
+    assert {code: DTYPES[code] for code in theirs} == theirs
+
+
+def weight(record: str, dtype: int = 7, sizes: tuple[int, ...] = (), strides: tuple[int, ...] = (), at: int = 0) -> Any:
+    """What a program of torch.export states of a tensor; of one that is pickled, without sizes, only the record."""
+    ints = {"sizes": sizes, "strides": strides}
+    meta = {name: [{"as_int": number} for number in numbers] for name, numbers in ints.items()}
+    whole = {**meta, "dtype": dtype, "storage_offset": {"as_int": at}, "layout": 7}
+    return {"path_name": record, "use_pickle": not sizes, "tensor_meta": whole if sizes else None}
+
+
+def save_exported(path: Path, weights: dict[str, Any], records: dict[str, bytes], order: str = "little") -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/byteorder", order)
+        archive.writestr("a/data/weights/model_weights_config.json", json.dumps({"config": weights}))
+        for name, data in records.items():
+            archive.writestr(f"a/data/weights/{name}", data)
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_tensors_of_one_record_of_an_exported_program(order: str, tmp_path: Path) -> None:
+    data = np.arange(6, dtype="<i4")
+    weights = {"a": weight("r", 7, (2, 2), (1, 2), 1), "b": weight("r", 4, (6,), (1,))}
+    save_exported(tmp_path / "a", weights, {"r": data.astype({"little": "<i4", "big": ">i4"}[order]).tobytes()}, order)
+    assert found(tmp_path / "a") == [
+        Entry("a", Tensor(BY_NAME["f32"], (2, 2), data[[1, 3, 2, 4]].tobytes())),
+        Entry("b", Tensor(BY_NAME["i32"], (6,), data.tobytes())),
+    ]
+
+
+def saved(value: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+def test_pickled_tensors_of_an_exported_program(tmp_path: Path) -> None:
+    state = {"a": torch.ones(2), "b": torch.zeros(3)}
+    records = {name: saved(tensor) for name, tensor in state.items()}
+    save_exported(tmp_path / "a", {name: weight(name) for name in state}, records)
+    assert found(tmp_path / "a") == expected(state)
+
+
+def test_a_pickled_tensor_of_an_exported_program_has_its_place(tmp_path: Path) -> None:
+    save_exported(tmp_path / "a", {"w": weight("w")}, {"w": saved(torch.arange(100))})
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.offset == (tmp_path / "a").read_bytes().index(torch.arange(100).numpy().tobytes())
+
+
 def test_an_exported_program_of_torch_2_5(tmp_path: Path) -> None:
-    state, file = {"w": torch.randn(2, 3)}, io.BytesIO()
-    torch.save(state, file)
+    state = {"w": torch.randn(2, 3)}
     with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
         archive.writestr("version", "5.3")
         archive.writestr("serialized_exported_program.json", "{}")
-        archive.writestr("serialized_state_dict.pt", file.getvalue())
+        archive.writestr("serialized_state_dict.pt", saved(state))
     assert found(tmp_path / "a.pt2") == expected(state)
 
 
@@ -434,6 +607,27 @@ def test_a_tar_of_torch_0_1(tmp_path: Path) -> None:
     ]
 
 
+def test_of_two_members_of_one_name_a_tar_means_the_last(tmp_path: Path) -> None:
+    first, last = (np.full(3, value, "<f4") for value in (1, 2))
+    (tmp_path / "a.pth").write_bytes(torch_tar({"w": first})[:-1024] + torch_tar({"w": last}))
+    assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (3,), last.tobytes()))]
+
+
+def test_only_files_of_a_tar_are_its_members(tmp_path: Path) -> None:
+    tensor = np.arange(3, dtype="<f4")
+    header = tarred([Member("storages", b"16 path=storages\n", stated={"type": "g"})])
+    (tmp_path / "a.pth").write_bytes(torch_tar({"w": tensor})[:-1024] + header)
+    assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (3,), tensor.tobytes()))]
+
+
+def test_a_tar_whose_sum_is_wrong_is_refused(tmp_path: Path) -> None:
+    data = bytearray(torch_tar({"w": np.arange(3, dtype="<f4")}))
+    data[data.index(b"pickle\0") + 148] ^= 1  # the first digit of the sum
+    (tmp_path / "a.pth").write_bytes(data)
+    with pytest.raises(ModelFileError):
+        read_quietly(tmp_path / "a.pth")
+
+
 MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 
 
@@ -456,6 +650,30 @@ def test_a_part_of_a_storage_as_torch_0_3_saved_it(tmp_path: Path) -> None:
     assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (2, 2), data[[5, 6, 7, 8]].tobytes()))]
 
 
+PART = (
+    b"ctorch._utils\n_rebuild_tensor\n((U\x07storagectorch\nFloatStorage\nU\x015U\x03cpuK\x0a(U\x01%bK%cK%cttQ"
+    b"K\x00K%c\x85K\x01\x85tR"
+)
+"""A tensor of all numbers of a part: its key, its offset, how many numbers; and again how many."""
+
+
+def test_two_parts_of_a_storage(tmp_path: Path) -> None:
+    data = np.arange(10, dtype="<f4")
+    parts = b"U\x01a" + PART % (b"6", 4, 6, 6) + b"sU\x01b" + PART % (b"7", 0, 4, 4) + b"s"
+    (tmp_path / "a.pth").write_bytes(by_hand(b"\x80\x02}" + parts + b".", [("5", 10, data.tobytes())]))
+    assert found(tmp_path / "a.pth") == [
+        Entry("a", Tensor(BY_NAME["f32"], (6,), data[4:].tobytes())),
+        Entry("b", Tensor(BY_NAME["f32"], (4,), data[:4].tobytes())),
+    ]
+
+
+def test_a_part_that_reaches_outside_of_its_storage(tmp_path: Path) -> None:
+    part = b"\x80\x02}U\x01a" + PART % (b"6", 5, 6, 6) + b"s."
+    (tmp_path / "a.pth").write_bytes(by_hand(part, [("5", 10, bytes(40))]))
+    with pytest.raises(ModelFileError, match="a part of a storage reaches outside of it"):
+        read_quietly(tmp_path / "a.pth")
+
+
 def storage(key: bytes, count: int, kind: bytes = b"FloatStorage") -> bytes:
     start = b"(X\x07\x00\x00\x00storagectorch\n" + kind + b"\nX\x01\x00\x00\x00" + key
     return start + b"X\x03\x00\x00\x00cpuJ" + struct.pack("<i", count) + b"tQ"
@@ -467,6 +685,45 @@ def rebuilt(stored: bytes, offset: int, sizes: tuple[int, ...], strides: tuple[i
 
     shape = b"".join(b"(" + b"".join(map(number, values)) + b"t" for values in (sizes, strides))
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + stored + number(offset) + shape + b"\x89}tR"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_record_of_two_dtypes(order: str, method: int, tmp_path: Path) -> None:
+    data = np.arange(4, dtype=f"{order}i4")
+    a, b = (rebuilt(storage(b"0", 4, kind), 0, (4,), (1,)) for kind in (b"FloatStorage", b"IntStorage"))
+    with zipfile.ZipFile(tmp_path / "a", "w", method) as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02}(X\x01\x00\x00\x00a" + a + b"X\x01\x00\x00\x00b" + b + b"u.")
+        archive.writestr("a/byteorder", {"<": "little", ">": "big"}[order])
+        archive.writestr("a/data/0", data.tobytes())
+    little = data.astype("<i4").tobytes()
+    assert found(tmp_path / "a") == [Entry(name, Tensor(BY_NAME[dtype], (4,), little)) for name, dtype in TWO.items()]
+
+
+TWO = {"a": "f32", "b": "i32"}
+
+
+def test_the_outermost_pickle_of_an_archive_is_meant(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(3)}, tmp_path / "a")
+    with zipfile.ZipFile(tmp_path / "a", "a") as archive:
+        archive.writestr("a/extra/data.pkl", pickle.dumps({"w": 1}))
+    assert found(tmp_path / "a") == expected({"w": torch.ones(3)})
+
+
+OLD_CLASSES = [
+    ("ComplexHalf", "complex32", 4),
+    ("Float8_e5m2", "float8_e5m2", 1),
+    ("Float8_e4m3fn", "float8_e4m3fn", 1),
+]
+"""Names of storages that torch writes no more, with their dtypes and bytes of an element."""
+
+
+@pytest.mark.parametrize(("cls", "dtype", "size"), OLD_CLASSES)
+def test_a_storage_of_a_class_of_old(cls: str, dtype: str, size: int, tmp_path: Path) -> None:
+    document = b"\x80\x02}X\x01\x00\x00\x00w" + rebuilt(storage(b"0", 4, f"{cls}Storage".encode()), 0, (4,), (1,))
+    data = bytes(range(4 * size))
+    (tmp_path / "a").write_bytes(by_hand(document + b"s.", [("0", 4, data)]))
+    assert found(tmp_path / "a") == [Entry("w", Tensor(BY_TORCH[dtype], (4,), data))]
 
 
 CLAIMS = [
@@ -499,6 +756,32 @@ def test_a_claim_that_the_file_does_not_hold(value: bytes, said: str, container:
         (tmp_path / "a").write_bytes(by_hand(document, [("0", 4, data)]))
     with pytest.raises(ModelFileError, match=said):
         read_quietly(tmp_path / "a")
+
+
+FOUR = rebuilt(storage(b"0", 4), 0, (4,), (1,))
+LEGACY: list[tuple[bytes, list[tuple[str, int, bytes]], str]] = [
+    (FOUR, [], "the elements of the storage 0 are missing"),
+    (FOUR, [("0", 4, bytes(16)), ("0", 4, bytes(16))], "no tensor has the storage 0, or it comes twice"),
+    (FOUR, [("0", 4, bytes(15))], "16 bytes of the storage 0 are expected, 15 are there"),
+    (FOUR + rebuilt(storage(b"0", 4, b"IntStorage"), 0, (4,), (1,)) + b"\x86", [], "the storage 0 has two dtypes"),
+    (FOUR + rebuilt(storage(b"0", 5), 0, (4,), (1,)) + b"\x86", [], "the storage 0 has two dtypes or sizes"),
+]
+
+
+@pytest.mark.parametrize(("value", "storages", "said"), LEGACY)
+def test_storages_of_a_legacy_file_that_are_not_as_stated(
+    value: bytes, storages: list[tuple[str, int, bytes]], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_bytes(by_hand(b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s.", storages))
+    with pytest.raises(ModelFileError, match=said):
+        read_quietly(tmp_path / "a")
+
+
+def test_the_pickles_of_a_legacy_file_share_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_legacy, "MOST_STEPS", 60)
+    (tmp_path / "a").write_bytes(by_hand(b"\x80\x02" + b"N0" * 20 + b"}.", [(str(key), 0, b"") for key in range(20)]))
+    with pytest.raises(PickleError, match="steps to read"):
+        torch_legacy.read(opened(tmp_path / "a"))
 
 
 def test_an_expanded_tensor_may_not_take_more_than_the_file_shows(tmp_path: Path) -> None:

@@ -137,6 +137,20 @@ def test_every_way_to_call_makes_a_record(data: bytes) -> None:
     assert found.cls == Global("posix", "system")
 
 
+CALLS = [
+    (b"(I1\nI2\niposix\nsystem\n.", (1, 2)),  # INST
+    (b"(cposix\nsystem\nI1\nI2\no.", (1, 2)),  # OBJ
+    (b"cposix\nsystem\n(I1\nI2\ntR.", (1, 2)),  # REDUCE
+    (b"\x80\x02cposix\nsystem\nK\x01K\x02\x86\x81.", (1, 2)),  # NEWOBJ
+    (b"\x80\x04\x8c\x05posix\x8c\x06system\x93K\x01\x85}\x8c\x01aK\x02s\x92.", (1, {"a": 2})),  # NEWOBJ_EX
+]
+
+
+@pytest.mark.parametrize(("data", "args"), CALLS)
+def test_every_way_to_call_keeps_its_arguments(data: bytes, args: tuple[object, ...]) -> None:
+    assert load(data).args == args
+
+
 @pytest.mark.parametrize("data", [b"P17\n.", b"K\x11Q."])
 def test_persistent_ids(data: bytes) -> None:
     assert load(data)[0] == "persistent"
