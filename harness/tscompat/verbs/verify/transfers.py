@@ -162,7 +162,7 @@ class Transfers:
 
 
 def write(target: Path, items: Sequence[Item], *, single: bool = False) -> None:
-    """Write items as the suffix says. Raises ModelFileError and OSError."""
+    """Write items in the format of the suffix. Raises ModelFileError and OSError."""
     Conversion(target, items, force=True, single=single).write(lambda count: None)
 
 
