@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -12,8 +13,14 @@ public sealed class UnusableException(string message) : Exception(message);
 /// <summary>Builds a person's own module from their assembly. That runs their code.</summary>
 public static class Own
 {
+    private const int Shown = 20;
     private static readonly HashSet<Assembly> Loaded = [];
-    private static readonly JsonSerializerOptions Lenient = new() { PropertyNameCaseInsensitive = true, IncludeFields = true };
+    private static readonly JsonSerializerOptions Lenient = new()
+    {
+        PropertyNameCaseInsensitive = true,
+        IncludeFields = true,
+        Converters = { new JsonStringEnumConverter() },
+    };
 
     private static readonly Dictionary<Type, string> Keywords = new()
     {
@@ -87,17 +94,23 @@ public static class Own
         }
     }
 
+    /// <summary>A class within another one as C# writes it, with a dot.</summary>
+    private static string Named(Type type) => Written(type.FullName ?? type.Name);
+
+    private static string Written(string name) => name.Replace('+', '.');
+
     private static Type Find(Assembly assembly, string path, string name)
     {
-        Type[] types = [.. assembly.GetTypes().Where(type => typeof(nn.Module).IsAssignableFrom(type) && !type.IsAbstract)];
-        Type[] found = [.. types.Where(type => type.FullName == name || type.Name == name)];
-        if (found.FirstOrDefault(type => type.FullName == name) is { } exact) found = [exact];
+        Type[] types = [.. assembly.GetTypes().Where(type => typeof(nn.Module).IsAssignableFrom(type) && !type.IsAbstract && !type.ContainsGenericParameters)];
+        Type[] found = [.. types.Where(type => Named(type) == Written(name) || type.Name == name)];
+        if (found.FirstOrDefault(type => Named(type) == Written(name)) is { } exact) found = [exact];
         if (found is [var only]) return only;
         if (assembly.GetType(name) is { } other)
         {
-            throw new UnusableException($"{other.FullName} is {(other.IsAbstract ? "abstract" : "no TorchSharp module")}: give a class that is one");
+            var what = other.IsAbstract ? "abstract" : other.ContainsGenericParameters ? "generic" : "no TorchSharp module";
+            throw new UnusableException($"{other.FullName} is {what}: give a class that can be built as a module");
         }
-        var known = types.Length == 0 ? "it has none" : $"it has {string.Join(", ", types.Select(type => type.FullName).Order().Take(20))}";
+        var known = types.Length == 0 ? "it has none" : $"it has {string.Join(", ", types.Select(Named).Order().Take(Shown))}{(types.Length > Shown ? $" and {types.Length - Shown} more" : "")}";
         throw new UnusableException(
             found.Length == 0
                 ? $"{Path.GetFileName(path)} has no module '{name}': {known}"
@@ -110,7 +123,7 @@ public static class Own
         using var json = JsonDocument.Parse(arguments);
         JsonElement[] given = [.. json.RootElement.EnumerateArray()];
         var constructors = type.GetConstructors(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic);
-        foreach (var constructor in constructors.OrderBy(each => each.GetParameters().Length))
+        foreach (var constructor in constructors.OrderBy(each => !each.IsPublic).ThenBy(each => each.GetParameters().Length))
         {
             if (Bind(constructor.GetParameters(), given) is not { } values) continue;
             return (nn.Module)constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, values, null);
@@ -121,7 +134,7 @@ public static class Own
 
     private static object?[]? Bind(ParameterInfo[] parameters, JsonElement[] given)
     {
-        if (given.Length > parameters.Length) return null;
+        if (given.Length > parameters.Length && parameters.LastOrDefault()?.IsDefined(typeof(ParamArrayAttribute)) != true) return null;
         var values = new object?[parameters.Length];
         for (var i = 0; i < parameters.Length; i++)
         {
@@ -129,6 +142,11 @@ public static class Own
             {
                 if (!parameters[i].HasDefaultValue) return null;
                 values[i] = parameters[i].DefaultValue;
+            }
+            else if (i == parameters.Length - 1 && parameters[i].IsDefined(typeof(ParamArrayAttribute)) && given[i].ValueKind != JsonValueKind.Array)
+            {
+                var rest = JsonSerializer.SerializeToElement(given[i..]);
+                return Bind(rest, parameters[i].ParameterType, out values[i]) ? values : null;
             }
             else if (!Bind(given[i], parameters[i].ParameterType, out values[i])) return null;
         }
@@ -162,7 +180,8 @@ public static class Own
     private static string Words(ParameterInfo parameter)
     {
         var type = Keywords.GetValueOrDefault(parameter.ParameterType, parameter.ParameterType.Name);
-        return $"{type} {parameter.Name}{(parameter.HasDefaultValue ? $" = {Literal(parameter.DefaultValue)}" : "")}";
+        var several = parameter.IsDefined(typeof(ParamArrayAttribute)) ? "params " : "";
+        return $"{several}{type} {parameter.Name}{(parameter.HasDefaultValue ? $" = {Literal(parameter.DefaultValue)}" : "")}";
     }
 
     private static string Literal(object? value) => value switch

@@ -209,7 +209,8 @@ public static class Parts
         null => [],
         Tensor { IsInvalid: true } => [], // weights of attention that nobody asked for
         Tensor tensor => [tensor],
-        System.Collections.IDictionary named => named.Values.Cast<object?>().SelectMany(Flat),
+        System.Collections.IDictionary named => named.Keys.Cast<object>()
+            .OrderBy(key => key.ToString(), StringComparer.Ordinal).SelectMany(key => Flat(named[key])),
         System.Collections.IEnumerable items => items.Cast<object?>().SelectMany(Flat),
         ITuple tuple => Enumerable.Range(0, tuple.Length).SelectMany(i => Flat(tuple[i])),
         _ => throw new UnusableException($"forward returned {result.GetType()}: expected a Tensor, or several in a tuple, array or dictionary"),

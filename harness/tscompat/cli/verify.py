@@ -188,6 +188,11 @@ def _fit(fit: Fit, width: int | None) -> Iterator[str]:
     if len(rows) > most:
         yield f"… and {len(rows) - most:,} more: a pipe (| less) gets all of them, --json too"
     yield from _findings(fit)
+    if fit.by_order:
+        names = ", ".join(shown(name) for name in fit.by_order[:3])
+        more = f" and {len(fit.by_order) - 3} more" if len(fit.by_order) > 3 else ""
+        yield f"matched by their order alone, because others have the same shapes: {names}{more}."
+        yield "Whether that is right, tscompat parity shows: it compares what the class computes."
     if fit.options:
         words = (
             "With these options of convert it fits" if fit.enough else "These options of convert rename what they can"

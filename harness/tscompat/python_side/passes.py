@@ -6,21 +6,25 @@ May import values, python_side. To import the model runs its file.
 from __future__ import annotations
 
 import copy
+import dataclasses
+import importlib.machinery
 import importlib.util
 import inspect
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import Any, NamedTuple, TypeAlias, TypeGuard, cast
 
+import numpy as np
 import torch
 from torch.utils import _pytree as trees
 
+from tscompat.values.compare import compare
 from tscompat.values.dtypes import BY_TORCH, DType
-from tscompat.values.tensors import Entry, StateDict
+from tscompat.values.tensors import Entry, StateDict, as_float64
 
 from . import rounding
 from .rounding import Reference
@@ -75,16 +79,17 @@ def load_model(where: str) -> torch.nn.Module:
     path = Path(file)
     if not colon or not path.is_file():
         raise CannotRun(f"--python {where}: expected FILE.py:FUNCTION, a file that is there and a function in it")
-    spec = importlib.util.spec_from_file_location(f"tscompat_of_{path.stem}", path)
+    loader = importlib.machinery.SourceFileLoader(f"tscompat_of_{path.stem}", str(path))
+    spec = importlib.util.spec_from_file_location(loader.name, path, loader=loader)
     assert spec
-    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent.absolute()))
-    sys.modules[spec.name] = module  # dataclasses and pickles look their classes up there
+    sys.modules[loader.name] = module  # dataclasses and pickles look their classes up there
     try:
-        spec.loader.exec_module(module)
-        made = getattr(module, function)()
-    except Exception as error:
+        with redirect_stdout(sys.stderr):
+            loader.exec_module(module)
+            made = getattr(module, function)()
+    except (Exception, SystemExit) as error:
         raise CannotRun(f"--python {where}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent.absolute()))
@@ -129,24 +134,44 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]
         given = begun[id(module)].pop()
         sizes, named, tensors, why = _arguments(module, *given)
         outputs = tensors_in(output)
+        why = why or ("" if outputs else "it returns no tensor")
         made.append(Pass(name, counts[name], sizes, named, _numbered(tensors), _numbered(outputs), why, given))
 
-    handles = [
-        handle
-        for module in modules.values()
-        for handle in (
-            module.register_forward_pre_hook(before, with_kwargs=True),
-            module.register_forward_hook(after, with_kwargs=True),
-        )
-    ]
+    handles: list[Any] = []
     try:
-        with torch.no_grad(), as_the_peer():
-            model(*inputs)
-    except Exception as error:
+        for module in modules.values():
+            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+            handles.append(module.register_forward_hook(after, with_kwargs=True))
+        with torch.no_grad(), as_the_peer(), redirect_stdout(sys.stderr):
+            model(*_cloned(inputs))
+    except (Exception, SystemExit) as error:
         raise CannotRun(f"a pass in Python fails: {type(error).__name__}: {error}") from error
     finally:
         for handle in handles:
             handle.remove()
+    return made
+
+
+def steady_passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]:
+    """As ``passes``, of a model that computes the same each time, and something.
+
+    Raises CannotRun for one that draws random numbers or keeps a state from pass to pass, with the first module that
+    does; and where the whole returns no tensor, or nothing but NaN and infinities.
+    """
+    made, again = passes(model, inputs), passes(model, inputs)
+    for one, other in zip(made, again, strict=False):
+        if compare(one.outputs, other.outputs) and not compare(one.inputs, other.inputs):
+            name = f"the module {one.name!r}" if one.name else "the whole model"
+            raise CannotRun(
+                f"{name} computes something else in a second pass: it draws random numbers in eval mode (F.dropout "
+                "without training=self.training), or keeps a state: nothing can be compared with it"
+            )
+    whole = made[-1].outputs
+    if not whole:
+        raise CannotRun("the model returns no tensor, or keeps it in an object of its own class: return tensors")
+    floating = [as_float64(tensor) for _, tensor in whole if tensor.dtype.kind == "float" and tensor.nbytes]
+    if floating and not any(np.isfinite(each).any() for each in floating):
+        raise CannotRun("all outputs are NaN or infinite, so that this input shows nothing: give another --input")
     return made
 
 
@@ -188,7 +213,9 @@ def _arguments(
     sizes: list[int] = []
     named: dict[str, bool | float] = {}
     tensors: list[torch.Tensor] = []
-    for name, value in _each(signature, signature.bind(*args, **kwargs)):
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    for name, value in _each(signature, bound):
         leaves = trees.tree_leaves(value)
         if value is None:
             sizes.append(0)
@@ -207,8 +234,21 @@ def _arguments(
 
 
 def tensors_in(output: Any) -> list[torch.Tensor]:
-    """The tensors of an output: tuples, lists and dicts flattened."""
-    return [each for each in trees.tree_leaves(output) if isinstance(each, torch.Tensor)]
+    """The tensors of an output: of tuples, lists and dataclasses in their order, of dicts in the order of their keys.
+
+    C#'s dictionaries have no order, so keys are compared by their place among the sorted ones (dotnet/Peer/Parts.cs).
+    """
+    if isinstance(output, torch.Tensor):
+        return [output]
+    if isinstance(output, Mapping):
+        named = cast("Mapping[Any, Any]", output)
+        return [each for key in sorted(named, key=str) for each in tensors_in(named[key])]
+    if isinstance(output, tuple | list):
+        items = cast("Sequence[Any]", output)
+        return [each for item in items for each in tensors_in(item)]
+    if dataclasses.is_dataclass(output):
+        return [each for field in dataclasses.fields(output) for each in tensors_in(getattr(output, field.name))]
+    return []
 
 
 def _each(signature: inspect.Signature, bound: inspect.BoundArguments) -> Iterator[tuple[str, Any]]:

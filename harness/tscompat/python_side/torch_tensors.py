@@ -74,6 +74,10 @@ def entries_of(state: TorchState) -> StateDict:
     """The entries of a state dict, as TorchSharp's format has them. Raises ValueError for what it cannot hold."""
     made: StateDict = []
     for name, tensor in state.items():
+        if not isinstance(tensor, torch.Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"{name!r}: a {type(tensor).__name__}, and no tensor")
+        if tensor.is_meta:
+            raise ValueError(f"{name!r}: a tensor on the meta device, which has no values")
         dtype = BY_TORCH.get(str(tensor.dtype).removeprefix("torch."))
         if dtype is None or dtype.code == NO_CODE or dtype.kind == "quantized" or tensor.layout != torch.strided:
             what = tensor.dtype if tensor.layout == torch.strided else f"tensors of {tensor.layout}"

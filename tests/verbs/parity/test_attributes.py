@@ -56,3 +56,12 @@ def test_what_changes_no_output(name: str) -> None:
 
 def test_what_one_side_does_not_keep() -> None:
     assert unlike({"eps": 1.0}, {"momentum": "0.1"}) == []
+
+
+@pytest.mark.parametrize(("name", "value", "text"), [("dim", -1, "1"), ("start_dim", 1, "-3")])
+def test_an_axis_from_the_end_may_be_the_same(name: str, value: int, text: str) -> None:
+    assert unlike({name: value}, {name: text}) == []
+
+
+def test_another_axis() -> None:
+    assert [each.name for each in unlike({"dim": 1}, {"dim": "0"})] == ["dim"]

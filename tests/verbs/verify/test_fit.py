@@ -127,6 +127,40 @@ def test_layers_of_one_shape_are_matched_in_their_order() -> None:
     }
 
 
+ALIKE: dict[str, tuple[list[str], list[str]]] = {
+    "letters and words": (["q_proj", "k_proj", "v_proj"], ["key", "query", "value"]),
+    "numbers, sorted as text": ([f"net.{n}" for n in sorted(range(12), key=str)], [f"layers.{n}" for n in range(12)]),
+    "parts in common": (["old.norm", "old.head"], ["new.head", "new.norm"]),
+}
+
+
+@pytest.mark.parametrize("what", ALIKE)
+def test_of_layers_of_one_shape_those_whose_names_are_alike_are_matched(what: str) -> None:
+    ours, theirs = ALIKE[what]
+    file, cls = ({name: shape for each in side for name, shape in layer(each, 4, 4).items()} for side in (ours, theirs))
+    pairs = pair(entries(file), entries(cls))
+    for old, new in pairs.renamed.items():
+        old_layer, new_layer = old.rpartition(".")[0], new.rpartition(".")[0]
+        assert old_layer.rpartition(".")[2][:1] == new_layer.rpartition(".")[2][:1]
+    assert (len(pairs.renamed), pairs.by_order) == (2 * len(ours), set())
+
+
+def test_layers_that_only_order_shows_are_named() -> None:
+    file = {**layer("a", 4, 4), **layer("b", 4, 4)}
+    pairs = pair(entries(file), entries({**layer("x", 4, 4), **layer("y", 4, 4)}))
+    assert pairs.by_order == {*file}
+
+
+def test_gamma_and_beta_are_weight_and_bias_in_any_order() -> None:
+    pairs = pair(entries({"norm.beta": (8,), "norm.gamma": (8,)}), entries({"ln.weight": (8,), "ln.bias": (8,)}))
+    assert (pairs.renamed, pairs.by_order) == ({"norm.beta": "ln.bias", "norm.gamma": "ln.weight"}, set())
+
+
+def test_names_of_one_shape_in_a_layer_that_show_nothing_are_named() -> None:
+    pairs = pair(entries({"norm.a": (8,), "norm.b": (8,)}), entries({"ln.x": (8,), "ln.y": (8,)}))
+    assert pairs.by_order == {"norm.a", "norm.b"}
+
+
 def test_of_more_layers_of_one_shape_those_that_are_alike_are_matched() -> None:
     file = {**layer("old.norm", 4, 4), **layer("old.head", 4, 4)}
     pairs = pair(entries(file), entries(layer("new.head", 4, 4)))

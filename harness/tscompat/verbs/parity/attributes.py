@@ -19,6 +19,10 @@ _INDIFFERENT = {
 """What changes no output, and what TorchSharp's classes keep for themselves."""
 
 
+_AXES = {"dim", "axis", "startdim", "enddim"}
+"""Numbers of dims, which may be counted from the end."""
+
+
 def unlike(python: Mapping[str, object], dotnet: Mapping[str, str]) -> list[Attribute]:
     """The attributes that both have and that differ."""
     theirs = {_plain(name): text for name, text in dotnet.items()}
@@ -27,6 +31,8 @@ def unlike(python: Mapping[str, object], dotnet: Mapping[str, str]) -> list[Attr
         text = theirs.get(_plain(name))
         if text is None or _plain(name) in _INDIFFERENT or name.startswith("_"):
             continue
+        if _plain(name) in _AXES and text.startswith("-") is not str(value).startswith("-"):
+            continue  # -1 may be the same axis as 1: it depends on the input
         if _differ(value, _parsed(text)):
             found.append(Attribute(name=name, python=_words(value), dotnet=text))
     return found

@@ -34,7 +34,7 @@ def layer(
     dotnet: str,
 ) -> Layer:
     """How the outputs of a pass compare with .NET's; ``found`` is None where it was not run there."""
-    outcome, detail = _outcome(one, found, references)
+    outcome, detail = _outcome(one, found, references, there=bool(dotnet))
     outputs = tuple(_outputs(one.outputs, found if isinstance(found, list) else []))
     return Layer(
         name=one.name,
@@ -44,15 +44,19 @@ def layer(
         outcome=outcome,
         outputs=outputs,
         detail=detail,
-        needed=found is not None or bool(one.why),
+        needed=found is not None or bool(one.why) or not dotnet,
     )
 
 
 def _outcome(
-    one: Pass, found: StateDict | Thrown | None, references: Callable[[Pass], Mapping[str, Reference]]
+    one: Pass,
+    found: StateDict | Thrown | None,
+    references: Callable[[Pass], Mapping[str, Reference]],
+    *,
+    there: bool,
 ) -> tuple[Outcome, str]:
     if found is None:
-        return "not-compared", one.why or _NOT_NEEDED
+        return "not-compared", one.why or (_NOT_NEEDED if there else "not in .NET")
     if isinstance(found, Thrown):
         first = found.message.partition("\n")[0]
         return "fails", f"{found.type_name}: {first}".removeprefix(": ")

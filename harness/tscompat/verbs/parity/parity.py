@@ -16,7 +16,7 @@ from tscompat.dotnet_side.messages import OwnModule, Part, PartRun, Parts, Parts
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.files.item import ModelFileError, Tell
 from tscompat.python_side.descent import Recipe, dropouts
-from tscompat.python_side.passes import CannotRun, Model, Pass, References, attributes, load_model, passes
+from tscompat.python_side.passes import CannotRun, Model, Pass, References, attributes, load_model, steady_passes
 from tscompat.python_side.torch_tensors import VERSION, entries_of, to_torch
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
@@ -84,7 +84,7 @@ def parity(
     try:
         model = load_model(python)
         weights = [Entry(apply(options, name), tensor) for name, tensor in entries_of(model.state_dict())]
-        made = passes(model, [to_torch(tensor) for _, tensor in given])
+        made = steady_passes(model, [to_torch(tensor) for _, tensor in given])
     except (CannotRun, ValueError) as error:
         raise ModelFileError(shown(str(error), 1000)) from error
     names = {name: _renamed(options, name) for name in attributes(model)}
@@ -114,6 +114,12 @@ def parity(
         raise ModelFileError(shown(str(error), 1000)) from error
     except PeerDied as died:
         raise ModelFileError(f"{own}: .NET ended: {last_words(died)}") from died
+    if made[-1].why:
+        raise ModelFileError(f"the whole model cannot be compared: {made[-1].why}")
+    whole = found.results.get(("", 1))
+    more = len(whole) - len(made[-1].outputs) if isinstance(whole, list) else 0
+    if more > 0:
+        note(f".NET returns {more} outputs more than Python: they are not compared")
     there = {part.name for part in found.parts.values()}
     return Parity(
         schema=1,
@@ -171,7 +177,9 @@ def _asked(
     parts = {name: there[other] for name, other in names.items() if other in there}
     write_whole(folder / "expected.dat", encode_state_dict(weights))
     first = comparison.leaves(made, parts) | {""}
-    results = _run(peer, folder, own, module, [one for one in made if one.name in first and not one.why], names)
+    # The whole comes first, on an instance of which no layer has run: it may keep a state.
+    wanted = sorted((one for one in made if one.name in first and not one.why), key=lambda one: bool(one.name))
+    results = _run(peer, folder, own, module, wanted, names)
     if any(_unequal(one, results.get((one.name, one.call))) for one in made if one.name in first):
         others = [one for one in made if one.name in parts and one.name not in first and not one.why]
         results |= _run(peer, folder, own, module, others, names)

@@ -84,6 +84,9 @@ class Fit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The options of ``convert`` that make it fit, or fit better."""
     enough: bool
     """Whether it fits with these options."""
+    by_order: tuple[str, ...]
+    """Names of the file's tensors that were matched by their order alone, among others of the same shapes: nothing else
+    shows which is which."""
     loaded: Transfer | None
     """The strict load, with these options; null where the class was not built, and where it cannot fit."""
 

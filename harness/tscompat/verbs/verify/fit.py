@@ -1,12 +1,14 @@
 """Puts the tensors of a file beside the state dict of a class: what fits, and what differs. May import values.
 
 Tensors are matched by name. Of what is left, a layer (all entries below one prefix) is taken for another one whose
-entries have the same names and shapes, or shapes alone; then single entries of one layer for one another, by shape.
-Layers that are alike are matched in their order. Linear in the number of tensors.
+entries have the same names and shapes, or shapes alone; then single entries of one layer for one another, by shape. Of
+several layers with the same entries, those are matched whose names are alike, the others in their order, and their
+names are kept (``by_order``): nothing else shows then which is which.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -22,6 +24,8 @@ class Pairs(NamedTuple):
     """In the order of the file: the file's and the class's."""
     only_file: list[Entry]
     only_class: list[Entry]
+    by_order: set[str]
+    """Names of the file's that were matched by nothing but their order, among others of the same shapes."""
 
     @property
     def renamed(self) -> dict[str, str]:
@@ -48,17 +52,20 @@ def pair(file: Sequence[Entry], cls: Sequence[Entry]) -> Pairs:
     partner = {each.name: named[each.name] for each in file if each.name in named}
     left, right = ([each for each in side if each.name not in partner] for side in (file, cls))
     taken = {layer_of(name) for name in partner}
+    by_order: set[str] = set()
     for signature in (_names_and_shapes, _shapes, _names):
         ours, theirs = (_layers(side, taken) for side in (left, right))
-        for one, other in _matched(ours, theirs, signature):
+        for one, other, guessed in _matched(ours, theirs, signature):
             for entry, match in zip(one, other, strict=True):
                 partner[entry.name] = match
+                if guessed or _exchangeable(entry, match, one):
+                    by_order.add(entry.name)
         left, right = _without(left, right, partner)
     for one, other in _same_layer(left, right):
         partner[one.name] = other
     left, right = _without(left, right, partner)
     both = [(each, partner[each.name]) for each in file if each.name in partner]
-    return Pairs(both, left, right)
+    return Pairs(both, left, right, by_order)
 
 
 def _without(left: Group, right: Group, partner: dict[str, Entry]) -> tuple[Group, Group]:
@@ -74,8 +81,21 @@ def _layers(entries: Iterable[Entry], taken: set[str]) -> list[Group]:
     return [group for layer, group in groups.items() if layer not in taken]
 
 
+_SYNONYMS = {
+    **{"gamma": "weight", "scale": "weight", "kernel": "weight", "beta": "bias", "offset": "bias"},
+    **{"moving_mean": "running_mean", "moving_variance": "running_var", "moving_var": "running_var"},
+}
+"""What Keras, TensorFlow and old BERTs call the tensors of a layer, and what torch does."""
+
+
+def _known(name: str) -> str:
+    """The end of a name as torch calls it."""
+    end = _end(name)
+    return _SYNONYMS.get(end.lower(), end)
+
+
 def _names_and_shapes(group: Group) -> Hashable:
-    return tuple(sorted((_end(each.name), each.shape) for each in group))
+    return tuple(sorted((_known(each.name), each.shape) for each in group))
 
 
 def _shapes(group: Group) -> Hashable:
@@ -83,52 +103,74 @@ def _shapes(group: Group) -> Hashable:
 
 
 def _names(group: Group) -> Hashable:
-    return tuple(sorted(_end(each.name) for each in group))
+    return tuple(sorted(_known(each.name) for each in group))
 
 
-def _matched(ours: list[Group], theirs: list[Group], signature: Signature) -> Iterator[tuple[Group, Group]]:
-    """Layers with the same signature: all in their order where both sides have as many, else those that are alike.
+def _exchangeable(entry: Entry, match: Entry, group: Group) -> bool:
+    """Whether another entry of the layer has the same shape, and the names do not show which one is meant."""
+    return _known(entry.name) != _known(match.name) and sum(each.shape == entry.shape for each in group) > 1
 
-    The entries of both layers of a pair are in one order.
+
+def _matched(ours: list[Group], theirs: list[Group], signature: Signature) -> Iterator[tuple[Group, Group, bool]]:
+    """Layers with the same signature: those that are alike, then the others in their order where both sides have as
+    many. The entries of both layers of a pair are in one order. True marks a pair of several that only order shows.
     """
     by_signature: defaultdict[Hashable, tuple[list[Group], list[Group]]] = defaultdict(lambda: ([], []))
     for side, groups in enumerate((ours, theirs)):
         for group in groups:
             by_signature[signature(group)][side].append(group)
     for one, other in by_signature.values():
-        for a, b in zip(one, other, strict=True) if len(one) == len(other) else _alike(one, other):
-            yield _sorted(a, signature), _sorted(b, signature)
+        alike = dict(_alike(one, other)) if len(one) > 1 or len(other) > 1 else {}
+        left = [number for number in range(len(one)) if number not in alike]
+        right = [number for number in range(len(other)) if number not in alike.values()]
+        in_order = dict(zip(left, right, strict=True)) if len(left) == len(right) else {}
+        for number, match in sorted((alike | in_order).items()):
+            pair = (_sorted(one[number], signature), _sorted(other[match], signature))
+            yield *pair, number in in_order and len(in_order) > 1
 
 
 def _sorted(group: Group, signature: Signature) -> Group:
     if signature is _shapes:
-        return sorted(group, key=lambda each: each.shape)
-    return sorted(group, key=lambda each: (_end(each.name), each.shape))
+        return sorted(group, key=lambda each: (each.shape, _known(each.name)))
+    return sorted(group, key=lambda each: (_known(each.name), each.shape))
 
 
-def _alike(ours: list[Group], theirs: list[Group]) -> Iterator[tuple[Group, Group]]:
-    """Layers whose names have the most parts in common with one another."""
-    scores = sorted(
-        (
-            (-_common(layer_of(a[0].name), layer_of(b[0].name)), number, other)
-            for number, a in enumerate(ours[:_MOST])
-            for other, b in enumerate(theirs[:_MOST])
-        )
-    )
-    used: tuple[set[int], set[int]] = (set(), set())
-    for score, number, other in scores:
-        if score < 0 and number not in used[0] and other not in used[1]:
-            used[0].add(number)
-            used[1].add(other)
-            yield ours[number], theirs[other]
+def _alike(ours: list[Group], theirs: list[Group]) -> Iterator[tuple[int, int]]:
+    """The places of layers of which each is the only one that is most like the other."""
+    if len(ours) > _MOST or len(theirs) > _MOST:
+        return
+    scores = [[_likeness(layer_of(a[0].name), layer_of(b[0].name)) for b in theirs] for a in ours]
+    across = [[row[place] for row in scores] for place in range(len(theirs))]
+    for number, row in enumerate(scores):
+        place = row.index(max(row))
+        if row[place] > 0 and _only(row, row[place]) and _only(across[place], row[place]):
+            yield number, place
 
 
-_MOST = 200
+def _only(scores: list[float], score: float) -> bool:
+    return max(scores) == score and scores.count(score) == 1
+
+
+_MOST = 400
 """How many layers of one signature are compared by name."""
 
 
-def _common(a: str, b: str) -> int:
-    return (Counter(a.replace("_", ".").split(".")) & Counter(b.replace("_", ".").split("."))).total()
+def _likeness(a: str, b: str) -> float:
+    """How many parts two names have in common; a part that begins another one counts half, numbers only if equal."""
+    ours, theirs = (re.split(r"[._]", name.lower()) for name in (a, b))
+    common = Counter(ours) & Counter(theirs)
+    left, right = Counter(ours) - common, [*(Counter(theirs) - common).elements()]
+    score = float(common.total())
+    for part in left.elements():
+        begun = next((each for each in right if _begins(part, each)), None)
+        if begun is not None:
+            right.remove(begun)
+            score += 0.5
+    return score
+
+
+def _begins(a: str, b: str) -> bool:
+    return bool(a and b) and not a[-1].isdigit() and not b[-1].isdigit() and (a.startswith(b) or b.startswith(a))
 
 
 def _same_layer(left: Group, right: Group) -> Iterator[tuple[Entry, Entry]]:

@@ -153,6 +153,7 @@ def _fit(name: str, selected: Selected, theirs: Sequence[Entry], buffers: set[st
         rows=tuple(table),
         options=tuple(renaming.quoted(options, shlex.quote)),
         enough=_fits_with(options, ours, theirs),
+        by_order=tuple(each.name for each in ours if each.name in pairs.by_order),
         loaded=None,
     )
 
