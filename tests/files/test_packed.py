@@ -33,3 +33,8 @@ def test_flat_parameters_of_fsdp(name: str, tmp_path: Path) -> None:
 def test_a_name_that_only_looks_alike_is_read(tmp_path: Path) -> None:
     torch.save({"disSCB": torch.ones(3)}, tmp_path / "a.pth")
     assert [each.name for each in read(tmp_path / "a.pth", "", print).contents] == ["disSCB"]
+
+
+def test_one_empty_tensor_alone_is_read(tmp_path: Path) -> None:
+    torch.save({"w": torch.empty(0)}, tmp_path / "a.pth")
+    assert [each.name for each in read(tmp_path / "a.pth", "", print).contents] == ["w"]

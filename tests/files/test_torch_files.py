@@ -324,6 +324,12 @@ def test_what_stands_beside_is_passed_over(kind: str, beside: object, tmp_path: 
     assert found(tmp_path / "a") == expected(state)
 
 
+@pytest.mark.parametrize("kind", SAVES)
+def test_the_protocol_of_a_single_tensor_is_read(kind: str, tmp_path: Path) -> None:
+    SAVES[kind](torch.ones(9), tmp_path / "a", 4)
+    assert read_quietly(tmp_path / "a").about["pickle protocol"] == "4"
+
+
 @pytest.mark.parametrize("protocol", range(2, 6))
 @pytest.mark.parametrize("kind", SAVES)
 def test_the_protocol_is_read(kind: str, protocol: int, tmp_path: Path) -> None:

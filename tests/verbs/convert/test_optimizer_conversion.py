@@ -183,6 +183,14 @@ def test_the_model_beside_has_the_shapes_of_what_was_never_stepped(tmp_path: Pat
     assert shapes == [tuple(parameter.shape) for parameter in model.parameters()]
 
 
+def test_the_model_beside_has_the_dtype_of_what_was_never_stepped(tmp_path: Path) -> None:
+    model = Frozen().double()
+    document = {"model": model.state_dict(), "optimizer": half_stepped(model).state_dict()}
+    convert(saved(tmp_path / "a.pth", document), tmp_path / "b.dat", name="Adam")
+    found = [state["exp_avg"] for state in read_optimizer(tmp_path / "b.dat").states]
+    assert {each.dtype.name for each in found if isinstance(each, Tensor)} == {"f64"}
+
+
 def test_a_model_whose_order_is_another_shows_no_shapes(tmp_path: Path) -> None:
     model = Frozen()
     state = dict(reversed(model.state_dict().items()))
