@@ -129,6 +129,7 @@ public static partial class Layers
     private static object? Number(JsonElement json, Type type)
     {
         if (type == typeof(double)) return json.GetDouble();
+        if (type == typeof(float)) return (float)json.GetDouble();
         if (type == typeof(long)) return json.TryGetInt64(out var number) ? number : null;
         return type == typeof(int) && json.TryGetInt32(out var small) ? small : null;
     }

@@ -44,6 +44,11 @@ public static class Own
             var type = Find(Load(path), path, name);
             return Construct(type, arguments);
         }
+        catch (ReflectionTypeLoadException error)
+        {
+            var missing = error.LoaderExceptions.FirstOrDefault()?.Message ?? error.Message;
+            throw new UnusableException($"{missing} Expected all that it needs beside it, as dotnet publish puts it there");
+        }
         catch (TypeInitializationException error) when (error.InnerException is { } inner)
         {
             throw new UnusableException($"{error.TypeName} cannot be initialized: {inner.GetType().FullName}: {inner.Message}");
@@ -126,7 +131,15 @@ public static class Own
         foreach (var constructor in constructors.OrderBy(each => !each.IsPublic).ThenBy(each => each.GetParameters().Length))
         {
             if (Bind(constructor.GetParameters(), given) is not { } values) continue;
-            return (nn.Module)constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, values, null);
+            try
+            {
+                return (nn.Module)constructor.Invoke(BindingFlags.DoNotWrapExceptions, null, values, null);
+            }
+            catch (Exception error) when (Origin.IsOurs(error) && error is not TypeInitializationException)
+            {
+                // No frame of theirs is left in it, and the only code of ours in it is this call.
+                throw new UnusableException($"{type.FullName} cannot be built: {error.GetType().FullName}: {error.Message}");
+            }
         }
         var known = constructors.Select(each => $"({string.Join(", ", each.GetParameters().Select(Words))})");
         throw new UnusableException($"no constructor of {type.FullName} takes {arguments}: it has {string.Join(" and ", known)}");

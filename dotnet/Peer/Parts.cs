@@ -13,6 +13,8 @@ namespace TorchSharpCompat;
 /// </summary>
 public static class Parts
 {
+    /// <summary>No arguments that are no tensors.</summary>
+    internal const string Nothing = """{"named": {}, "defaults": {}}""";
     private const BindingFlags Own = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
     /// <summary>The modules by name, the whole under the empty one.</summary>
@@ -102,7 +104,7 @@ public static class Parts
     public static Dictionary<string, Tensor> Backward(nn.Module module, int[] sizes, Tensor[] inputs, Tensor[] cotangents)
     {
         foreach (var input in inputs.Where(each => each.is_floating_point())) input.requires_grad_();
-        Tensor[] outputs = [.. Run(module, sizes, inputs, "{}").Where(each => each.is_floating_point())];
+        Tensor[] outputs = [.. Run(module, sizes, inputs, Nothing).Where(each => each.is_floating_point())];
         var sum = outputs.Zip(cotangents, (output, cotangent) => (output * cotangent).sum()).Aggregate((one, other) => one + other);
         sum.backward();
         var found = new Dictionary<string, Tensor>();
@@ -134,20 +136,22 @@ public static class Parts
     internal static Tensor[] Run(nn.Module module, int[] sizes, Tensor[] inputs, string named)
     {
         using var json = JsonDocument.Parse(named);
-        var scalars = json.RootElement.EnumerateObject().ToDictionary(item => Plain(item.Name), item => item.Value);
+        var (scalars, defaults) = (Object(json, "named"), Object(json, "defaults"));
         var forwards = module.GetType().GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
             .Where(method => method.Name == "forward" && !method.ContainsGenericParameters)
             .OrderBy(method => method.GetParameters().Length);
         foreach (var forward in forwards)
         {
-            if (Bind(forward.GetParameters(), sizes, inputs, scalars) is not { } values) continue;
+            if (Bind(forward.GetParameters(), sizes, inputs, scalars, defaults) is not { } values) continue;
             var result = forward.Invoke(module, BindingFlags.DoNotWrapExceptions, null, values, null);
             return [.. Flat(result)];
         }
         throw new UnusableException($"no forward of {TypeOf(module)} takes {Words(sizes)}{string.Concat(scalars.Select(item => $", {item.Key} {item.Value}"))}");
     }
 
-    private static object?[]? Bind(ParameterInfo[] parameters, int[] sizes, Tensor[] inputs, Dictionary<string, JsonElement> scalars)
+    private static object?[]? Bind(
+        ParameterInfo[] parameters, int[] sizes, Tensor[] inputs, Dictionary<string, JsonElement> scalars,
+        Dictionary<string, JsonElement> defaults)
     {
         var left = scalars.Keys.ToHashSet();
         var arguments = new Queue<int>(sizes);
@@ -156,7 +160,7 @@ public static class Parts
         for (var i = 0; i < parameters.Length; i++)
         {
             var type = Nullable.GetUnderlyingType(parameters[i].ParameterType) ?? parameters[i].ParameterType;
-            var takes = type == typeof(Tensor) || typeof(ITuple).IsAssignableFrom(type) || type.IsAssignableFrom(typeof(Tensor[]));
+            var takes = type == typeof(Tensor) || typeof(ITuple).IsAssignableFrom(type) || type.IsAssignableFrom(typeof(Tensor[])) || type == typeof(List<Tensor>);
             if (!takes && scalars.TryGetValue(Plain(parameters[i].Name!), out var given))
             {
                 values[i] = Layers.Value(given, type);
@@ -167,6 +171,7 @@ public static class Parts
             if (!takes || arguments.Count == 0)
             {
                 if (parameters[i].HasDefaultValue) values[i] = parameters[i].DefaultValue;
+                else if (!takes && defaults.TryGetValue(Plain(parameters[i].Name!), out var usual)) values[i] = Layers.Value(usual, type);
                 else if (type == typeof(bool)) values[i] = true;
                 else if (!takes || (parameters[i].ParameterType.IsValueType && type == parameters[i].ParameterType)) return null;
                 continue;
@@ -177,6 +182,9 @@ public static class Parts
         }
         return arguments.Count == 0 && left.Count == 0 ? values : null;
     }
+
+    private static Dictionary<string, JsonElement> Object(JsonDocument json, string name) =>
+        json.RootElement.GetProperty(name).EnumerateObject().ToDictionary(item => Plain(item.Name), item => item.Value);
 
     private static string Plain(string name) => name.Replace("_", "").ToLowerInvariant();
 
@@ -193,7 +201,11 @@ public static class Parts
             if (Count(type) != size) return false;
             value = Tuple(type, tensors);
         }
-        else value = Enumerable.Range(0, size).Select(_ => tensors.Dequeue()).ToArray();
+        else
+        {
+            Tensor[] items = [.. Enumerable.Range(0, size).Select(_ => tensors.Dequeue())];
+            value = type == typeof(List<Tensor>) ? items.ToList() : items;
+        }
         return true;
     }
 

@@ -21,7 +21,7 @@ public static class Training
     {
         using var scope = NewDisposeScope();
         optimizer.zero_grad();
-        var outputs = Own.Has(module.GetType().Assembly) ? Parts.Run(module, Ones(inputs), inputs, "{}") : Layers.Forward(module, inputs);
+        var outputs = Own.Has(module.GetType().Assembly) ? Parts.Run(module, Ones(inputs), inputs, Parts.Nothing) : Layers.Forward(module, inputs);
         var value = Losses[loss](outputs[0], target);
         value.backward();
         optimizer.step();

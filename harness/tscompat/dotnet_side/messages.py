@@ -293,6 +293,8 @@ class PartRun(Message, frozen=True):
     """For each argument of its forward how many inputs it takes: 1 for a tensor, 0 for null, more for a tuple."""
     named: dict[str, bool | float]
     """Arguments that are no tensors, by name. Case and underscores do not matter."""
+    defaults: dict[str, bool | float]
+    """What Python's function has by default: for arguments of these names that have no default in .NET."""
 
 
 class RunParts(Call[PartsRan], frozen=True, tag="run-parts"):

@@ -19,7 +19,7 @@ from tscompat.values.dtypes import DType
 from tscompat.values.tensors import Entry, StateDict
 
 from . import rounding
-from .passes import CannotRun, as_the_peer, tensors_in
+from .passes import CannotRun, as_the_peer, tensors_in, widened
 from .rounding import Reference
 from .torch_optimizers import record_of
 from .torch_tensors import entries_of, export, from_torch, to_torch
@@ -48,7 +48,7 @@ def gradients(model: nn.Module, given: StateDict) -> StateDict:
 
 def gradients_without_rounding(model: nn.Module, given: StateDict, dtype: DType) -> Mapping[str, Reference]:
     """The references of ``gradients`` in ``dtype``. Raises CannotRun."""
-    wide = copy.deepcopy(model).double()
+    wide = _wide(model)
     tensors = {name: _widened(to_torch(tensor)) for name, tensor in given}
     return _reference(lambda: _gradients(wide, tensors), dtype, "arch-samples")
 
@@ -94,7 +94,7 @@ def trained_without_rounding(
     model: nn.Module, recipe: Recipe, given: StateDict, dtype: DType
 ) -> Mapping[str, Reference]:
     """The references of ``trained`` in ``dtype``. Raises CannotRun."""
-    wide = _still(model).double()
+    wide = _wide(_still(model))
     tensors = {name: _widened(to_torch(tensor)) for name, tensor in given}
     return _reference(lambda: _trained(copy.deepcopy(wide), recipe, tensors), dtype, "training-samples")
 
@@ -119,6 +119,13 @@ def _still(model: nn.Module) -> nn.Module:
         if isinstance(module, _DROPOUTS):
             module.p = 0.0
     return made
+
+
+def _wide(model: nn.Module) -> nn.Module:
+    try:
+        return widened(model)
+    except Exception as error:
+        raise CannotRun(f"the model cannot be copied in float64: {type(error).__name__}: {error}") from error
 
 
 def _gradients(model: nn.Module, tensors: Tensors) -> StateDict:

@@ -36,6 +36,7 @@ _PLAIN = (bool, int, float, str)
 
 
 Model: TypeAlias = torch.nn.Module
+Numbers: TypeAlias = dict[str, bool | float]
 
 
 class CannotRun(Exception):
@@ -53,6 +54,8 @@ class Pass(NamedTuple):
     """For each argument how many tensors it has: 1 for a tensor, 0 for None, more for a tuple or list of them."""
     named: Mapping[str, bool | float]
     """The arguments that are numbers or truth values, and not those that the function has by default."""
+    defaults: Mapping[str, bool | float]
+    """Those that the function has by default."""
     inputs: StateDict
     """The tensors of the arguments, in their order, named by number."""
     outputs: StateDict
@@ -132,10 +135,12 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]
         name = names[id(module)]
         counts[name] += 1
         given = begun[id(module)].pop()
-        sizes, named, tensors, why = _arguments(module, *given)
+        sizes, (named, defaults), tensors, why = _arguments(module, *given)
         outputs = tensors_in(output)
         why = why or ("" if outputs else "it returns no tensor")
-        made.append(Pass(name, counts[name], sizes, named, _numbered(tensors), _numbered(outputs), why, given))
+        made.append(
+            Pass(name, counts[name], sizes, named, defaults, _numbered(tensors), _numbered(outputs), why, given)
+        )
 
     handles: list[Any] = []
     try:
@@ -169,6 +174,8 @@ def steady_passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> lis
     whole = made[-1].outputs
     if not whole:
         raise CannotRun("the model returns no tensor, or keeps it in an object of its own class: return tensors")
+    if not any(tensor.nbytes for _, tensor in whole):
+        raise CannotRun("the outputs have no elements: give larger inputs")
     floating = [as_float64(tensor) for _, tensor in whole if tensor.dtype.kind == "float" and tensor.nbytes]
     if floating and not any(np.isfinite(each).any() for each in floating):
         raise CannotRun("all outputs are NaN or infinite, so that this input shows nothing: give another --input")
@@ -207,11 +214,13 @@ def _copied(tensor: torch.Tensor) -> Any:
 
 def _arguments(
     module: torch.nn.Module, args: Any, kwargs: Any
-) -> tuple[tuple[int, ...], dict[str, bool | float], list[torch.Tensor], str]:
-    """How many tensors each argument has, the numbers among them, the tensors, and why .NET cannot get them."""
+) -> tuple[tuple[int, ...], tuple[Numbers, Numbers], list[torch.Tensor], str]:
+    """How many tensors each argument has, the numbers among them (given, and by default), the tensors, and why .NET
+    cannot get them.
+    """
     signature = inspect.signature(module.forward)
     sizes: list[int] = []
-    named: dict[str, bool | float] = {}
+    named, defaults = Numbers(), Numbers()
     tensors: list[torch.Tensor] = []
     bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
@@ -223,14 +232,15 @@ def _arguments(
             sizes.append(len(leaves))
             tensors += leaves
         elif name in signature.parameters and signature.parameters[name].default == value:
-            continue
+            if isinstance(value, bool | int | float):
+                defaults[name] = value
         elif isinstance(value, bool | int | float):
             named[name] = value
         else:
-            return (), {}, [], f"it takes {name}, which is no tensor"
+            return (), ({}, {}), [], f"it takes {name}, which is no tensor"
     while sizes and not sizes[-1]:
         sizes.pop()
-    return tuple(sizes), named, tensors, ""
+    return tuple(sizes), (named, defaults), tensors, ""
 
 
 def tensors_in(output: Any) -> list[torch.Tensor]:
@@ -266,6 +276,16 @@ def _are_tensors(leaves: Sequence[object]) -> TypeGuard[list[torch.Tensor]]:
     return all(isinstance(each, torch.Tensor) for each in leaves)
 
 
+def widened(model: torch.nn.Module) -> torch.nn.Module:
+    """A copy in float64, with the tensors that modules keep as plain attributes. Raises what torch raises."""
+    wide = copy.deepcopy(model).double()
+    for module in wide.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, torch.Tensor) and value.is_floating_point():
+                setattr(module, name, value.double())
+    return wide
+
+
 class References:
     """What the outputs of passes would be without rounding. The model is copied once, in float64."""
 
@@ -275,9 +295,12 @@ class References:
 
     def of(self, one: Pass) -> Mapping[str, Reference]:
         """The references of a pass's outputs, by their numbers. Raises CannotRun where float64 does not work."""
-        if self._wide is None:
-            self._wide = copy.deepcopy(self._model).double()
-        module = self._wide.get_submodule(one.name)
+        try:
+            if self._wide is None:
+                self._wide = widened(self._model)
+            module = self._wide.get_submodule(one.name)
+        except Exception as error:
+            raise CannotRun(f"the model cannot be copied in float64: {type(error).__name__}: {error}") from error
 
         def compute() -> StateDict:
             args, kwargs = trees.tree_map_only(torch.Tensor, _widened, one.arguments)

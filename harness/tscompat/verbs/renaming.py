@@ -6,12 +6,14 @@ whole layers, single tensors.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 Names: TypeAlias = Sequence[str]
 Renamed: TypeAlias = Mapping[str, str]
+_NUMBER = re.compile(r"\d+")
 
 
 def options(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
@@ -23,10 +25,24 @@ def options(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
     if not renamed or any("=" in new for new in renamed.values()):  # --rename parts its value at the last one
         return ()
     wanted = {name: renamed.get(name, name) for name in names}
-    each = tuple(("--rename", f"^{re.escape(old)}$={_plain(new)}") for old, new in renamed.items())
-    suggested = (*(suggest(names, renamed) for suggest in (_prefix, _parts, _layers)), each)
-    right = [found for found in suggested if found and all(apply(found, name) == wanted[name] for name in names)]
-    return min(right, key=lambda found: (len(found), sum(len(value) for _, value in found)), default=())
+    found: tuple[tuple[str, str], ...] = ()
+    for suggest in (_prefix, _parts, _numbered, _layers, _each):
+        suggested = suggest(names, renamed)
+        if not suggested or (found and _length(suggested) >= _length(found)):
+            continue
+        if all(apply(suggested, name) == wanted[name] for name in names):
+            found = suggested
+    return found
+
+
+def _length(found: Sequence[tuple[str, str]]) -> tuple[int, int]:
+    return len(found), sum(len(value) for _, value in found)
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """re keeps only 512 patterns."""
+    return re.compile(pattern)
 
 
 def apply(given: Sequence[tuple[str, str]], name: str) -> str:
@@ -38,7 +54,7 @@ def apply(given: Sequence[tuple[str, str]], name: str) -> str:
             name = value + name
         else:
             pattern, _, text = value.rpartition("=")
-            name = re.sub(pattern, text, name)
+            name = _compiled(pattern).sub(text, name)
     return name
 
 
@@ -62,6 +78,30 @@ def _parts(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
     return tuple(
         ("--rename", rf"(^|\.){re.escape(part)}(?=\.|$)=\g<1>{_plain(other)}") for part, other in changed.items()
     )
+
+
+def _numbered(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
+    """What stands before the parts that stay, with the numbers in it as groups: one option for all layers of a kind."""
+    heads: dict[str, str] = {}
+    for old, new in renamed.items():
+        ours, theirs = _heads(old, new)
+        if not ours or not theirs or _NUMBER.findall(ours) != _NUMBER.findall(theirs):
+            return ()
+        pattern = _NUMBER.sub(lambda _: r"(\d+)", re.escape(ours))
+        text = _with_groups(_plain(theirs))
+        if heads.setdefault(pattern, text) != text:
+            return ()
+    return tuple(("--rename", rf"^{pattern}\.={text}.") for pattern, text in heads.items())
+
+
+def _with_groups(text: str) -> str:
+    """The text with references to groups in the place of its numbers."""
+    parts = _NUMBER.split(text)
+    return "".join(part + (rf"\g<{place}>" if place < len(parts) else "") for place, part in enumerate(parts, 1))
+
+
+def _each(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
+    return tuple(("--rename", f"^{re.escape(old)}$={_plain(new)}") for old, new in renamed.items())
 
 
 def _layers(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:

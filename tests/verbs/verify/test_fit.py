@@ -106,6 +106,13 @@ def test_buffers_in_another_order(buffers: set[str] | None) -> None:
     assert first_misplaced(pair(entries(MODEL), cls), cls, buffers) is not None
 
 
+def test_layers_below_one_name_that_are_all_missing_are_one_finding() -> None:
+    file = {**layer("head", 2, 2), **layer("blocks.0.fc", 2, 2), **layer("blocks.1.fc", 2, 2)}
+    assert found(entries(file), entries(layer("head", 2, 2))) == [
+        ("missing-in-class", "blocks", "the class has none (0.fc.weight, 0.fc.bias, 1.fc.weight, 1.fc.bias)")
+    ]
+
+
 def test_one_dtype_of_a_whole_class_is_one_finding() -> None:
     assert found(entries(MODEL, "bfloat16"), entries(MODEL)) == [
         ("dtype", "fc1.weight", "bfloat16 in the file, float32 in the class; the same of 8 more")
@@ -190,9 +197,14 @@ RENAMES: dict[str, tuple[dict[str, str], list[str], list[tuple[str, str]]]] = {
     "a prefix that is missing": ({"fc.weight": "net.fc.weight", "b": "net.b"}, [], [("--add-prefix", "net.")]),
     "one layer": ({"fc.weight": "head.weight", "fc.bias": "head.bias"}, ["a.fc.w"], [("--rename", r"^fc\.=head.")]),
     "parts in all places": (
-        {f"layer.{n}.attention.weight": f"blocks.{n}.attn.weight" for n in range(12)},
+        {f"layer.{n}.attention.{end}": f"blocks.{n}.attn.{end}" for n in ("a", "b", "c") for end in ("weight", "bias")},
         ["norm.weight"],
         [("--rename", r"(^|\.)layer(?=\.|$)=\g<1>blocks"), ("--rename", r"(^|\.)attention(?=\.|$)=\g<1>attn")],
+    ),
+    "a number in every layer": (
+        {f"layers.{n}.fc.weight": f"h{n}.linear.weight" for n in range(600)},
+        ["layers.fc.weight"],
+        [("--rename", r"^layers\.(\d+)\.fc\.=h\g<1>.linear.")],
     ),
     "single names": ({"a": "b\\1", "x+": "y"}, [], [("--rename", r"^a$=b\\1"), ("--rename", r"^x\+$=y")]),
 }  # fmt: skip

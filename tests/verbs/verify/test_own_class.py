@@ -105,7 +105,7 @@ def test_the_constructor_in_csharp(name: str, arguments: str, words: str) -> Non
 
 WRONG: dict[str, tuple[str, str, str]] = {
     "no such class": ("Ports.Wrong", "[]", r"Ports\.dll has no module 'Ports\.Wrong': it has Ports\.Act"),
-    "a class that is no module": ("Ports.Listing", "[]", r"Ports\.Listing is .*: give a class that is one"),
+    "a class that is no module": ("Ports.Listing", "[]", r"Ports\.Listing is .*: give a class that can be"),
     "other arguments": (
         "Right",
         '["a"]',

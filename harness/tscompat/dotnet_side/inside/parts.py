@@ -79,7 +79,7 @@ def _outputs(work: Work, part: object, run: PartRun, given: StateDict) -> StateD
     with watch.running():
         tensors = [work.tensor(tensor, poison=False) for _, tensor in given]
         try:
-            named = json.dumps(run.named)
+            named = json.dumps({"named": run.named, "defaults": run.defaults})
             sizes = dotnet.Array[dotnet.Int](list(run.sizes))
             with dotnet.errors():
                 outputs = dotnet.Parts.Forward(part, sizes, dotnet.Array[dotnet.Tensor](tensors), named)

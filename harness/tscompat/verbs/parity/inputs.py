@@ -30,6 +30,8 @@ def inputs(given: Sequence[str], seed: int = 0) -> StateDict:
     made: list[Tensor] = []
     for text in given:
         sizes = _SIZES.fullmatch(text)
+        if re.fullmatch(r"\d+(x\d+)+", text):
+            raise ModelFileError(f"--input {shown(text)}: expected a dtype behind the sizes: {shown(text)}:f32")
         made += [_random(text, sizes, (seed, len(made)))] if sizes else _read(Path(text))
     if not made:
         raise ModelFileError("expected an input: --input 1x3x224x224:f32, or --input FILE.npz")

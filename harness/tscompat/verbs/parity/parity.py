@@ -114,8 +114,8 @@ def parity(
         raise ModelFileError(shown(str(error), 1000)) from error
     except PeerDied as died:
         raise ModelFileError(f"{own}: .NET ended: {last_words(died)}") from died
-    if made[-1].why:
-        raise ModelFileError(f"the whole model cannot be compared: {made[-1].why}")
+    if layers[-1].outcome == "not-compared":
+        raise ModelFileError(f"the whole model cannot be compared: {layers[-1].detail}")
     whole = found.results.get(("", 1))
     more = len(whole) - len(made[-1].outputs) if isinstance(whole, list) else 0
     if more > 0:
@@ -201,7 +201,7 @@ def _run(
     call = RunParts(
         expected=str(folder / "expected.dat"),
         module=module,
-        runs=tuple(PartRun(names[one.name], one.sizes, dict(one.named)) for one in made),
+        runs=tuple(PartRun(names[one.name], one.sizes, dict(one.named), dict(one.defaults)) for one in made),
         inputs=str(folder / "inputs.dat"),
         outputs=str(folder / "outputs.dat"),
     )

@@ -137,7 +137,7 @@ def _sorted(group: Group, signature: Signature) -> Group:
 
 def _alike(ours: list[Group], theirs: list[Group]) -> Iterator[tuple[int, int]]:
     """The places of layers of which each is the only one that is most like the other."""
-    if len(ours) > _MOST or len(theirs) > _MOST:
+    if not ours or not theirs or len(ours) > _MOST or len(theirs) > _MOST:
         return
     scores = [[_likeness(layer_of(a[0].name), layer_of(b[0].name)) for b in theirs] for a in ours]
     across = [[row[place] for row in scores] for place in range(len(theirs))]
@@ -234,19 +234,36 @@ def findings(table: Sequence[Row], order: tuple[str, str] | None, one_option: st
 
 def _of_layers(table: Sequence[Row], what: What) -> Iterator[Finding]:
     groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
-    whole: Counter[str] = Counter()
+    whole, meant = Counter[str](), Counter[str]()
+    names = {id(row): (row.file.name if row.file else "", row.cls.name if row.cls else "") for row in table}
     for row in table:
-        ours, theirs = (each.name if each else "" for each in (row.file, row.cls))
-        layer = layer_of(theirs if what == "missing-in-file" else ours)
-        whole[layer] += 1
+        ours, theirs = names[id(row)]
+        for prefix in _prefixes(theirs if what == "missing-in-file" else ours):
+            whole[prefix] += 1
+            meant[prefix] += what in row.what
+    for row in table:
         if what in row.what:
+            ours, theirs = names[id(row)]
+            mine = theirs if what == "missing-in-file" else ours
+            layer = layer_of(mine)
+            if what != "renamed":  # the outermost one of which all is missing
+                layer = next((each for each in _prefixes(mine) if whole[each] == meant[each]), layer)
             groups[layer, layer_of(theirs) if what == "renamed" else ""].append(row)
     for (layer, other), each in groups.items():
         if layer and len(each) == whole[layer] and _as_layer(each, what):
-            yield Finding(what=what, name=layer, detail=_words(what, other, [_end(_name(row)) for row in each]))
+            ends = [_name(row).removeprefix(f"{layer}.") for row in each]
+            yield Finding(what=what, name=layer, detail=_words(what, other, ends))
         else:
             for row in each:
                 yield Finding(what=what, name=_name(row), detail=_words(what, row.cls.name if row.cls else "", []))
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    """Those that end at a dot, the shortest first: ``a`` and ``a.b`` of ``a.b.weight``."""
+    at = name.find(".")
+    while at >= 0:
+        yield name[:at]
+        at = name.find(".", at + 1)
 
 
 def _as_layer(each: Sequence[Row], what: What) -> bool:
@@ -262,8 +279,12 @@ def _name(row: Row) -> str:
     return entry.name
 
 
+_ENDS = 6
+"""How many tensors of a layer a finding names."""
+
+
 def _words(what: What, other: str, ends: Sequence[str]) -> str:
-    of = f" ({', '.join(ends)})" if ends else ""
+    of = f" ({', '.join(ends[:_ENDS])}{f' and {len(ends) - _ENDS} more' if len(ends) > _ENDS else ''})" if ends else ""
     if what == "renamed":
         return f"{other} in the class{of}"
     where = "class" if what == "missing-in-class" else "file"

@@ -235,7 +235,7 @@ def _code(
 ) -> list[str]:
     """The lines that load the file, by the first route that brings all of it."""
     way = next((each for each in routes if passed(each.to_dotnet)), None)
-    if way is None or (found and not found.enough and not found.fits):
+    if way is None or (own and not found) or (found and not found.enough and not found.fits):
         return []
     file, lines = source.name, list[str]()
     options = [*given, *(found.options if found and found.enough else ())]
