@@ -224,11 +224,11 @@ def _side(entry: Entry | None) -> list[str]:
 
 def _outcome(found: Verified) -> str:
     if found.outcome == "arrives":
-        fits = f", and it fits {shown(found.fit.cls, 100)}" if found.fit else ""
+        fits = f", and it fits {shown(found.fit.cls, 4096)}" if found.fit else ""
         return f"arrives: the same bits in TorchSharp and back{fits}"
     if found.outcome == "undecided":
         return "undecided: TorchSharp was not asked"
     if found.fit and found.fit.findings:
         count = len(found.fit.findings)
-        return f"differs: {count} finding{'' if count == 1 else 's'} between the file and {shown(found.fit.cls, 100)}"
+        return f"differs: {count} finding{'' if count == 1 else 's'} between the file and {shown(found.fit.cls, 4096)}"
     return "differs: no route brings all of it into TorchSharp and back"
