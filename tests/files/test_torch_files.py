@@ -46,6 +46,27 @@ def plain(document: object, path: Path, protocol: int = 2) -> None:
 SAVES = {"zip": zipped, "legacy": legacy, "plain": plain}
 
 
+def zipped_again(path: Path, change: Callable[[str, bytes], bytes], method: int = zipfile.ZIP_STORED) -> None:
+    """Zip an archive of torch.save again, with what ``change`` makes of each record by its name."""
+    with zipfile.ZipFile(path) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in records.items():
+            archive.writestr(name, change(name.partition("/")[2], data))
+
+
+def big_endian(document: object, path: Path, size: int) -> None:
+    """As torch.save writes on a big-endian machine, where all numbers in the storages have ``size`` bytes."""
+
+    def change(name: str, data: bytes) -> bytes:
+        if name == "byteorder":
+            return b"big"
+        return np.frombuffer(data, f"u{size}").byteswap().tobytes() if name.startswith("data/") else data
+
+    torch.save(document, path)
+    zipped_again(path, change)
+
+
 def read_quietly(path: Path, key: str = "") -> Model:
     return read(path, key, lambda sentence: None)
 
@@ -79,6 +100,21 @@ def test_every_dtype(dtype: DType, kind: str, tmp_path: Path) -> None:
     assert found(tmp_path / "a") == expected(state)
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("dtype", ALL, ids=lambda dtype: dtype.name)
+def test_every_dtype_of_a_big_endian_machine(dtype: DType, tmp_path: Path) -> None:
+    """torch.load itself swaps no bytes of the dtypes without a storage class of their own: uint16, complex32."""
+    state = to_torch([random_entry("weight", dtype)])
+    big_endian(state, tmp_path / "a", dtype.scalar.itemsize)
+    assert found(tmp_path / "a") == expected(state)
+
+
+@pytest.mark.parametrize("tensor", [torch.arange(12).view(3, 4).T, torch.arange(12)[3:]], ids=["strides", "offset"])
+def test_a_view_of_a_big_endian_machine(tensor: torch.Tensor, tmp_path: Path) -> None:
+    big_endian({"w": tensor}, tmp_path / "a", 8)
+    assert found(tmp_path / "a") == expected({"w": tensor})
+
+
 @pytest.mark.parametrize("kind", SAVES)
 @pytest.mark.parametrize("layout", torch_tensors.LAYOUTS)
 def test_every_layout(layout: str, kind: str, tmp_path: Path) -> None:
@@ -106,13 +142,63 @@ def test_tied_names_have_one_tie(tmp_path: Path) -> None:
     assert (ties[0] == ties[1], len(set(ties))) == (True, 3)
 
 
-def test_a_stored_tensor_has_its_place_in_the_file(tmp_path: Path) -> None:
-    torch.save({"a": torch.arange(1000)}, tmp_path / "a")
+WHOLE = torch.arange(9.0).reshape(3, 3) * (1 + 2j)
+OVERLAPPING = {
+    "conj": (WHOLE, WHOLE.conj()),
+    "neg": (WHOLE.imag, WHOLE.conj().imag),
+    "strides": (WHOLE, WHOLE.T),
+    "offset": (WHOLE[:2], WHOLE[1:]),
+}
+"""Tensors of other values over one storage."""
+
+
+@pytest.mark.parametrize("kind", OVERLAPPING)
+def test_tensors_of_other_values_are_not_tied(kind: str, tmp_path: Path) -> None:
+    torch.save(dict(zip("ab", OVERLAPPING[kind], strict=True)), tmp_path / "a")
+    a, b = (each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item))
+    assert a != b
+
+
+@pytest.mark.parametrize("start", [0, 10])
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_a_stored_tensor_has_its_place_in_the_file(kind: str, start: int, tmp_path: Path) -> None:
+    SAVES[kind]({"a": torch.arange(1000)[start:]}, tmp_path / "a")
     (item,) = read_quietly(tmp_path / "a").contents
     assert isinstance(item, Item)
-    assert item.offset is not None
     data = (tmp_path / "a").read_bytes()
-    assert data[item.offset :][: item.nbytes] == torch.arange(1000).numpy().tobytes()
+    assert data[item.offset :][: item.nbytes] == torch.arange(start, 1000).numpy().tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "tensor"),
+    [("zip", WHOLE.conj()), ("zip", WHOLE.conj().imag), ("zip", WHOLE.T), ("legacy", WHOLE.T), ("plain", WHOLE)],
+    ids=["conj", "neg", "strides", "strides-legacy", "plain"],
+)
+def test_a_tensor_that_is_not_stored_as_it_is_read_has_no_place(
+    kind: str, tensor: torch.Tensor, tmp_path: Path
+) -> None:
+    SAVES[kind]({"a": tensor}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.offset is None
+
+
+def placed(path: Path) -> tuple[int | None, bool]:
+    """The place of the only tensor, and whether a copy is read."""
+    (item,) = read_quietly(path).contents
+    assert isinstance(item, Item)
+    return item.offset, item.copies
+
+
+def test_a_tensor_of_a_big_endian_machine_is_copied(tmp_path: Path) -> None:
+    big_endian({"a": torch.ones(3)}, tmp_path / "a", 4)
+    assert placed(tmp_path / "a") == (None, True)
+
+
+def test_a_packed_tensor_is_copied(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(3)}, tmp_path / "a")
+    zipped_again(tmp_path / "a", lambda name, data: data, zipfile.ZIP_DEFLATED)
+    assert placed(tmp_path / "a") == (None, True)
 
 
 class Block(nn.Module):
@@ -254,6 +340,16 @@ def test_arrays_in_pickles(protocol: int, tmp_path: Path) -> None:
     assert found(tmp_path / "a") == expected(
         {name: torch.tensor(array.astype(array.dtype.newbyteorder("="))) for name, array in state.items()}
     )
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(
+    "code", ["b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8", "c8", "c16"]
+)
+def test_arrays_of_every_dtype_in_pickles(code: str, order: str, tmp_path: Path) -> None:
+    array = (np.arange(5) * 77).astype(order + code)
+    plain({"a": array}, tmp_path / "a")
+    assert found(tmp_path / "a") == expected({"a": torch.from_numpy(array.astype(code))})
 
 
 class OfAnotherDevice:

@@ -140,7 +140,8 @@ def item(name: str, value: Tensor) -> Item | Unfit:
     contiguous = _is_contiguous(value.shape, value.stride) or not value.numel
     if not contiguous and len(value.shape) > _MOST_RANK:
         return Unfit(name, f"has {len(value.shape)} dims and is not contiguous: contiguous() it in Python")
-    plain = contiguous and not (value.conj or value.neg or storage.swapped)
+    swapped = storage.swapped and dtype.scalar.itemsize > 1
+    plain = contiguous and not (value.conj or value.neg or swapped)
     start = value.offset * dtype.itemsize if value.numel else 0
     tie = (id(storage), dtype.name, value.shape, start, value.stride, value.conj, value.neg) if value.numel else None
     return Item(

@@ -13,7 +13,6 @@ import msgspec
 from tscompat.files.item import ModelFileError
 from tscompat.files.source import Source
 from tscompat.files.zips import Member, members
-from tscompat.values.dtypes import BY_TORCH
 from tscompat.values.text import shown
 
 from .described import Storage, Tensor, tensor, unreadable
@@ -135,7 +134,7 @@ def _tensor(member: Member, meta: _Meta | None, storages: dict[tuple[str, int], 
             member.read,
             where=member.start if member.stored else None,
             copies=not member.stored,
-            swapped=swapped and BY_TORCH[dtype].scalar.itemsize > 1,
+            swapped=swapped,
         )
     sizes, strides = ([each.as_int for each in numbers] for numbers in (meta.sizes, meta.strides))
     return tensor(storages[key], meta.storage_offset.as_int, sizes, strides)

@@ -123,7 +123,7 @@ class Archive:
                 member.read,
                 where=self._offset + member.start if member.stored and self._offset is not None else None,
                 copies=not member.stored,
-                swapped=self.swapped and itemsize > 1,
+                swapped=self.swapped,
             )
         if known.copies:
             self._left_to_unpack -= known.nbytes
