@@ -24,6 +24,7 @@ from torch import nn
 from samples import ALL, random_entry, to_torch
 from tscompat.files.item import Item, Model, ModelFileError, Unfit
 from tscompat.files.kinds import read
+from tscompat.files.pickled.torch_zip import root_of
 from tscompat.python_side import torch_tensors
 from tscompat.values.dtypes import BY_NAME, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
@@ -100,6 +101,25 @@ def test_every_dtype(dtype: DType, kind: str, tmp_path: Path) -> None:
     assert found(tmp_path / "a") == expected(state)
 
 
+NEGATED: Any = torch
+"""Its function that sets the bit is private."""
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_a_negated_complex_tensor(kind: str, tmp_path: Path) -> None:
+    state = {"w": NEGATED._neg_view(torch.ones(3) * (1 + 2j))}
+    SAVES[kind](state, tmp_path / "a")
+    assert found(tmp_path / "a") == expected(state)
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
+def test_a_conjugated_tensor_without_a_storage_class_of_its_own(tmp_path: Path) -> None:
+    (tensor,) = to_torch([random_entry("w", BY_NAME["c32"], (1,))]).values()
+    torch.save({"w": tensor.conj()}, tmp_path / "a")
+    (entry,) = found(tmp_path / "a")
+    assert bytes(entry.tensor.data[3:]) == bytes([tensor.view(torch.uint8)[3] ^ 0x80])
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("dtype", ALL, ids=lambda dtype: dtype.name)
 def test_every_dtype_of_a_big_endian_machine(dtype: DType, tmp_path: Path) -> None:
@@ -157,6 +177,11 @@ def test_tensors_of_other_values_are_not_tied(kind: str, tmp_path: Path) -> None
     torch.save(dict(zip("ab", OVERLAPPING[kind], strict=True)), tmp_path / "a")
     a, b = (each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item))
     assert a != b
+
+
+def test_tensors_without_elements_are_not_tied(tmp_path: Path) -> None:
+    torch.save({"a": WHOLE[:0], "b": WHOLE[:0]}, tmp_path / "a")
+    assert [each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)] == [None, None]
 
 
 @pytest.mark.parametrize("start", [0, 10])
@@ -432,6 +457,20 @@ def test_a_frozen_module_of_torchscript_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_module_of_which_most_is_frozen_is_refused(tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    jit.save(jit.freeze(jit.script(Traced().eval()), preserved_attrs=["b"]), tmp_path / "a.pt")
+    with pytest.raises(ModelFileError, match=r"constants of the graph, .*: save the module before it is frozen"):
+        read_quietly(tmp_path / "a.pt")
+
+
+def test_a_key_of_a_single_tensor_is_none(tmp_path: Path) -> None:
+    torch.save(torch.ones(3), tmp_path / "a")
+    with pytest.raises(ModelFileError, match="at the key 'k', found nothing"):
+        read_quietly(tmp_path / "a", "k")
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_an_exported_program_has_its_state_dict(tmp_path: Path) -> None:
     module = Traced()
     torch.export.save(torch.export.export(module, (torch.ones(1, 2),)), tmp_path / "a.pt2")
@@ -446,6 +485,16 @@ def test_an_exported_program_of_torch_2_5(tmp_path: Path) -> None:
         archive.writestr("serialized_exported_program.json", "{}")
         archive.writestr("serialized_state_dict.pt", file.getvalue())
     assert found(tmp_path / "a.pt2") == expected(state)
+
+
+def test_the_place_of_a_tensor_of_torch_2_5(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    torch.save({"w": torch.arange(1000)}, file)
+    with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
+        archive.writestr("serialized_state_dict.pt", file.getvalue())
+    (item,) = read_quietly(tmp_path / "a.pt2").contents
+    assert isinstance(item, Item)
+    assert (tmp_path / "a.pt2").read_bytes()[item.offset :][: item.nbytes] == torch.arange(1000).numpy().tobytes()
 
 
 def test_a_tar_of_torch_0_1(tmp_path: Path) -> None:
@@ -531,21 +580,73 @@ CLAIMS = [
     (rebuilt(storage(b"0", -4), 0, (4,), (1,)), "no key or no number of elements"),
     (rebuilt(storage(b"0", 4, b"OddStorage"), 0, (4,), (1,)), "no storage of torch's"),
     (rebuilt(b"N", 0, (4,), (1,)), "a tensor has no storage"),
+    (rebuilt(storage(b"0", 4).replace(b"ctorch", b"cother"), 0, (4,), (1,)), "no storage of torch's"),
+    (
+        rebuilt(storage(b"0", 4), 0, (4,), (1,)).replace(b"\x89}tR", b"\x89}}X\x04\x00\x00\x00conj\x88stR"),
+        "a tensor of float32 is marked as conjugated",
+    ),
 ]
+
+
+def contained(value: bytes, data: bytes, container: str, path: Path, order: bytes = b"little") -> None:
+    """Write a file whose state dict has one entry, by the opcodes of its value, and one storage."""
+    document = b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s."
+    if container == "legacy":
+        path.write_bytes(by_hand(document, [("0", len(data) // 4, data)]))
+        return
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", document)
+        archive.writestr("a/byteorder", order)
+        archive.writestr("a/data/0", data)
 
 
 @pytest.mark.parametrize("container", ["zip", "legacy"])
 @pytest.mark.parametrize(("value", "said"), CLAIMS)
 def test_a_claim_that_the_file_does_not_hold(value: bytes, said: str, container: str, tmp_path: Path) -> None:
-    document, data = b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s.", bytes(16)
-    if container == "zip":
-        with zipfile.ZipFile(tmp_path / "a", "w") as archive:
-            archive.writestr("a/data.pkl", document)
-            archive.writestr("a/data/0", data)
-    else:
-        (tmp_path / "a").write_bytes(by_hand(document, [("0", 4, data)]))
+    contained(value, bytes(16), container, tmp_path / "a")
     with pytest.raises(ModelFileError, match=said):
         read_quietly(tmp_path / "a")
+
+
+FOUR = np.arange(4, dtype="<f4")
+RIGHT = {
+    "a GPU in old versions": (
+        rebuilt(storage(b"0", 4).replace(b"torch\n", b"torch.cuda\n"), 0, (4,), (1,)),
+        [0, 1, 2, 3],
+    ),
+    "any stride of a dim of 1": (rebuilt(storage(b"0", 4), 0, (2, 1, 2), (1, 1 << 40, 2)), [0, 2, 1, 3]),
+}
+
+
+@pytest.mark.parametrize("container", ["zip", "legacy"])
+@pytest.mark.parametrize("kind", RIGHT)
+def test_what_other_writers_state(kind: str, container: str, tmp_path: Path) -> None:
+    value, elements = RIGHT[kind]
+    contained(value, FOUR.tobytes(), container, tmp_path / "a")
+    (entry,) = found(tmp_path / "a")
+    assert entry.tensor.data == FOUR[elements].tobytes()
+
+
+def test_more_dims_than_numpy_has(tmp_path: Path) -> None:
+    contained(rebuilt(storage(b"0", 4), 0, (2, 2, *[1] * 63), (1, 2, *[1] * 63)), bytes(16), "zip", tmp_path / "a")
+    (odd,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(odd, Unfit)
+    assert "has 65 dims and is not contiguous" in odd.why
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_one_record_of_two_dtypes(order: str, tmp_path: Path) -> None:
+    state = {"w": np.arange(4, dtype="f4"), "v": np.arange(4, dtype="f4").view("i4")}
+    value = rebuilt(storage(b"0", 4), 0, (4,), (1,)) + b"sX\x01\x00\x00\x00v"
+    value += rebuilt(storage(b"0", 4, b"IntStorage"), 0, (4,), (1,))
+    contained(
+        value, FOUR.astype("<f4" if order == "little" else ">f4").tobytes(), "zip", tmp_path / "a", order.encode()
+    )
+    assert found(tmp_path / "a") == expected({name: torch.from_numpy(array) for name, array in state.items()})
+
+
+def test_of_two_pickles_the_outer_one_is_the_archives() -> None:
+    assert root_of(["m/extra/data.pkl", "m/data.pkl"]) == "m/"
 
 
 def test_an_expanded_tensor_may_not_take_more_than_the_file_shows(tmp_path: Path) -> None:

@@ -84,12 +84,32 @@ PYTHON_2 = [
     (b"I5\nI6\n0.", 5),
     (b"(I5\n1I6\n.", 6),
     (b"I5\n2\x86.", (5, 5)),
+    (b"I5\n(0.", 5),
 ]
 
 
 @pytest.mark.parametrize(("data", "value"), PYTHON_2)
 def test_opcodes_of_python_2(data: bytes, value: object) -> None:
     assert load(data) == value
+
+
+LONG = b"\2" + bytes(7)
+PROTOCOL_4 = [(b"\x8d" + LONG + b"ab.", "ab"), (b"\x8e" + LONG + b"ab.", b"ab"), (b"\x96" + LONG + b"ab.", b"ab")]
+
+
+@pytest.mark.parametrize(("data", "value"), PROTOCOL_4)
+def test_lengths_of_eight_bytes(data: bytes, value: object) -> None:
+    assert load(data) == value
+
+
+def test_half_of_a_surrogate_pair_is_text() -> None:
+    assert load(pickle.dumps("\ud800", 2)) == "\ud800"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_more_objects_are_remembered_than_a_byte_counts(protocol: int) -> None:
+    value = [[number] for number in range(300)]
+    assert load(pickle.dumps(value * 2, protocol)) == value * 2
 
 
 def test_the_bytes_of_a_text_of_python_2_are_kept() -> None:
@@ -135,6 +155,20 @@ def test_every_way_to_call_makes_a_record(data: bytes) -> None:
     found = load(data)
     assert isinstance(found, Record)
     assert found.cls == Global("posix", "system")
+
+
+ARGUMENTS = [
+    (b"(I1\nI2\niposix\nsystem\n.", (1, 2)),
+    (b"(cposix\nsystem\nI1\nI2\no.", (1, 2)),
+    (b"cposix\nsystem\nI1\nI2\n\x86R.", (1, 2)),
+    (b"cposix\nsystem\nI1\nI2\n\x86\x81.", (1, 2)),
+    (b"cposix\nsystem\nI1\n\x85}U\x01aI2\ns\x92.", (1, {"a": 2})),
+]
+
+
+@pytest.mark.parametrize(("data", "args"), ARGUMENTS)
+def test_every_way_to_call_keeps_the_arguments(data: bytes, args: object) -> None:
+    assert load(data).args == args
 
 
 @pytest.mark.parametrize("data", [b"P17\n.", b"K\x11Q."])
