@@ -11,7 +11,11 @@ from samples import save_safetensors
 from tscompat.files.item import ModelFileError
 from tscompat.files.kinds import read
 
-NAMES = {"weight.quant_state.bitsandbytes__nf4": "4-bit", "layer.SCB": "8-bit"}
+NAMES = {
+    "weight.quant_state.bitsandbytes__nf4": "4-bit",
+    "weight.quant_state.bitsandbytes__fp4": "4-bit",
+    "layer.SCB": "8-bit",
+}
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -23,8 +27,9 @@ def test_weights_of_bitsandbytes(name: str, suffix: str, tmp_path: Path) -> None
         read(tmp_path / f"a{suffix}", "", print)
 
 
-def test_flat_parameters_of_fsdp(tmp_path: Path) -> None:
-    torch.save({"_fsdp_wrapped_module._flat_param": torch.ones(9)}, tmp_path / "a.pth")
+@pytest.mark.parametrize("name", ["_fsdp_wrapped_module._flat_param", "_fsdp_wrapped_module._flat_param_0"])
+def test_flat_parameters_of_fsdp(name: str, tmp_path: Path) -> None:
+    torch.save({name: torch.ones(9)}, tmp_path / "a.pth")
     with pytest.raises(ModelFileError, match=r"a flat parameter of FSDP, .* StateDictType.FULL_STATE_DICT"):
         read(tmp_path / "a.pth", "", print)
 

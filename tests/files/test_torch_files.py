@@ -6,12 +6,13 @@ import argparse
 import collections
 import datetime
 import io
+import json
 import pickle
 import struct
 import tarfile
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ def test_every_dtype(dtype: DType, kind: str, tmp_path: Path) -> None:
     assert found(tmp_path / "a") == expected(state)
 
 
+PARAMETER: Any = import_module("torch._utils").__dict__["_rebuild_parameter_with_state"]
 NEGATED: Any = torch
 """Its function that sets the bit is private."""
 
@@ -153,6 +155,14 @@ def test_the_quantizer_is_read(tmp_path: Path) -> None:
     (item,) = read_quietly(tmp_path / "a").contents
     assert isinstance(item, Item)
     assert item.quantizer == (0.25, 7)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_two_tensors_over_one_storage_are_tied(kind: str, tmp_path: Path) -> None:
+    tensor = torch.ones(2, 3)
+    SAVES[kind]({"a": tensor, "b": tensor.detach()}, tmp_path / "a")
+    a, b = (each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item))
+    assert a == b
 
 
 def test_tied_names_have_one_tie(tmp_path: Path) -> None:
@@ -235,6 +245,7 @@ class Block(nn.Module):
         self.plain = torch.ones(4)
         self.bias = nn.Parameter(torch.ones(5))
         self.none = None
+        self.register_module("gone", None)
 
 
 class Whole(nn.Module):
@@ -258,6 +269,12 @@ def test_a_module_without_weights_is_no_model_beside_one(tmp_path: Path) -> None
     state = {"w": torch.ones(9)}
     torch.save({"state_dict": state, "hyper_parameters": {"criterion": nn.CrossEntropyLoss()}}, tmp_path / "a")
     assert found(tmp_path / "a") == expected(state)
+
+
+def test_a_module_with_weights_is_not_passed_over_beside_others(tmp_path: Path) -> None:
+    torch.save({"model": nn.Sequential(nn.Linear(2, 2)), "other": {"w": torch.ones(9)}}, tmp_path / "a")
+    with pytest.raises(ModelFileError, match="several state dicts here"):
+        read_quietly(tmp_path / "a")
 
 
 class OwnState(nn.Module):
@@ -310,6 +327,51 @@ def test_a_state_dict_in_an_object(tmp_path: Path) -> None:
     state = {"w": torch.ones(3)}
     torch.save([Settings(state)], tmp_path / "a")
     assert found(tmp_path / "a") == expected(state)
+
+
+class Slotted:
+    """A class whose attributes lie in slots."""
+
+    __slots__ = ("weights",)
+
+    def __init__(self, state: dict[str, torch.Tensor]) -> None:
+        self.weights = state
+
+
+class Named(dict[str, torch.Tensor]):
+    """A subclass of dict."""
+
+
+class Listed(list[dict[str, torch.Tensor]]):
+    """A subclass of list."""
+
+
+class Called:
+    """What pickles as the call of a function."""
+
+    def __init__(self, function: Callable[..., object], *args: object) -> None:
+        self.call = function, args
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+STATE = {"w": torch.ones(3)}
+AROUND: dict[str, tuple[Any, Sequence[int]]] = {
+    "slots": (Slotted(STATE), range(2, 6)),  # Python pickles slots since protocol 2
+    "a subclass of dict": (Named(STATE), range(6)),
+    "a subclass of list": (Listed([STATE]), range(6)),
+    "a call of dict": (Called(dict, STATE), range(6)),
+    "a parameter with attributes": ({"w": Called(PARAMETER, STATE["w"], False, {}, {"note": 1})}, range(6)),
+}
+
+
+@pytest.mark.parametrize(
+    ("around", "protocol"), [(kind, each) for kind, (_, protocols) in AROUND.items() for each in protocols]
+)
+def test_a_state_dict_in_what_other_classes_make(around: str, protocol: int, tmp_path: Path) -> None:
+    zipped(AROUND[around][0], tmp_path / "a", protocol)
+    assert found(tmp_path / "a") == expected(STATE)
 
 
 BESIDE: list[Any] = [
@@ -367,6 +429,20 @@ def test_arrays_in_pickles(protocol: int, tmp_path: Path) -> None:
     )
 
 
+OLD_NAMES = {
+    "numpy 1": (np.arange(6, dtype="f4"), b"numpy._core", b"numpy.core"),
+    "torch_xla": (lambda: OfAnotherDevice(torch.float32), b"_rebuild_device_tensor_from_numpy", b"_rebuild_xla_tensor"),
+}
+
+
+@pytest.mark.parametrize("by", OLD_NAMES)
+def test_names_of_old_versions(by: str, tmp_path: Path) -> None:
+    value, new, old = OLD_NAMES[by]
+    legacy({"w": value() if callable(value) else value}, tmp_path / "a")
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes().replace(new, old))
+    assert found(tmp_path / "a") == expected({"w": torch.arange(6, dtype=torch.float32)})
+
+
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize(
     "code", ["b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8", "c8", "c16"]
@@ -414,6 +490,8 @@ UNFIT: list[tuple[Any, str]] = [
     (np.zeros(2, [("x", "f4")]), "an array of numpy's dtype with fields"),
     (torch.eye(2).to_sparse(), "a sparse_coo tensor"),
     (torch.ones(2, device="meta"), "on the meta device"),
+    ({(1, 2): torch.ones(1)}, "a dict with tensors in it"),
+    (torch.ones(2).untyped_storage(), "a storage, which has no sizes"),
     ({"inner": torch.ones(1)}, "a dict with tensors in it"),
     ((torch.ones(1), None), "a tuple with tensors in it"),
     (Settings({"w": torch.ones(1)}), "Settings, whose values only that class puts together"),
@@ -427,6 +505,52 @@ def test_what_holds_tensors_in_another_form_is_named(value: object, why: str, tm
     assert (odd.name, why in odd.why) == ("odd", True)
 
 
+@pytest.mark.filterwarnings("ignore")  # torch warns that these are in the making
+@pytest.mark.parametrize("kind", ["sparse_csr", "nested"])
+def test_a_tensor_of_several_parts_is_named(kind: str, tmp_path: Path) -> None:
+    nested: Any = torch.nested
+    value = torch.eye(2).to_sparse_csr() if kind == "sparse_csr" else nested.nested_tensor([torch.ones(1)])
+    torch.save({"w": torch.ones(9), "odd": value}, tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert odd.why.startswith(f"a {kind} tensor: make it dense in Python")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_packed_parameters_in_a_state_dict_are_named(tmp_path: Path) -> None:
+    quantization: Any = import_module("torch.ao.quantization")
+    quantized = quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4)), {nn.Linear})
+    torch.save(nn.Sequential(nn.Linear(4, 4), quantized).state_dict(), tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert "packed parameters" in odd.why
+
+
+def test_a_tensor_whose_key_is_a_number_is_named(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(9), 0: torch.ones(1)}, tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert odd == Unfit("0", "a tensor whose key is not a name")
+
+
+@pytest.mark.parametrize("kind", SAVES)
+def test_what_the_file_states_about_itself(kind: str, tmp_path: Path) -> None:
+    SAVES[kind](STATE, tmp_path / "a", 3)
+    assert read_quietly(tmp_path / "a").about["pickle protocol"] == "3"
+
+
+def test_what_is_passed_over_is_kept_by_name(tmp_path: Path) -> None:
+    torch.save(STATE | {"epoch": 3, "note": "a"}, tmp_path / "a")
+    assert read_quietly(tmp_path / "a").passed == ("epoch", "note")
+
+
+class Optional(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+        self.register_parameter("absent", None)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x)
+
+
 class Traced(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -438,6 +562,14 @@ class Traced(nn.Module):
         return self.linear(x) + self.b + self.c
 
 
+class Constant(Traced):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x) + torch.full((3,), 7.0).clone() + CONSTANT
+
+
+CONSTANT = torch.arange(3.0)
+
+
 @pytest.mark.filterwarnings("ignore")  # torch.jit is deprecated
 @pytest.mark.parametrize("way", ["script", "trace"])
 def test_torchscript_has_the_state_dict_of_its_module(way: str, tmp_path: Path) -> None:
@@ -446,6 +578,33 @@ def test_torchscript_has_the_state_dict_of_its_module(way: str, tmp_path: Path) 
     made = jit.script(module) if way == "script" else jit.trace(module, torch.ones(1, 2))
     jit.save(made, tmp_path / "code.pt")
     assert sorted(found(tmp_path / "code.pt")) == sorted(expected(made.state_dict()))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torchscript_of_modules_in_modules(tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    module = nn.Sequential(nn.Sequential(nn.Sequential(Optional())), Optional())
+    jit.save(jit.script(module), tmp_path / "a.pt")
+    assert sorted(found(tmp_path / "a.pt")) == sorted(expected(module.state_dict()))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_packed_layer_of_torchscript_is_named(tmp_path: Path) -> None:
+    quantization: Any = import_module("torch.ao.quantization")
+    jit: Any = torch.jit
+    quantized = quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)), {nn.Linear})
+    jit.save(jit.script(quantized), tmp_path / "a.pt")
+    odd = [each.why for each in read_quietly(tmp_path / "a.pt").contents if isinstance(each, Unfit)]
+    assert [("packed" in why) for why in odd] == [True]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_constants_that_are_left_are_told(tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    said: list[str] = []
+    jit.save(jit.trace(Constant(), torch.ones(1, 2)), tmp_path / "a.pt")
+    read(tmp_path / "a.pt", "", said.append)
+    assert "left: the constants of the graph, 12 bytes" in said
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -485,6 +644,50 @@ def test_an_exported_program_of_torch_2_5(tmp_path: Path) -> None:
         archive.writestr("serialized_exported_program.json", "{}")
         archive.writestr("serialized_state_dict.pt", file.getvalue())
     assert found(tmp_path / "a.pt2") == expected(state)
+
+
+def exported(path: Path, weights: dict[str, dict[str, Any]], records: dict[str, bytes], order: str = "little") -> None:
+    """Write an archive of torch.export, by what its weights are (torch/_export/serde/schema.py)."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("m/byteorder", order)
+        archive.writestr("m/data/weights/model_weights_config.json", json.dumps({"config": weights}))
+        for name, data in records.items():
+            archive.writestr(f"m/data/weights/{name}", data)
+
+
+def payload(record: str, code: int, sizes: list[int], strides: list[int], offset: int = 0) -> dict[str, Any]:
+    numbers = {name: [{"as_int": each} for each in values] for name, values in (("sizes", sizes), ("strides", strides))}
+    meta = {"dtype": code, **numbers, "storage_offset": {"as_int": offset}, "layout": 7}
+    return {"path_name": record, "use_pickle": False, "tensor_meta": meta}
+
+
+SCHEMA: Any = import_module("torch._export.serde.serialize")
+CODES = {str(dtype).removeprefix("torch."): int(code) for dtype, code in SCHEMA._TORCH_TO_SERIALIZE_DTYPE.items()}
+
+
+@pytest.mark.parametrize("dtype", [dtype for dtype in ALL if dtype.torch in CODES], ids=lambda dtype: dtype.name)
+def test_every_dtype_of_an_exported_program(dtype: DType, tmp_path: Path) -> None:
+    entry = random_entry("w", dtype)
+    exported(tmp_path / "a", {"w": payload("0", CODES[dtype.torch], [3, 5], [5, 1])}, {"0": bytes(entry.tensor.data)})
+    assert found(tmp_path / "a") == [entry._replace(tensor=entry.tensor._replace(data=bytes(entry.tensor.data)))]
+
+
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_views_of_one_record_of_an_exported_program(order: str, tmp_path: Path) -> None:
+    array = np.arange(6, dtype="<f4")
+    weights = {
+        "columns": payload("0", CODES["float32"], [2, 2], [1, 2], 2),
+        "integers": payload("0", CODES["int32"], [6], [1]),
+    }
+    exported(tmp_path / "a", weights, {"0": array.astype("<f4" if order == "little" else ">f4").tobytes()}, order)
+    assert [entry.tensor.data for entry in found(tmp_path / "a")] == [array[[2, 4, 3, 5]].tobytes(), array.tobytes()]
+
+
+def test_a_pickled_weight_of_an_exported_program(tmp_path: Path) -> None:
+    file, pickled = io.BytesIO(), payload("0", CODES["float32"], [1], [1]) | {"use_pickle": True}
+    torch.save(torch.arange(3.0), file)
+    exported(tmp_path / "a", {"w": pickled}, {"0": file.getvalue()})
+    assert found(tmp_path / "a") == expected({"w": torch.arange(3.0)})
 
 
 def test_the_place_of_a_tensor_of_torch_2_5(tmp_path: Path) -> None:
@@ -528,6 +731,17 @@ def test_a_tar_of_torch_0_1(tmp_path: Path) -> None:
         Entry("w", Tensor(BY_NAME["f32"], (3, 2), tensor.reshape(2, 3).T.tobytes())),
         Entry("b", Tensor(BY_NAME["i64"], (3,), whole[[5, 7, 9]].tobytes())),
     ]
+
+
+def test_two_parts_of_a_storage(tmp_path: Path) -> None:
+    def part(name: bytes, key: bytes, offset: int) -> bytes:
+        view = b"(U\x01" + key + b"K" + bytes([offset]) + b"K\x03t"
+        return b"U\x01" + name + rebuilt(storage(b"5", 10).replace(b"tQ", view + b"tQ"), 0, (3,), (1,)) + b"s"
+
+    data = np.arange(10, dtype="<f4")
+    document = b"\x80\x02}" + part(b"a", b"6", 1) + part(b"b", b"7", 5) + b"."
+    (tmp_path / "a").write_bytes(by_hand(document, [("5", 10, data.tobytes())]))
+    assert [entry.tensor.data for entry in found(tmp_path / "a")] == [data[1:4].tobytes(), data[5:8].tobytes()]
 
 
 MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -643,6 +857,13 @@ def test_one_record_of_two_dtypes(order: str, tmp_path: Path) -> None:
         value, FOUR.astype("<f4" if order == "little" else ">f4").tobytes(), "zip", tmp_path / "a", order.encode()
     )
     assert found(tmp_path / "a") == expected({name: torch.from_numpy(array) for name, array in state.items()})
+
+
+def test_a_record_outside_of_the_archives_folder_is_none_of_its(tmp_path: Path) -> None:
+    torch.save(STATE, tmp_path / "a")
+    with zipfile.ZipFile(tmp_path / "a", "a") as archive:
+        archive.writestr("data/0", bytes(12))
+    assert found(tmp_path / "a") == expected(STATE)
 
 
 def test_of_two_pickles_the_outer_one_is_the_archives() -> None:

@@ -85,6 +85,7 @@ PYTHON_2 = [
     (b"(I5\n1I6\n.", 6),
     (b"I5\n2\x86.", (5, 5)),
     (b"I5\n(0.", 5),
+    (b"I5\n(I6\n1.", 5),
 ]
 
 
@@ -104,6 +105,11 @@ def test_lengths_of_eight_bytes(data: bytes, value: object) -> None:
 
 def test_half_of_a_surrogate_pair_is_text() -> None:
     assert load(pickle.dumps("\ud800", 2)) == "\ud800"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_an_array_of_bytes(protocol: int) -> None:
+    assert load(pickle.dumps(bytearray(b"\xffab"), protocol)) == b"\xffab"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,13 @@ def test_it_is_found_in_a_checkpoint(key: str, tmp_path: Path) -> None:
     assert read_optimizer(tmp_path / "b.dat").name == "Adam"
 
 
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_it_is_found_in_a_plain_pickle(protocol: int, tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(stepped("Adam").state_dict(), protocol))
+    convert(tmp_path / "a.pkl", tmp_path / "b.dat", name="Adam")
+    assert read_optimizer(tmp_path / "b.dat").name == "Adam"
+
+
 def test_of_two_one_has_to_be_chosen(tmp_path: Path) -> None:
     original = {"g": stepped("Adam").state_dict(), "d": stepped("Adam").state_dict()}
     with pytest.raises(ModelFileError, match=r"several optimizers' state dicts here; .*: --key g \(2\), --key d \(2\)"):
@@ -183,6 +191,14 @@ def test_the_model_beside_has_the_shapes_of_what_was_never_stepped(tmp_path: Pat
     assert shapes == [tuple(parameter.shape) for parameter in model.parameters()]
 
 
+def test_what_was_never_stepped_has_the_dtype_of_its_parameter(tmp_path: Path) -> None:
+    model = Frozen().double()
+    document = {"model": model.state_dict(), "optimizer": half_stepped(model).state_dict()}
+    convert(saved(tmp_path / "a.pth", document), tmp_path / "b.dat", name="Adam")
+    found = [state["exp_avg"] for state in read_optimizer(tmp_path / "b.dat").states]
+    assert {each.dtype.name for each in found if isinstance(each, Tensor)} == {"f64"}
+
+
 def test_a_model_whose_order_is_another_shows_no_shapes(tmp_path: Path) -> None:
     model = Frozen()
     state = dict(reversed(model.state_dict().items()))
@@ -231,6 +247,7 @@ def test_what_a_scheduler_left_in_a_group_is_told(tmp_path: Path) -> None:
         ),
         ({"exp_avg": 0.5}, "exp_avg of parameter 2: of type float, and not a tensor"),
         ({"step": torch.ones(2)}, "step of parameter 2: of type tensor; expected one number"),
+        ({"step": torch.tensor(1j)}, "step of parameter 2: of type tensor; expected one number"),
         ({"step": 1j}, "step of parameter 2: of type complex; expected one number"),
         ({"step": float("nan")}, "step of parameter 2: nan; expected a whole number"),
         ({"step": 0.5}, "step of parameter 2: 0.5; expected a whole number"),
