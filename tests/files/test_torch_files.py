@@ -25,6 +25,7 @@ from torch import nn
 from samples import ALL, random_entry, to_torch
 from tscompat.files.item import Item, Model, ModelFileError, Unfit
 from tscompat.files.kinds import read
+from tscompat.files.pickled import torch_zip
 from tscompat.files.pickled.torch_zip import root_of
 from tscompat.python_side import torch_tensors
 from tscompat.values.dtypes import BY_NAME, DType
@@ -524,6 +525,18 @@ def test_packed_parameters_in_a_state_dict_are_named(tmp_path: Path) -> None:
     assert "packed parameters" in odd.why
 
 
+class OwnTensor(torch.Tensor):
+    """A class of tensors."""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_quantized_tensor_of_a_class_is_named(tmp_path: Path) -> None:
+    quantized = torch.quantize_per_tensor(torch.ones(3), 0.25, 7, torch.quint8).as_subclass(OwnTensor)
+    torch.save({"w": torch.ones(9), "odd": quantized}, tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert "OwnTensor, whose values only that class puts together" in odd.why
+
+
 def test_a_tensor_whose_key_is_a_number_is_named(tmp_path: Path) -> None:
     torch.save({"w": torch.ones(9), 0: torch.ones(1)}, tmp_path / "a")
     (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
@@ -586,6 +599,15 @@ def test_torchscript_of_modules_in_modules(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Sequential(nn.Sequential(Optional())), Optional())
     jit.save(jit.script(module), tmp_path / "a.pt")
     assert sorted(found(tmp_path / "a.pt")) == sorted(expected(module.state_dict()))
+
+
+def test_a_module_of_torchscript_whose_state_is_its_own_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("m/data.pkl", b"\x80\x02c__torch__\nM\n)\x81K\x01b.")
+        archive.writestr("m/code/__torch__.py", 'class M(Module):\n  __parameters__ = ["w", ]\n  __buffers__ = []\n')
+    (odd,) = read_quietly(tmp_path / "a.pt").contents
+    assert isinstance(odd, Unfit)
+    assert "the state of a __torch__.M, in a form that only its code reads" in odd.why
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -681,6 +703,23 @@ def test_views_of_one_record_of_an_exported_program(order: str, tmp_path: Path) 
     }
     exported(tmp_path / "a", weights, {"0": array.astype("<f4" if order == "little" else ">f4").tobytes()}, order)
     assert [entry.tensor.data for entry in found(tmp_path / "a")] == [array[[2, 4, 3, 5]].tobytes(), array.tobytes()]
+
+
+def test_a_sparse_tensor_of_an_exported_program_is_named(tmp_path: Path) -> None:
+    sparse = payload("0", CODES["float32"], [1], [1])
+    sparse["tensor_meta"]["layout"] = 1
+    exported(tmp_path / "a", {"w": sparse}, {"0": bytes(4)})
+    (odd,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(odd, Unfit)
+    assert odd.why == "a sparse tensor: make it dense in Python (to_dense())"
+
+
+def test_several_exported_programs_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+        for name in "ab":
+            archive.writestr(f"m/data/weights/{name}_weights_config.json", '{"config": {}}')
+    with pytest.raises(ModelFileError, match=r"an archive of 2 exported programs \(a, b\)"):
+        read_quietly(tmp_path / "a")
 
 
 def test_a_pickled_weight_of_an_exported_program(tmp_path: Path) -> None:
@@ -800,6 +839,54 @@ CLAIMS = [
         "a tensor of float32 is marked as conjugated",
     ),
 ]
+
+
+LEGACY: dict[str, tuple[bytes, list[tuple[str, int, bytes]], str]] = {
+    "elements missing": (rebuilt(storage(b"0", 4), 0, (4,), (1,)), [], "the elements of the storage 0 are missing"),
+    "elements cut": (
+        rebuilt(storage(b"0", 4), 0, (4,), (1,)),
+        [("0", 4, bytes(12))],
+        "incomplete: 16 bytes of the storage 0 are expected, 12 are there",
+    ),
+    "two dtypes": (
+        b"(" + storage(b"0", 4) + storage(b"0", 4, b"IntStorage") + b"t",
+        [("0", 4, bytes(16))],
+        "the storage 0 has two dtypes or sizes",
+    ),
+    "two sizes": (
+        b"(" + storage(b"0", 4) + storage(b"0", 3) + b"t",
+        [("0", 4, bytes(16))],
+        "the storage 0 has two dtypes or sizes",
+    ),
+    "part outside": (
+        rebuilt(storage(b"0", 4).replace(b"tQ", b"(U\x011K\x02K\x03ttQ"), 0, (3,), (1,)),
+        [("0", 4, bytes(16))],
+        "a part of a storage reaches outside of it",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LEGACY)
+def test_a_storage_that_a_legacy_file_does_not_hold(kind: str, tmp_path: Path) -> None:
+    value, storages, said = LEGACY[kind]
+    (tmp_path / "a").write_bytes(by_hand(b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s.", storages))
+    with pytest.raises(ModelFileError, match=said):
+        read_quietly(tmp_path / "a")
+
+
+BOUNDS = {
+    "_MOST_PACKED": "data.pkl has .* bytes and is compressed",
+    "_MOST_UNPACKED": "many tensors share compressed records",
+}
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_what_is_compressed_is_bounded(bound: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    torch.save(STATE, tmp_path / "a")
+    zipped_again(tmp_path / "a", lambda name, data: data, zipfile.ZIP_DEFLATED)
+    monkeypatch.setattr(torch_zip, bound, -10_000)
+    with pytest.raises(ModelFileError, match=BOUNDS[bound]):
+        read_quietly(tmp_path / "a")
 
 
 def contained(value: bytes, data: bytes, container: str, path: Path, order: bytes = b"little") -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tscompat.files.item import Item
 from tscompat.files.pickled.arrays import Array, NumpyDType, build_array, build_dtype, dtype_of, from_bytes, scalar
+from tscompat.files.pickled.calls import CALLS
 from tscompat.files.pickled.described import Tensor, item
 from tscompat.files.pickled.machine import PickleError
 
@@ -31,6 +32,13 @@ def test_bytes_of_python_2_as_text() -> None:
 def test_more_or_fewer_bytes_than_elements(size: int) -> None:
     with pytest.raises(PickleError, match=f"an array of 2 bytes has {size}"):
         from_bytes(bytes(size), NumpyDType("u1"), (2,), fortran=False)
+
+
+@pytest.mark.parametrize("axes", [(0, 0), (0, 2), (0,), "01"])
+def test_axes_that_are_no_order(axes: object) -> None:
+    made = (bytes(24), NumpyDType("f4"), (2, 3), "K", axes)
+    with pytest.raises(PickleError, match="no order of its axes"):
+        CALLS["numpy.core.numeric._frombuffer"](made, lambda steps: None)
 
 
 @pytest.mark.parametrize(("text", "swapped"), [(">f4", True), ("<f4", False), ("=f4", False), ("f4", False)])

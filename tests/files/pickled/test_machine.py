@@ -224,6 +224,8 @@ BROKEN = [
     (b"c" + b"a" * 5000 + b"\nb\n.", "longer than 4,096 bytes"),
     (b"c\xff\nb\n.", "a text or number"),
     (b"\x8c\xffab.", "255 bytes should follow"),
+    (b"Np4294967296\n.", "by numbers above 4,294,967,296"),
+    (b"Np-1\n.", "by numbers above"),
 ]
 
 
@@ -261,10 +263,22 @@ def test_the_memo_is_bounded() -> None:
         load(b"N" + b"\x94" * 2_000_001 + b".")
 
 
-def test_a_copy_costs_a_step_for_each_element() -> None:
-    data = b"(" + b"N" * 10_000 + b"l\x94" + b"0cbuiltins\nlist\n(h\x00tR" * 1000 + b"."
+COPIES = {
+    "list": b"(" + b"N" * 10_000 + b"l\x94" + b"0cbuiltins\nlist\n(h\x00tR" * 1000 + b".",
+    "names": b"(" + b"N" * 10_000 + b"t\x94" + b"0cos\nsystem\nh\x00}NNs\x92" * 1000 + b".",
+}
+
+
+@pytest.mark.parametrize("data", COPIES.values(), ids=COPIES)
+def test_a_copy_costs_a_step_for_each_element(data: bytes) -> None:
     with pytest.raises(PickleError, match="steps"):
         load(data)
+
+
+def test_the_classes_are_bounded() -> None:
+    names = b"".join(b"ca\n%d\n0" % number for number in range((1 << 16) + 1))
+    with pytest.raises(PickleError, match="names more than 65,536 classes and functions"):
+        load(names + b"N.")
 
 
 def test_deep_nesting_takes_neither_stack_nor_time() -> None:
