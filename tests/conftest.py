@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dotnet_ports import SOURCES, build
 from tscompat.dotnet_side.build import ensure_built
 from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
@@ -29,6 +30,12 @@ def inductor_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 def publish() -> Publish:
     """The .NET project, built once for all test processes."""
     return ensure_built(progress=print)
+
+
+@pytest.fixture(scope="session")
+def ports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The assembly of the sample classes of tests/dotnet."""
+    return build(SOURCES / "Ports" / "Ports.csproj", tmp_path_factory.mktemp("ports"))
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def test_convert(source: Path, tmp_path: Path) -> None:
 def test_convert_asks_torchsharp(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = Verdict(Kind.NOT_RUN, "no dotnet")
 
-    def verify(self: Conversion, tell: object) -> Verdict:
+    def verify(self: Conversion, tell: object, choice: object) -> Verdict:
         return verdict
 
     monkeypatch.setattr(Conversion, "verify", verify)

@@ -30,6 +30,7 @@ ROOMS["matrix"] = [*ROOMS]
 ROOMS["verbs"] = ["values", "resources", "codec", "files", "python_side", "dotnet_side"]
 ROOMS["cli"] = [*ROOMS]
 ROOMS["__main__"] = ["resources", "cli"]
+ROOMS["pytest_plugin"] = ["dotnet_side", "verbs"]
 ROOMS["__init__"] = ["files", "verbs"]
 """The rooms that each room may import, in the order of ARCHITECTURE.md's table."""
 

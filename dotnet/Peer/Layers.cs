@@ -112,7 +112,7 @@ public static partial class Layers
         python.Replace("_", "").Equals(dotnet.Replace("_", ""), StringComparison.OrdinalIgnoreCase);
 
     /// <summary>A JSON value as a .NET value of this type; null if the type cannot hold it.</summary>
-    private static object? Value(JsonElement json, Type wanted)
+    internal static object? Value(JsonElement json, Type wanted)
     {
         var type = Nullable.GetUnderlyingType(wanted) ?? wanted;
         return json.ValueKind switch
@@ -129,6 +129,7 @@ public static partial class Layers
     private static object? Number(JsonElement json, Type type)
     {
         if (type == typeof(double)) return json.GetDouble();
+        if (type == typeof(float)) return (float)json.GetDouble();
         if (type == typeof(long)) return json.TryGetInt64(out var number) ? number : null;
         return type == typeof(int) && json.TryGetInt32(out var small) ? small : null;
     }

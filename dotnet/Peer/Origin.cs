@@ -2,10 +2,11 @@ using System.Diagnostics;
 
 namespace TorchSharpCompat;
 
-/// <summary>Finds out whose an exception is: our own code's, or that of TorchSharp and the packages beside it.</summary>
+/// <summary>Finds out whose an exception is: our own code's, or that of TorchSharp, the packages beside it and people's assemblies.</summary>
 public static class Origin
 {
-    private static readonly string Folder = Path.GetDirectoryName(typeof(Origin).Assembly.Location)!;
+    /// <summary>Where the publish lies.</summary>
+    internal static readonly string Folder = Path.GetDirectoryName(typeof(Origin).Assembly.Location)!;
 
     /// <summary>
     /// Whether our own code is at fault. An exception belongs to the innermost frame that is not one of .NET's libraries,
@@ -22,6 +23,7 @@ public static class Origin
             // OneWay refuses on purpose: then the one that asked it to seek is at fault.
             if (frame.GetMethod()?.DeclaringType is not { } type || type == typeof(OneWay)) continue;
             var assembly = type.Assembly;
+            if (Own.Has(assembly)) return false;
             if (assembly.IsDynamic || Path.GetDirectoryName(assembly.Location) != Folder) continue;
             return assembly == typeof(Origin).Assembly;
         }

@@ -1,8 +1,9 @@
 """torchsharp-compat: proves, bit for bit, that a PyTorch model arrives in TorchSharp (.NET), and back.
 
-ARCHITECTURE.md is the map: what each room is for and what it may import. In Python, ``tscompat.convert``, ``inspect``
-and ``diff`` do what the commands of these names do; what they cannot read or write raises ``ModelFileError``. They come
-from verbs and files when they are asked for, so that ``import tscompat`` stays free of torch.
+ARCHITECTURE.md is the map: what each room is for and what it may import. In Python, ``tscompat.convert``, ``inspect``,
+``diff``, ``verify`` and ``parity`` do what the commands of these names do; what they cannot read or write raises
+``ModelFileError``. They come from verbs and files when they are asked for, so that ``import tscompat`` stays free of
+torch.
 """
 
 from __future__ import annotations
@@ -15,8 +16,24 @@ if TYPE_CHECKING:
     from tscompat.verbs.convert import Converted, convert
     from tscompat.verbs.diff import Comparison, diff
     from tscompat.verbs.inspect import Inspection, inspect
+    from tscompat.verbs.own import Own
+    from tscompat.verbs.parity import Parity, parity
+    from tscompat.verbs.verify import Verified, verify
 
-__all__ = ["Comparison", "Converted", "Inspection", "ModelFileError", "convert", "diff", "inspect"]
+__all__ = [
+    "Comparison",
+    "Converted",
+    "Inspection",
+    "ModelFileError",
+    "Own",
+    "Parity",
+    "Verified",
+    "convert",
+    "diff",
+    "inspect",
+    "parity",
+    "verify",
+]
 
 _HOMES = {
     "ModelFileError": "tscompat.files.item",
@@ -26,6 +43,11 @@ _HOMES = {
     "diff": "tscompat.verbs.diff",
     "Inspection": "tscompat.verbs.inspect",
     "inspect": "tscompat.verbs.inspect",
+    "Own": "tscompat.verbs.own",
+    "Parity": "tscompat.verbs.parity",
+    "parity": "tscompat.verbs.parity",
+    "Verified": "tscompat.verbs.verify",
+    "verify": "tscompat.verbs.verify",
 }
 
 

@@ -96,6 +96,10 @@ def test_an_optimizer_there_and_back(tmp_path: Path) -> None:
     [
         ([], "the state of an optimizer ('state' and 'param_groups'), which does not name its class"),
         (["--optimizer", "SGD", "--skip", "w"], "--skip is for models"),
+        (["--optimizer", "SGD", "--strip-prefix", "w"], "--strip-prefix is for models"),
+        (["--optimizer", "SGD", "--rename", "w=v"], "--rename is for models"),
+        (["--optimizer", "SGD", "--add-prefix", "w"], "--add-prefix is for models"),
+        (["--optimizer", "SGD", "--dtype", "float16"], "--dtype is for models"),
         (["--groups", "1"], "--groups is for TorchSharp's files"),
     ],
 )
@@ -109,6 +113,7 @@ NAMES = [
     (["--strip-prefix", "module."], ["a.w", "b.w"]),
     (["--add-prefix", "net."], ["net.module.a.w", "net.module.b.w"]),
     (["--rename", "module=m", "--rename", r"\.w$=.weight"], ["m.a.weight", "m.b.weight"]),
+    (["--rename", "module=m", "--rename", "^m=n"], ["n.a.w", "n.b.w"]),
     (["--map", "map.json"], ["x", "module.b.w"]),
 ]
 

@@ -116,6 +116,13 @@ def test_a_terminal_gets_the_first_lines(tmp_path: Path, monkeypatch: pytest.Mon
     ]
 
 
+def test_a_pipe_gets_all_tensors_with_other_values(tmp_path: Path) -> None:
+    a, b = (
+        write(tmp_path / f"{value}.dat", *(entry(f"w{number}", [value]) for number in range(12))) for value in (1, 2)
+    )
+    assert sum(line.startswith("  'w") for line in compared(a, b).stdout.splitlines()) == 12
+
+
 def test_a_file_that_cannot_be_read(pair: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "c.dat").write_bytes(b"\x05")
     result = compared(pair[0], tmp_path / "c.dat")

@@ -37,6 +37,7 @@ from tscompat.values.verdict import FirstDifference
 PLACEMENT = Placement(device="cpu", layout="contiguous", scale=0.25, zero_point=3)
 BAG = Bag(buffers=(1,), tied={"b": "a"}, transient=("t",), nested=True, reversed=False, varied=False)
 NATIVE = NativeModule("layer", "{}", "bf16")
+OWN = messages.OwnModule("App.dll", "My.Net", "[10, true]")
 CALLS: list[AnyCall] = [
     messages.Save("o", "e", "a", BAG, PLACEMENT, 3),
     messages.Load("o", "e", "a", NATIVE, PLACEMENT, identity=True, strict=False),
@@ -51,6 +52,9 @@ CALLS: list[AnyCall] = [
     messages.RunProgram("o", "a", "i", "out", PLACEMENT),
     messages.Train("e", NATIVE, "b", "Adam", {"lr": 0.5, "amsgrad": True}, "mse_loss", 20, "o", "cpu"),
     messages.LoadHostile("r", "e", "w", "a"),
+    messages.Parts(OWN),
+    messages.RunParts("e", OWN, (messages.PartRun("fc", (1, 0, 2), {"causal": True}, {"scale": 0.5}),), "i", "o"),
+    messages.Backward("e", OWN, "i", "o"),
 ]
 DIFFERENCE = Difference("bits", "element [0]", FirstDifference("w", "element", 4, "0x00 (0)", "0x01 (1)"))
 ANSWERS: list[AnyAnswer] = [
@@ -59,6 +63,8 @@ ANSWERS: list[AnyAnswer] = [
     SchemaFound((SchemaEntry("w", 6, (2, 3), buffer=False),)),
     LoadedInto(Thrown("System.Exception", "no"), None, {"w": "digest"}, {"w": True}),
     messages.HostileLoaded(None, {"w": "digest"}, ("w",), 1 << 40, True, Thrown("System.Exception", "no"), {}),
+    messages.PartsFound((messages.Part("fc", "TorchSharp.Modules.Linear", {"in_features": "3"}),)),
+    messages.PartsRan({1: Thrown("System.Exception", "no")}),
     messages.Observed("the same bits"),
     messages.Unable("not here"),
     messages.OptimizerUsed({"begin": Thrown("System.Exception", "no")}),

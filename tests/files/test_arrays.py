@@ -75,6 +75,13 @@ def test_a_stored_array_lies_at_its_offset(tmp_path: Path) -> None:
     assert (a.copies, b.copies, b.offset) == (False, True, None)
 
 
+def test_a_compressed_array_lies_nowhere_as_it_is_read(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", a=np.arange(5.0))
+    (item,) = read(tmp_path / "a.npz", "", print).contents
+    assert isinstance(item, Item)
+    assert (item.copies, item.offset) == (True, None)
+
+
 def test_what_else_is_in_a_zip_of_arrays_is_passed_over(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", a=np.arange(5.0))
     with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
@@ -154,6 +161,12 @@ def test_an_array_that_no_tensor_holds(array: np.ndarray[Any, Any], said: str, t
     assert isinstance(fine, Item)
     with pytest.raises(AssertionError, match=said):
         raise AssertionError(odd.why)
+
+
+def test_a_header_of_version_3_is_utf8() -> None:
+    text = "{'descr': [('é', '<f4')], 'fortran_order': False, 'shape': ()}".encode()
+    data = MAGIC + b"\3\0" + struct.pack("<I", len(text)) + text
+    assert header(data, len(data)).descr == "[('é', '<f4')]"
 
 
 def test_a_single_array_that_no_tensor_holds_is_refused(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from samples import described
-from tscompat.files import checkpoint
-from tscompat.files.checkpoint import MODEL, OPTIMIZER, Kind, find, tensor_in
+from tscompat.files import nested
+from tscompat.files.checkpoint import MODEL, OPTIMIZER, Kind, find
 from tscompat.files.item import ModelFileError
+from tscompat.files.nested import tensor_in
 
 STATE = {"w": torch.ones(2), "b": torch.zeros(1)}
 SGD: dict[str, Any] = {"state": {}, "param_groups": [{"lr": 0.001, "momentum": 0, "params": [0]}]}
@@ -18,6 +19,10 @@ SGD: dict[str, Any] = {"state": {}, "param_groups": [{"lr": 0.001, "momentum": 0
 
 
 SMALL = {"mean": torch.zeros(1), "std": torch.ones(1)}
+
+
+SHARED = [torch.ones(2)]
+"""Fewer elements than STATE has, unless they are counted twice."""
 
 
 def other() -> dict[str, torch.Tensor]:
@@ -52,6 +57,9 @@ IS_STATE = {"w": (2,), "b": (1,)}
         ({"models": ({"nets": [STATE]}, {"w": torch.ones(1)})}, "models.0.nets.0"),
         ({"models": {0: {"w": torch.ones(1)}, 1: STATE}}, "models.1"),
         ({"models": [STATE]}, ""),
+        (STATE | {"inner": {"v": torch.ones(3)}}, ""),
+        ({"net": STATE, "adam": {"state": {0: {"exp_avg": torch.ones(9)}}, "param_groups": []}}, ""),
+        ({"net": STATE, "x": SHARED, "y": SHARED}, ""),
     ],
 )
 def test_the_state_dict_is_found(document: dict[str, Any], key: str) -> None:
@@ -76,6 +84,7 @@ def test_a_few_tensors_among_other_things_are_taken_where_there_is_nothing_bette
     ("document", "key", "said"),
     [
         (torch.ones(1), "", "expected a state dict, found a value of type tensor"),
+        ([("w", torch.ones(1)), ("b", torch.ones(1), torch.ones(1))], "", "no state dict here"),
         ({}, "", "no state dict here; the keys are none"),
         ({"epoch": 3}, "", r"no state dict here; the keys are 'epoch' \(int\)"),
         (SGD, "", "the state of an optimizer"),
@@ -147,7 +156,6 @@ def test_a_state_dict_beside_more_tensors_is_taken_by_its_key() -> None:
         {"rng": torch.get_rng_state(), "cuda_rng": [torch.zeros(16, dtype=torch.uint8)] * 8},
         {"optimizer": {"master": [torch.ones(9)]}, "optimizers": [SGD], "schedulers": [{"last_lr": [0.1]}]},
         {"trainer": {"optimizer": {"master": [torch.ones(9)]}}},
-        {"trainer": {"state": {0: {"exp_avg": torch.ones(9)}}, "param_groups": []}},
         {"history": [0.1, 0.2], "hyper": {"a": {"b": {"c": {"d": {"e": [1, (2, 3)]}}}}}, "best": torch.tensor(1.0)},
     ],
 )
@@ -200,9 +208,9 @@ def test_numbers_by_names_of_no_checkpoints_are_taken_by_their_key() -> None:
 
 
 def test_the_search_for_tensors_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "_MOST_SEARCHED", 10)
+    monkeypatch.setattr(nested, "_MOST_SEARCHED", 10)
     with pytest.raises(ModelFileError, match="too many objects share others"):
-        checkpoint.Searched().holds_tensors([0] * 11)
+        nested.Searched().holds_tensors([0] * 11)
 
 
 class TrainingArguments:
@@ -244,3 +252,7 @@ def test_tensors_without_a_better_state_dict_are_taken(document: Any, names: lis
 
 def test_a_dict_with_more_elements_than_one_in_it_is_taken() -> None:
     assert [*heard({"w": torch.ones(9), "inner": SMALL})[0]] == ["w", "inner"]
+
+
+def test_a_number_that_has_the_name_of_a_file_may_be_all_of_a_model() -> None:
+    assert [*heard({"a.pt": torch.tensor(1.0)})[0]] == ["a.pt"]

@@ -90,6 +90,7 @@ TAKEN: dict[str, Make] = {
     "a name like an optimizer's": made("optimized.pth", "optimizer.pth"),
     "a name like a scaler's": made("upscaler.pth", "scaler.pth"),
     "a state": made("model_state.pth", "training_state.pth"),
+    "an index of another name": made("weights.safetensors.index.json"),
     "another name": made("weights.safetensors", "weights.bin"),
 }
 
@@ -99,6 +100,11 @@ def test_the_model_of_a_folder(kind: str, tmp_path: Path) -> None:
     TAKEN[kind](tmp_path)
     found = {each.name for each in read(tmp_path, "", print).contents}
     assert found - {"second"} == {"new"}
+
+
+def test_a_key_is_of_the_file_in_the_folder(tmp_path: Path) -> None:
+    torch.save({"model": NEW, "ema": OLD}, tmp_path / "a.pth")
+    assert [each.name for each in read(tmp_path, "ema", print).contents] == ["old"]
 
 
 def test_a_variant_of_an_index(tmp_path: Path) -> None:
@@ -154,6 +160,10 @@ REFUSED: dict[str, tuple[Make, str]] = {
     "several models of accelerate": (
         made("model.safetensors", "model_1.safetensors"),
         "the folder has 2 models: give one of model.safetensors, model_1.safetensors",
+    ),
+    "the shards of ranks beside a file": (
+        made("a.pt", *(f"shard-0000{rank}-model-00001-of-00001.safetensors" for rank in (1, 2))),
+        "give one of shard-00001-model-00001-of-00001.safetensors and 1 more, a.pt",
     ),
     "several variants": (
         made("model.fp16.safetensors", "model.bf16.safetensors"),

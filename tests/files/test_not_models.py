@@ -21,6 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tscompat.codec import encode_state_dict
+from tscompat.files import not_models
 from tscompat.files.item import ModelFileError
 from tscompat.files.kinds import read
 from tscompat.files.not_models import words
@@ -141,6 +142,16 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
     "a.sqlite": (b"SQLite format 3\0" + bytes(99), "a database .SQLite., and no model"),
     "a.png": (b"\x89PNG\r\n\x1a\n" + bytes(99), "an image, and no model"),
     "a.jpg": (b"\xff\xd8\xff\xe0" + bytes(99), "an image, and no model"),
+    "a.gif": (b"GIF89a" + bytes(99), "an image, and no model"),
+    "a.tif": (b"MM\0*" + bytes(99), "an image, and no model"),
+    "a.wav": (b"RIFF\x24\0\0\0WAVEfmt " + bytes(99), "sound or video, and no model"),
+    "a.mp4": (b"\0\0\0\x18ftypmp42" + bytes(99), "sound or video, and no model"),
+    "a.arrow": (b"ARROW1\0\0" + bytes(99), "a table .Arrow., and no model"),
+    "a.dylib": (b"\xcf\xfa\xed\xfe" + bytes(99), "a program of macOS or Java, and no model"),
+    "a.lib": (b"!<arch>\n" + bytes(99), "a static library or a Debian package, and no model"),
+    "a.pte": (b"\x28\0\0\0ET12" + bytes(99), "a program of ExecuTorch"),
+    "a.params": (b"\x12\1" + bytes(22), "parameters of MXNet"),
+    "a.engine": (b"ptrt" + bytes(99), "an engine of TensorRT"),
     "a.pdf": (b"%PDF-1.7\n", "a PDF, and no model"),
     "a.so": (b"\x7fELF\2\1\1" + bytes(99), "a program or library of Linux"),
     "a.dll": (b"MZ\x90\0" + bytes(99), "a program or library of Windows or .NET"),
@@ -150,6 +161,7 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
     "utf16.pth": ("a model".encode("utf-16"), "text in UTF-16"),
     "empty.pth": (b"", "empty: 0 bytes, as a download or a save leaves it that failed"),
     "zeros.pth": (bytes(5000), "nothing but zeros, in all of its 5,000 bytes"),
+    "dim": (b"\2\3\1\2\3\6\1\4", "8 bytes that begin with 02 03 01 .*: no kind of file that is known here"),
     "random": (b"\xf7\xe6\xd5" * 7, "21 bytes that begin with f7 e6 d5 .*: no kind of file that is known here"),
     "cut.pth": (
         pth()[:500],
@@ -189,6 +201,11 @@ def in_one_sentence(name: str, content: bytes) -> bool:
 @pytest.mark.parametrize("name", NOT_MODELS)
 def test_one_sentence_says_it(name: str) -> None:
     assert in_one_sentence(name, NOT_MODELS[name][0])
+
+
+def test_zeros_are_looked_for_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(not_models, "_STEP", 4)
+    assert "nothing but zeros" not in words(Source(Path("a"), memoryview(bytes(8) + b"\1")))
 
 
 STARTS = [content[:600] for content, _ in NOT_MODELS.values()]

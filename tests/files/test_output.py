@@ -12,6 +12,9 @@ import pytest
 import torch
 
 from samples import save_safetensors
+from tscompat.files import output
+from tscompat.files.item import Item
+from tscompat.files.kinds import read
 from tscompat.verbs.convert import ModelFileError, prepare
 
 TARGETS = ["b.dat", "b.safetensors", "b.pth"]
@@ -47,6 +50,18 @@ def test_all_bytes_are_counted(target: str, source: Path, tmp_path: Path) -> Non
     counted: list[int] = []
     prepare(source, tmp_path / target, tell=print).write(counted.append)
     assert sum(counted) == (tmp_path / target).stat().st_size
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_elements_that_are_written_in_steps_are_all_there(
+    target: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "_STEP", 1000)
+    torch.save({"w": torch.arange(1000.0)}, source)
+    prepare(source, tmp_path / target, tell=print).write(lambda written: None)
+    (item,) = read(tmp_path / target, "", print).contents
+    assert isinstance(item, Item)
+    assert bytes(item.read()) == torch.arange(1000.0).numpy().tobytes()
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -98,6 +113,18 @@ def test_force_replaces_no_shard_of_the_source(what: str, tmp_path: Path) -> Non
     index.write_text(json.dumps({"weight_map": {"w": shard.name}}), encoding="utf-8")
     with pytest.raises(ModelFileError, match="lies in the source folder"):
         prepare(index if what == "index" else tmp_path, shard, force=True, tell=print)
+
+
+def test_force_replaces_no_file_of_the_source_by_another_path(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    save_safetensors({"w": torch.ones(3)}, folder / "model.safetensors")
+    try:
+        (tmp_path / "link").symlink_to(folder, target_is_directory=True)
+    except OSError:
+        pytest.skip("no right to make links here")
+    with pytest.raises(ModelFileError, match="lies in the source folder"):
+        prepare(folder, tmp_path / "link" / "model.safetensors", force=True, tell=print)
 
 
 def test_what_is_to_be_replaced_stays_until_all_is_written(source: Path, tmp_path: Path) -> None:

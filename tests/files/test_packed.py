@@ -27,7 +27,7 @@ def test_weights_of_bitsandbytes(name: str, suffix: str, tmp_path: Path) -> None
         read(tmp_path / f"a{suffix}", "", print)
 
 
-@pytest.mark.parametrize("name", ["_fsdp_wrapped_module._flat_param", "_fsdp_wrapped_module._flat_param_0"])
+@pytest.mark.parametrize("name", ["_fsdp_wrapped_module._flat_param", "_flat_param", "layer._flat_param_12"])
 def test_flat_parameters_of_fsdp(name: str, tmp_path: Path) -> None:
     torch.save({name: torch.ones(9)}, tmp_path / "a.pth")
     with pytest.raises(ModelFileError, match=r"a flat parameter of FSDP, .* StateDictType.FULL_STATE_DICT"):
@@ -37,3 +37,8 @@ def test_flat_parameters_of_fsdp(name: str, tmp_path: Path) -> None:
 def test_a_name_that_only_looks_alike_is_read(tmp_path: Path) -> None:
     torch.save({"disSCB": torch.ones(3)}, tmp_path / "a.pth")
     assert [each.name for each in read(tmp_path / "a.pth", "", print).contents] == ["disSCB"]
+
+
+def test_one_empty_tensor_alone_is_read(tmp_path: Path) -> None:
+    torch.save({"w": torch.empty(0)}, tmp_path / "a.pth")
+    assert [each.name for each in read(tmp_path / "a.pth", "", print).contents] == ["w"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
 import torch
 
 from samples import save_safetensors
-from tscompat.files.item import Item, ModelFileError
+from tscompat.files.item import Item, ModelFileError, Unfit
 from tscompat.files.kinds import read
 
 WHOLE = torch.arange(24.0).reshape(4, 6)
@@ -50,6 +51,30 @@ def test_a_tensor_that_one_rank_has_whole(tmp_path: Path) -> None:
     assert shapes == {"weight": (4, 6), "bias": (3,)}
 
 
+def test_that_the_last_rank_may_be_missing_is_stated(tmp_path: Path) -> None:
+    for rank, part in enumerate(COLUMNS[:2], 1):
+        shard(tmp_path, rank, {"weight": part})
+    said: list[str] = []
+    read(tmp_path, "", said.append)
+    assert any("those of 2 ranks, and no file shows how many there were" in sentence for sentence in said)
+
+
+def test_a_tensor_of_one_of_several_files_has_no_offset(tmp_path: Path) -> None:
+    for rank, name in enumerate(("weight", "bias"), 1):
+        shard(tmp_path, rank, {name: (torch.ones(3), [0])})
+    assert [each.offset for each in read(tmp_path, "", print).contents if isinstance(each, Item)] == [None, None]
+
+
+def test_what_no_tensor_holds_is_not_lost_on_the_way(tmp_path: Path) -> None:
+    odd = {"dtype": "F4", "shape": [2], "data_offsets": [0, 1]}
+    header = json.dumps({"__metadata__": {"DCP_SHARDING_INFO": "{}"}, "odd": odd}).encode()
+    shard(tmp_path, 1, {"weight": (WHOLE, [0, 0])})
+    (tmp_path / "shard-00002-model-00001-of-00001.safetensors").write_bytes(
+        struct.pack("<Q", len(header)) + header + b"1"
+    )
+    assert [type(each) for each in read(tmp_path, "", print).contents] == [Item, Unfit]
+
+
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
@@ -57,6 +82,7 @@ def test_a_tensor_that_one_rank_has_whole(tmp_path: Path) -> None:
         ([BOTH[0], BOTH[3]], "12 of 24 elements of 'weight' are in no shard"),
         ([*ROWS, ROWS[0]], "both have the same elements of 'weight': keep the shards of one checkpoint"),
         ([ROWS[0], *cut((1, 4, 0, 6))], "both have the same elements of 'weight'"),
+        (cut((0, 4, 0, 2), (0, 2, 2, 6), (2, 4, 0, 6)), "both have the same elements of 'weight'"),
         ([ROWS[0], (ROWS[1][0].half(), [2, 0])], "the parts of 'weight' differ in dtype or rank"),
         ([ROWS[0], (ROWS[1][0], [2])], "1 offsets for 'weight', of 2 dims"),
         ([ROWS[0], (ROWS[1][0], [2**62, 0])], "elements of 'weight' are in no shard"),

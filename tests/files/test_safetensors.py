@@ -180,8 +180,17 @@ def test_the_offset_is_where_the_elements_are() -> None:
     assert places == [("a", b"12"), ("b", b"34")]
 
 
+def test_an_empty_tensor_may_begin_where_the_one_before_it_does() -> None:
+    data = made({"a": FLOAT, "empty": info("U8", [0], 0, 0)}, b"1234")
+    assert ours(data) == theirs(data)
+
+
 def test_metadata_is_about_the_file() -> None:
     assert read(source(made({"__metadata__": {"format": "pt", "rank": "8"}}))).about == {"format": "pt", "rank": "8"}
+
+
+def test_metadata_may_be_null() -> None:
+    assert read(source(made(b'{"__metadata__":null}'))).about == {}
 
 
 @pytest.mark.parametrize(

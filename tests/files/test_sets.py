@@ -162,6 +162,12 @@ WHOLE: dict[str, tuple[Make, list[str]]] = {
     "the index beside a file": (indexed("model.safetensors", given=INDEX), ["a", "b"]),
     "the file beside an index": (indexed("model.safetensors", given="model.safetensors"), ["a"]),
     "a set of one": (lambda folder: index(folder, {"model-00001-of-00001.safetensors": A}).parent, ["a"]),
+    "the only shard of an index": (
+        lambda folder: index(folder, {"model-00001-of-00001.safetensors": A}).with_name(
+            "model-00001-of-00001.safetensors"
+        ),
+        ["a"],
+    ),
     "a file of ranks by its new name": (files("model_rank0.pt", "model.pt", given="model.pt"), ["a"]),
     "an adapter": (files("rank_16/adapter_model.safetensors", given="rank_16"), ["a"]),
 }
@@ -171,6 +177,12 @@ WHOLE: dict[str, tuple[Make, list[str]]] = {
 def test_a_whole_model_is_read(kind: str, tmp_path: Path) -> None:
     make, expected = WHOLE[kind]
     assert names(make(tmp_path)) == expected
+
+
+@pytest.mark.parametrize("make", [shards(FIRST, SECOND), indexed()], ids=["by their names", "by an index"])
+def test_a_tensor_of_several_files_has_no_offset(make: Make, tmp_path: Path) -> None:
+    contents = read(make(tmp_path), "", print).contents
+    assert [each.offset for each in contents if isinstance(each, Item)] == [None, None]
 
 
 def test_both_indexes_of_a_model_may_be_there(tmp_path: Path) -> None:
@@ -209,9 +221,10 @@ class Tied(torch.nn.Module):
         self.head.weight = self.embed.weight
 
 
-def test_tied_names_come_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", ["", "a.safetensors"])
+def test_tied_names_come_back(given: str, tmp_path: Path) -> None:
     safetensors.torch.save_model(Tied(), str(tmp_path / "a.safetensors"))
-    contents = {each.name: each for each in read(tmp_path / "a.safetensors", "", print).contents}
+    contents = {each.name: each for each in read(tmp_path / given, "", print).contents}
     embed, head = contents["embed.weight"], contents["head.weight"]
     assert isinstance(embed, Item)
     assert isinstance(head, Item)

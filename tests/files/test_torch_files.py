@@ -8,6 +8,7 @@ import datetime
 import io
 import json
 import pickle
+import re
 import struct
 import tarfile
 import warnings
@@ -22,13 +23,17 @@ import pytest
 import torch
 from torch import nn
 
+from files.by_hand.archives import Member, tarred
+from files.by_hand.models import torch_tar
 from samples import ALL, random_entry, to_torch
 from tscompat.files.item import Item, Model, ModelFileError, Unfit
 from tscompat.files.kinds import read
-from tscompat.files.pickled import torch_zip
-from tscompat.files.pickled.torch_zip import root_of
+from tscompat.files.pickled import torch_legacy, torch_zip
+from tscompat.files.pickled.machine import PickleError
+from tscompat.files.pickled.torch_export import DTYPES
+from tscompat.files.source import opened
 from tscompat.python_side import torch_tensors
-from tscompat.values.dtypes import BY_NAME, DType
+from tscompat.values.dtypes import BY_NAME, BY_TORCH, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor
 
 Save = Callable[[object, Path], None]
@@ -103,30 +108,9 @@ def test_every_dtype(dtype: DType, kind: str, tmp_path: Path) -> None:
     assert found(tmp_path / "a") == expected(state)
 
 
-PARAMETER: Any = import_module("torch._utils").__dict__["_rebuild_parameter_with_state"]
-NEGATED: Any = torch
-"""Its function that sets the bit is private."""
-
-
-@pytest.mark.parametrize("kind", ["zip", "legacy"])
-def test_a_negated_complex_tensor(kind: str, tmp_path: Path) -> None:
-    state = {"w": NEGATED._neg_view(torch.ones(3) * (1 + 2j))}
-    SAVES[kind](state, tmp_path / "a")
-    assert found(tmp_path / "a") == expected(state)
-
-
-@pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
-def test_a_conjugated_tensor_without_a_storage_class_of_its_own(tmp_path: Path) -> None:
-    (tensor,) = to_torch([random_entry("w", BY_NAME["c32"], (1,))]).values()
-    torch.save({"w": tensor.conj()}, tmp_path / "a")
-    (entry,) = found(tmp_path / "a")
-    assert bytes(entry.tensor.data[3:]) == bytes([tensor.view(torch.uint8)[3] ^ 0x80])
-
-
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # torch warns of its own quantized storages
 @pytest.mark.parametrize("dtype", ALL, ids=lambda dtype: dtype.name)
 def test_every_dtype_of_a_big_endian_machine(dtype: DType, tmp_path: Path) -> None:
-    """torch.load itself swaps no bytes of the dtypes without a storage class of their own: uint16, complex32."""
     state = to_torch([random_entry("weight", dtype)])
     big_endian(state, tmp_path / "a", dtype.scalar.itemsize)
     assert found(tmp_path / "a") == expected(state)
@@ -149,6 +133,26 @@ def test_every_layout(layout: str, kind: str, tmp_path: Path) -> None:
     assert found(tmp_path / "a") == expected(state)
 
 
+OTHERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "dtype": lambda tensor: tensor.view(torch.uint32),
+    "strides": lambda tensor: tensor.T,
+    "conj": torch.Tensor.conj,
+    "neg": lambda tensor: tensor._neg_view(),  # pyright: ignore[reportPrivateUsage]
+    "offset": lambda tensor: tensor[1:],
+    "shape": lambda tensor: tensor.view(4),
+}
+"""Views of a square tensor of complex numbers, each with other elements or another shape."""
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+@pytest.mark.parametrize("view", ["conj", "neg"])
+@pytest.mark.parametrize("name", ["c32", "c64"])  # over an untyped storage, and over one of its dtype
+def test_complex_numbers_whose_signs_are_elsewhere(name: str, view: str, kind: str, tmp_path: Path) -> None:
+    state = {"w": OTHERS[view](to_torch([random_entry("w", BY_NAME[name])])["w"])}
+    SAVES[kind](state, tmp_path / "a")
+    assert found(tmp_path / "a") == expected(state)
+
+
 def test_the_quantizer_is_read(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -166,6 +170,18 @@ def test_two_tensors_over_one_storage_are_tied(kind: str, tmp_path: Path) -> Non
     assert a == b
 
 
+def test_two_halves_of_a_tensor_are_not_tied(tmp_path: Path) -> None:
+    tensor = torch.ones(2, 3)
+    torch.save({"a": tensor[:1], "b": tensor[1:]}, tmp_path / "a")
+    a, b = (each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item))
+    assert a != b
+
+
+def test_tensors_without_elements_are_not_tied(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2, 3)[:0], "b": torch.ones(2, 3)[:0]}, tmp_path / "a")
+    assert [each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)] == [None, None]
+
+
 def test_tied_names_have_one_tie(tmp_path: Path) -> None:
     tensor = torch.ones(2, 3)
     torch.save({"a": tensor, "b": tensor, "c": tensor[:1], "d": tensor.clone()}, tmp_path / "a")
@@ -173,26 +189,22 @@ def test_tied_names_have_one_tie(tmp_path: Path) -> None:
     assert (ties[0] == ties[1], len(set(ties))) == (True, 3)
 
 
-WHOLE = torch.arange(9.0).reshape(3, 3) * (1 + 2j)
-OVERLAPPING = {
-    "conj": (WHOLE, WHOLE.conj()),
-    "neg": (WHOLE.imag, WHOLE.conj().imag),
-    "strides": (WHOLE, WHOLE.T),
-    "offset": (WHOLE[:2], WHOLE[1:]),
-}
-"""Tensors of other values over one storage."""
+@pytest.mark.parametrize("view", OTHERS)
+def test_a_view_that_is_another_tensor_has_another_tie(view: str, tmp_path: Path) -> None:
+    tensor = to_torch([random_entry("w", BY_NAME["c32"], (2, 2))])["w"]
+    torch.save({"a": tensor, "b": OTHERS[view](tensor)}, tmp_path / "a")
+    ties = [each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)]
+    assert len(set(ties)) == 2
 
 
-@pytest.mark.parametrize("kind", OVERLAPPING)
-def test_tensors_of_other_values_are_not_tied(kind: str, tmp_path: Path) -> None:
-    torch.save(dict(zip("ab", OVERLAPPING[kind], strict=True)), tmp_path / "a")
-    a, b = (each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item))
-    assert a != b
-
-
-def test_tensors_without_elements_are_not_tied(tmp_path: Path) -> None:
-    torch.save({"a": WHOLE[:0], "b": WHOLE[:0]}, tmp_path / "a")
-    assert [each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)] == [None, None]
+@pytest.mark.filterwarnings("ignore")  # torch warns of its own quantized storages
+def test_one_storage_with_two_quantizers_is_two_tensors(tmp_path: Path) -> None:
+    a, b = (torch.quantize_per_tensor(torch.ones(3), scale, 0, torch.qint8) for scale in (0.5, 0.25))
+    owner: Any = a  # its storage() is partly typed; untyped_storage() has no dtype of quantized elements
+    b.set_(owner.storage(), 0, (3,), (1,))
+    torch.save({"a": a, "b": b}, tmp_path / "a")
+    ties = {each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)}
+    assert len(ties) == 2
 
 
 @pytest.mark.parametrize("start", [0, 10])
@@ -202,18 +214,20 @@ def test_a_stored_tensor_has_its_place_in_the_file(kind: str, start: int, tmp_pa
     (item,) = read_quietly(tmp_path / "a").contents
     assert isinstance(item, Item)
     data = (tmp_path / "a").read_bytes()
-    assert data[item.offset :][: item.nbytes] == torch.arange(start, 1000).numpy().tobytes()
+    assert data[item.offset or 0 :][: item.nbytes] == torch.arange(start, 1000).numpy().tobytes()
 
 
-@pytest.mark.parametrize(
-    ("kind", "tensor"),
-    [("zip", WHOLE.conj()), ("zip", WHOLE.conj().imag), ("zip", WHOLE.T), ("legacy", WHOLE.T), ("plain", WHOLE)],
-    ids=["conj", "neg", "strides", "strides-legacy", "plain"],
-)
-def test_a_tensor_that_is_not_stored_as_it_is_read_has_no_place(
-    kind: str, tensor: torch.Tensor, tmp_path: Path
-) -> None:
-    SAVES[kind]({"a": tensor}, tmp_path / "a")
+@pytest.mark.parametrize("view", ["strides", "conj", "neg"])
+def test_a_tensor_that_does_not_lie_there_as_it_is_read_has_no_place(view: str, tmp_path: Path) -> None:
+    tensor = to_torch([random_entry("w", BY_NAME["c32"], (2, 2))])["w"]
+    torch.save({"w": OTHERS[view](tensor)}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert item.offset is None
+
+
+def test_a_tensor_in_bytes_of_a_pickle_has_no_place(tmp_path: Path) -> None:
+    plain({"w": torch.ones(3)}, tmp_path / "a")
     (item,) = read_quietly(tmp_path / "a").contents
     assert isinstance(item, Item)
     assert item.offset is None
@@ -235,6 +249,13 @@ def test_a_packed_tensor_is_copied(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(3)}, tmp_path / "a")
     zipped_again(tmp_path / "a", lambda name, data: data, zipfile.ZIP_DEFLATED)
     assert placed(tmp_path / "a") == (None, True)
+
+
+def test_the_stride_of_a_dim_of_1_is_any_number(tmp_path: Path) -> None:
+    torch.save({"w": torch.arange(6).as_strided((1, 6), (9, 1))}, tmp_path / "a")
+    (item,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(item, Item)
+    assert not item.copies
 
 
 class Block(nn.Module):
@@ -357,6 +378,7 @@ class Called:
         return self.call
 
 
+PARAMETER: Any = import_module("torch._utils").__dict__["_rebuild_parameter_with_state"]
 STATE = {"w": torch.ones(3)}
 AROUND: dict[str, tuple[Any, Sequence[int]]] = {
     "slots": (Slotted(STATE), range(2, 6)),  # Python pickles slots since protocol 2
@@ -402,9 +424,23 @@ def test_what_stands_beside_is_passed_over(kind: str, beside: object, tmp_path: 
     assert found(tmp_path / "a") == expected(state)
 
 
-def test_what_was_not_run_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", SAVES)
+def test_the_protocol_of_a_single_tensor_is_read(kind: str, tmp_path: Path) -> None:
+    SAVES[kind](torch.ones(9), tmp_path / "a", 4)
+    assert read_quietly(tmp_path / "a").about["pickle protocol"] == "4"
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("kind", SAVES)
+def test_the_protocol_is_read(kind: str, protocol: int, tmp_path: Path) -> None:
+    SAVES[kind]({"w": torch.ones(9)}, tmp_path / "a", protocol)
+    assert read_quietly(tmp_path / "a").about["pickle protocol"] == str(protocol)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_what_was_not_run_is_named(kind: str, tmp_path: Path) -> None:
     said: list[str] = []
-    torch.save({"model": {"w": torch.ones(9)}, "args": argparse.Namespace()}, tmp_path / "a")
+    SAVES[kind]({"model": {"w": torch.ones(9)}, "args": argparse.Namespace()}, tmp_path / "a")
     read(tmp_path / "a", "", said.append)
     assert said[1] == "the file names argparse.Namespace: nothing of it was imported or run"
 
@@ -430,6 +466,16 @@ def test_arrays_in_pickles(protocol: int, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(
+    "code", ["b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8", "c8", "c16"]
+)
+def test_arrays_of_every_dtype_in_pickles(code: str, order: str, tmp_path: Path) -> None:
+    array = (np.arange(5) * 77).astype(order + code)
+    plain({"a": array}, tmp_path / "a")
+    assert found(tmp_path / "a") == [Entry("a", Tensor(BY_TORCH[array.dtype.name], (5,), array.astype(code).tobytes()))]
+
+
 OLD_NAMES = {
     "numpy 1": (np.arange(6, dtype="f4"), b"numpy._core", b"numpy.core"),
     "torch_xla": (lambda: OfAnotherDevice(torch.float32), b"_rebuild_device_tensor_from_numpy", b"_rebuild_xla_tensor"),
@@ -442,16 +488,6 @@ def test_names_of_old_versions(by: str, tmp_path: Path) -> None:
     legacy({"w": value() if callable(value) else value}, tmp_path / "a")
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes().replace(new, old))
     assert found(tmp_path / "a") == expected({"w": torch.arange(6, dtype=torch.float32)})
-
-
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize(
-    "code", ["b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8", "c8", "c16"]
-)
-def test_arrays_of_every_dtype_in_pickles(code: str, order: str, tmp_path: Path) -> None:
-    array = (np.arange(5) * 77).astype(order + code)
-    plain({"a": array}, tmp_path / "a")
-    assert found(tmp_path / "a") == expected({"a": torch.from_numpy(array.astype(code))})
 
 
 class OfAnotherDevice:
@@ -491,10 +527,11 @@ UNFIT: list[tuple[Any, str]] = [
     (np.zeros(2, [("x", "f4")]), "an array of numpy's dtype with fields"),
     (torch.eye(2).to_sparse(), "a sparse_coo tensor"),
     (torch.ones(2, device="meta"), "on the meta device"),
+    ({"inner": torch.ones(1)}, "a dict with tensors in it"),
     ({(1, 2): torch.ones(1)}, "a dict with tensors in it"),
     (torch.ones(2).untyped_storage(), "a storage, which has no sizes"),
-    ({"inner": torch.ones(1)}, "a dict with tensors in it"),
     ((torch.ones(1), None), "a tuple with tensors in it"),
+    (OwnState(), "OwnState, whose values only that class puts together"),
     (Settings({"w": torch.ones(1)}), "Settings, whose values only that class puts together"),
 ]
 
@@ -504,6 +541,12 @@ def test_what_holds_tensors_in_another_form_is_named(value: object, why: str, tm
     torch.save({"w": torch.ones(9), "odd": value}, tmp_path / "a")
     (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
     assert (odd.name, why in odd.why) == ("odd", True)
+
+
+def test_a_tensor_whose_key_is_a_number_is_named(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(9), 7: torch.ones(1)}, tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert odd == ("7", "a tensor whose key is not a name")
 
 
 @pytest.mark.filterwarnings("ignore")  # torch warns that these are in the making
@@ -537,18 +580,6 @@ def test_a_quantized_tensor_of_a_class_is_named(tmp_path: Path) -> None:
     assert "OwnTensor, whose values only that class puts together" in odd.why
 
 
-def test_a_tensor_whose_key_is_a_number_is_named(tmp_path: Path) -> None:
-    torch.save({"w": torch.ones(9), 0: torch.ones(1)}, tmp_path / "a")
-    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
-    assert odd == Unfit("0", "a tensor whose key is not a name")
-
-
-@pytest.mark.parametrize("kind", SAVES)
-def test_what_the_file_states_about_itself(kind: str, tmp_path: Path) -> None:
-    SAVES[kind](STATE, tmp_path / "a", 3)
-    assert read_quietly(tmp_path / "a").about["pickle protocol"] == "3"
-
-
 def test_what_is_passed_over_is_kept_by_name(tmp_path: Path) -> None:
     torch.save(STATE | {"epoch": 3, "note": "a"}, tmp_path / "a")
     assert read_quietly(tmp_path / "a").passed == ("epoch", "note")
@@ -575,14 +606,6 @@ class Traced(nn.Module):
         return self.linear(x) + self.b + self.c
 
 
-class Constant(Traced):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.linear(x) + torch.full((3,), 7.0).clone() + CONSTANT
-
-
-CONSTANT = torch.arange(3.0)
-
-
 @pytest.mark.filterwarnings("ignore")  # torch.jit is deprecated
 @pytest.mark.parametrize("way", ["script", "trace"])
 def test_torchscript_has_the_state_dict_of_its_module(way: str, tmp_path: Path) -> None:
@@ -591,6 +614,14 @@ def test_torchscript_has_the_state_dict_of_its_module(way: str, tmp_path: Path) 
     made = jit.script(module) if way == "script" else jit.trace(module, torch.ones(1, 2))
     jit.save(made, tmp_path / "code.pt")
     assert sorted(found(tmp_path / "code.pt")) == sorted(expected(made.state_dict()))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_key_that_an_archive_of_torchscript_does_not_have(tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    jit.save(jit.script(Traced()), tmp_path / "a.pt")
+    with pytest.raises(ModelFileError, match="at the key 'nope', found nothing"):
+        read_quietly(tmp_path / "a.pt", "nope")
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -612,37 +643,58 @@ def test_a_module_of_torchscript_whose_state_is_its_own_is_named(tmp_path: Path)
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_packed_layer_of_torchscript_is_named(tmp_path: Path) -> None:
+    jit: Any = torch.jit
     quantization: Any = import_module("torch.ao.quantization")
-    jit: Any = torch.jit
-    quantized = quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)), {nn.Linear})
-    jit.save(jit.script(quantized), tmp_path / "a.pt")
-    odd = [each.why for each in read_quietly(tmp_path / "a.pt").contents if isinstance(each, Unfit)]
-    assert [("packed" in why) for why in odd] == [True]
+    quantized = quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4)), {nn.Linear})
+    jit.save(jit.script(nn.Sequential(nn.Linear(4, 4), quantized)), tmp_path / "a.pt")
+    odd = [each for each in read_quietly(tmp_path / "a.pt").contents if isinstance(each, Unfit)]
+    assert any("packed for a processor" in each.why for each in odd)
+
+
+class WithTable(Traced):
+    """Has a tensor that is no parameter and no buffer, larger than all of them: a constant of the traced graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = torch.ones(100)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x) + self.table[0]
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_constants_that_are_left_are_told(tmp_path: Path) -> None:
+def test_constants_of_a_traced_graph_are_left(tmp_path: Path) -> None:
     jit: Any = torch.jit
-    said: list[str] = []
-    jit.save(jit.trace(Constant(), torch.ones(1, 2)), tmp_path / "a.pt")
-    read(tmp_path / "a.pt", "", said.append)
-    assert "left: the constants of the graph, 12 bytes" in said
+    jit.save(jit.trace(WithTable(), torch.ones(1, 2)), tmp_path / "a.pt")
+    notes: list[str] = []
+    names = [each.name for each in read(tmp_path / "a.pt", "", notes.append).contents]
+    assert (sorted(names), notes) == (sorted(Traced().state_dict()), ["left: the constants of the graph, 412 bytes"])
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_frozen_module_of_torchscript_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "module", [Traced(), nn.TransformerEncoderLayer(4, 2, 8), nn.ReLU()], ids=["whole", "in part", "without weights"]
+)
+def test_a_frozen_module_of_torchscript_is_refused(module: nn.Module, tmp_path: Path) -> None:
     jit: Any = torch.jit
-    jit.save(jit.freeze(jit.script(Traced().eval())), tmp_path / "a.pt")
-    with pytest.raises(ModelFileError, match=r"constants of the graph, .*: save the module before it is frozen"):
+    jit.save(jit.freeze(jit.script(module.eval())), tmp_path / "a.pt")
+    with pytest.raises(ModelFileError, match=r"constants of the graph: save the module before it is frozen"):
         read_quietly(tmp_path / "a.pt")
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_module_of_which_most_is_frozen_is_refused(tmp_path: Path) -> None:
-    jit: Any = torch.jit
-    jit.save(jit.freeze(jit.script(Traced().eval()), preserved_attrs=["b"]), tmp_path / "a.pt")
-    with pytest.raises(ModelFileError, match=r"constants of the graph, .*: save the module before it is frozen"):
-        read_quietly(tmp_path / "a.pt")
+def test_the_child_of_a_whole_module_that_only_its_class_reads(tmp_path: Path) -> None:
+    compiled: Any = torch.compile(nn.Linear(3, 3))  # pyright: ignore[reportUnknownMemberType]
+    torch.save(nn.Sequential(nn.Linear(2, 2), compiled), tmp_path / "a.pth")
+    (child,) = (each for each in read_quietly(tmp_path / "a.pth").contents if isinstance(each, Unfit))
+    assert child.name == "1"
+    assert re.search(r"OptimizedModule, .*weights_only=False\).state_dict\(\)", child.why)
+
+
+def test_a_tensor_at_a_key_is_a_single_one(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"w": torch.ones(2)}, "embedding": torch.ones(3)}, tmp_path / "a.pth")
+    model = read_quietly(tmp_path / "a.pth", "embedding")
+    assert (model.single, [each.shape for each in model.contents if isinstance(each, Item)]) == (True, [(3,)])
 
 
 def test_a_key_of_a_single_tensor_is_none(tmp_path: Path) -> None:
@@ -658,57 +710,64 @@ def test_an_exported_program_has_its_state_dict(tmp_path: Path) -> None:
     assert sorted(found(tmp_path / "a.pt2")) == sorted(expected(module.state_dict()))
 
 
-def test_an_exported_program_of_torch_2_5(tmp_path: Path) -> None:
-    state, file = {"w": torch.randn(2, 3)}, io.BytesIO()
-    torch.save(state, file)
-    with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
-        archive.writestr("version", "5.3")
-        archive.writestr("serialized_exported_program.json", "{}")
-        archive.writestr("serialized_state_dict.pt", file.getvalue())
-    assert found(tmp_path / "a.pt2") == expected(state)
+def test_the_numbers_of_dtypes_are_those_of_torch_export() -> None:
+    serialize: Any = import_module("torch._export.serde.serialize")
+    theirs = {
+        int(code): str(dtype).removeprefix("torch.") for dtype, code in serialize._TORCH_TO_SERIALIZE_DTYPE.items()
+    }
+    assert {code: DTYPES[code] for code in theirs} == theirs
 
 
-def exported(path: Path, weights: dict[str, dict[str, Any]], records: dict[str, bytes], order: str = "little") -> None:
-    """Write an archive of torch.export, by what its weights are (torch/_export/serde/schema.py)."""
+def weight(record: str, dtype: int = 7, sizes: tuple[int, ...] = (), strides: tuple[int, ...] = (), at: int = 0) -> Any:
+    """What a program of torch.export states of a tensor; of one that is pickled, without sizes, only the record."""
+    ints = {"sizes": sizes, "strides": strides}
+    meta = {name: [{"as_int": number} for number in numbers] for name, numbers in ints.items()}
+    whole = {**meta, "dtype": dtype, "storage_offset": {"as_int": at}, "layout": 7}
+    return {"path_name": record, "use_pickle": not sizes, "tensor_meta": whole if sizes else None}
+
+
+def save_exported(path: Path, weights: dict[str, Any], records: dict[str, bytes], order: str = "little") -> None:
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("m/byteorder", order)
-        archive.writestr("m/data/weights/model_weights_config.json", json.dumps({"config": weights}))
+        archive.writestr("a/byteorder", order)
+        archive.writestr("a/data/weights/model_weights_config.json", json.dumps({"config": weights}))
         for name, data in records.items():
-            archive.writestr(f"m/data/weights/{name}", data)
-
-
-def payload(record: str, code: int, sizes: list[int], strides: list[int], offset: int = 0) -> dict[str, Any]:
-    numbers = {name: [{"as_int": each} for each in values] for name, values in (("sizes", sizes), ("strides", strides))}
-    meta = {"dtype": code, **numbers, "storage_offset": {"as_int": offset}, "layout": 7}
-    return {"path_name": record, "use_pickle": False, "tensor_meta": meta}
-
-
-SCHEMA: Any = import_module("torch._export.serde.serialize")
-CODES = {str(dtype).removeprefix("torch."): int(code) for dtype, code in SCHEMA._TORCH_TO_SERIALIZE_DTYPE.items()}
-
-
-@pytest.mark.parametrize("dtype", [dtype for dtype in ALL if dtype.torch in CODES], ids=lambda dtype: dtype.name)
-def test_every_dtype_of_an_exported_program(dtype: DType, tmp_path: Path) -> None:
-    entry = random_entry("w", dtype)
-    exported(tmp_path / "a", {"w": payload("0", CODES[dtype.torch], [3, 5], [5, 1])}, {"0": bytes(entry.tensor.data)})
-    assert found(tmp_path / "a") == [entry._replace(tensor=entry.tensor._replace(data=bytes(entry.tensor.data)))]
+            archive.writestr(f"a/data/weights/{name}", data)
 
 
 @pytest.mark.parametrize("order", ["little", "big"])
-def test_views_of_one_record_of_an_exported_program(order: str, tmp_path: Path) -> None:
-    array = np.arange(6, dtype="<f4")
-    weights = {
-        "columns": payload("0", CODES["float32"], [2, 2], [1, 2], 2),
-        "integers": payload("0", CODES["int32"], [6], [1]),
-    }
-    exported(tmp_path / "a", weights, {"0": array.astype("<f4" if order == "little" else ">f4").tobytes()}, order)
-    assert [entry.tensor.data for entry in found(tmp_path / "a")] == [array[[2, 4, 3, 5]].tobytes(), array.tobytes()]
+def test_tensors_of_one_record_of_an_exported_program(order: str, tmp_path: Path) -> None:
+    data = np.arange(6, dtype="<i4")
+    weights = {"a": weight("r", 7, (2, 2), (1, 2), 1), "b": weight("r", 4, (6,), (1,))}
+    save_exported(tmp_path / "a", weights, {"r": data.astype({"little": "<i4", "big": ">i4"}[order]).tobytes()}, order)
+    assert found(tmp_path / "a") == [
+        Entry("a", Tensor(BY_NAME["f32"], (2, 2), data[[1, 3, 2, 4]].tobytes())),
+        Entry("b", Tensor(BY_NAME["i32"], (6,), data.tobytes())),
+    ]
+
+
+def saved(value: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+def test_pickled_tensors_of_an_exported_program(tmp_path: Path) -> None:
+    state = {"a": torch.ones(2), "b": torch.zeros(3)}
+    records = {name: saved(tensor) for name, tensor in state.items()}
+    save_exported(tmp_path / "a", {name: weight(name) for name in state}, records)
+    assert found(tmp_path / "a") == expected(state)
+
+
+def test_a_pickled_tensor_of_an_exported_program_that_is_described(tmp_path: Path) -> None:
+    described = {"w": weight("w", 7, (1,), (1,)) | {"use_pickle": True}}
+    save_exported(tmp_path / "a", described, {"w": saved(torch.arange(3.0))})
+    assert found(tmp_path / "a") == expected({"w": torch.arange(3.0)})
 
 
 def test_a_sparse_tensor_of_an_exported_program_is_named(tmp_path: Path) -> None:
-    sparse = payload("0", CODES["float32"], [1], [1])
+    sparse = weight("w", 7, (1,), (1,))
     sparse["tensor_meta"]["layout"] = 1
-    exported(tmp_path / "a", {"w": sparse}, {"0": bytes(4)})
+    save_exported(tmp_path / "a", {"w": sparse}, {"w": bytes(4)})
     (odd,) = read_quietly(tmp_path / "a").contents
     assert isinstance(odd, Unfit)
     assert odd.why == "a sparse tensor: make it dense in Python (to_dense())"
@@ -722,21 +781,20 @@ def test_several_exported_programs_are_refused(tmp_path: Path) -> None:
         read_quietly(tmp_path / "a")
 
 
-def test_a_pickled_weight_of_an_exported_program(tmp_path: Path) -> None:
-    file, pickled = io.BytesIO(), payload("0", CODES["float32"], [1], [1]) | {"use_pickle": True}
-    torch.save(torch.arange(3.0), file)
-    exported(tmp_path / "a", {"w": pickled}, {"0": file.getvalue()})
-    assert found(tmp_path / "a") == expected({"w": torch.arange(3.0)})
-
-
-def test_the_place_of_a_tensor_of_torch_2_5(tmp_path: Path) -> None:
-    file = io.BytesIO()
-    torch.save({"w": torch.arange(1000)}, file)
-    with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
-        archive.writestr("serialized_state_dict.pt", file.getvalue())
-    (item,) = read_quietly(tmp_path / "a.pt2").contents
+def test_a_pickled_tensor_of_an_exported_program_has_its_place(tmp_path: Path) -> None:
+    save_exported(tmp_path / "a", {"w": weight("w")}, {"w": saved(torch.arange(100))})
+    (item,) = read_quietly(tmp_path / "a").contents
     assert isinstance(item, Item)
-    assert (tmp_path / "a.pt2").read_bytes()[item.offset :][: item.nbytes] == torch.arange(1000).numpy().tobytes()
+    assert item.offset == (tmp_path / "a").read_bytes().index(torch.arange(100).numpy().tobytes())
+
+
+def test_an_exported_program_of_torch_2_5(tmp_path: Path) -> None:
+    state = {"w": torch.randn(2, 3)}
+    with zipfile.ZipFile(tmp_path / "a.pt2", "w") as archive:
+        archive.writestr("version", "5.3")
+        archive.writestr("serialized_exported_program.json", "{}")
+        archive.writestr("serialized_state_dict.pt", saved(state))
+    assert found(tmp_path / "a.pt2") == expected(state)
 
 
 def test_a_tar_of_torch_0_1(tmp_path: Path) -> None:
@@ -772,15 +830,25 @@ def test_a_tar_of_torch_0_1(tmp_path: Path) -> None:
     ]
 
 
-def test_two_parts_of_a_storage(tmp_path: Path) -> None:
-    def part(name: bytes, key: bytes, offset: int) -> bytes:
-        view = b"(U\x01" + key + b"K" + bytes([offset]) + b"K\x03t"
-        return b"U\x01" + name + rebuilt(storage(b"5", 10).replace(b"tQ", view + b"tQ"), 0, (3,), (1,)) + b"s"
+def test_of_two_members_of_one_name_a_tar_means_the_last(tmp_path: Path) -> None:
+    first, last = (np.full(3, value, "<f4") for value in (1, 2))
+    (tmp_path / "a.pth").write_bytes(torch_tar({"w": first})[:-1024] + torch_tar({"w": last}))
+    assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (3,), last.tobytes()))]
 
-    data = np.arange(10, dtype="<f4")
-    document = b"\x80\x02}" + part(b"a", b"6", 1) + part(b"b", b"7", 5) + b"."
-    (tmp_path / "a").write_bytes(by_hand(document, [("5", 10, data.tobytes())]))
-    assert [entry.tensor.data for entry in found(tmp_path / "a")] == [data[1:4].tobytes(), data[5:8].tobytes()]
+
+def test_only_files_of_a_tar_are_its_members(tmp_path: Path) -> None:
+    tensor = np.arange(3, dtype="<f4")
+    header = tarred([Member("storages", b"16 path=storages\n", stated={"type": "g"})])
+    (tmp_path / "a.pth").write_bytes(torch_tar({"w": tensor})[:-1024] + header)
+    assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (3,), tensor.tobytes()))]
+
+
+def test_a_tar_whose_sum_is_wrong_is_refused(tmp_path: Path) -> None:
+    data = bytearray(torch_tar({"w": np.arange(3, dtype="<f4")}))
+    data[data.index(b"pickle\0") + 148] ^= 1  # the first digit of the sum
+    (tmp_path / "a.pth").write_bytes(data)
+    with pytest.raises(ModelFileError):
+        read_quietly(tmp_path / "a.pth")
 
 
 MAGIC = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
@@ -805,6 +873,30 @@ def test_a_part_of_a_storage_as_torch_0_3_saved_it(tmp_path: Path) -> None:
     assert found(tmp_path / "a.pth") == [Entry("w", Tensor(BY_NAME["f32"], (2, 2), data[[5, 6, 7, 8]].tobytes()))]
 
 
+PART = (
+    b"ctorch._utils\n_rebuild_tensor\n((U\x07storagectorch\nFloatStorage\nU\x015U\x03cpuK\x0a(U\x01%bK%cK%cttQ"
+    b"K\x00K%c\x85K\x01\x85tR"
+)
+"""A tensor of all numbers of a part: its key, its offset, how many numbers; and again how many."""
+
+
+def test_two_parts_of_a_storage(tmp_path: Path) -> None:
+    data = np.arange(10, dtype="<f4")
+    parts = b"U\x01a" + PART % (b"6", 4, 6, 6) + b"sU\x01b" + PART % (b"7", 0, 4, 4) + b"s"
+    (tmp_path / "a.pth").write_bytes(by_hand(b"\x80\x02}" + parts + b".", [("5", 10, data.tobytes())]))
+    assert found(tmp_path / "a.pth") == [
+        Entry("a", Tensor(BY_NAME["f32"], (6,), data[4:].tobytes())),
+        Entry("b", Tensor(BY_NAME["f32"], (4,), data[:4].tobytes())),
+    ]
+
+
+def test_a_part_that_reaches_outside_of_its_storage(tmp_path: Path) -> None:
+    part = b"\x80\x02}U\x01a" + PART % (b"6", 5, 6, 6) + b"s."
+    (tmp_path / "a.pth").write_bytes(by_hand(part, [("5", 10, bytes(40))]))
+    with pytest.raises(ModelFileError, match="a part of a storage reaches outside of it"):
+        read_quietly(tmp_path / "a.pth")
+
+
 def storage(key: bytes, count: int, kind: bytes = b"FloatStorage") -> bytes:
     start = b"(X\x07\x00\x00\x00storagectorch\n" + kind + b"\nX\x01\x00\x00\x00" + key
     return start + b"X\x03\x00\x00\x00cpuJ" + struct.pack("<i", count) + b"tQ"
@@ -816,6 +908,52 @@ def rebuilt(stored: bytes, offset: int, sizes: tuple[int, ...], strides: tuple[i
 
     shape = b"".join(b"(" + b"".join(map(number, values)) + b"t" for values in (sizes, strides))
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + stored + number(offset) + shape + b"\x89}tR"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_record_of_two_dtypes(order: str, method: int, tmp_path: Path) -> None:
+    data = np.arange(4, dtype=f"{order}i4")
+    a, b = (rebuilt(storage(b"0", 4, kind), 0, (4,), (1,)) for kind in (b"FloatStorage", b"IntStorage"))
+    with zipfile.ZipFile(tmp_path / "a", "w", method) as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02}(X\x01\x00\x00\x00a" + a + b"X\x01\x00\x00\x00b" + b + b"u.")
+        archive.writestr("a/byteorder", {"<": "little", ">": "big"}[order])
+        archive.writestr("a/data/0", data.tobytes())
+    little = data.astype("<i4").tobytes()
+    assert found(tmp_path / "a") == [Entry(name, Tensor(BY_NAME[dtype], (4,), little)) for name, dtype in TWO.items()]
+
+
+TWO = {"a": "f32", "b": "i32"}
+
+
+def test_a_record_outside_of_the_archives_folder_is_none_of_its(tmp_path: Path) -> None:
+    torch.save(STATE, tmp_path / "a")
+    with zipfile.ZipFile(tmp_path / "a", "a") as archive:
+        archive.writestr("data/0", bytes(12))
+    assert found(tmp_path / "a") == expected(STATE)
+
+
+def test_the_outermost_pickle_of_an_archive_is_meant(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(3)}, tmp_path / "a")
+    with zipfile.ZipFile(tmp_path / "a", "a") as archive:
+        archive.writestr("a/extra/data.pkl", pickle.dumps({"w": 1}))
+    assert found(tmp_path / "a") == expected({"w": torch.ones(3)})
+
+
+OLD_CLASSES = [
+    ("ComplexHalf", "complex32", 4),
+    ("Float8_e5m2", "float8_e5m2", 1),
+    ("Float8_e4m3fn", "float8_e4m3fn", 1),
+]
+"""Names of storages that torch writes no more, with their dtypes and bytes of an element."""
+
+
+@pytest.mark.parametrize(("cls", "dtype", "size"), OLD_CLASSES)
+def test_a_storage_of_a_class_of_old(cls: str, dtype: str, size: int, tmp_path: Path) -> None:
+    document = b"\x80\x02}X\x01\x00\x00\x00w" + rebuilt(storage(b"0", 4, f"{cls}Storage".encode()), 0, (4,), (1,))
+    data = bytes(range(4 * size))
+    (tmp_path / "a").write_bytes(by_hand(document + b"s.", [("0", 4, data)]))
+    assert found(tmp_path / "a") == [Entry("w", Tensor(BY_TORCH[dtype], (4,), data))]
 
 
 CLAIMS = [
@@ -841,37 +979,49 @@ CLAIMS = [
 ]
 
 
-LEGACY: dict[str, tuple[bytes, list[tuple[str, int, bytes]], str]] = {
-    "elements missing": (rebuilt(storage(b"0", 4), 0, (4,), (1,)), [], "the elements of the storage 0 are missing"),
-    "elements cut": (
-        rebuilt(storage(b"0", 4), 0, (4,), (1,)),
-        [("0", 4, bytes(12))],
-        "incomplete: 16 bytes of the storage 0 are expected, 12 are there",
+def contained(value: bytes, data: bytes, container: str, path: Path) -> None:
+    """Write a file whose state dict has one entry, by the opcodes of its value, and one storage."""
+    document = b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s."
+    if container == "legacy":
+        path.write_bytes(by_hand(document, [("0", len(data) // 4, data)]))
+        return
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", document)
+        archive.writestr("a/data/0", data)
+
+
+@pytest.mark.parametrize("container", ["zip", "legacy"])
+@pytest.mark.parametrize(("value", "said"), CLAIMS)
+def test_a_claim_that_the_file_does_not_hold(value: bytes, said: str, container: str, tmp_path: Path) -> None:
+    contained(value, bytes(16), container, tmp_path / "a")
+    with pytest.raises(ModelFileError, match=said):
+        read_quietly(tmp_path / "a")
+
+
+NUMBERS = np.arange(4, dtype="<f4")
+RIGHT = {
+    "a GPU in old versions": (
+        rebuilt(storage(b"0", 4).replace(b"torch\n", b"torch.cuda\n"), 0, (4,), (1,)),
+        [0, 1, 2, 3],
     ),
-    "two dtypes": (
-        b"(" + storage(b"0", 4) + storage(b"0", 4, b"IntStorage") + b"t",
-        [("0", 4, bytes(16))],
-        "the storage 0 has two dtypes or sizes",
-    ),
-    "two sizes": (
-        b"(" + storage(b"0", 4) + storage(b"0", 3) + b"t",
-        [("0", 4, bytes(16))],
-        "the storage 0 has two dtypes or sizes",
-    ),
-    "part outside": (
-        rebuilt(storage(b"0", 4).replace(b"tQ", b"(U\x011K\x02K\x03ttQ"), 0, (3,), (1,)),
-        [("0", 4, bytes(16))],
-        "a part of a storage reaches outside of it",
-    ),
+    "any stride of a dim of 1": (rebuilt(storage(b"0", 4), 0, (2, 1, 2), (1, 1 << 62, 2)), [0, 2, 1, 3]),
 }
 
 
-@pytest.mark.parametrize("kind", LEGACY)
-def test_a_storage_that_a_legacy_file_does_not_hold(kind: str, tmp_path: Path) -> None:
-    value, storages, said = LEGACY[kind]
-    (tmp_path / "a").write_bytes(by_hand(b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s.", storages))
-    with pytest.raises(ModelFileError, match=said):
-        read_quietly(tmp_path / "a")
+@pytest.mark.parametrize("container", ["zip", "legacy"])
+@pytest.mark.parametrize("kind", RIGHT)
+def test_what_other_writers_state(kind: str, container: str, tmp_path: Path) -> None:
+    value, elements = RIGHT[kind]
+    contained(value, NUMBERS.tobytes(), container, tmp_path / "a")
+    (entry,) = found(tmp_path / "a")
+    assert entry.tensor.data == NUMBERS[elements].tobytes()
+
+
+def test_more_dims_than_numpy_has(tmp_path: Path) -> None:
+    contained(rebuilt(storage(b"0", 4), 0, (2, 2, *[1] * 63), (1, 2, *[1] * 63)), bytes(16), "zip", tmp_path / "a")
+    (odd,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(odd, Unfit)
+    assert "has 65 dims and is not contiguous" in odd.why
 
 
 BOUNDS = {
@@ -889,72 +1039,30 @@ def test_what_is_compressed_is_bounded(bound: str, monkeypatch: pytest.MonkeyPat
         read_quietly(tmp_path / "a")
 
 
-def contained(value: bytes, data: bytes, container: str, path: Path, order: bytes = b"little") -> None:
-    """Write a file whose state dict has one entry, by the opcodes of its value, and one storage."""
-    document = b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s."
-    if container == "legacy":
-        path.write_bytes(by_hand(document, [("0", len(data) // 4, data)]))
-        return
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("a/data.pkl", document)
-        archive.writestr("a/byteorder", order)
-        archive.writestr("a/data/0", data)
+FOUR = rebuilt(storage(b"0", 4), 0, (4,), (1,))
+LEGACY: list[tuple[bytes, list[tuple[str, int, bytes]], str]] = [
+    (FOUR, [], "the elements of the storage 0 are missing"),
+    (FOUR, [("0", 4, bytes(16)), ("0", 4, bytes(16))], "no tensor has the storage 0, or it comes twice"),
+    (FOUR, [("0", 4, bytes(15))], "16 bytes of the storage 0 are expected, 15 are there"),
+    (FOUR + rebuilt(storage(b"0", 4, b"IntStorage"), 0, (4,), (1,)) + b"\x86", [], "the storage 0 has two dtypes"),
+    (FOUR + rebuilt(storage(b"0", 5), 0, (4,), (1,)) + b"\x86", [], "the storage 0 has two dtypes or sizes"),
+]
 
 
-@pytest.mark.parametrize("container", ["zip", "legacy"])
-@pytest.mark.parametrize(("value", "said"), CLAIMS)
-def test_a_claim_that_the_file_does_not_hold(value: bytes, said: str, container: str, tmp_path: Path) -> None:
-    contained(value, bytes(16), container, tmp_path / "a")
+@pytest.mark.parametrize(("value", "storages", "said"), LEGACY)
+def test_storages_of_a_legacy_file_that_are_not_as_stated(
+    value: bytes, storages: list[tuple[str, int, bytes]], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_bytes(by_hand(b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s.", storages))
     with pytest.raises(ModelFileError, match=said):
         read_quietly(tmp_path / "a")
 
 
-FOUR = np.arange(4, dtype="<f4")
-RIGHT = {
-    "a GPU in old versions": (
-        rebuilt(storage(b"0", 4).replace(b"torch\n", b"torch.cuda\n"), 0, (4,), (1,)),
-        [0, 1, 2, 3],
-    ),
-    "any stride of a dim of 1": (rebuilt(storage(b"0", 4), 0, (2, 1, 2), (1, 1 << 62, 2)), [0, 2, 1, 3]),
-}
-
-
-@pytest.mark.parametrize("container", ["zip", "legacy"])
-@pytest.mark.parametrize("kind", RIGHT)
-def test_what_other_writers_state(kind: str, container: str, tmp_path: Path) -> None:
-    value, elements = RIGHT[kind]
-    contained(value, FOUR.tobytes(), container, tmp_path / "a")
-    (entry,) = found(tmp_path / "a")
-    assert entry.tensor.data == FOUR[elements].tobytes()
-
-
-def test_more_dims_than_numpy_has(tmp_path: Path) -> None:
-    contained(rebuilt(storage(b"0", 4), 0, (2, 2, *[1] * 63), (1, 2, *[1] * 63)), bytes(16), "zip", tmp_path / "a")
-    (odd,) = read_quietly(tmp_path / "a").contents
-    assert isinstance(odd, Unfit)
-    assert "has 65 dims and is not contiguous" in odd.why
-
-
-@pytest.mark.parametrize("order", ["little", "big"])
-def test_one_record_of_two_dtypes(order: str, tmp_path: Path) -> None:
-    state = {"w": np.arange(4, dtype="f4"), "v": np.arange(4, dtype="f4").view("i4")}
-    value = rebuilt(storage(b"0", 4), 0, (4,), (1,)) + b"sX\x01\x00\x00\x00v"
-    value += rebuilt(storage(b"0", 4, b"IntStorage"), 0, (4,), (1,))
-    contained(
-        value, FOUR.astype("<f4" if order == "little" else ">f4").tobytes(), "zip", tmp_path / "a", order.encode()
-    )
-    assert found(tmp_path / "a") == expected({name: torch.from_numpy(array) for name, array in state.items()})
-
-
-def test_a_record_outside_of_the_archives_folder_is_none_of_its(tmp_path: Path) -> None:
-    torch.save(STATE, tmp_path / "a")
-    with zipfile.ZipFile(tmp_path / "a", "a") as archive:
-        archive.writestr("data/0", bytes(12))
-    assert found(tmp_path / "a") == expected(STATE)
-
-
-def test_of_two_pickles_the_outer_one_is_the_archives() -> None:
-    assert root_of(["m/extra/data.pkl", "m/data.pkl"]) == "m/"
+def test_the_pickles_of_a_legacy_file_share_the_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_legacy, "MOST_STEPS", 60)
+    (tmp_path / "a").write_bytes(by_hand(b"\x80\x02" + b"N0" * 20 + b"}.", [(str(key), 0, b"") for key in range(20)]))
+    with pytest.raises(PickleError, match="steps to read"):
+        torch_legacy.read(opened(tmp_path / "a"))
 
 
 def test_an_expanded_tensor_may_not_take_more_than_the_file_shows(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -65,3 +66,28 @@ def test_a_pickle_holds_no_more_than_the_tensors(tmp_path: Path) -> None:
     torch.save({"part": torch.zeros(1_000_000)[:2]}, tmp_path / "a.pth")
     convert(tmp_path / "a.pth", tmp_path / "b.pth")
     assert (tmp_path / "b.pth").stat().st_size < 10_000
+
+
+def test_empty_tensors_of_a_pickle_are_not_one(tmp_path: Path) -> None:
+    torch.save({"a": torch.empty(0, 4), "b": torch.empty(2, 0)}, tmp_path / "a.pth")  # which have no tie
+    convert(tmp_path / "a.pth", tmp_path / "b.pth")
+    assert [tensor.shape for tensor in torch.load(tmp_path / "b.pth").values()] == [(0, 4), (2, 0)]
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's quantization is deprecated
+def test_a_zero_point_alone_is_more_than_a_dat_can_store(tmp_path: Path) -> None:
+    torch.save({"w": torch.quantize_per_tensor(torch.ones(3), 1.0, 7, torch.quint8)}, tmp_path / "a.pth")
+    with pytest.raises(ModelFileError, match=r"zero point 7, which a \.dat cannot store"):
+        convert(tmp_path / "a.pth", tmp_path / "b.dat")
+
+
+def test_an_array_of_as_many_dims_as_numpy_allows(tmp_path: Path) -> None:
+    torch.save(torch.ones([1] * 64), tmp_path / "a.pth")
+    convert(tmp_path / "a.pth", tmp_path / "b.npy")
+    assert np.load(tmp_path / "b.npy").ndim == 64
+
+
+def test_an_array_of_more_dims_than_numpy_allows(tmp_path: Path) -> None:
+    torch.save(torch.ones([1] * 65), tmp_path / "a.pth")
+    with pytest.raises(ModelFileError, match="it has 65 dims, and numpy allows 64"):
+        convert(tmp_path / "a.pth", tmp_path / "b.npy")

@@ -6,7 +6,8 @@ import msgspec
 
 from records import FAILURE, a_record
 from results.made import BOTH, DIVERGENCE, NOT_RUN, changed, of_new, times
-from tscompat.report.summary import SHOWN, summary
+from tscompat.report.markdown import SHOWN
+from tscompat.report.summary import summary
 from tscompat.results.comparison import Baseline
 from tscompat.results.end import Against
 

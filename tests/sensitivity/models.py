@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 import torch
 
 from tscompat.catalogue import Case, Model, TensorSpec, make_inputs
+from tscompat.python_side.agreement import agree, within_rounding
 from tscompat.python_side.models import native
 from tscompat.python_side.rounding import Reference
-from tscompat.routes.agreement import agree, within_rounding
 from tscompat.routes.forward import NARROW, WIDER
 from tscompat.values.dtypes import DType
 from tscompat.values.tensors import StateDict

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tscompat.catalogue import Case, OptimizerCase, make
+from tscompat.python_side.agreement import within_rounding
 from tscompat.python_side.optimizer_run import OptimizerRun, Start, reference, results
 from tscompat.python_side.torch_tensors import poison
-from tscompat.routes.agreement import within_rounding
 from tscompat.routes.steps import Steps
 from tscompat.values.tensors import Entry, StateDict, Tensor, as_float64
 from tscompat.values.verdict import Kind

@@ -14,8 +14,8 @@ from sensitivity.measured import SEEDS, SETTINGS, Setting, computing, part_of
 from sensitivity.models import MOST, Computation, drawn, measure
 from subjects import subject
 from tscompat.catalogue import Case, Model, load_catalogue, make_inputs
+from tscompat.python_side.agreement import agree
 from tscompat.python_side.models import native
-from tscompat.routes.agreement import agree
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import StateDict, as_float64
 from tscompat.values.verdict import PASS, Kind, Verdict

@@ -28,6 +28,8 @@ _VERBS = {
     "convert": _Verb("convert", "convert"),
     "inspect": _Verb("inspect", "inspect_"),
     "diff": _Verb("diff", "diff_"),
+    "verify": _Verb("verify", "verify"),
+    "parity": _Verb("parity", "parity"),
     "divergence": _Verb("divergence", "divergence"),
     "routes": _Verb("routes", "routes_"),
     "compare": _Verb("compare", "compare_"),

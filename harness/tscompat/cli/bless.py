@@ -30,7 +30,7 @@ from tscompat.verdicts.divergences import Divergence, Outcome
 from tscompat.verdicts.entries import Entry, add_versions, read_entries
 
 from .gate import COULD_NOT_RUN, side
-from .run import Exportsd, LibTorch, Native, NugetSource, TorchSharp
+from .options import Exportsd, LibTorch, Native, NugetSource, TorchSharp
 from .shown import shown
 
 SHOWN_IDS = 5

@@ -13,6 +13,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from tscompat.values.text import quoted
 from tscompat.values.verdict import Kind, Verdict
 
+from .options import LibTorch, Native, NugetSource, TorchSharp, TorchSharpDll
+
 Source = Annotated[
     Path,
     typer.Argument(
@@ -70,6 +72,11 @@ def convert(
     from_format: FromFormat = "",
     force: Force = False,
     no_verify: NoVerify = False,
+    torchsharp: TorchSharp = None,
+    libtorch: LibTorch = None,
+    nuget_source: NugetSource = "",
+    torchsharp_dll: TorchSharpDll = "",
+    native: Native = "",
 ) -> None:
     """Convert a model's tensors to another file format, bit for bit; or an optimizer's state to .dat, and back to .pth.
 
@@ -112,6 +119,13 @@ def convert(
                 form=from_format,
                 force=force,
                 verify=not no_verify,
+                choice=verb.choice_of(
+                    torchsharp=torchsharp or (),
+                    libtorch=libtorch or (),
+                    nuget_source=nuget_source,
+                    torchsharp_dll=torchsharp_dll,
+                    native=native,
+                ),
                 tell=lambda sentence: console.print(sentence, markup=False),
                 progress=lambda what, written, size: progress.update(
                     task, description=what, completed=written, total=size or None

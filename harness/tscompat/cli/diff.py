@@ -1,19 +1,22 @@
-"""``tscompat diff``: what differs between two model files. May import values, verbs."""
+"""``tscompat diff``: what differs between two model files. May import values, report, verbs."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from tscompat.report.verb import Lines, Page, Table
 from tscompat.values.text import shown as safe
 from tscompat.verbs import diff as verb
 from tscompat.verbs.diff import Comparison, Element, Lone, ModelFileError, Side, Values
 
+from . import pages
+from .pages import Html
 from .shown import shown
 
 ROWS = 10
@@ -33,6 +36,7 @@ def diff_(
     rtol: Annotated[float | None, typer.Option(help="Compare values: |a - b| <= atol + rtol * |b|.")] = None,
     atol: Annotated[float | None, typer.Option(help="The same; the one that is not given is 0.")] = None,
     json: Annotated[bool, typer.Option("--json", help="All of it as JSON, which has a JSON Schema.")] = False,
+    html: Html = None,
 ) -> None:
     """Compare two model files bit for bit: names, dtypes and shapes first, then elements, the largest difference first.
 
@@ -47,6 +51,7 @@ def diff_(
     that are no dense tensors could not.
     """
     try:
+        pages.refuse(html, [a, b])
         found = verb.diff(
             a, b, key_a=key_a, key_b=key_b, form_a=from_format_a, form_b=from_format_b, rtol=rtol, atol=atol
         )
@@ -57,6 +62,8 @@ def diff_(
         typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found, _most()))
+    if html:
+        pages.write(_page(found), html=html)
     raise typer.Exit(_EXIT[found.outcome])
 
 
@@ -69,7 +76,21 @@ def _lines(found: Comparison, most: int | None) -> Iterator[str]:
     yield from _side("A", found.a)
     yield from _side("B", found.b)
     yield ""
-    lists = (
+    lists = _lists(found)
+    for title, lines in lists:
+        if lines:
+            yield f"{title}: {len(lines):,}"
+            yield from (f"  {line}" for line in shown(lines, len(lines) if most is None else most))
+    if found.values:
+        yield f"with other values: {len(found.values):,} of {found.compared:,} tensors, the largest difference first"
+        yield from _values(found.values, len(found.values) if most is None else most)
+    yield from _notes(found)
+    yield from _outcome(found)
+
+
+def _lists(found: Comparison) -> list[tuple[str, list[str]]]:
+    """What differs beside values: each kind with its lines."""
+    return [
         ("only in A", [_lone(each) for each in found.missing]),
         ("only in B", [_lone(each) for each in found.extra]),
         ("renamed in B", [f"{_name(each.a)} → {_name(each.b)}, by {_BY[each.by]}" for each in found.renamed]),
@@ -81,21 +102,32 @@ def _lines(found: Comparison, most: int | None) -> Iterator[str]:
             "not compared",
             [f"{_name(each.name)} in {each.side.upper()}: {safe(each.why, 300)}" for each in found.not_compared],
         ),
-    )
-    for title, lines in lists:
-        if lines:
-            yield f"{title}: {len(lines):,}"
-            yield from (f"  {line}" for line in shown(lines, len(lines) if most is None else most))
-    if found.values:
-        yield f"with other values: {len(found.values):,} of {found.compared:,} tensors, the largest difference first"
-        yield from _values(found.values, len(found.values) if most is None else most)
+    ]
+
+
+def _notes(found: Comparison) -> Iterator[str]:
     if found.order is not None:
         place = f"{_name(found.order.a)} in A, {_name(found.order.b)} in B"
         yield f"note: another order, from tensor {found.order.place} on: {place}"
     for note in found.notes:
         yield f"note: {safe(note, 300)}"
-    counts = [(title, len(lines)) for title, lines in lists]
-    yield from _outcome(found, [*counts, ("with other values", len(found.values))])
+
+
+def _page(found: Comparison) -> Page:
+    *_, sentence = _outcome(found)
+    lists = [Lines(title[:1].upper() + title[1:], lines) for title, lines in _lists(found)]
+    head = ["tensor", "dtype", "shape", "elements that differ", "the largest difference", "the first"]
+    rows = [
+        [
+            *(_both(each.a, each.b), each.dtype, safe(str(list(each.shape)), 40)),
+            f"{each.differing:,} of {each.elements:,}",
+            *(_element(each, element) for element in (each.largest, each.first)),
+        ]
+        for each in found.values
+    ]
+    facts = [*_side("A", found.a), *_side("B", found.b), *_notes(found)]
+    blocks = [*lists, Table("With other values, the largest difference first", head, rows, {3})]
+    return Page("diff", sentence, good=found.outcome == "equal", facts=facts, blocks=blocks)
 
 
 _BY = {"bits": "its bits", "name": "the end of its name", "shape": "dtype and shape"}
@@ -138,7 +170,8 @@ def _element(values: Values, element: Element) -> str:
     return ", ".join(words)
 
 
-def _outcome(found: Comparison, counts: Iterable[tuple[str, int]]) -> Iterator[str]:
+def _outcome(found: Comparison) -> Iterator[str]:
+    counts = [(title, len(lines)) for title, lines in _lists(found)] + [("with other values", len(found.values))]
     how = "bit for bit" if found.rtol is None else f"within rtol {found.rtol:g} and atol {found.atol:g}"
     if found.outcome == "equal":
         yield f"equal: {found.equal:,} tensor{'' if found.equal == 1 else 's'}, {how}"

@@ -16,19 +16,23 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tscompat.dotnet_side import build, cache, glibcxx
+from tscompat.dotnet_side import build, cache, glibcxx, pairs
 from tscompat.dotnet_side.cache import Publish
 from tscompat.dotnet_side.errors import BuildError
+from tscompat.dotnet_side.replacement import references
 from tscompat.resources.folders import data_folder, fast_folder
 from tscompat.resources.memory import available_memory
 
+_SHOWN_PAIRS = [*pairs.LIBTORCH.items()][:3]
+"""The pairs of versions that belong together and are shown."""
 NEEDED_MEMORY = 2e9
 NEEDED_TEMPORARY = 0.5e9
 
@@ -102,6 +106,39 @@ def libtorch() -> str:
     return f"{publish.libtorch} for {publish.rid}" if publish else "comes with the build of TorchSharp"
 
 
+def pybridge() -> str:
+    publish = _publish()
+    return publish.pybridge if publish else "comes with the build of TorchSharp"
+
+
+def versions() -> str | Problem:
+    publish = _publish()
+    known = "; ".join(f"TorchSharp {first} and later with libtorch {torch}" for first, torch in _SHOWN_PAIRS)
+    if publish is None:
+        return known
+    wanted = pairs.libtorch_for(publish.torchsharp)
+    if wanted not in (None, publish.libtorch):
+        found = f"TorchSharp {publish.torchsharp} with libtorch {publish.libtorch}"
+        return Problem(found, f"this TorchSharp was built against libtorch {wanted}: give --libtorch {wanted}")
+    return known
+
+
+def assembly(path: Path) -> str | Problem:
+    """Whether a person's assembly fits the TorchSharp of the publish. Nothing of it is run."""
+    publish = _publish()
+    if publish is None:
+        return Problem(str(path), "TorchSharp is not built yet: tscompat verify builds it, as does a run")
+    named = {each.name: each for each in references(publish, path)}
+    if "TorchSharp" not in named:
+        return Problem("it does not refer to TorchSharp", "give the .dll that has your modules")
+    found = f"built for TorchSharp {named['TorchSharp'].short}"
+    if named["TorchSharp"].short != publish.torchsharp.partition("-")[0]:
+        libtorch = pairs.libtorch_for(named["TorchSharp"].short)
+        options = f"--torchsharp {named['TorchSharp'].short}{f' --libtorch {libtorch}' if libtorch else ''}"
+        return Problem(found, f"{publish.torchsharp} is here: give verify {options}, or build it for this one")
+    return found
+
+
 def libstdcxx() -> str:
     if sys.platform != "linux":
         return "not needed here"
@@ -145,6 +182,8 @@ CHECKS = (
     Check(".NET runtime", dotnet_runtime),
     Check("TorchSharp", torchsharp),
     Check("libtorch", libtorch),
+    Check("PyBridge", pybridge),
+    Check("versions", versions),
     Check("libstdc++", libstdcxx),
     Check("CUDA device", cuda_device, needed=False),
     Check("disk space", disk),
@@ -161,11 +200,21 @@ def examine(check: Check) -> str | Problem:
         return Problem("not found", str(error))
 
 
-def doctor() -> None:
-    """Check Python, torch, .NET, TorchSharp and the machine: each is ok, or the table shows what to do."""
+def doctor(
+    own: Annotated[
+        Path | None,
+        typer.Option(
+            "--assembly", metavar="DLL", help="Your assembly: was it built for this TorchSharp? It is not run"
+        ),
+    ] = None,
+) -> None:
+    """Check Python, torch, .NET, TorchSharp and the machine: each is ok, or the table shows what to do.
+
+    Exit codes: 0 a run can begin (and the assembly fits), 2 it cannot.
+    """
     table = Table("", "found", "ok, or what to do")
     able = True
-    for check in CHECKS:
+    for check in (*CHECKS, *([Check(own.name, functools.partial(assembly, own))] if own else [])):
         result = examine(check)
         if isinstance(result, Problem):
             able = able and not check.needed

@@ -28,7 +28,7 @@ from tscompat.verdicts.divergences import Divergences, DivergencesError, Outcome
 from .again import again
 from .failures import Failures
 from .gate_summary import Summary
-from .run import Exportsd, Importsd, LibTorch, Native, NoDotnet, NugetSource, TorchSharp, TorchSharpDll
+from .options import Exportsd, Importsd, LibTorch, Native, NoDotnet, NugetSource, TorchSharp, TorchSharpDll
 
 COULD_NOT_RUN = (BuildError, CatalogueError, DivergencesError, GoldenError, PeerBroken, ScriptUnusable, OSError)
 MEMORY = 0.5

@@ -1,4 +1,4 @@
-"""``tscompat inspect``: what a model file holds. May import values, codec, verbs."""
+"""``tscompat inspect``: what a model file holds. May import values, codec, report, verbs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from rich.filesize import decimal
 
 from tscompat.codec.clauses import CLAUSES
 from tscompat.codec.fields import Field
+from tscompat.report.verb import Page, Table
 from tscompat.values.text import quoted, shown
 from tscompat.verbs import inspect as verb
 from tscompat.verbs.inspect import Annotated as Bytes
 from tscompat.verbs.inspect import Inspection, ModelFileError, Statistics, TensorFound, Total
 
+from . import pages
 from .columns import columns
+from .pages import Html
 
 ROWS = 40
 """How many tensors a terminal shows; the others are counted there, and a pipe gets all of them."""
@@ -53,6 +56,7 @@ def inspect_(
         typer.Option("--hex", help="The bytes of a file of TorchSharp, with the meaning of each field beside them."),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="All of it as JSON, which has a JSON Schema.")] = False,
+    html: Html = None,
 ) -> None:
     """Look into a model file: what kind it is, its tensors, dtypes, shapes, bytes, offsets and tied names.
 
@@ -66,20 +70,29 @@ def inspect_(
     """
     try:
         if hex_:
-            if key or stats or json:
+            if key or stats or json or html:
                 raise ModelFileError("--hex shows the bytes of a file and takes no other option but --from-format")
             _show_bytes(verb.annotated(file, from_format))
-        elif json:
-            typer.echo(
-                msgspec.json.format(
-                    msgspec.json.encode(verb.inspect(file, key=key, form=from_format, stats=stats)), indent=1
-                )
-            )
+            return
+        pages.refuse(html, [file])
+        found = verb.inspect(file, key=key, form=from_format, stats=stats)
+        if json:
+            typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
         else:
-            _show(verb.inspect(file, key=key, form=from_format, stats=stats))
+            _show(found)
+        if html:
+            pages.write(_page(found), html=html)
     except (ModelFileError, OSError) as error:
         typer.echo(f"could not inspect: {error}", err=True)
         raise typer.Exit(2) from error
+
+
+def _page(found: Inspection) -> Page:
+    head, rows, numbers = _table(found.tensors, stats=bool(found.tensors and found.tensors[0].statistics is not None))
+    first, *facts = _head(found)
+    others = [[shown(each.name, _NAME), shown(each.why, 400)] for each in found.others]
+    tables = [Table("Tensors", head, rows, numbers), Table("No tensors of another file", ["name", "why"], others)]
+    return Page("inspect", first, good=True, facts=facts, blocks=tables)
 
 
 def _width() -> int | None:

@@ -17,6 +17,7 @@ from tscompat.results.file import ResultsError, load_results
 from tscompat.results.lock import FolderInUse
 
 from .ending import ending
+from .options import Exportsd, Importsd, LibTorch, Native, NoDotnet, NugetSource, TorchSharp, TorchSharpDll
 from .versions import has_results, refuse_one_file, run_each, written
 
 MATRIX = Path(__file__).parent.parent / "matrix"
@@ -58,7 +59,6 @@ Workers = Annotated[
 Out = Annotated[Path, typer.Option(file_okay=False, help="Output folder: results.json, files of unexpected verdicts.")]
 Full = Annotated[bool, typer.Option("--full", help="Also more float dtypes of the architectures, and slow routes.")]
 Large = Annotated[bool, typer.Option("--large", help="Only tensors above 2 GiB and files above 4 GiB.")]
-NoDotnet = Annotated[bool, typer.Option("--no-dotnet", help="Only the verdicts that need no .NET.")]
 OneShard = Annotated[
     str,
     typer.Option(
@@ -75,37 +75,6 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Fail, too, where a known divergence is gone in a version that no entry names.")
 ]
 Tables = Annotated[bool, typer.Option("--tables", help="At the end also all numbers, divergences and reasons.")]
-TorchSharp = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="VERSION",
-        help="Another version of the NuGet package TorchSharp; also give --libtorch. Run takes it again, for versions "
-        "side by side; gate and bless take one.",
-    ),
-]
-NugetSource = Annotated[
-    str,
-    typer.Option(
-        metavar="DIR|URL",
-        help="A folder of packages, or an address, beside NuGet's own sources. A folder's packages are known by their "
-        "bytes, those of an address by their version alone.",
-    ),
-]
-TorchSharpDll = Annotated[
-    str, typer.Option(help="The path of a TorchSharp.dll that takes the place of the package's, in this run alone.")
-]
-Native = Annotated[
-    str, typer.Option(metavar="DIR", help="A folder with another LibTorchSharp and the libtorch that goes with it.")
-]
-Exportsd = Annotated[str, typer.Option(envvar="TSCOMPAT_EXPORTSD", help="The path to TorchSharp's exportsd.py.")]
-Importsd = Annotated[str, typer.Option(envvar="TSCOMPAT_IMPORTSD", help="The path to TorchSharp's importsd.py.")]
-LibTorch = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="VERSION",
-        help="The version of libtorch that this TorchSharp was built against: one for all, or one for each of them.",
-    ),
-]
 
 
 def run(

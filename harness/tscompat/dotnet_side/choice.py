@@ -25,6 +25,10 @@ class Choice:
     """The folder that takes the place of the packages' native libraries."""
 
 
+PINNED = Choice()
+"""The TorchSharp that Peer.csproj pins."""
+
+
 def choices(
     *,
     torchsharp: Sequence[str] = (),

@@ -50,7 +50,18 @@ class NativeModule(Message, frozen=True, tag="native"):
     """The short name of the dtype that the module is converted to."""
 
 
-Module: TypeAlias = Bag | NativeModule
+class OwnModule(Message, frozen=True, tag="own"):
+    """A module of a person's own class. To build it runs their code."""
+
+    assembly: str
+    """The path of their .dll."""
+    class_name: str
+    """The full name of the class, or its name alone."""
+    arguments: str
+    """A JSON array of the constructor's arguments."""
+
+
+Module: TypeAlias = Bag | NativeModule | OwnModule
 
 
 class Placement(Message, frozen=True):
@@ -118,11 +129,35 @@ class SchemaFound(Message, frozen=True, tag="schema-found"):
     entries: tuple[SchemaEntry, ...]
 
 
+class Part(Message, frozen=True):
+    """One of the modules within a module."""
+
+    name: str
+    """Empty for the whole."""
+    type_name: str
+    """The class, with its namespace."""
+    scalars: dict[str, str]
+    """What it keeps in fields and properties, as text: ``eps`` is ``1E-05``."""
+
+
+class PartsFound(Message, frozen=True, tag="parts-found"):
+    """The modules within a module, in its order."""
+
+    parts: tuple[Part, ...]
+
+
+class PartsRan(Message, frozen=True, tag="parts-ran"):
+    """What the runs of parts threw; their outputs are in the file that the call names."""
+
+    thrown: dict[int, Thrown]
+    """By the place of the run in the call; one that threw nothing is absent."""
+
+
 class Thrown(Message, frozen=True, tag="thrown"):
-    """.NET threw an exception in the code under test."""
+    """.NET threw an exception in the code under test, or a person's assembly cannot be used."""
 
     type_name: str
-    """The exception's type, with its namespace."""
+    """The exception's type, with its namespace; empty for an assembly that cannot be used."""
     message: str
     changed: tuple[str, ...] = ()
     """As that of ``Done``."""
@@ -240,7 +275,54 @@ class Load(Call[Loaded], frozen=True, tag="load"):
 class Schema(Call[SchemaFound], frozen=True, tag="schema"):
     """.NET builds the module and lists the entries of its state dict."""
 
-    module: NativeModule
+    module: NativeModule | OwnModule
+
+
+class Parts(Call[PartsFound], frozen=True, tag="parts"):
+    """.NET builds the module, and lists the modules within it."""
+
+    module: OwnModule
+
+
+class PartRun(Message, frozen=True):
+    """One pass of a part alone."""
+
+    name: str
+    """That of the part; empty for the whole module."""
+    sizes: tuple[int, ...]
+    """For each argument of its forward how many inputs it takes: 1 for a tensor, 0 for null, more for a tuple."""
+    named: dict[str, bool | float]
+    """Arguments that are no tensors, by name. Case and underscores do not matter."""
+    defaults: dict[str, bool | float]
+    """What Python's function has by default: for arguments of these names that have no default in .NET."""
+
+
+class RunParts(Call[PartsRan], frozen=True, tag="run-parts"):
+    """.NET builds the module, loads the expected file into it, strictly, and runs parts of it alone, in eval mode."""
+
+    reads: ClassVar = ("expected", "inputs")
+
+    expected: str
+    module: OwnModule
+    runs: tuple[PartRun, ...]
+    inputs: str
+    """A file with a state dict of ``RUN.N``: the inputs of each run, in the order of its arguments."""
+    outputs: str
+    """Where to write ``RUN.N``, the outputs, tuples flattened."""
+
+
+class Backward(Call[Done], frozen=True, tag="backward"):
+    """.NET builds the module, loads the expected file into it, strictly, and runs it backward, in eval mode."""
+
+    reads: ClassVar = ("expected", "inputs")
+
+    expected: str
+    module: OwnModule
+    inputs: str
+    """A file with a state dict of ``input.N``, in the order in which forward takes them, and ``cotangent.N`` for each
+    floating output."""
+    outputs: str
+    """Where to write the gradients: ``input.N`` of the inputs, and those of the parameters under their names."""
 
 
 class Forward(Call[Done], frozen=True, tag="forward"):
@@ -265,12 +347,12 @@ class Forward(Call[Done], frozen=True, tag="forward"):
 
 
 class Train(Call[Done], frozen=True, tag="train"):
-    """.NET builds the module, loads the expected file into it, and trains it."""
+    """.NET builds the module, loads the expected file into it, and trains it; a person's own without dropout."""
 
     reads: ClassVar = ("expected", "batches")
 
     expected: str
-    module: NativeModule
+    module: NativeModule | OwnModule
     batches: str
     """A file with a state dict of ``input.STEP.N``, in the order in which forward takes them, and ``target.STEP.0``."""
     optimizer: str
@@ -368,11 +450,27 @@ class RunProgram(Call[Done], frozen=True, tag="run-program"):
     placement: Placement
 
 
-AnyCall: TypeAlias = Save | Load | Schema | Forward | Train | LoadInto | LoadHostile | Probe | UseOptimizer | RunProgram
+AnyCall: TypeAlias = (
+    Save
+    | Load
+    | Schema
+    | Parts
+    | RunParts
+    | Backward
+    | Forward
+    | Train
+    | LoadInto
+    | LoadHostile
+    | Probe
+    | UseOptimizer
+    | RunProgram
+)
 AnyAnswer: TypeAlias = (
     Done
     | Loaded
     | SchemaFound
+    | PartsFound
+    | PartsRan
     | LoadedInto
     | HostileLoaded
     | Observed

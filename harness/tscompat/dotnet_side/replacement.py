@@ -41,6 +41,11 @@ class Identity(NamedTuple):
         given = dict(part.split("=", 1) for part in parts)
         return cls(name, tuple(map(int, given["Version"].split("."))), given["PublicKeyToken"])
 
+    @property
+    def short(self) -> str:
+        """The version as packages have it: 0.107.0."""
+        return ".".join(map(str, self.version[:3]))
+
     def serves(self, wanted: Identity) -> bool:
         """Whether .NET takes this assembly where another was compiled against ``wanted``."""
         return (self.name, self.public_key_token) == (wanted.name, wanted.public_key_token) and (
@@ -185,6 +190,18 @@ def _refuse_another_assembly(publish: Publish, file: Path, dll: Path) -> None:
         raise BuildError(
             f"--torchsharp-dll {dll}: found {found}; expected {wanted}, or later: compile TorchSharp's own project"
         )
+
+
+def references(publish: Publish, assembly: Path) -> list[Identity]:
+    """What an assembly was compiled against. Nothing of it is run. Raises BuildError for a file that is none."""
+    command = [sys.executable, "-X", "utf8", "-m", "tscompat.dotnet_side.inside.references"]
+    asked = subprocess.run(
+        [*command, str(publish.folder), str(assembly)], capture_output=True, encoding="utf-8", check=False
+    )
+    if asked.returncode:
+        why = (asked.stderr.strip().splitlines() or [f"exit code {asked.returncode}"])[-1]
+        raise BuildError(f"{assembly}: no .NET assembly ({why}): give the .dll of dotnet build")
+    return [Identity.parse(line) for line in asked.stdout.splitlines()]
 
 
 def _identity(publish: Publish, assembly: Path) -> tuple[Identity | None, str]:

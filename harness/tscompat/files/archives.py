@@ -75,9 +75,12 @@ def _zip(source: Source) -> str:
         return "a model of Keras (.keras): in Python, load it with Keras and save its get_weights() with numpy.savez"
     if "model_index.json" in names:
         return "a pipeline of diffusers in one file (DDUF): unpack it (unzip) and give the folder"
+    if any(name.endswith(".data/extern_modules") for name in names):
+        return (
+            "a package of torch.package: in Python, where you trust it, take the module out with "
+            "torch.package.PackageImporter(FILE).load_pickle(PACKAGE, NAME), and torch.save() its state_dict()"
+        )
     inner = [name for name in names if name.endswith("/data.pkl") or name == "data.pkl"]
-    if len(inner) == 1:
-        return f"a damaged archive of torch.save ({quoted(inner[0])}): its records cannot be read: get or save it again"
     if inner:
         return (
             f"a zip of unpacked checkpoints ({some([quoted(name) for name in inner])}): unpack it, and zip the folder "

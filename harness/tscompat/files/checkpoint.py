@@ -7,16 +7,28 @@ object is visited once, and nothing recurses: the time is linear in the document
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from tscompat.values.text import shown
 
 from .item import ModelFileError, Tell, some
+from .nested import (
+    Searched,
+    at,
+    children,
+    class_of,
+    elements,
+    is_container,
+    is_of_optimizer,
+    is_optimizer,
+    numel,
+    tensor_in,
+    with_class,
+)
 from .pickled import modules
-from .pickled.arrays import Array
-from .pickled.described import Storage, Tensor
-from .pickled.inert import Record, Value, is_bytes, is_dict, is_sequence
+from .pickled.described import Tensor
+from .pickled.inert import Record, Value, is_dict, is_sequence
 
 Keyed: TypeAlias = Mapping[Any, Any]
 
@@ -53,11 +65,11 @@ def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
     and what is beside it. Raises ModelFileError, with the keys to choose from, when there is none or several; and when
     a model's state dict found below ``key`` has fewer elements than there are beside it.
     """
-    start = _at(document, key) if key else document
-    if not _is_container(start):
-        at = f" at the key {shown(key)!r}" if key else ""
+    start = at(document, key) if key else document
+    if not is_container(start):
+        place = f" at the key {shown(key)!r}" if key else ""
         choice = f"; {_there_is(document, '', kind)}" if key else f": save {kind.save}"
-        raise ModelFileError(f"expected {kind.one}{at}, found {described(start)}{choice}")
+        raise ModelFileError(f"expected {kind.one}{place}, found {class_of(start)}{choice}")
     if is_optimizer(start) and kind is not OPTIMIZER:
         raise ModelFileError(
             "this is the state of an optimizer ('state' and 'param_groups'), which does not name its class: "
@@ -71,7 +83,8 @@ def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
         raise ModelFileError(f"{kind.several if chosen else kind.no} here; {_there_is(start, key, kind)}")
     (index,) = chosen
     value = found[index].value
-    if kind is MODEL and found[index].weight == _SCALARS and is_dict(value) and all(map(_is_path, value)):
+    nested = bool(index or key)
+    if kind is MODEL and nested and found[index].weight == _SCALARS and is_dict(value) and all(map(_is_path, value)):
         raise ModelFileError(
             f"these are scores of {some([*map(shown, value)])}, and no model; {_there_is(document, '', kind)}"
         )
@@ -80,7 +93,7 @@ def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
         if kind is MODEL:
             _refuse_little(start, value, path)
         beside = [(name, child) for name, child in children(start) if child is not value]
-        left = some((_with_class(name, child) for name, child in beside), len(beside))
+        left = some((with_class(name, child) for name, child in beside), len(beside))
         tell(f"reading the state dict at the key {shown(path)!r}" + (f"; left: {left}" if beside else ""))
     if modules.is_module(value):
         tell(
@@ -124,7 +137,7 @@ def _visit(start: Value, kind: Kind) -> list[_Found]:
         if modules.is_module(value) or (index and kind is MODEL and is_optimizer(value)):
             continue
         inner = index if weight else candidate
-        below = [(child, each, index, inner) for each, child in children(value) if _is_container(child)]
+        below = [(child, each, index, inner) for each, child in children(value) if is_container(child)]
         left += reversed(below)
     return found
 
@@ -161,9 +174,9 @@ def _path(found: list[_Found], index: int, key: str) -> str:
 
 def _refuse_little(document: Value, chosen: Value, path: str) -> None:
     """Raise ModelFileError where more elements are beside the state dict than in it: they may be the weights."""
-    taken = _elements(chosen, None, set())
+    taken = elements(chosen, None, set())
     seen: set[int] = set()
-    left = {name: _elements(child, chosen, seen) for name, child in children(document) if not _is_of_optimizer(name)}
+    left = {name: elements(child, chosen, seen) for name, child in children(document) if not is_of_optimizer(name)}
     if sum(left.values()) > taken:
         names = some([repr(shown(name)) for name, elements in left.items() if elements])
         raise ModelFileError(
@@ -172,101 +185,8 @@ def _refuse_little(document: Value, chosen: Value, path: str) -> None:
         )
 
 
-def _elements(start: Value, chosen: Value | None, seen: set[int]) -> int:
-    """The number of elements in the tensors of ``start``, at all levels, that may be weights, without ``chosen``.
-
-    What is in ``seen`` was counted before.
-    """
-    count = 0
-    left = [start]
-    while left:
-        value = left.pop()
-        if id(value) in seen or value is chosen:
-            continue
-        seen.add(id(value))
-        count += _numel(value)
-        if not is_optimizer(value):
-            left += [child for name, child in _all_children(value) if not _is_of_optimizer(name)]
-    return count
-
-
-def _numel(value: Value) -> int:
-    """The number of elements of a tensor that may be a weight; the state of a random generator is none."""
-    tensor = tensor_in(value)
-    if tensor is None or (tensor.dtype == "uint8" and len(tensor.shape) == 1):
-        return 0
-    return tensor.numel
-
-
-def tensor_in(value: Value) -> Tensor | None:
-    """The tensor, of torch or numpy; None for another value."""
-    return value if isinstance(value, Tensor) else value.tensor if isinstance(value, Array) else None
-
-
-class Searched:
-    """Searches values for tensors. What has none is searched once."""
-
-    def __init__(self) -> None:
-        self._none: set[int] = set()
-        self._left = _MOST_SEARCHED
-
-    def holds_tensors(self, value: Value) -> bool:
-        """Whether a value is a tensor or storage, or has one at any level. Raises ModelFileError after many steps."""
-        seen: set[int] = set()
-        left = [value]
-        while left:
-            each = left.pop()
-            if tensor_in(each) is not None or isinstance(each, Storage):
-                return True
-            if not _is_container(each) or id(each) in seen or id(each) in self._none:
-                continue
-            seen.add(id(each))
-            below = [child for _, child in _all_children(each)]
-            self._left -= len(below)
-            if self._left < 0:
-                raise ModelFileError("too many objects share others beside the tensors: torch.save() the tensors alone")
-            left += below
-        self._none |= seen
-        return False
-
-
 def _is_path(name: object) -> bool:
     return isinstance(name, str) and name.endswith(_CHECKPOINTS)
-
-
-def _is_of_optimizer(name: str) -> bool:
-    return "optim" in name.lower()
-
-
-def is_optimizer(value: Value) -> bool:
-    """Whether the value is a dict with the keys of an optimizer's ``state_dict()``."""
-    return is_dict(value) and "state" in value and "param_groups" in value
-
-
-def _is_container(value: Value) -> bool:
-    return is_dict(value) or is_sequence(value) or isinstance(value, Record)
-
-
-def children(value: Value) -> Iterator[tuple[str, Value]]:
-    """The values in a dict, list, tuple or object, each with its name or number, which is its part of a key."""
-    if is_dict(value):
-        yield from ((str(name), child) for name, child in value.items() if isinstance(name, str | int))
-    elif is_sequence(value):
-        yield from ((str(number), child) for number, child in enumerate(value))
-    elif isinstance(value, Record):
-        attributes = value.attributes
-        parts = attributes.get("_modules") if modules.is_module(value) else None
-        for part in (parts, attributes, value.pairs, value.elements):
-            yield from children(part)
-
-
-def _all_children(value: Value) -> Iterator[tuple[str, Value]]:
-    """As ``children``, with what an object is made from, and with what has another key than a name or number."""
-    yield from children(value)
-    if isinstance(value, Record):
-        yield from (("", part) for part in (value.args, value.state))
-    elif is_dict(value):
-        yield from (("", child) for name, child in value.items() if not isinstance(name, str | int))
 
 
 def _listed(value: Value) -> Keyed:
@@ -277,10 +197,18 @@ def _listed(value: Value) -> Keyed:
     pairs = {each[0]: each[1] for each in named.values() if is_sequence(each) and _is_pair(each)}
     if pairs and len(pairs) == len(named):
         named = pairs
-    tensors = [tensor for child in named.values() if (tensor := tensor_in(child)) is not None]
+    tensors = _tensors(named.values())
     if tensors and all(_is_random_state(each) for each in tensors):
         raise ModelFileError("these are the states of random generators, and no model: give the model's checkpoint")
     return named if tensors else {}
+
+
+def _tensors(values: Iterable[Value]) -> list[Tensor]:
+    return [tensor for value in values if (tensor := tensor_in(value)) is not None]
+
+
+def _is_list_of_weights(value: Value) -> bool:
+    return is_sequence(value) and not all(_is_random_state(each) for each in _tensors(value))
 
 
 def _is_pair(value: Sequence[Value]) -> bool:
@@ -291,25 +219,8 @@ def _is_random_state(tensor: Tensor) -> bool:
     return tensor.dtype == "uint8" and len(tensor.shape) == 1 and tensor.numel in _RANDOM_STATES
 
 
-def _at(document: Value, key: str) -> Value:
-    """The value at ``key``, of which a dot goes down a level or is part of a name; None if there is none."""
-    parts = key.split(".")
-    left: list[tuple[Value, int]] = [(document, 0)]
-    seen: set[tuple[int, int]] = set()
-    while left:
-        value, start = left.pop()
-        if start == len(parts):
-            return value
-        if (id(value), start) not in seen:
-            seen.add((id(value), start))
-            found = dict(children(value))
-            names = [(".".join(parts[start:end]), end) for end in range(start + 1, len(parts) + 1)]
-            left += [(found[name], end) for name, end in names if found.get(name) is not None]
-    return None
-
-
 def _there_is(document: Value, key: str, kind: Kind) -> str:
-    found = _visit(document, kind) if _is_container(document) else []
+    found = _visit(document, kind) if is_container(document) else []
     kept = set(_chosen(found))
     chosen = [index for index, each in enumerate(found) if index and (index in kept or each.same in kept)]
     if chosen:
@@ -319,9 +230,27 @@ def _there_is(document: Value, key: str, kind: Kind) -> str:
         return f"choose one (entries in brackets): {some(offered, len(chosen))}"
     if kind is MODEL and (words := _known(document)):
         return f"this is {words}: give the model's checkpoint"
+    lists = [index for index, each in enumerate(found) if index and _is_list_of_weights(each.value)]
+    if kind is MODEL and lists:
+        keys = (f"--key {shown(_path(found, index, key), 200)}" for index in lists)
+        return f"there are lists of tensors, which are taken by number: {some(keys, len(lists))}"
+    if objects := _nameless(document):
+        return f"{objects}: in Python, where you trust the file, save its tensors by name, as state_dict() gives them"
     names = [*children(document)]
-    keys = (f"{shown(name)!r} ({described(child, short=True)})" for name, child in names)
+    keys = (f"{shown(name)!r} ({class_of(child, short=True)})" for name, child in names)
     return f"the keys are {some(keys, len(names)) or 'none'}"
+
+
+def _nameless(document: Value) -> str:
+    """The objects in a document that hold tensors, without names that are seen here; empty if there are none."""
+    searched = Searched()
+    beside = [(f"{shown(name)!r} is ", value) for name, value in children(document)]
+    found = [
+        f"{place}a {shown(value.name)}, whose tensors have no names here"
+        for place, value in [("this is ", document), *beside]
+        if isinstance(value, Record) and searched.holds_tensors(value)
+    ]
+    return some(found)
 
 
 def _known(document: Value) -> str:
@@ -330,24 +259,6 @@ def _known(document: Value) -> str:
         return next((words for name, words in _CLASSES if name in document.name), "")
     keys = {name for name, _ in children(document)}
     return next((words for known, words in _KEYS if known <= keys), "")
-
-
-def described(value: Value, *, short: bool = False) -> str:
-    """What a value is, in a few words: its class."""
-    if isinstance(value, Record):
-        return shown(value.name)
-    if value is None:
-        return "NoneType" if short else "nothing"
-    known = "tensor" if tensor_in(value) is not None else "bytes" if is_bytes(value) else type(value).__name__
-    return known if short else f"a value of type {known}"
-
-
-def _with_class(name: str, value: Value) -> str:
-    """The name, and the class of what was not built."""
-    shown_name = shown(name)
-    if isinstance(value, Record):
-        return f"{shown_name} ({described(value)})"
-    return f"{shown_name} (a tensor)" if tensor_in(value) is not None else shown_name
 
 
 _CLASSES = (
@@ -359,9 +270,9 @@ _KEYS = (
     ({"last_epoch", "_step_count"}, "the state of a scheduler of learning rates"),
     ({"scale", "growth_factor"}, "the state of a gradient scaler"),
     ({"python", "numpy"}, "the states of random generators"),
+    ({"module", "param_shapes"}, "one process's part of DeepSpeed's ZeRO (zero_to_fp32.py in its folder joins them)"),
 )
 """What training saves beside a model."""
-_MOST_SEARCHED = 10_000_000
 _SCALARS = 1
 """The weight of a dict whose tensors are all single numbers: scores, losses; or a very small model."""
 _CHECKPOINTS = (".ckpt", ".pt", ".pth", ".bin", ".safetensors")
@@ -374,7 +285,7 @@ def _weight_of_model(value: Value, known: dict[int, int]) -> int:
     if modules.is_module(value):
         try:
             # A loss or an activation is a module, too, without a single weight.
-            return _SCALARS + modules.weight(value, _numel, known)
+            return _SCALARS + modules.weight(value, numel, known)
         except modules.TooMuch as error:
             raise ModelFileError(str(error)) from error
     if is_dict(value):
@@ -383,7 +294,7 @@ def _weight_of_model(value: Value, known: dict[int, int]) -> int:
         tensors = (tensor_in(child) for _, child in children(value))
     else:
         return 0
-    weights = [each for each in tensors if each is not None and _numel(each)]
+    weights = [each for each in tensors if each is not None and numel(each)]
     if not weights:
         return 0
     return 1 + sum(each.numel for each in weights) if any(each.shape for each in weights) else _SCALARS

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from tscompat.values.text import shown
 
-from .checkpoint import Keyed, Searched, described, tensor_in
+from .checkpoint import Keyed
 from .item import Contents, Item, Model, Tell, Unfit, some
+from .nested import Searched, class_of, tensor_in
 from .pickled import described as tensors
 from .pickled.calls import advice, is_quiet
 from .pickled.described import Storage
@@ -35,7 +36,7 @@ def model(path: Path, kind: str, state: Keyed, tell: Tell) -> Model:
         else:
             found.append(each)
     if passed:
-        names = (f"{shown(name)} ({described(value, short=True)})" for name, value in passed.items())
+        names = (f"{shown(name)} ({class_of(value, short=True)})" for name, value in passed.items())
         tell(f"passed over, because no tensor is in them: {some(names, len(passed))}")
     return Model(path, kind, found, passed=tuple(passed))
 

@@ -72,6 +72,11 @@ def read(folder: Path, part: Part, tell: Tell) -> Model:
     _tell_choice(folder, choice, tell)
     if choice.is_set:
         model = sets.joined(choice.files, part)
+        if sets.is_of_a_rank(choice.files[0]):
+            tell(
+                f"the tensors are those of {len(choice.files)} ranks, and no file shows how many there were: where the "
+                "last ones are missing, shapes are too small and tensors are gone, so compare them with the model's"
+            )
     else:
         (file,) = choice.files
         sets.refuse_part(file, tell)

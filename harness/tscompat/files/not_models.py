@@ -47,6 +47,15 @@ def _joblib(source: Source) -> str:
     return 'a file of joblib: in Python, where you trust it, numpy.savez("arrays.npz", **joblib.load(FILE))'
 
 
+def _pickles(source: Source) -> str:
+    if bytes(source.data[:1]) != b"\x80" or not plain.is_several(source):
+        return ""
+    return (
+        "several pickles in one file, as one dump() after another makes them: in Python, where you trust it, load() "
+        "each from the open file, and save one dict of all"
+    )
+
+
 def _damaged(source: Source) -> str:
     """The fault of a file whose suffix or beginning shows what it should be."""
     suffix = source.path.suffix.lower()
@@ -71,6 +80,7 @@ _LOOKS: tuple[Look, ...] = (
     archives.words,
     texts.marked,
     _joblib,
+    _pickles,
     signatures.words,
     _damaged,
     texts.plain,

@@ -1,4 +1,5 @@
-"""Refuses models whose weights only their own package puts together, by the names of what it keeps beside them.
+"""Refuses models whose weights only their own package puts together, by the names of what it keeps beside them, or by
+empty tensors in their place.
 
 May import values. Of files it imports item.
 """
@@ -9,7 +10,7 @@ import re
 
 from tscompat.values.text import quoted
 
-from .item import Model, ModelFileError
+from .item import Item, Model, ModelFileError
 
 _ADVICE = (
     "in Python, with transformers and bitsandbytes installed, load the model, replace it by its dequantize(), and "
@@ -26,8 +27,17 @@ _PACKED = (
 )
 
 
+_EMPTY = (0,)
+
+
 def refuse(model: Model) -> None:
-    """Raise ModelFileError where a name shows that the weights are packed."""
+    """Raise ModelFileError where a name shows that the weights are packed, or all sizes that they are elsewhere."""
+    shapes = [each.shape for each in model.contents if isinstance(each, Item)]
+    if len(shapes) > 1 and all(shape == _EMPTY for shape in shapes):
+        raise ModelFileError(
+            f"{model.path}: all {len(shapes)} tensors have the shape [0], as ZeRO-3 of DeepSpeed leaves them where the "
+            "weights were not gathered: in the checkpoint's folder, python zero_to_fp32.py . OUT, and give its result"
+        )
     for each in model.contents:
         for pattern, words in _PACKED:
             if pattern.search(each.name):

@@ -85,7 +85,7 @@ def _joined(name: str, parts: Sequence[_Part]) -> Item:
         raise ModelFileError(f"{first.of.path}: {quoted(name)} has more than {_MOST_RANK} dims, and is in parts")
     shape = tuple(max(ends) for ends in zip(*(part.end for part in parts), strict=True))
     if len(parts) == 1 and not any(first.begin):
-        return first.item
+        return first.item._replace(offset=None)  # it would not show in which file the tensor lies
     _refuse_gaps(name, parts, shape)
 
     def read() -> Buffer:

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
-from . import checkpoint
+from . import checkpoint, nested
 from .checkpoint import Keyed
 from .contents import foreign, model
-from .item import Item, Model, ModelFileError, Tell
+from .item import Model, ModelFileError, Tell
 from .kind import Kind
 from .pickled import described, plain, torch_export, torch_legacy, torch_script, torch_tar
 from .pickled.torch_zip import Archive, Pickled, root_of
@@ -47,7 +47,7 @@ def _parameters(source: Source, document: object) -> list[described.Tensor]:
         state = _found(source, document, "", lambda sentence: None, checkpoint.MODEL)
     except ModelFileError:
         return []
-    tensors = ((str(name), tensor) for name, value in state.items() if (tensor := checkpoint.tensor_in(value)))
+    tensors = ((str(name), tensor) for name, value in state.items() if (tensor := nested.tensor_in(value)))
     return [tensor for name, tensor in tensors if not name.endswith(_BUFFERS)]
 
 
@@ -63,8 +63,8 @@ def _model(words: str, read: Callable[[Source], Pickled]) -> Callable[[Source, s
 
     def reader(source: Source, key: str, tell: Tell) -> Model:
         pickled = read(source)
-        tensor = checkpoint.tensor_in(pickled.document)
-        if tensor is not None and not key:
+        tensor = nested.tensor_in(nested.at(pickled.document, key) if key else pickled.document)
+        if tensor is not None:
             return Model(source.path, words, [described.item("", tensor)], pickled.about, single=True)
         state = _found(source, pickled.document, key, tell, checkpoint.MODEL)
         objects = foreign(pickled.named)
@@ -83,14 +83,9 @@ def _read_script(source: Source, key: str, tell: Tell) -> Model:
     archive = Archive(source, members(source))
     state = torch_script.state_dict(archive)
     constants = torch_script.constants(archive)
-    try:
-        found = model(source.path, _SCRIPT, _found(source, state, key, tell, checkpoint.MODEL), tell)
-    except ModelFileError as error:
-        if not constants:
-            raise
-        raise ModelFileError(f"{source.path}: no parameters: {torch_script.frozen(constants)}") from error
-    if constants > sum(each.nbytes for each in found.contents if isinstance(each, Item)):
-        raise ModelFileError(f"{source.path}: {torch_script.frozen(constants)}")
+    if torch_script.is_frozen(archive) and (constants or not state):
+        raise ModelFileError(f"{source.path}: {torch_script.FROZEN}")
+    found = model(source.path, _SCRIPT, _found(source, state, key, tell, checkpoint.MODEL), tell)
     if constants:
         tell(f"left: the constants of the graph, {constants:,} bytes")
     return found

@@ -19,9 +19,10 @@ from tscompat.codec.optimizer import LAYOUTS, Kind
 from tscompat.python_side.torch_optimizers import HOW, Saved, defaults_of, name_in_dotnet, name_in_torch, record_of
 from tscompat.values.text import shown
 
-from . import checkpoint, torch_item
-from .checkpoint import Keyed, tensor_in
+from . import torch_item
+from .checkpoint import Keyed
 from .item import ModelFileError, Tell, Unfit, listed
+from .nested import class_of, tensor_in
 from .pickled import described
 from .pickled.inert import is_dict, is_list, is_sequence, is_tuple
 from .torch_files import Shapes
@@ -185,7 +186,7 @@ def _words(value: object) -> str:
 
 
 def _class(value: object) -> str:
-    return checkpoint.described(value, short=True)
+    return class_of(value, short=True)
 
 
 def _is_number(value: object) -> bool:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
 from tscompat.catalogue import Tensors
-from tscompat.values.dtypes import BY_TORCH
+from tscompat.values.dtypes import BY_TORCH, NO_CODE
 from tscompat.values.tensors import PLAIN, Entry, Quantizer, StateDict, Tensor
 
 with warnings.catch_warnings():
@@ -24,6 +25,10 @@ with warnings.catch_warnings():
 torch.backends.cudnn.allow_tf32 = False  # TF32 keeps 10 bits of a float32's 23; for products it is off by default
 
 VERSION: str = torch.__version__
+
+
+TorchState: TypeAlias = Mapping[str, torch.Tensor]
+"""What ``state_dict()`` of a module returns."""
 
 
 def cuda_version() -> str | None:
@@ -63,6 +68,24 @@ def from_torch(tensor: torch.Tensor) -> Tensor:
         plain = plain.int_repr()
     plain = plain.resolve_conj().resolve_neg().contiguous()
     return Tensor(dtype, tuple(plain.shape), _memory(plain))
+
+
+def entries_of(state: TorchState) -> StateDict:
+    """The entries of a state dict, as TorchSharp's format has them. Raises ValueError for what it cannot hold."""
+    made: StateDict = []
+    for name, tensor in state.items():
+        if not isinstance(tensor, torch.Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"{name!r}: a {type(tensor).__name__}, and no tensor")
+        if tensor.is_meta:
+            raise ValueError(f"{name!r}: a tensor on the meta device, which has no values")
+        dtype = BY_TORCH.get(str(tensor.dtype).removeprefix("torch."))
+        if dtype is None or dtype.code == NO_CODE or dtype.kind == "quantized" or tensor.layout != torch.strided:
+            what = tensor.dtype if tensor.layout == torch.strided else f"tensors of {tensor.layout}"
+            raise ValueError(
+                f"{name!r}: TorchSharp's format has no {what}, or not all of it: convert it, or leave it out"
+            )
+        made.append(Entry(name, from_torch(tensor)))
+    return made
 
 
 def quantizer(state: Mapping[str, torch.Tensor]) -> Quantizer | None:

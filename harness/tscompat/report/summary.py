@@ -5,9 +5,8 @@ GitHub shows at most 1 MiB of a job's summary: lists end after a number of lines
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from tscompat.results.end import Against, green, in_words, known_by_danger, sentence, since, times
 from tscompat.results.file import Results
@@ -15,10 +14,7 @@ from tscompat.results.record import Record
 from tscompat.results.table import LOOKS, first_sentence, parts_of, shown_names
 from tscompat.verdicts.divergences import Outcome
 
-SHOWN = 50
-"""Lines of a list."""
-LONGEST = 400
-"""Characters of a cell."""
+from .markdown import safe, table
 
 
 def summary(results: Results, against: Against | None = None) -> str:
@@ -29,22 +25,22 @@ def summary(results: Results, against: Against | None = None) -> str:
 
 
 def _lines(results: Results, against: Against | None) -> Iterator[str]:
-    yield f"## {'✅' if green(results) else '❌'} {_safe(sentence(results).plain)}"
+    yield f"## {'✅' if green(results) else '❌'} {safe(sentence(results).plain)}"
     failures = [record for record in results.verdicts if record.outcome is Outcome.FAILED]
-    yield from _table("Problems of the run", ("problem",), ([problem] for problem in results.problems))
+    yield from table("Problems of the run", ("problem",), ([problem] for problem in results.problems))
     names = shown_names(results)
     rows = ([*_unexpected(record, names[record.environment])] for record in failures)
-    yield from _table("Unexpected", ("verdict", "what was found", "again"), rows)
+    yield from table("Unexpected", ("verdict", "what was found", "again"), rows)
     if against:
-        yield from ("", f"Since {_safe(against.name)}: {since(results, against.baseline)}.")
+        yield from ("", f"Since {safe(against.name)}: {since(results, against.baseline)}.")
     sums = ((name, Counter(record.outcome for record in records)) for name, records in parts_of(results).items())
     heads = ("environment", *(words for _, _, words in LOOKS.values()))
-    yield from _table("Verdicts", heads, ([name or "this", *(str(of[each]) for each in LOOKS)] for name, of in sums))
+    yield from table("Verdicts", heads, ([name or "this", *(str(of[each]) for each in LOOKS)] for name, of in sums))
     known = known_by_danger(results.verdicts)
     rows = ([str(each.number), each.kind, each.name, first_sentence(each.cause)] for each in known)
-    yield from _table("Known divergences, the most dangerous first", ("verdicts", "kind", "name", "cause"), rows)
+    yield from table("Known divergences, the most dangerous first", ("verdicts", "kind", "name", "cause"), rows)
     reasons = Counter(record.detail for record in results.verdicts if record.outcome is Outcome.NOT_RUN)
-    yield from _table("Not run", ("verdicts", "why"), ([str(n), reason] for reason, n in reasons.most_common()))
+    yield from table("Not run", ("verdicts", "why"), ([str(n), reason] for reason, n in reasons.most_common()))
     if results.timing:
         yield from ("", times(results.timing))
 
@@ -53,25 +49,3 @@ def _unexpected(record: Record, environment: str) -> list[str]:
     where = f" ({environment})" if environment else ""
     first = f" First difference: {in_words(record.difference)}" if record.difference else ""
     return [f"{record.id}{where}", ": ".join(filter(None, (record.reason, record.detail))) + first, record.rerun]
-
-
-def _table(title: str, heads: tuple[str, ...], rows: Iterable[list[str]]) -> Iterator[str]:
-    """A table with its title; nothing for no rows."""
-    every = list(rows)
-    if not every:
-        return
-    yield from ("", f"### {title}", "", f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}")
-    yield from (f"| {' | '.join(_safe(_cut(cell)) for cell in row)} |" for row in every[:SHOWN])
-    if len(every) > SHOWN:
-        yield from ("", f"… and {len(every) - SHOWN} more")
-
-
-def _cut(cell: str) -> str:
-    """One line of a cell."""
-    line = " ".join(cell[: LONGEST + 1].split("\n"))
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
-
-
-def _safe(words: str) -> str:
-    """Words of a file's names and of exceptions as they are, without a meaning in Markdown or HTML."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~&@:-])", r"\\\1", words)

@@ -18,6 +18,7 @@ from tscompat.catalogue import Case, Model, load_bounds, make_inputs
 from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side import messages
 from tscompat.dotnet_side.client import Violation
+from tscompat.python_side.agreement import agree
 from tscompat.python_side.models import native
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import VALUES, compare, first
@@ -26,7 +27,6 @@ from tscompat.values.tensors import StateDict, as_float64
 from tscompat.values.verdict import Kind, Verdict
 
 from . import dotnet_half, judging
-from .agreement import agree
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 NARROW = {"f16", "bf16"}

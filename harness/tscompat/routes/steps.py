@@ -6,11 +6,11 @@ import functools
 from collections.abc import Sequence
 from functools import partial
 
+from tscompat.python_side.agreement import agree
 from tscompat.python_side.optimizer_run import Start, reference, results
 from tscompat.values.tensors import StateDict
 from tscompat.values.verdict import Kind, Verdict
 
-from .agreement import agree
 from .predictions import STEPS
 
 

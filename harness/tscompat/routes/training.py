@@ -11,12 +11,12 @@ import functools
 from tscompat.catalogue import Case, CatalogueError, Model, make_batches
 from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side import messages
+from tscompat.python_side.agreement import agree
 from tscompat.python_side.models import training_steps
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import StateDict
 
 from . import dotnet_half, judging
-from .agreement import agree
 from .route import PYTHON_TO_DOTNET, Job, Route, Transfer
 
 CHECKS = ("losses", "parameters")

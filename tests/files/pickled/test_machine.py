@@ -163,17 +163,17 @@ def test_every_way_to_call_makes_a_record(data: bytes) -> None:
     assert found.cls == Global("posix", "system")
 
 
-ARGUMENTS = [
-    (b"(I1\nI2\niposix\nsystem\n.", (1, 2)),
-    (b"(cposix\nsystem\nI1\nI2\no.", (1, 2)),
-    (b"cposix\nsystem\nI1\nI2\n\x86R.", (1, 2)),
-    (b"cposix\nsystem\nI1\nI2\n\x86\x81.", (1, 2)),
-    (b"cposix\nsystem\nI1\n\x85}U\x01aI2\ns\x92.", (1, {"a": 2})),
+CALLS = [
+    (b"(I1\nI2\niposix\nsystem\n.", (1, 2)),  # INST
+    (b"(cposix\nsystem\nI1\nI2\no.", (1, 2)),  # OBJ
+    (b"cposix\nsystem\n(I1\nI2\ntR.", (1, 2)),  # REDUCE
+    (b"\x80\x02cposix\nsystem\nK\x01K\x02\x86\x81.", (1, 2)),  # NEWOBJ
+    (b"\x80\x04\x8c\x05posix\x8c\x06system\x93K\x01\x85}\x8c\x01aK\x02s\x92.", (1, {"a": 2})),  # NEWOBJ_EX
 ]
 
 
-@pytest.mark.parametrize(("data", "args"), ARGUMENTS)
-def test_every_way_to_call_keeps_the_arguments(data: bytes, args: object) -> None:
+@pytest.mark.parametrize(("data", "args"), CALLS)
+def test_every_way_to_call_keeps_its_arguments(data: bytes, args: tuple[object, ...]) -> None:
     assert load(data).args == args
 
 

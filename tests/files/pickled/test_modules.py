@@ -11,15 +11,18 @@ from tscompat.files.pickled.modules import TooMuch, state_dict
 DEPTH = 200
 
 
+def made(parameters: dict[str, Tensor], children: dict[str, Record]) -> Record:
+    module = Record(None, ())
+    module.state = {"_parameters": parameters, "_modules": children}
+    return module
+
+
 def nested(depth: int) -> Record:
     """A module with one parameter, so many levels down."""
     storage = Storage("float32", 4, lambda: bytes(4))
-    entries: dict[str, object] = {"w": Tensor(storage, "float32", 0, (1,), (1,))}
-    children: dict[str, object] = {}
-    for _ in range(depth):
-        module = Record(None, ())
-        module.state = {"_parameters": entries, "_modules": children}
-        entries, children = {}, {"m": module}
+    module = made({"w": Tensor(storage, "float32", 0, (1,), (1,))}, {})
+    for _ in range(depth - 1):
+        module = made({}, {"m": module})
     return module
 
 

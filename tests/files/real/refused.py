@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import pickle
 import zipfile
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -27,6 +28,16 @@ class Refused(NamedTuple):
     key: str = ""
     open: str = ""
     """The file of the folder that is read; empty for the folder itself."""
+
+
+class _Nameless(NamedTuple):
+    """Tensors by position: its pickle has no names."""
+
+    first: Any
+    second: Any
+
+
+_NOTHING = np.zeros(0, np.float32)
 
 
 def _pointer(digest: str, size: int) -> bytes:
@@ -58,6 +69,33 @@ REFUSED: dict[str, Refused] = {
     "none/image.png": Refused(lambda: b"\x89PNG\r\n\x1a\n" + bytes(40), "(?i)image|PNG"),
     "none/zip-with-a-model.zip": Refused(
         lambda: zipped([Member("model.pth", saved(NET)), Member("README", b"x")]), "(?i)zip.*model.pth|unzip"
+    ),
+    "none/several-dumps.pkl": Refused(
+        lambda: pickle.dumps({"a": np.ones(3)}) + pickle.dumps({"b": np.ones(3)}),
+        "several pickles in one file.*load\\(\\)",
+    ),
+    "none/package.pt": Refused(
+        lambda: zipped(
+            [Member("package/.data/extern_modules", b"torch"), Member("package/model/model.pkl", b"\x80\x02}.")]
+        ),
+        "torch.package.PackageImporter",
+    ),
+    # the weights are elsewhere, or have no names
+    "elsewhere/zero-3.bin": Refused(lambda: saved({"a.weight": _NOTHING, "a.bias": _NOTHING}), "zero_to_fp32.py"),
+    "elsewhere/zero-3.safetensors": Refused(lambda: safetensors({"w": _NOTHING, "b": _NOTHING}), "zero_to_fp32.py"),
+    "elsewhere/mp_rank_00_model_states.pt": Refused(
+        lambda: saved({"module": {"w": _NOTHING, "b": _NOTHING}, "param_shapes": [{"w": (2, 2)}]}), "zero_to_fp32.py"
+    ),
+    "nameless/tuple.pth": Refused(
+        lambda: saved(_Nameless(np.ones(2, "f4"), np.ones(3, "f4"))),
+        "this is a .*_Nameless, whose tensors have no names",
+    ),
+    "nameless/beside.pth": Refused(
+        lambda: saved({"model": _Nameless(np.ones(2, "f4"), np.ones(3, "f4")), "epoch": 1}),
+        "'model' is a .*_Nameless, whose tensors have no names",
+    ),
+    "nameless/list.pth": Refused(
+        lambda: saved({"ema": {"shadow_params": [np.ones(2, "f4"), np.ones(3, "f4")]}}), "--key ema.shadow_params"
     ),
     # empty
     "empty/empty.pth": Refused(lambda: b"", "empty.*0 bytes|0 bytes.*empty"),

@@ -65,7 +65,7 @@ def test_what_is_not_finite_stays_so() -> None:
     assert (np.isnan(found[0]), found[1], found[2]) == (True, np.inf, -np.inf)
 
 
-@pytest.mark.parametrize(("target", "count"), [("float16", 2), ("float32", 1), ("bfloat16", 1), ("float8_e4m3fn", 3)])
+@pytest.mark.parametrize(("target", "count"), [("float16", 2), ("float32", 1), ("bfloat16", 1), ("float8_e4m3fn", 4)])
 def test_what_is_too_large_is_counted(target: str, count: int) -> None:
     made = Cast(BY_TORCH[target])
     values = item([1e300, -1e5, 500, np.inf, np.nan, 1], "f64")
@@ -149,3 +149,9 @@ def test_torchsharp_loads_the_cast_bits(source: Path, tmp_path: Path, publish: P
     conversion = prepare(source, tmp_path / "b.dat", dtype="bf16", tell=print)
     conversion.write(lambda written: None)
     assert conversion.verify(print).kind is Kind.PASS
+
+
+def test_values_of_several_pieces_are_all_cast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tscompat.verbs.convert.casting.PIECE", 16)
+    made = Cast(floating("float64"))(item([1, 2, 3, 4, 5]))
+    assert np.frombuffer(made.read(), np.float64).tolist() == [1, 2, 3, 4, 5]

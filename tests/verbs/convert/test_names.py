@@ -37,6 +37,14 @@ def test_each_option(names: Names, expected: list[str]) -> None:
     assert changed(names, "m.a.w", "m.b.w") == expected
 
 
+def test_a_prefix_is_taken_off_once() -> None:
+    assert changed(Names(strip_prefix="m."), "m.m.a.m.w") == ["m.a.m.w"]
+
+
+def test_a_pattern_is_replaced_wherever_it_matches() -> None:
+    assert changed(Names(rename=[("m", "n")]), "m.m.w") == ["n.n.w"]
+
+
 def test_the_order_of_the_options() -> None:
     names = Names({"x": "m.y"}, strip_prefix="m.", rename=[("^y$", "z")], add_prefix="n.")
     assert changed(names, "x", "m.y2") == ["n.z", "n.y2"]

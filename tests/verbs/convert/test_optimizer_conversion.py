@@ -191,7 +191,7 @@ def test_the_model_beside_has_the_shapes_of_what_was_never_stepped(tmp_path: Pat
     assert shapes == [tuple(parameter.shape) for parameter in model.parameters()]
 
 
-def test_what_was_never_stepped_has_the_dtype_of_its_parameter(tmp_path: Path) -> None:
+def test_the_model_beside_has_the_dtype_of_what_was_never_stepped(tmp_path: Path) -> None:
     model = Frozen().double()
     document = {"model": model.state_dict(), "optimizer": half_stepped(model).state_dict()}
     convert(saved(tmp_path / "a.pth", document), tmp_path / "b.dat", name="Adam")

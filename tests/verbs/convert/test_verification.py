@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -10,8 +12,10 @@ import torch
 
 from samples import random_entry, to_torch
 from tscompat.dotnet_side.cache import Publish
+from tscompat.dotnet_side.messages import OptimizerUsed, Thrown, UseOptimizer
 from tscompat.values.dtypes import DTYPES
 from tscompat.values.verdict import Kind, Verdict
+from tscompat.verbs import peer
 from tscompat.verbs.convert import Conversion, OptimizerConversion, prepare, prepare_optimizer
 
 
@@ -75,3 +79,44 @@ def test_an_option_that_is_not_what_the_source_holds(optimizer: OptimizerConvers
     optimizer.target.write_bytes(data)
     verdict = optimizer.verify(print)
     assert (verdict.kind, "group.0.initial_lr" in verdict.detail) == (Kind.BITS, True)
+
+
+def answered(
+    optimizer: OptimizerConversion, monkeypatch: pytest.MonkeyPatch, answer: Callable[[UseOptimizer], OptimizerUsed]
+) -> Verdict:
+    """The verdict where the peer gives this answer."""
+
+    class Peer:
+        def __init__(self, start: object) -> None: ...
+
+        def ask(self, call: UseOptimizer, seconds: float) -> OptimizerUsed:
+            return answer(call)
+
+        def close(self) -> None: ...
+
+    def built(choice: object, progress: object) -> SimpleNamespace:
+        return SimpleNamespace(folder=optimizer.target.parent)
+
+    monkeypatch.setattr(peer, "PeerKeeper", Peer)
+    monkeypatch.setattr(peer, "chosen", built)
+    return optimizer.verify(print)
+
+
+@pytest.mark.parametrize("stage", ["begin", "save"])
+def test_what_torchsharp_throws_at_an_optimizer_is_a_refusal(
+    stage: str, optimizer: OptimizerConversion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thrown = OptimizerUsed({stage: Thrown("System.IO.IOException", "no")})
+    assert answered(optimizer, monkeypatch, lambda call: thrown) == Verdict(Kind.REFUSED, "System.IO.IOException: no")
+
+
+def test_a_state_that_torchsharp_saves_as_other_bytes(
+    optimizer: OptimizerConversion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(call: UseOptimizer) -> OptimizerUsed:
+        data = optimizer.target.read_bytes()
+        Path(call.memory[0]).write_bytes(data)
+        Path(call.save).write_bytes(data + b"\0")
+        return OptimizerUsed({})
+
+    assert answered(optimizer, monkeypatch, answer).kind is Kind.BYTES

@@ -54,6 +54,12 @@ def test_only_in_one_of_them(state: State, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_tensor_more_alone_is_a_difference(turned: bool, state: State, tmp_path: Path) -> None:
+    sides = [state, {**state, "x": torch.ones(7)}]
+    assert compared(tmp_path, *(reversed(sides) if turned else sides)).outcome == "different"
+
+
 def test_other_names_alone_are_a_difference(state: State, tmp_path: Path) -> None:
     found = compared(tmp_path, state, {f"module.{name}": tensor for name, tensor in state.items()})
     assert (found.outcome, found.equal, found.renamed[0], len(found.renamed)) == (
@@ -161,6 +167,12 @@ def given(monkeypatch: pytest.MonkeyPatch, *models: tuple[Contents, bool]) -> Co
 def test_a_single_tensor_is_compared_with_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
     found = given(monkeypatch, ([item([1.0], name="")], True), ([item([1.0], name="w")], False))
     assert (found.outcome, found.renamed, len(found.notes)) == ("equal", (), 1)
+
+
+def test_a_single_tensor_is_none_of_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    several: Contents = [item([1.0], name="w"), item([2.0], name="x")]
+    found = given(monkeypatch, ([item([1.0], name="")], True), (several, False))
+    assert [each.name for each in found.extra] == ["x"]
 
 
 def test_names_that_have_no_utf8_form_can_be_written(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -173,6 +173,11 @@ def test_quantized_elements_are_the_reals_that_they_stand_for() -> None:
     assert differing(quantized, item([-1.0, 1.0]), Tolerance(0, 0)) is None
 
 
+def test_the_same_integers_of_two_quantizers_are_other_reals() -> None:
+    one, other = (item([1, 5], "qi8")._replace(quantizer=Quantizer(scale, 3)) for scale in (0.5, 0.25))
+    assert found(one, other, Tolerance(0, 0)).differing == 2
+
+
 def test_complex_elements_are_as_far_as_their_absolute_difference() -> None:
     a, b = item([[0, 0]], "c64"), item([[3, 4]], "c64")
     assert [differing(a, b, Tolerance(0, atol)) is None for atol in (4.9, 5)] == [False, True]

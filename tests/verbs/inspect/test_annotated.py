@@ -81,6 +81,12 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
         annotated(tmp_path / "a.pth")
 
 
+def test_a_suffix_makes_no_broken_file_of_another_format(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(1)}, tmp_path / "a.dat")
+    with pytest.raises(ModelFileError, match="--hex is for TorchSharp's own files, and this is a checkpoint"):
+        annotated(tmp_path / "a.dat")
+
+
 @pytest.mark.parametrize("clause", get_args(Clause))
 def test_every_clause_has_its_number_and_advice(clause: Clause) -> None:
     words = explained(FormatError(18, "x", "y", clause))

@@ -53,9 +53,20 @@ def test_ties_name_the_first_name(checkpoint: Path) -> None:
     assert {each.name: each.tied_to for each in inspect(checkpoint).tensors if each.tied_to} == {"b": "a"}
 
 
+def test_every_further_name_is_tied_to_the_first(tmp_path: Path) -> None:
+    shared = torch.ones(2)
+    torch.save({"a": shared, "b": shared, "c": shared}, tmp_path / "a.pth")
+    assert [each.tied_to for each in inspect(tmp_path / "a.pth").tensors] == [None, "a", "a"]
+
+
 def test_a_quantizer(checkpoint: Path) -> None:
     quantizers = {each.name: each.quantizer for each in inspect(checkpoint).tensors if each.quantizer}
     assert quantizers == {"q": Quantizer(scale=0.5, zero_point=3)}
+
+
+def test_a_quantizer_that_changes_nothing_is_one_too(tmp_path: Path) -> None:
+    torch.save({"q": torch.quantize_per_tensor(torch.ones(2), 1.0, 0, torch.qint8)}, tmp_path / "a.pth")
+    assert [each.quantizer for each in inspect(tmp_path / "a.pth").tensors] == [Quantizer(scale=1.0, zero_point=0)]
 
 
 def test_what_is_no_tensor_or_no_dense_one(checkpoint: Path) -> None:

@@ -24,6 +24,7 @@ from .clr import Dotnet, DotnetError
 from .hostile import load_hostile
 from .optimizers import use_optimizer
 from .overloads import OVERLOADS
+from .parts import find_parts, run_backward, run_parts
 from .probes import CannotTry
 from .snapshots import snapshot
 from .training import train
@@ -173,6 +174,9 @@ CALLS: Mapping[type[AnyCall], Callable[[Dotnet, Stopwatch, Any], AnyAnswer]] = {
     messages.Save: save,
     messages.Load: load,
     messages.Schema: schema,
+    messages.Parts: find_parts,
+    messages.RunParts: run_parts,
+    messages.Backward: run_backward,
     messages.Forward: forward,
     messages.Train: train,
     messages.LoadInto: load_into,

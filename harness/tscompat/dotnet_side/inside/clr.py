@@ -85,6 +85,10 @@ class Dotnet:
     Snapshot: Any
     Modules: Any
     Slots: Any
+    Own: Any
+    Parts: Any
+    Unusable: Any
+    """``UnusableException``, which ``Own`` throws."""
     Layers: Any
     Training: Any
     Loading: Any
@@ -112,6 +116,10 @@ class Dotnet:
     """``TorchSharp.torch``."""
     Optimizers: Any
     """``TorchSharp.Modules``, where the optimizers' classes are."""
+    Int: Any
+    """``System.Int32``."""
+    Long: Any
+    """``System.Int64``."""
     Array: Any
     """``System.Array``: ``Array[type](list)``."""
     Programs: Any
@@ -190,6 +198,9 @@ def load(publish: Path) -> Dotnet:
         Snapshot=ours.Snapshot,
         Modules=ours.Modules,
         Slots=ours.Slots,
+        Own=ours.Own,
+        Parts=ours.Parts,
+        Unusable=ours.UnusableException,
         Layers=ours.Layers,
         Training=ours.Training,
         Loading=ours.Loading,
@@ -208,6 +219,8 @@ def load(publish: Path) -> Dotnet:
         Exception=system.Exception,
         Torch=torchsharp.torch,
         Optimizers=import_module("TorchSharp.Modules"),
+        Int=system.Int32,
+        Long=system.Int64,
         Array=system.Array,
         Programs=ours.Programs,
         GC=system.GC,

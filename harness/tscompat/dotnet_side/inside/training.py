@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.codec.optimizer import LAYOUTS
-from tscompat.dotnet_side.messages import Done, ParameterGroup, Placement, Train
+from tscompat.dotnet_side.messages import Done, OwnModule, ParameterGroup, Placement, Train
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 
@@ -31,6 +31,8 @@ def train(dotnet: Dotnet, watch: Stopwatch, call: Train) -> Done:
         with dotnet.errors():
             module.load(call.expected)
             module.train(True)
+            if isinstance(call.module, OwnModule):
+                dotnet.Parts.StopDropout(module)
             parameters = list(module.parameters())
             group = ParameterGroup(call.options, len(parameters))
             optimizer = build_optimizer(dotnet, call.optimizer, [group], parameters)

@@ -14,11 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from tscompat.dotnet_side.messages import Bag, Module, NativeModule, Placement
+from tscompat.dotnet_side.messages import Bag, Module, NativeModule, OwnModule, Placement
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import StateDict, Tensor
+from tscompat.values.text import escaped
 
-from .clr import Dotnet, DotnetBag, DotnetModule, DotnetTensor
+from .clr import Dotnet, DotnetBag, DotnetError, DotnetModule, DotnetTensor
+
+UNUSABLE = ""
+"""The type of a DotnetError about what a person's assembly lacks."""
 
 
 class Refused(Exception):
@@ -89,7 +93,7 @@ class Work:
         match self.module_kind:
             case Bag():
                 return self.bag(self.entries, poison=poison)
-            case NativeModule() as native:
+            case NativeModule() | OwnModule() as native:
                 return self._filled(build(self.dotnet, native), poison=poison)
             case None:
                 raise Refused("this overload needs a module")
@@ -148,10 +152,19 @@ class Work:
             return self.dotnet.Modules.To(module, device)
 
 
-def build(dotnet: Dotnet, native: NativeModule) -> DotnetModule:
-    """The module as its constructor leaves it, converted to its dtype. Raises DotnetError for what .NET throws."""
-    with dotnet.errors():
-        return dotnet.Modules.Build(native.kind, native.description, BY_NAME[native.dtype].code)
+def build(dotnet: Dotnet, module: NativeModule | OwnModule) -> DotnetModule:
+    """The module as its constructor leaves it, of NativeModule converted to its dtype.
+
+    Raises DotnetError for what .NET throws, and without a type for a person's assembly that cannot be used.
+    """
+    if isinstance(module, NativeModule):
+        with dotnet.errors():
+            return dotnet.Modules.Build(module.kind, module.description, BY_NAME[module.dtype].code)
+    try:
+        with dotnet.errors():
+            return dotnet.Own.Build(module.assembly, module.class_name, module.arguments)
+    except dotnet.Unusable as error:
+        raise DotnetError(UNUSABLE, escaped(str(error.Message))) from None
 
 
 def address(tensor: Tensor) -> int:

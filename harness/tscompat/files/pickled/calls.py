@@ -190,6 +190,16 @@ def advice(cls: str) -> str:
     return f"a {shown(cls)}, " + next(words for prefix, words in _ADVICE.items() if cls.startswith(prefix))
 
 
+def advice_for_module(cls: str) -> str:
+    """What a module of this class is, of which parameters and children are not to be seen, and what to do."""
+    if any(cls.startswith(packed) for packed in _ADVICE if packed):
+        return advice(cls)
+    return (
+        f"a {shown(cls)}, whose weights only that class puts together: in Python, where you trust the file, "
+        f'torch.save({_LOAD}.state_dict(), "state.pth")'
+    )
+
+
 def _reconstructor(args: Any, charge: Charge) -> Value:
     """``copyreg._reconstructor(class, base, state of the base)``: objects in protocols 0 and 1."""
     if not args:

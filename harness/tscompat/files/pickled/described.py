@@ -54,7 +54,7 @@ class Storage:
         self.copies = copies
         """Whether ``read`` makes a copy."""
         self.swapped = swapped
-        """Whether its elements are big-endian."""
+        """Whether its elements are big-endian: their dtype is that of the tensor."""
 
 
 class Tensor:
@@ -143,7 +143,8 @@ def item(name: str, value: Tensor) -> Item | Unfit:
     swapped = storage.swapped and dtype.scalar.itemsize > 1
     plain = contiguous and not (value.conj or value.neg or swapped)
     start = value.offset * dtype.itemsize if value.numel else 0
-    tie = (id(storage), dtype.name, value.shape, start, value.stride, value.conj, value.neg) if value.numel else None
+    layout = value.shape, start, value.stride, value.conj, value.neg
+    tie = (id(storage), dtype.name, value.quantizer, *layout) if value.numel else None
     return Item(
         name,
         dtype,

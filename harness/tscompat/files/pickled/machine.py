@@ -66,22 +66,26 @@ class Machine:
         self.memo: dict[int, Value] = {}
         self.globals: dict[Global, Global] = {}
         """The classes and functions that were named, in order."""
-        self.left = self._limit = limit
+        self._limit = limit
+        self._run = self._charged = 0
+        """Steps: opcodes, and those that were charged."""
         self.protocol = 0
 
     def load(self) -> Value:
         """Run to the end, and return the value. ``at`` is then the first byte after it. Raises PickleError."""
-        data, table = self.data, _OPCODES
+        data, table, most = self.data, _OPCODES, self._limit + 1
         try:
-            while (opcode := data[self.at]) != _STOP:
+            for self._run in range(most):
+                opcode = data[self.at]
+                if opcode == _STOP:
+                    break
                 self.at += 1
-                self.left -= 1
-                if self.left < 0:
-                    raise PickleError(f"it takes more than {MOST_STEPS:,} steps to read")
                 handler = table[opcode]
                 if handler is None:
                     raise PickleError(self._odd(opcode))
                 handler(self)
+            else:
+                self.charge(0)
             value = self.stack.pop()
             self.at += 1
             return value
@@ -101,12 +105,12 @@ class Machine:
     @property
     def steps(self) -> int:
         """How many steps it took."""
-        return self._limit - self.left
+        return self._run + self._charged
 
     def charge(self, steps: int) -> None:
         """Count steps for what copies that many elements."""
-        self.left -= steps
-        if self.left < 0:
+        self._charged += steps
+        if self.steps >= self._limit:
             raise PickleError(f"it takes more than {MOST_STEPS:,} steps to read")
 
     def _odd(self, opcode: int) -> str:

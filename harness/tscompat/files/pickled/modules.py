@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeGuard
 
 from .arrays import Array
-from .calls import advice
+from .calls import advice, advice_for_module
 from .described import Tensor, unreadable
 from .inert import Record, Value, is_dict, is_list
 
@@ -76,17 +76,17 @@ def _own(module: Record) -> Iterator[tuple[str, Value]]:
         kept = attributes.get(kind)
         for name, value in kept.items() if is_dict(kept) else ():
             if isinstance(name, str) and value is not None and not (kind == "_buffers" and name in left):
-                yield name, value if isinstance(value, Tensor | Array) else _odd(value)
+                yield name, value if isinstance(value, Tensor | Array) else unreadable(advice(_class(value)))
     if attributes.get(_PACKED) is not None:
         yield _PACKED, unreadable(advice("torch.ao.nn.quantized layer"))
     for name, child in _kept(module):
         if child is not None and not is_module(child):
-            yield name, _odd(child)
+            yield name, unreadable(advice_for_module(_class(child)))
 
 
-def _odd(value: Value) -> Tensor:
-    """A parameter or child whose state only its class puts together: a packed layer, one with its own __getstate__."""
-    return unreadable(advice(value.name if isinstance(value, Record) else type(value).__name__))
+def _class(value: Value) -> str:
+    """The class of a parameter or child whose state only its class puts together, as where it has a __getstate__."""
+    return value.name if isinstance(value, Record) else type(value).__name__
 
 
 def _kept(module: Record) -> Iterator[tuple[str, Value]]:

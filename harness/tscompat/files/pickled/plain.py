@@ -81,6 +81,16 @@ def is_joblib(source: Source) -> bool:
     return any(each.module.startswith("joblib.") for each in machine.globals)
 
 
+def is_several(source: Source) -> bool:
+    """Whether one whole pickle stands at the start of the file, and another right after it."""
+    machine = Machine(source.data, 0, _PlainRules(source))
+    with suppress(PickleError, ModelFileError):
+        machine.load()
+        Machine(source.data, machine.at, _PlainRules(source)).load()
+        return True
+    return False
+
+
 def claims(source: Source) -> bool:
     """Whether the file is one whole pickle."""
     try:

@@ -26,7 +26,7 @@ _BEFORE = ("serialized_state_dict.pt", "serialized_state_dict.json")
 _COMPILED = "data/aotinductor/"
 _STRIDED = 7
 _MOST_JSON = 1 << 27
-_DTYPES = {
+DTYPES = {
     **{1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64"},
     **{9: "complex32", 10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16", 28: "uint16"},
     **{29: "float8_e4m3fn", 30: "float8_e5m2", 31: "float8_e4m3fnuz", 32: "float8_e5m2fnuz"},
@@ -121,11 +121,11 @@ def _described(source: Source, found: Mapping[str, Member], config: str) -> dict
 
 
 def _tensor(member: Member, meta: _Meta | None, storages: dict[tuple[str, int], Storage], *, swapped: bool) -> Tensor:
-    if meta is None or meta.dtype not in _DTYPES:
+    if meta is None or meta.dtype not in DTYPES:
         return unreadable("a tensor of a dtype that is not known here: load it with torch.export.load()")
     if meta.layout != _STRIDED:
         return unreadable("a sparse tensor: make it dense in Python (to_dense())")
-    dtype = _DTYPES[meta.dtype]
+    dtype = DTYPES[meta.dtype]
     key = member.name, meta.dtype
     if key not in storages:
         storages[key] = Storage(

@@ -52,12 +52,18 @@ def constants(archive: Archive) -> int:
     return sum(member.size for name, member in archive.records.items() if name.startswith(_CONSTANTS))
 
 
-def frozen(size: int) -> str:
-    """What a module is of which most bytes are constants, and what to do."""
-    return (
-        f"{size:,} bytes of its weights are constants of the graph, as torch.jit.freeze() and optimize_for_inference() "
-        "make them: save the module before it is frozen"
-    )
+def is_frozen(archive: Archive) -> bool:
+    """Whether the module was frozen: that makes constants of its weights, and takes ``training`` away, which every
+    other module has (torch/csrc/jit/passes/freeze_module.cpp).
+    """
+    root = archive.unpickled().document
+    return isinstance(root, Record) and "training" not in root.attributes
+
+
+FROZEN = (
+    "its module was frozen (torch.jit.freeze() or optimize_for_inference()), so that weights are constants of the "
+    "graph: save the module before it is frozen"
+)
 
 
 def _classes(archive: Archive) -> Iterator[tuple[str, list[str]]]:

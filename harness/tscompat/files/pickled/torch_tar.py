@@ -29,7 +29,10 @@ _RANK, _NUMBER = struct.Struct("<i4x"), struct.Struct("<q")
 
 
 def members(data: memoryview) -> dict[str, memoryview]:
-    """The content of the regular files of a tar archive, by name: as many as are whole. Empty if it is none."""
+    """The content of the regular files of a tar archive, by name: as many as are whole. Empty if it is none.
+
+    Of several files of one name the last counts, as for tar and for the tarfile library, with which torch read them.
+    """
     found: dict[str, memoryview] = {}
     at = 0
     for _ in range(_MOST):
@@ -39,7 +42,7 @@ def members(data: memoryview) -> dict[str, memoryview]:
             break
         name = header[:100].split(b"\0")[0].decode(errors="replace").removeprefix("./")
         if header[156:157] in (b"0", b"\0"):
-            found.setdefault(name, data[at + _BLOCK : at + _BLOCK + size])
+            found[name] = data[at + _BLOCK : at + _BLOCK + size]
         at += _BLOCK + -(-size // _BLOCK) * _BLOCK
     return found
 

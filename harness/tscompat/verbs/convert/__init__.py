@@ -6,6 +6,7 @@ May import values, resources, codec, files, python_side, dotnet_side.
 """
 
 from tscompat.files.item import ModelFileError
+from tscompat.verbs.peer import choice_of
 
 from .conversion import Conversion, prepare
 from .converted import Converted, convert
@@ -18,6 +19,7 @@ __all__ = [
     "ModelFileError",
     "Names",
     "OptimizerConversion",
+    "choice_of",
     "convert",
     "is_optimizer_file",
     "pattern_and_replacement",

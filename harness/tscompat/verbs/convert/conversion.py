@@ -1,4 +1,4 @@
-"""Converts models. All checks are made before a byte is written. May import values, files."""
+"""Converts models. All checks are made before a byte is written. May import values, dotnet_side, files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
+from tscompat.dotnet_side.choice import PINNED, Choice
 from tscompat.files import output, spool
 from tscompat.files.item import Contents, Item, Model, ModelFileError, Tell, Unfit, listed, some
 from tscompat.files.kinds import read
@@ -73,9 +75,47 @@ class Conversion:
                 assert writer.write
                 writer.write(sink, self.items)
 
-    def verify(self, tell: Tell) -> Verdict:
+    def verify(self, tell: Tell, choice: Choice = PINNED) -> Verdict:
         """The verdict of a load of the target, a .dat that ``write`` wrote, in TorchSharp."""
-        return verification.verify(self.target, self.items, tell, single=self.single)
+        return verification.verify(self.target, self.items, tell, choice, single=self.single)
+
+
+class Selected(NamedTuple):
+    """What of a source is meant: its tensors under their new names, in their new dtypes."""
+
+    contents: Contents
+    single: bool
+    """Whether it is one tensor without a name."""
+    cast: Cast | None
+
+    @property
+    def items(self) -> list[Item]:
+        """The tensors among the contents."""
+        return [each for each in self.contents if isinstance(each, Item)]
+
+    def unfit(self, writer: Writer) -> list[str]:
+        """Why a format cannot hold the contents, a sentence for each fault."""
+        return [*_unfit(self.contents, writer), *_repeated(self.contents)]
+
+
+def select(
+    model: Model, *, skip: Iterable[str] = (), names: Names | None = None, dtype: str = "", tell: Tell
+) -> Selected:
+    """The tensors of a model but those to skip, under new ``names``, the floating ones cast to ``dtype``.
+
+    ``skip`` has names and patterns of names (``*.scale``) of the model. Raises ModelFileError for an option that
+    changes nothing or is wrong, and where no tensor is left.
+    """
+    cast = Cast(floating(dtype)) if dtype else None
+    kept = _without(model, skip)
+    contents = renamed(kept, names or Names(), tell)
+    # A tensor without a name: the source's, or one whose name was taken off.
+    single = len(contents) == 1 and not contents[0].name and bool(model.single or kept[0].name)
+    if cast is not None:
+        contents = _cast(contents, cast, tell)
+    if not contents:
+        raise ModelFileError(f"{model.path}: there are no tensors left")
+    return Selected(contents, single, cast)
 
 
 def prepare(
@@ -92,33 +132,22 @@ def prepare(
 ) -> Conversion:
     """Read the headers of ``source``, and check that ``target`` can hold all tensors but those to skip.
 
-    ``form`` names the format of a source that may be of several (``kinds.FORMS``). ``skip`` has names and patterns of
-    names (``*.scale``) of the source; then come new ``names``, then the cast of floating tensors to ``dtype``. Raises
-    ModelFileError, with a line for each of the first ten tensors that ``target`` cannot hold, and OSError.
+    ``form`` names the format of a source that may be of several (``kinds.FORMS``). Raises ModelFileError as ``select``
+    does, and with a line for each of the first ten tensors that ``target`` cannot hold; and OSError.
     """
     writer = _writer(target)
-    cast = Cast(floating(dtype)) if dtype else None
     output.check(target, source, force=force)
-    model = read(source, key, tell, form)
-    kept = _without(model, skip)
-    contents = renamed(kept, names or Names(), tell)
-    # A tensor without a name: the source's, or one whose name was taken off.
-    single = len(contents) == 1 and not contents[0].name and bool(model.single or kept[0].name)
-    if cast is not None:
-        contents = _cast(contents, cast, tell)
-    items = [each for each in contents if isinstance(each, Item)]
-    faults = [*_unfit(contents, writer), *_repeated(contents)]
-    if faults:
+    selected = select(read(source, key, tell, form), skip=skip, names=names, dtype=dtype, tell=tell)
+    if faults := selected.unfit(writer):
         # No --skip is offered: without a tensor it is not the whole model.
         raise ModelFileError(f"{target}: nothing is written, because it cannot hold all of {source}:{listed(faults)}")
-    if not items:
-        raise ModelFileError(f"{source}: there are no tensors left to convert")
-    _refuse_form(target, writer, items, single)
-    if not single and not (names and names.add_prefix):
+    items = selected.items
+    _refuse_form(target, writer, items, selected.single)
+    if not selected.single and not (names and names.add_prefix):
         tell_prefix([item.name for item in items], tell)
     if not writer.by_torch:
         _tell_ties(items, tell)
-    return Conversion(target, items, force, single, cast)
+    return Conversion(target, items, force, selected.single, selected.cast)
 
 
 def _refuse_form(target: Path, writer: Writer, items: Sequence[Item], single: bool) -> None:

@@ -1,4 +1,4 @@
-"""The whole of a conversion: checks, writing, verification. May import values, files, verbs."""
+"""The whole of a conversion: checks, writing, verification. May import values, dotnet_side, files, verbs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from tscompat.dotnet_side.choice import PINNED, Choice
 from tscompat.files.item import ModelFileError, Tell
 from tscompat.values.verdict import Verdict
 
@@ -59,6 +60,7 @@ def convert(
     groups: str = "",
     force: bool = False,
     verify: bool = True,
+    choice: Choice = PINNED,
     tell: Tell | None = None,
     progress: Progress | None = None,
 ) -> Converted:
@@ -70,7 +72,8 @@ def convert(
     by each ``rename`` (a pattern of ``re`` and its replacement), with ``add_prefix``. ``dtype`` rounds the values of
     floating tensors to that type. ``optimizer`` is the class of torch.optim whose state it has; ``groups`` are the
     sizes of the parameter groups, "2,3", where an optimizer's .dat has several. ``force`` replaces a target that is
-    there. With ``verify`` TorchSharp loads a .dat, if .NET is installed. ``tell`` gets the notes as they come.
+    there. With ``verify`` TorchSharp loads a .dat, if .NET is installed: the one of ``choice``
+    (``choice_of``). ``tell`` gets the notes as they come.
 
     The target appears whole or not at all. Raises ModelFileError for what cannot be read, or cannot be written without
     a loss, and OSError.
@@ -113,7 +116,7 @@ def convert(
     if verify and target.suffix.lower() == DAT:
         if progress is not None:
             progress("TorchSharp loads it", 0, 0)
-        verdict = conversion.verify(note)
+        verdict = conversion.verify(note, choice)
     overflowed: Mapping[str, int] = conversion.overflowed if isinstance(conversion, Conversion) else {}
     return Converted(target, conversion.what, target.stat().st_size, seconds, overflowed, verdict, tuple(notes))
 

@@ -1,6 +1,6 @@
 """Converts optimizers: what ``state_dict()`` of torch.optim returns to TorchSharp's file, and back.
 
-May import values, codec, files, python_side. As for models, all checks are made before a byte is written.
+May import values, codec, dotnet_side, files, python_side. As for models, all checks are made before a byte is written.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tscompat.codec import FormatError, OptimizerRecord, encode_optimizer, read_optimizer
+from tscompat.dotnet_side.choice import PINNED, Choice
 from tscompat.files import output, sets
 from tscompat.files.item import ModelFileError, Tell
 from tscompat.files.kinds import FORMS, known
@@ -63,9 +64,9 @@ class OptimizerConversion:
             else:
                 save(sink, saved_of(self.record, self.sizes))
 
-    def verify(self, tell: Tell) -> Verdict:
+    def verify(self, tell: Tell, choice: Choice = PINNED) -> Verdict:
         """The verdict of a load of the target, a .dat that ``write`` wrote, in TorchSharp."""
-        return verification.verify_optimizer(self.target, self.record, self.sizes, tell)
+        return verification.verify_optimizer(self.target, self.record, self.sizes, tell, choice)
 
 
 def is_optimizer_file(path: Path, form: str = "") -> bool:

@@ -1,6 +1,6 @@
 """Has the real TorchSharp load a .dat, and compares what .NET's memory then holds.
 
-May import values, resources, codec, dotnet_side, files. ``Module.load`` loads the file into a module that has the
+May import values, resources, codec, dotnet_side, files, verbs. ``Module.load`` loads the file into a module with the
 file's names, and the complement of its bits. The peer compares .NET's memory with the file; this process compares the
 digest of that memory with the source, so that the conversion's reader and writer are verified as well. An optimizer is
 built with other options than the file's, over parameters that have the shapes of its states.
@@ -8,7 +8,6 @@ built with other options than the file's, over parameters that have the shapes o
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,31 +15,24 @@ from tscompat.codec import OptimizerRecord, encode_optimizer, encode_state_dict,
 from tscompat.codec.optimizer import Value, flat_options, flat_states
 from tscompat.codec.reader import map_file
 from tscompat.dotnet_side import messages
-from tscompat.dotnet_side.build import ensure_built
-from tscompat.dotnet_side.digest import digest
-from tscompat.dotnet_side.errors import BuildError, PeerBroken, PeerDied
+from tscompat.dotnet_side.choice import PINNED, Choice
+from tscompat.dotnet_side.errors import PeerDied
 from tscompat.dotnet_side.messages import Thrown
 from tscompat.dotnet_side.optimizer_call import OptimizerFiles, groups_of, poisoned
-from tscompat.dotnet_side.process import Peer, PeerKeeper, inside
+from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.files.item import Item, LazyEntries, Tell
-from tscompat.resources.memory import available_memory, total_memory
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare, first, same_stream
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, Tensor
 from tscompat.values.verdict import PASS, Kind, Verdict
+from tscompat.verbs.peer import FLAT, ON_THE_CPU, NoPeer, loaded, peer_for, refused, seconds_for
 
-_BESIDE_THE_MODEL = 10**9
-"""Bytes of memory that a peer takes beside the model."""
 _COPIES = 4
 """How many times the size of an optimizer's file a peer takes: parameters, first state, loaded state, written state."""
-_SECONDS_PER_BYTE = 1e-7
-"""What each byte of the file adds to the deadline of a call; ten times what TorchSharp took where it was measured."""
-_ON_THE_CPU = messages.Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
-_FLAT = messages.Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False, varied=False)
 
 
-def verify(file: Path, items: Sequence[Item], tell: Tell, *, single: bool = False) -> Verdict:
+def verify(file: Path, items: Sequence[Item], tell: Tell, choice: Choice = PINNED, *, single: bool = False) -> Verdict:
     """The verdict of a load of ``file``, compared with ``items``; ``not-run``, with the reason, if none can be made.
 
     The file of a ``single`` tensor has no name. The peer compares state dicts, so it gets one with that tensor.
@@ -54,17 +46,19 @@ def verify(file: Path, items: Sequence[Item], tell: Tell, *, single: bool = Fals
             overload="tensor-path" if single else "module-path",
             expected=str(expected),
             artifact=str(file),
-            module=None if single else _FLAT,
-            placement=_ON_THE_CPU,
+            module=None if single else FLAT,
+            placement=ON_THE_CPU,
             identity=False,
             strict=True,
         )
-        return _loaded(peer.ask(call, _seconds(file)), items)
+        return loaded(peer.ask(call, seconds_for(file.stat().st_size)), items)
 
-    return _asked(sum(item.nbytes for item in items), tell, ask)
+    return _asked(sum(item.nbytes for item in items), tell, choice, ask)
 
 
-def verify_optimizer(file: Path, record: OptimizerRecord, sizes: Sequence[int], tell: Tell) -> Verdict:
+def verify_optimizer(
+    file: Path, record: OptimizerRecord, sizes: Sequence[int], tell: Tell, choice: Choice = PINNED
+) -> Verdict:
     """As ``verify``, for an optimizer's file; ``sizes`` has the number of parameters of each group."""
 
     def ask(peer: PeerKeeper, folder: Path) -> Verdict:
@@ -83,64 +77,32 @@ def verify_optimizer(file: Path, record: OptimizerRecord, sizes: Sequence[int], 
             after=(),
             memory=(str(files.memory[0]), str(files.memory[1])),
             parameters=tuple(map(str, files.parameters)),
-            placement=_ON_THE_CPU,
+            placement=ON_THE_CPU,
         )
-        return _optimizer_loaded(peer.ask(call, _seconds(file)), record, files)
+        return _optimizer_loaded(peer.ask(call, seconds_for(file.stat().st_size)), record, files)
 
-    return _asked(_COPIES * file.stat().st_size, tell, ask)
+    return _asked(_COPIES * file.stat().st_size, tell, choice, ask)
 
 
-def _asked(size: int, tell: Tell, ask: Callable[[PeerKeeper, Path], Verdict]) -> Verdict:
-    """Start a peer, and return the verdict that ``ask`` makes with it, in a folder for files.
-
-    The verdict is ``not-run`` if ``size`` bytes are too many for the free memory, or if no peer can be started.
-    """
-    available = available_memory()
-    if size + _BESIDE_THE_MODEL > available:
-        needed = f"TorchSharp would take {(size + _BESIDE_THE_MODEL) / 1e9:.1f} GB of memory"
-        return Verdict(Kind.NOT_RUN, f"{needed}, {available / 1e9:.1f} are available")
+def _asked(size: int, tell: Tell, choice: Choice, ask: Callable[[PeerKeeper, Path], Verdict]) -> Verdict:
+    """The verdict that ``ask`` makes with a peer, in a folder for files; ``not-run`` if none can be started."""
     try:
-        publish = ensure_built(progress=tell)
-        with tempfile.TemporaryDirectory(prefix="tscompat-convert-") as name:
-            folder = Path(name)
-            command, log = inside(publish.folder), folder / "peer.log"
-            peer = PeerKeeper(lambda: Peer(command, log, total_memory()))
-            try:
-                return ask(peer, folder)
-            finally:
-                peer.close()
+        with peer_for(size, choice, tell) as (peer, folder):
+            return ask(peer, folder)
     except PeerDied as died:
         return Verdict(died.kind, died.detail)
-    except (BuildError, PeerBroken) as error:
-        return Verdict(Kind.NOT_RUN, str(error).partition("\n")[0])
-
-
-def _seconds(file: Path) -> float:
-    """The deadline of a call about this file."""
-    return 60 + _SECONDS_PER_BYTE * file.stat().st_size
-
-
-def _refused(thrown: Thrown) -> Verdict:
-    return Verdict(Kind.REFUSED, f"{thrown.type_name}: {thrown.message}".strip().partition("\n")[0])
-
-
-def _loaded(answer: messages.Loaded | Thrown, items: Sequence[Item]) -> Verdict:
-    if isinstance(answer, Thrown):
-        return _refused(answer)
-    verdict = first(answer.differences)
-    if verdict is PASS and answer.digest != digest(LazyEntries(items)):
-        return Verdict(Kind.BITS, "TorchSharp loaded the file's bits, but they are not the source's")
-    return verdict
+    except NoPeer as error:
+        return Verdict(Kind.NOT_RUN, str(error))
 
 
 def _optimizer_loaded(
     answer: messages.OptimizerUsed | Thrown, record: OptimizerRecord, files: OptimizerFiles
 ) -> Verdict:
     if isinstance(answer, Thrown):
-        return _refused(answer)
+        return refused(answer)
     for stage in ("begin", "save"):
         if stage in answer.thrown:
-            return _refused(answer.thrown[stage])
+            return refused(answer.thrown[stage])
     found = read_optimizer(files.memory[0])
     for flat in (flat_options, flat_states):
         verdict = first(compare(flat(record), flat(found)))

@@ -44,7 +44,7 @@ def differing(a: Item, b: Item, tolerance: Tolerance | None) -> Values | None:
     Without a tolerance the bits are compared, and both are of one dtype. Raises as ``Item.read``.
     """
     count, first, largest, rank = 0, None, None, -1
-    alike = a.dtype is b.dtype
+    alike = a.dtype is b.dtype and a.quantizer == b.quantizer
     size = PIECE // max(a.dtype.itemsize, b.dtype.itemsize)
     for number, (left, right) in enumerate(zip(pieces(a, size), pieces(b, size), strict=True)):
         if alike and same_bytes(left, right):

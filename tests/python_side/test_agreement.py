@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tscompat.catalogue import load_bounds
+from tscompat.python_side.agreement import agree, within_rounding
 from tscompat.python_side.rounding import Reference
-from tscompat.routes.agreement import agree, within_rounding
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import Entry, StateDict, Tensor
 from tscompat.values.verdict import PASS, FirstDifference, Kind, Verdict

@@ -1,0 +1,236 @@
+using System.Globalization;
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace TorchSharpCompat;
+
+/// <summary>
+/// The modules within a module: what they are, and what each computes alone. No hook is needed, which is as well: hooks fire
+/// through <c>call</c>, and most models in C# call <c>forward</c>.
+/// </summary>
+public static class Parts
+{
+    /// <summary>No arguments that are no tensors.</summary>
+    internal const string Nothing = """{"named": {}, "defaults": {}}""";
+    private const BindingFlags Own = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
+
+    /// <summary>The modules by name, the whole under the empty one.</summary>
+    public static Dictionary<string, nn.Module> Of(nn.Module module)
+    {
+        var found = new Dictionary<string, nn.Module> { [""] = module };
+        foreach (var (name, each) in module.named_modules())
+        {
+            if (name.Length > 0) found.TryAdd(name, each);
+        }
+        return found;
+    }
+
+    public static string TypeOf(nn.Module module) => module.GetType().FullName ?? module.GetType().Name;
+
+    /// <summary>
+    /// The numbers, truth values, names and sizes that a module's class keeps, by the name of the field or property, as text:
+    /// 1E-05, true, [3, 3], zeros. Those of the base classes of all modules are left out.
+    /// </summary>
+    public static Dictionary<string, string> Scalars(nn.Module module)
+    {
+        var found = new Dictionary<string, string>();
+        for (var type = module.GetType(); type is not null && type.Assembly != typeof(object).Assembly; type = type.BaseType)
+        {
+            if (type == typeof(nn.Module) || (type.FullName ?? type.Name).StartsWith("TorchSharp.torch+nn+")) break;
+            foreach (var field in type.GetFields(Own)) Add(found, field.Name, field.GetValue(module));
+            foreach (var property in type.GetProperties(Own))
+            {
+                if (property.GetMethod is null || property.GetIndexParameters().Length > 0 || !IsScalar(property.PropertyType)) continue;
+                try
+                {
+                    Add(found, property.Name, property.GetValue(module));
+                }
+                catch (TargetInvocationException)
+                {
+                    // A property that cannot be asked now, of which nothing is known then.
+                }
+            }
+        }
+        return found;
+    }
+
+    private static void Add(Dictionary<string, string> found, string name, object? value)
+    {
+        var plain = name.StartsWith('<') ? name[1..name.IndexOf('>')] : name;
+        if (value is not null && IsScalar(value.GetType())) found.TryAdd(plain, Text(value));
+    }
+
+    private static bool IsScalar(Type given)
+    {
+        var type = Nullable.GetUnderlyingType(given) ?? given;
+        if (type.IsArray) return type == typeof(long[]) || type == typeof(int[]) || type == typeof(double[]);
+        return type.IsEnum || type == typeof(bool) || type == typeof(int) || type == typeof(long) || type == typeof(float)
+            || type == typeof(double) || type == typeof(string)
+            || (typeof(ITuple).IsAssignableFrom(type) && type.IsValueType && type.GetGenericArguments().All(IsScalar));
+    }
+
+    private static string Text(object? value) => value switch
+    {
+        null => "null",
+        bool truth => truth ? "true" : "false",
+        float or double => ((IFormattable)value).ToString("R", CultureInfo.InvariantCulture),
+        Array items => $"[{string.Join(", ", items.Cast<object>().Select(Text))}]",
+        ITuple tuple => $"[{string.Join(", ", Enumerable.Range(0, tuple.Length).Select(i => Text(tuple[i])))}]",
+        _ => FormattableString.Invariant($"{value}"),
+    };
+
+    /// <summary>Sets the probability of every dropout layer to 0, so that a training draws nothing. Returns their names.</summary>
+    public static string[] StopDropout(nn.Module module)
+    {
+        var stopped = new List<string>();
+        foreach (var (name, each) in Of(module))
+        {
+            var chance = each.GetType().GetProperty("p");
+            if (each.GetType().Namespace != "TorchSharp.Modules" || !each.GetType().Name.Contains("Dropout") || chance is null) continue;
+            chance.SetValue(each, 0.0);
+            stopped.Add(name);
+        }
+        return [.. stopped];
+    }
+
+    /// <summary>
+    /// Runs a module's forward, and backward from the sum of its floating outputs, each times the cotangent of its place.
+    /// Returns the gradients of the floating inputs, as input.N, and of the parameters, where there are some.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    public static Dictionary<string, Tensor> Backward(nn.Module module, int[] sizes, Tensor[] inputs, Tensor[] cotangents)
+    {
+        foreach (var input in inputs.Where(each => each.is_floating_point())) input.requires_grad_();
+        Tensor[] outputs = [.. Run(module, sizes, inputs, Nothing).Where(each => each.is_floating_point())];
+        var sum = outputs.Zip(cotangents, (output, cotangent) => (output * cotangent).sum()).Aggregate((one, other) => one + other);
+        sum.backward();
+        var found = new Dictionary<string, Tensor>();
+        for (var i = 0; i < inputs.Length; i++)
+        {
+            if (inputs[i].grad is { } gradient) found[$"input.{i}"] = gradient;
+        }
+        foreach (var (name, parameter) in module.named_parameters())
+        {
+            if (parameter.grad is { } gradient) found[name] = gradient;
+        }
+        return found;
+    }
+
+    /// <summary>
+    /// Runs a module's forward, without gradients. <paramref name="sizes"/> has for each argument how many of the inputs it
+    /// takes: 1 for a tensor, 0 for null, more for a tuple or array of them. <paramref name="named"/> is a JSON object of the
+    /// arguments that are no tensors. Returns the outputs, tuples flattened. Throws
+    /// ArgumentException if no forward of the module takes them, and what forward throws.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    public static Tensor[] Forward(nn.Module module, int[] sizes, Tensor[] inputs, string named)
+    {
+        using var gradients = no_grad();
+        return Run(module, sizes, inputs, named);
+    }
+
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    internal static Tensor[] Run(nn.Module module, int[] sizes, Tensor[] inputs, string named)
+    {
+        using var json = JsonDocument.Parse(named);
+        var (scalars, defaults) = (Object(json, "named"), Object(json, "defaults"));
+        var forwards = module.GetType().GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
+            .Where(method => method.Name == "forward" && !method.ContainsGenericParameters)
+            .OrderBy(method => method.GetParameters().Length);
+        foreach (var forward in forwards)
+        {
+            if (Bind(forward.GetParameters(), sizes, inputs, scalars, defaults) is not { } values) continue;
+            var result = forward.Invoke(module, BindingFlags.DoNotWrapExceptions, null, values, null);
+            return [.. Flat(result)];
+        }
+        throw new UnusableException($"no forward of {TypeOf(module)} takes {Words(sizes)}{string.Concat(scalars.Select(item => $", {item.Key} {item.Value}"))}");
+    }
+
+    private static object?[]? Bind(
+        ParameterInfo[] parameters, int[] sizes, Tensor[] inputs, Dictionary<string, JsonElement> scalars,
+        Dictionary<string, JsonElement> defaults)
+    {
+        var left = scalars.Keys.ToHashSet();
+        var arguments = new Queue<int>(sizes);
+        var tensors = new Queue<Tensor>(inputs);
+        var values = new object?[parameters.Length];
+        for (var i = 0; i < parameters.Length; i++)
+        {
+            var type = Nullable.GetUnderlyingType(parameters[i].ParameterType) ?? parameters[i].ParameterType;
+            var takes = type == typeof(Tensor) || typeof(ITuple).IsAssignableFrom(type) || type.IsAssignableFrom(typeof(Tensor[])) || type == typeof(List<Tensor>);
+            if (!takes && scalars.TryGetValue(Plain(parameters[i].Name!), out var given))
+            {
+                values[i] = Layers.Value(given, type);
+                if (values[i] is null) return null;
+                left.Remove(Plain(parameters[i].Name!));
+                continue;
+            }
+            if (!takes || arguments.Count == 0)
+            {
+                if (parameters[i].HasDefaultValue) values[i] = parameters[i].DefaultValue;
+                else if (!takes && defaults.TryGetValue(Plain(parameters[i].Name!), out var usual)) values[i] = Layers.Value(usual, type);
+                else if (type == typeof(bool)) values[i] = true;
+                else if (!takes || (parameters[i].ParameterType.IsValueType && type == parameters[i].ParameterType)) return null;
+                continue;
+            }
+            var size = arguments.Dequeue();
+            if (size == 0) continue;
+            if (!Take(type, size, tensors, out values[i])) return null;
+        }
+        return arguments.Count == 0 && left.Count == 0 ? values : null;
+    }
+
+    private static Dictionary<string, JsonElement> Object(JsonDocument json, string name) =>
+        json.RootElement.GetProperty(name).EnumerateObject().ToDictionary(item => Plain(item.Name), item => item.Value);
+
+    private static string Plain(string name) => name.Replace("_", "").ToLowerInvariant();
+
+    private static bool Take(Type type, int size, Queue<Tensor> tensors, out object? value)
+    {
+        value = null;
+        if (type == typeof(Tensor))
+        {
+            if (size != 1) return false;
+            value = tensors.Dequeue();
+        }
+        else if (typeof(ITuple).IsAssignableFrom(type))
+        {
+            if (Count(type) != size) return false;
+            value = Tuple(type, tensors);
+        }
+        else
+        {
+            Tensor[] items = [.. Enumerable.Range(0, size).Select(_ => tensors.Dequeue())];
+            value = type == typeof(List<Tensor>) ? items.ToList() : items;
+        }
+        return true;
+    }
+
+    private static int Count(Type type) =>
+        typeof(ITuple).IsAssignableFrom(type) ? type.GetGenericArguments().Sum(Count) : type == typeof(Tensor) ? 1 : -1000;
+
+    private static object? Tuple(Type type, Queue<Tensor> tensors) => typeof(ITuple).IsAssignableFrom(type)
+        ? Activator.CreateInstance(type, [.. type.GetGenericArguments().Select(part => Tuple(part, tensors))])
+        : tensors.Dequeue();
+
+    private static IEnumerable<Tensor> Flat(object? result) => result switch
+    {
+        null => [],
+        Tensor { IsInvalid: true } => [], // weights of attention that nobody asked for
+        Tensor tensor => [tensor],
+        System.Collections.IDictionary named => named.Keys.Cast<object>()
+            .OrderBy(key => key.ToString(), StringComparer.Ordinal).SelectMany(key => Flat(named[key])),
+        System.Collections.IEnumerable items => items.Cast<object?>().SelectMany(Flat),
+        ITuple tuple => Enumerable.Range(0, tuple.Length).SelectMany(i => Flat(tuple[i])),
+        _ => throw new UnusableException($"forward returned {result.GetType()}: expected a Tensor, or several in a tuple, array or dictionary"),
+    };
+
+    private static string Words(int[] sizes)
+    {
+        var words = sizes.Select(size => size switch { 0 => "null", 1 => "a Tensor", _ => $"{size} tensors as one" });
+        return sizes.Length == 0 ? "no argument" : string.Join(", ", words);
+    }
+}

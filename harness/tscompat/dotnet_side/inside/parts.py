@@ -1,0 +1,114 @@
+"""Runs the modules within a person's module, each alone. May import values, resources, codec, dotnet_side.messages."""
+
+from __future__ import annotations
+
+import json
+
+from tscompat.codec import encode_state_dict, read_state_dict
+from tscompat.dotnet_side.messages import (
+    Backward,
+    Done,
+    Part,
+    PartRun,
+    Parts,
+    PartsFound,
+    PartsRan,
+    Placement,
+    RunParts,
+    Thrown,
+)
+from tscompat.resources.whole import write_whole
+from tscompat.values.tensors import Entry, StateDict
+from tscompat.values.text import escaped
+
+from .clr import Dotnet, DotnetError
+from .snapshots import snapshot
+from .work import UNUSABLE, Stopwatch, Work, build
+
+_ON_THE_CPU = Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
+
+
+def find_parts(dotnet: Dotnet, watch: Stopwatch, call: Parts) -> PartsFound:
+    """Build the module, and list the modules within it."""
+    with watch.running():
+        module = build(dotnet, call.module)
+        found = [
+            Part(
+                escaped(str(each.Key)),
+                str(dotnet.Parts.TypeOf(each.Value)),
+                {str(scalar.Key): escaped(str(scalar.Value)) for scalar in dotnet.Parts.Scalars(each.Value)},
+            )
+            for each in dotnet.Parts.Of(module)
+        ]
+        module.Dispose()
+    return PartsFound(tuple(found))
+
+
+def run_parts(dotnet: Dotnet, watch: Stopwatch, call: RunParts) -> PartsRan:
+    """Build the module, load the expected file strictly, and run parts of it. Their outputs go into a file.
+
+    A part that throws is an answer of its own; what building and loading throw ends the call.
+    """
+    work = Work(dotnet, watch, _ON_THE_CPU, call.module, read_state_dict(call.expected))
+    inputs: dict[str, StateDict] = {}
+    for entry in read_state_dict(call.inputs):
+        inputs.setdefault(entry.name.partition(".")[0], []).append(entry)
+    results: StateDict = []
+    thrown: dict[int, Thrown] = {}
+    with watch.running():
+        module = work.module(poison=True)
+        with dotnet.errors():
+            module.load(call.expected)
+            module.train(False)
+        parts = {str(each.Key): each.Value for each in dotnet.Parts.Of(module)}
+    for number, run in enumerate(call.runs):
+        given = inputs.get(str(number), [])
+        try:
+            results += [
+                Entry(f"{number}.{name}", tensor) for name, tensor in _outputs(work, parts[run.name], run, given)
+            ]
+        except DotnetError as error:
+            thrown[number] = Thrown(error.type_name, error.message)
+    module.Dispose()
+    write_whole(call.outputs, encode_state_dict(results))
+    return PartsRan(thrown)
+
+
+def _outputs(work: Work, part: object, run: PartRun, given: StateDict) -> StateDict:
+    dotnet, watch = work.dotnet, work.watch
+    with watch.running():
+        tensors = [work.tensor(tensor, poison=False) for _, tensor in given]
+        try:
+            named = json.dumps({"named": run.named, "defaults": run.defaults})
+            sizes = dotnet.Array[dotnet.Int](list(run.sizes))
+            with dotnet.errors():
+                outputs = dotnet.Parts.Forward(part, sizes, dotnet.Array[dotnet.Tensor](tensors), named)
+        except dotnet.Unusable as error:
+            raise DotnetError(UNUSABLE, escaped(str(error.Message))) from None
+    with snapshot(dotnet, watch, outputs, *tensors) as (_, found):
+        return [Entry(name, tensor._replace(data=bytes(tensor.data))) for name, tensor in found]
+
+
+def run_backward(dotnet: Dotnet, watch: Stopwatch, call: Backward) -> Done:
+    """Build the module, load the expected file strictly, run it backward. Its gradients go into a file."""
+    work = Work(dotnet, watch, _ON_THE_CPU, call.module, read_state_dict(call.expected))
+    given = read_state_dict(call.inputs)
+    inputs, cotangents = (
+        dotnet.Array[dotnet.Tensor](
+            [work.tensor(tensor, poison=False) for name, tensor in given if name.startswith(what)]
+        )
+        for what in ("input.", "cotangent.")
+    )
+    sizes = dotnet.Array[dotnet.Int]([1] * len(inputs))
+    with watch.running():
+        module = work.module(poison=True)
+        try:
+            with dotnet.errors():
+                module.load(call.expected)
+                module.train(False)
+                gradients = dotnet.Parts.Backward(module, sizes, inputs, cotangents)
+        except dotnet.Unusable as error:
+            raise DotnetError(UNUSABLE, escaped(str(error.Message))) from None
+    with snapshot(dotnet, watch, gradients, module) as (_, found):
+        write_whole(call.outputs, encode_state_dict(found))
+    return Done()

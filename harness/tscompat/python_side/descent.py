@@ -1,0 +1,183 @@
+"""A person's model in torch: its gradients, and its training step by step; and what both would give without rounding.
+
+May import values, codec, catalogue, python_side. Results have the names that .NET's have: ``input.0`` and the
+parameters' for gradients; ``loss.3`` and ``step.3.NAME`` for a training.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from tscompat.catalogue import load_bounds
+from tscompat.codec import OptimizerRecord
+from tscompat.values.dtypes import DType
+from tscompat.values.tensors import Entry, StateDict
+
+from . import rounding
+from .passes import CannotRun, as_the_peer, tensors_in, widened
+from .rounding import Reference
+from .torch_optimizers import record_of
+from .torch_tensors import entries_of, export, from_torch, to_torch
+
+LOSSES = ("cross_entropy", "mse_loss")
+"""The losses of torch.nn.functional that both sides compute (dotnet/Peer/Training.cs)."""
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+Tensors = Mapping[str, torch.Tensor]
+
+
+class Recipe(NamedTuple):
+    """How a model is trained."""
+
+    steps: int
+    optimizer: str
+    """A class of torch.optim."""
+    options: Mapping[str, Any]
+    loss: str
+    """One of ``LOSSES``."""
+
+
+def gradients(model: nn.Module, given: StateDict) -> StateDict:
+    """The gradients of the floating inputs and of the parameters. ``given`` has ``input.N`` and ``cotangent.N``."""
+    return _gradients(model, {name: to_torch(tensor) for name, tensor in given})
+
+
+def gradients_without_rounding(model: nn.Module, given: StateDict, dtype: DType) -> Mapping[str, Reference]:
+    """The references of ``gradients`` in ``dtype``. Raises CannotRun."""
+    wide = _wide(model)
+    tensors = {name: _widened(to_torch(tensor)) for name, tensor in given}
+    return _reference(lambda: _gradients(wide, tensors), dtype, "arch-samples")
+
+
+def cotangents(outputs: StateDict) -> StateDict:
+    """A number for each element of each floating output, the same each time, named ``cotangent.N``."""
+    generator = torch.Generator().manual_seed(0)
+    floating = [tensor for _, tensor in outputs if tensor.dtype.kind == "float"]
+    drawn = (torch.randn(each.shape, generator=generator).to(getattr(torch, each.dtype.torch)) for each in floating)
+    return [Entry(f"cotangent.{number}", from_torch(tensor)) for number, tensor in enumerate(drawn)]
+
+
+def batches(model: nn.Module, inputs: Callable[[int], StateDict], recipe: Recipe) -> StateDict:
+    """The inputs and targets of each step, ``input.STEP.N`` and ``target.STEP.0``; ``inputs`` gives those of a step.
+
+    Targets are random: of cross_entropy classes, of mse_loss numbers. Raises CannotRun where the first output has no
+    classes.
+    """
+    made: StateDict = []
+    generator = torch.Generator().manual_seed(1)
+    for step in range(recipe.steps):
+        given = inputs(step)
+        with torch.no_grad(), as_the_peer():
+            output = _first(model(*(to_torch(tensor) for _, tensor in given)))
+        if recipe.loss == "cross_entropy":
+            if output.dim() < 2:
+                raise CannotRun(f"cross_entropy needs an output of at least 2 dims; found {[*output.shape]}")
+            sizes = [size for dim, size in enumerate(output.shape) if dim != 1]
+            target = torch.randint(0, output.shape[1], sizes, generator=generator)
+        else:
+            target = torch.randn(output.shape, generator=generator).to(output.dtype)
+        made += [Entry(f"input.{step}.{name}", tensor) for name, tensor in given]
+        made.append(Entry(f"target.{step}.0", from_torch(target)))
+    return made
+
+
+def trained(model: nn.Module, recipe: Recipe, given: StateDict) -> StateDict:
+    """The loss of each step, and the state dict after it. A copy is trained, whose dropout layers draw nothing."""
+    return _trained(_still(model), recipe, {name: to_torch(tensor) for name, tensor in given})
+
+
+def trained_without_rounding(
+    model: nn.Module, recipe: Recipe, given: StateDict, dtype: DType
+) -> Mapping[str, Reference]:
+    """The references of ``trained`` in ``dtype``. Raises CannotRun."""
+    wide = _wide(_still(model))
+    tensors = {name: _widened(to_torch(tensor)) for name, tensor in given}
+    return _reference(lambda: _trained(copy.deepcopy(wide), recipe, tensors), dtype, "training-samples")
+
+
+def record(model: nn.Module, recipe: Recipe) -> OptimizerRecord:
+    """The optimizer's options as TorchSharp has them. Raises CannotRun for those that it does not take."""
+    try:
+        return record_of(recipe.optimizer, _optimizer(model, recipe).state_dict(), [*model.parameters()])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CannotRun(f"--optimizer {recipe.optimizer}: {error}") from error
+
+
+def dropouts(model: nn.Module) -> int:
+    """How many dropout layers draw something in a training."""
+    return sum(isinstance(module, _DROPOUTS) and module.p > 0 for module in model.modules())
+
+
+def _still(model: nn.Module) -> nn.Module:
+    """A copy whose dropout layers draw nothing."""
+    made = copy.deepcopy(model)
+    for module in made.modules():
+        if isinstance(module, _DROPOUTS):
+            module.p = 0.0
+    return made
+
+
+def _wide(model: nn.Module) -> nn.Module:
+    try:
+        return widened(model)
+    except Exception as error:
+        raise CannotRun(f"the model cannot be copied in float64: {type(error).__name__}: {error}") from error
+
+
+def _gradients(model: nn.Module, tensors: Tensors) -> StateDict:
+    inputs = {name: each.clone() for name, each in tensors.items() if name.startswith("input.")}
+    for each in inputs.values():
+        each.requires_grad_(each.is_floating_point())
+    model.zero_grad(set_to_none=True)
+    with as_the_peer():
+        outputs = [each for each in tensors_in(model(*inputs.values())) if each.is_floating_point()]
+        total: Any = sum((each * tensors[f"cotangent.{number}"]).sum() for number, each in enumerate(outputs))
+        total.backward()
+    named = {**inputs, **dict(model.named_parameters())}
+    found = {name: each.grad.clone() for name, each in named.items() if each.grad is not None}
+    model.zero_grad(set_to_none=True)
+    return entries_of(found)
+
+
+def _trained(model: nn.Module, recipe: Recipe, tensors: Tensors) -> StateDict:
+    optimizer = _optimizer(model.train(), recipe)
+    loss_of: Any = getattr(nn.functional, recipe.loss)
+    results: StateDict = []
+    with as_the_peer():
+        for step in range(recipe.steps):
+            inputs = [each for name, each in tensors.items() if name.startswith(f"input.{step}.")]
+            optimizer.zero_grad()
+            loss = loss_of(_first(model(*inputs)), tensors[f"target.{step}.0"])
+            loss.backward()
+            optimizer.step()
+            results += export({f"loss.{step}": loss.detach()})
+            after = {f"step.{step}.{name}": each.detach().clone() for name, each in model.state_dict().items()}
+            results += entries_of(after)
+    return results
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    kind: Any = getattr(torch.optim, recipe.optimizer)
+    return kind([*model.parameters()], **recipe.options)
+
+
+def _reference(compute: Callable[[], StateDict], dtype: DType, samples: str) -> Mapping[str, Reference]:
+    try:
+        return rounding.reference(compute, dtype, int(load_bounds("rounding")[samples]))
+    except Exception as error:
+        raise CannotRun(f"a pass in float64 fails: {type(error).__name__}: {error}") from error
+
+
+def _widened(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.double() if tensor.is_floating_point() else tensor
+
+
+def _first(output: Any) -> torch.Tensor:
+    found = tensors_in(output)
+    if not found:
+        raise CannotRun("the model returns no tensor")
+    return found[0]

@@ -1,0 +1,324 @@
+"""A person's model in torch: what each module in it gets and returns in one pass, and what rounding explains of it.
+
+May import values, python_side. To import the model runs its file.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import importlib.machinery
+import importlib.util
+import inspect
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias, TypeGuard, cast
+
+import numpy as np
+import torch
+from torch.utils import _pytree as trees
+
+from tscompat.values.compare import compare
+from tscompat.values.dtypes import BY_TORCH, DType
+from tscompat.values.tensors import Entry, StateDict, as_float64
+
+from . import rounding
+from .rounding import Reference
+from .torch_tensors import from_torch
+
+_SAMPLES = 8
+"""How often errors are drawn for the outputs of a module (cases/dtypes.toml has as many for architectures)."""
+_PLAIN = (bool, int, float, str)
+
+
+Model: TypeAlias = torch.nn.Module
+Numbers: TypeAlias = dict[str, bool | float]
+
+
+class CannotRun(Exception):
+    """The model cannot be made, or a pass through it fails. The message has the reason."""
+
+
+class Pass(NamedTuple):
+    """One pass of a module: what it got and what it returned, as copies."""
+
+    name: str
+    """That of the module; empty for the whole."""
+    call: int
+    """Counted from 1: a module may be called several times in one pass of the whole."""
+    sizes: tuple[int, ...]
+    """For each argument how many tensors it has: 1 for a tensor, 0 for None, more for a tuple or list of them."""
+    named: Mapping[str, bool | float]
+    """The arguments that are numbers or truth values, and not those that the function has by default."""
+    defaults: Mapping[str, bool | float]
+    """Those that the function has by default."""
+    inputs: StateDict
+    """The tensors of the arguments, in their order, named by number."""
+    outputs: StateDict
+    """Tuples, lists and dicts flattened, without what is no tensor, named by number."""
+    why: str
+    """Why .NET cannot get the same inputs; empty if it can."""
+    arguments: tuple[Any, Any]
+
+
+class Attributes(NamedTuple):
+    """What a module is beside its tensors."""
+
+    type_name: str
+    plain: Mapping[str, object]
+    """Its numbers, truth values, texts and sequences of numbers, by name."""
+
+
+def load_model(where: str) -> torch.nn.Module:
+    """The module that a function returns, in eval mode. ``where`` is ``FILE.py:FUNCTION``. Runs that code.
+
+    Raises CannotRun.
+    """
+    file, colon, function = where.rpartition(":")
+    path = Path(file)
+    if not colon or not path.is_file():
+        raise CannotRun(f"--python {where}: expected FILE.py:FUNCTION, a file that is there and a function in it")
+    loader = importlib.machinery.SourceFileLoader(f"tscompat_of_{path.stem}", str(path))
+    spec = importlib.util.spec_from_file_location(loader.name, path, loader=loader)
+    assert spec
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent.absolute()))
+    sys.modules[loader.name] = module  # dataclasses and pickles look their classes up there
+    try:
+        with redirect_stdout(sys.stderr):
+            loader.exec_module(module)
+            made = getattr(module, function)()
+    except (Exception, SystemExit) as error:
+        raise CannotRun(f"--python {where}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.remove(str(path.parent.absolute()))
+    if not isinstance(made, torch.nn.Module):
+        raise CannotRun(f"--python {where}: found a value of type {type(made).__name__}; expected a torch.nn.Module")
+    return made.eval()
+
+
+def attributes(model: torch.nn.Module) -> dict[str, Attributes]:
+    """What each module is, the whole under the empty name."""
+    return {
+        name: Attributes(type(module).__name__, {key: value for key, value in vars(module).items() if _is_plain(value)})
+        for name, module in _modules(model, once=False).items()
+    }
+
+
+def _modules(model: torch.nn.Module, *, once: bool) -> dict[str, torch.nn.Module]:
+    """The modules by name, the whole under the empty one; one that has several names ``once``, or under each."""
+    return dict(model.named_modules(remove_duplicate=once))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return all(isinstance(each, int | float) for each in value)  # pyright: ignore[reportUnknownVariableType]
+    return isinstance(value, _PLAIN)
+
+
+def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]:
+    """The passes of all modules in one pass of the whole, in the order in which they end. Raises CannotRun."""
+    made: list[Pass] = []
+    begun: dict[int, list[tuple[Any, Any]]] = {}
+    counts = Counter[str]()
+    modules = _modules(model, once=True)
+    names = {id(module): name for name, module in modules.items()}
+
+    def before(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
+        begun.setdefault(id(module), []).append(_cloned((args, kwargs)))
+
+    def after(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        name = names[id(module)]
+        counts[name] += 1
+        given = begun[id(module)].pop()
+        sizes, (named, defaults), tensors, why = _arguments(module, *given)
+        outputs = tensors_in(output)
+        why = why or ("" if outputs else "it returns no tensor")
+        made.append(
+            Pass(name, counts[name], sizes, named, defaults, _numbered(tensors), _numbered(outputs), why, given)
+        )
+
+    handles: list[Any] = []
+    try:
+        for module in modules.values():
+            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+            handles.append(module.register_forward_hook(after, with_kwargs=True))
+        with torch.no_grad(), as_the_peer(), redirect_stdout(sys.stderr):
+            model(*_cloned(inputs))
+    except (Exception, SystemExit) as error:
+        raise CannotRun(f"a pass in Python fails: {type(error).__name__}: {error}") from error
+    finally:
+        for handle in handles:
+            handle.remove()
+    return made
+
+
+def steady_passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]:
+    """As ``passes``, of a model that computes the same each time, and something.
+
+    Raises CannotRun for one that draws random numbers or keeps a state from pass to pass, with the first module that
+    does; and where the whole returns no tensor, or nothing but NaN and infinities.
+    """
+    made, again = passes(model, inputs), passes(model, inputs)
+    for one, other in zip(made, again, strict=False):
+        if compare(one.outputs, other.outputs) and not compare(one.inputs, other.inputs):
+            name = f"the module {one.name!r}" if one.name else "the whole model"
+            raise CannotRun(
+                f"{name} computes something else in a second pass: it draws random numbers in eval mode (F.dropout "
+                "without training=self.training), or keeps a state: nothing can be compared with it"
+            )
+    whole = made[-1].outputs
+    if not whole:
+        raise CannotRun("the model returns no tensor, or keeps it in an object of its own class: return tensors")
+    if not any(tensor.nbytes for _, tensor in whole):
+        raise CannotRun("the outputs have no elements: give larger inputs")
+    floating = [as_float64(tensor) for _, tensor in whole if tensor.dtype.kind == "float" and tensor.nbytes]
+    if floating and not any(np.isfinite(each).any() for each in floating):
+        raise CannotRun("all outputs are NaN or infinite, so that this input shows nothing: give another --input")
+    return made
+
+
+@contextmanager
+def as_the_peer() -> Generator[None]:
+    """With one thread, as the peer has, so that sums add in the same order; without the fused path of attention, which
+    calls no layer in it; and without warnings.
+    """
+    threads, fast = torch.get_num_threads(), torch.backends.mha.get_fastpath_enabled()
+    torch.set_num_threads(1)
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _cloned(tree: Any) -> Any:
+    return trees.tree_map_only(torch.Tensor, lambda tensor: tensor.detach().clone(), tree)
+
+
+def _numbered(tensors: Sequence[torch.Tensor]) -> StateDict:
+    return [Entry(str(number), _copied(tensor)) for number, tensor in enumerate(tensors)]
+
+
+def _copied(tensor: torch.Tensor) -> Any:
+    found = from_torch(tensor)
+    return found._replace(data=bytes(memoryview(found.data).cast("B"))) if found.nbytes else found
+
+
+def _arguments(
+    module: torch.nn.Module, args: Any, kwargs: Any
+) -> tuple[tuple[int, ...], tuple[Numbers, Numbers], list[torch.Tensor], str]:
+    """How many tensors each argument has, the numbers among them (given, and by default), the tensors, and why .NET
+    cannot get them.
+    """
+    signature = inspect.signature(module.forward)
+    sizes: list[int] = []
+    named, defaults = Numbers(), Numbers()
+    tensors: list[torch.Tensor] = []
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    for name, value in _each(signature, bound):
+        leaves = trees.tree_leaves(value)
+        if value is None:
+            sizes.append(0)
+        elif leaves and _are_tensors(leaves):
+            sizes.append(len(leaves))
+            tensors += leaves
+        elif name in signature.parameters and signature.parameters[name].default == value:
+            if isinstance(value, bool | int | float):
+                defaults[name] = value
+        elif isinstance(value, bool | int | float):
+            named[name] = value
+        else:
+            return (), ({}, {}), [], f"it takes {name}, which is no tensor"
+    while sizes and not sizes[-1]:
+        sizes.pop()
+    return tuple(sizes), (named, defaults), tensors, ""
+
+
+def tensors_in(output: Any) -> list[torch.Tensor]:
+    """The tensors of an output: of tuples, lists and dataclasses in their order, of dicts in the order of their keys.
+
+    C#'s dictionaries have no order, so keys are compared by their place among the sorted ones (dotnet/Peer/Parts.cs).
+    """
+    if isinstance(output, torch.Tensor):
+        return [output]
+    if isinstance(output, Mapping):
+        named = cast("Mapping[Any, Any]", output)
+        return [each for key in sorted(named, key=str) for each in tensors_in(named[key])]
+    if isinstance(output, tuple | list):
+        items = cast("Sequence[Any]", output)
+        return [each for item in items for each in tensors_in(item)]
+    if dataclasses.is_dataclass(output):
+        return [each for field in dataclasses.fields(output) for each in tensors_in(getattr(output, field.name))]
+    return []
+
+
+def _each(signature: inspect.Signature, bound: inspect.BoundArguments) -> Iterator[tuple[str, Any]]:
+    for name, value in bound.arguments.items():
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            yield from ((f"*{name}", each) for each in value)
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            yield from value.items()
+        else:
+            yield name, value
+
+
+def _are_tensors(leaves: Sequence[object]) -> TypeGuard[list[torch.Tensor]]:
+    return all(isinstance(each, torch.Tensor) for each in leaves)
+
+
+def widened(model: torch.nn.Module) -> torch.nn.Module:
+    """A copy in float64, with the tensors that modules keep as plain attributes. Raises what torch raises."""
+    wide = copy.deepcopy(model).double()
+    for module in wide.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, torch.Tensor) and value.is_floating_point():
+                setattr(module, name, value.double())
+    return wide
+
+
+class References:
+    """What the outputs of passes would be without rounding. The model is copied once, in float64."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        self._model = model
+        self._wide: torch.nn.Module | None = None
+
+    def of(self, one: Pass) -> Mapping[str, Reference]:
+        """The references of a pass's outputs, by their numbers. Raises CannotRun where float64 does not work."""
+        try:
+            if self._wide is None:
+                self._wide = widened(self._model)
+            module = self._wide.get_submodule(one.name)
+        except Exception as error:
+            raise CannotRun(f"the model cannot be copied in float64: {type(error).__name__}: {error}") from error
+
+        def compute() -> StateDict:
+            args, kwargs = trees.tree_map_only(torch.Tensor, _widened, one.arguments)
+            with torch.no_grad(), as_the_peer():
+                output = module(*args, **kwargs)
+            return _numbered(tensors_in(output))
+
+        try:
+            return rounding.reference(compute, _dtype(one.outputs), _SAMPLES)
+        except Exception as error:
+            raise CannotRun(f"a pass in float64 fails: {type(error).__name__}: {error}") from error
+
+
+def _widened(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy of its own, of a floating tensor in float64."""
+    return tensor.double() if tensor.is_floating_point() and tensor.dtype != torch.float64 else tensor.clone()
+
+
+def _dtype(outputs: StateDict) -> DType:
+    """The floating type of the outputs: that of the first one that has one."""
+    return next((tensor.dtype for _, tensor in outputs if tensor.dtype.kind == "float"), BY_TORCH["float32"])

@@ -1,0 +1,222 @@
+"""The whole of a comparison: the model in Python, the class in .NET, layer by layer and end to end.
+
+May import values, resources, codec, python_side, dotnet_side, files, verbs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tscompat.codec import encode_state_dict, read_state_dict
+from tscompat.dotnet_side.choice import PINNED, Choice
+from tscompat.dotnet_side.errors import PeerDied
+from tscompat.dotnet_side.messages import OwnModule, Part, PartRun, Parts, PartsRan, RunParts, Thrown
+from tscompat.dotnet_side.process import PeerKeeper
+from tscompat.files.item import ModelFileError, Tell
+from tscompat.python_side.descent import Recipe, dropouts
+from tscompat.python_side.passes import CannotRun, Model, Pass, References, attributes, load_model, steady_passes
+from tscompat.python_side.torch_tensors import VERSION, entries_of, to_torch
+from tscompat.resources.whole import write_whole
+from tscompat.values.compare import compare
+from tscompat.values.tensors import Entry, StateDict
+from tscompat.values.text import shown
+from tscompat.verbs.own import Own
+from tscompat.verbs.peer import NoPeer, last_words, peer_for, refused, seconds_for
+from tscompat.verbs.renaming import apply
+
+from . import comparison, descent
+from .document import Layer, Parity
+from .inputs import inputs as inputs_of
+
+_COPIES = 4
+"""How many times the model's size a peer takes at most: its class twice over, what it is filled with, outputs."""
+_FORWARD_SECONDS = 600.0
+"""What the passes may take beyond the time to load."""
+
+
+class _Found(NamedTuple):
+    """What .NET has and what its parts computed."""
+
+    parts: Mapping[str, Part]
+    """By the names that they have in Python."""
+    results: Mapping[tuple[str, int], StateDict | Thrown]
+    """By the name in Python and the call."""
+    names: tuple[str, ...]
+    """Of all parts, as .NET has them."""
+    version: str
+
+
+def parity(
+    python: str,
+    own: Own,
+    inputs: Sequence[str],
+    *,
+    strip_prefix: str = "",
+    rename: Iterable[tuple[str, str]] = (),
+    add_prefix: str = "",
+    backward: bool = False,
+    recipe: Recipe | None = None,
+    choice: Choice = PINNED,
+    tell: Tell | None = None,
+) -> Parity:
+    """Whether a C# class computes what a PyTorch model computes, with the same weights and inputs.
+
+    ``python`` is ``FILE.py:FUNCTION``, which returns the model; ``own`` is the class in .NET: the code of both is run.
+    ``inputs`` are as those of ``--input``. The other options give names of Python's those that .NET has, those of
+    modules too. With ``backward`` gradients are compared, with a ``recipe`` a training. Raises ModelFileError for what
+    cannot be run, with the reason; and OSError.
+    """
+    notes: list[str] = []
+
+    def note(sentence: str) -> None:
+        notes.append(sentence)
+        if tell is not None:
+            tell(sentence)
+
+    options = [
+        *([("--strip-prefix", strip_prefix)] if strip_prefix else []),
+        *(("--rename", f"{pattern}={text}") for pattern, text in rename),
+        *([("--add-prefix", add_prefix)] if add_prefix else []),
+    ]
+    module, given = own.module(), inputs_of(inputs)
+    try:
+        model = load_model(python)
+        weights = [Entry(apply(options, name), tensor) for name, tensor in entries_of(model.state_dict())]
+        made = steady_passes(model, [to_torch(tensor) for _, tensor in given])
+    except (CannotRun, ValueError) as error:
+        raise ModelFileError(shown(str(error), 1000)) from error
+    names = {name: _renamed(options, name) for name in attributes(model)}
+    size = sum(tensor.nbytes for _, tensor in weights)
+    try:
+        with peer_for(_COPIES * size, choice, note) as (peer, folder):
+            found = _asked(peer, folder, own, module, weights, made, names)
+            layers = _layers(model, made, found)
+            differ = comparison.attributes_of(attributes(model), found.parts.items())
+            findings = comparison.findings(layers, differ)
+            gradients, training = None, None
+            if not any(each.what in ("layer", "between") for each in findings):
+                side = descent.Side(peer, folder, module, {name: apply(options, name) for name in model.state_dict()})
+                if backward:
+                    gradients = descent.gradients(side, model, given, made[-1])
+                    findings += descent.finding_of_gradients(gradients, made)
+                if recipe is not None:
+                    if drawing := dropouts(model):
+                        note(f"training: {drawing} dropout layers draw nothing on both sides (p = 0)")
+                    training, more = descent.training(side, model, recipe, lambda step: inputs_of(inputs, step))
+                    findings = comparison.merged(findings, more)
+            elif backward or recipe is not None:
+                note("gradients and trainings are not compared, because the outputs differ before")
+    except NoPeer as error:
+        raise ModelFileError(f"TorchSharp cannot be asked: {error}") from error
+    except CannotRun as error:
+        raise ModelFileError(shown(str(error), 1000)) from error
+    except PeerDied as died:
+        raise ModelFileError(f"{own}: .NET ended: {last_words(died)}") from died
+    if layers[-1].outcome == "not-compared":
+        raise ModelFileError(f"the whole model cannot be compared: {layers[-1].detail}")
+    whole = found.results.get(("", 1))
+    more = len(whole) - len(made[-1].outputs) if isinstance(whole, list) else 0
+    if more > 0:
+        note(f".NET returns {more} outputs more than Python: they are not compared")
+    there = {part.name for part in found.parts.values()}
+    return Parity(
+        schema=1,
+        outcome="differs" if any(each.what != "attribute" for each in findings) else "agrees",
+        sentence=comparison.sentence(findings, layers),
+        python=python,
+        dotnet=str(own),
+        torch=str(VERSION),
+        torchsharp=found.version,
+        findings=tuple(findings),
+        layers=tuple(layers),
+        gradients=gradients,
+        training=training,
+        only_python=tuple(name for name in names if name not in found.parts),
+        only_dotnet=tuple(name for name in found.names if name not in there),
+        notes=tuple(notes),
+    )
+
+
+def _layers(model: Model, made: Sequence[Pass], found: _Found) -> list[Layer]:
+    references = References(model)
+    ours = attributes(model)
+    return [
+        comparison.layer(
+            one,
+            found.results.get((one.name, one.call)),
+            references.of,
+            ours[one.name].type_name,
+            found.parts[one.name].type_name if one.name in found.parts else "",
+        )
+        for one in made
+    ]
+
+
+def _renamed(options: Sequence[tuple[str, str]], name: str) -> str:
+    """The name of a module in .NET. Options are for names of tensors, which go on behind a dot."""
+    return apply(options, f"{name}.").removesuffix(".") if name else ""
+
+
+def _asked(
+    peer: PeerKeeper,
+    folder: Path,
+    own: Own,
+    module: OwnModule,
+    weights: StateDict,
+    made: Sequence[Pass],
+    names: Mapping[str, str],
+) -> _Found:
+    """What .NET has and computes: of the layers, of the whole, and where that differs, of all between them."""
+    version = peer.start().versions["torchsharp"]
+    answer = peer.ask(Parts(module))
+    if isinstance(answer, Thrown):
+        raise ModelFileError(f"{own.assembly}: {own} cannot be built: {refused(answer).detail}")
+    there = {part.name: part for part in answer.parts}
+    parts = {name: there[other] for name, other in names.items() if other in there}
+    write_whole(folder / "expected.dat", encode_state_dict(weights))
+    first = comparison.leaves(made, parts) | {""}
+    # The whole comes first, on an instance of which no layer has run: it may keep a state.
+    wanted = sorted((one for one in made if one.name in first and not one.why), key=lambda one: bool(one.name))
+    results = _run(peer, folder, own, module, wanted, names)
+    if any(_unequal(one, results.get((one.name, one.call))) for one in made if one.name in first):
+        others = [one for one in made if one.name in parts and one.name not in first and not one.why]
+        results |= _run(peer, folder, own, module, others, names)
+    return _Found(parts, results, tuple(there), version)
+
+
+def _unequal(one: Pass, found: StateDict | Thrown | None) -> bool:
+    return isinstance(found, Thrown) or (found is not None and bool(compare(one.outputs, found)))
+
+
+def _run(
+    peer: PeerKeeper, folder: Path, own: Own, module: OwnModule, made: Sequence[Pass], names: Mapping[str, str]
+) -> dict[tuple[str, int], StateDict | Thrown]:
+    """Run parts in .NET with the inputs that Python's had. Raises ModelFileError where the weights do not load."""
+    if not made:
+        return {}
+    given = [Entry(f"{number}.{name}", tensor) for number, one in enumerate(made) for name, tensor in one.inputs]
+    write_whole(folder / "inputs.dat", encode_state_dict(given))
+    call = RunParts(
+        expected=str(folder / "expected.dat"),
+        module=module,
+        runs=tuple(PartRun(names[one.name], one.sizes, dict(one.named), dict(one.defaults)) for one in made),
+        inputs=str(folder / "inputs.dat"),
+        outputs=str(folder / "outputs.dat"),
+    )
+    size = (folder / "expected.dat").stat().st_size + (folder / "inputs.dat").stat().st_size
+    answer = peer.ask(call, _FORWARD_SECONDS + seconds_for(size))
+    if isinstance(answer, Thrown):
+        raise ModelFileError(
+            f"{own} does not load the weights: {refused(answer).detail}: tscompat verify shows what does not fit"
+        )
+    return _results(folder / "outputs.dat", made, answer)
+
+
+def _results(outputs: Path, made: Sequence[Pass], answer: PartsRan) -> dict[tuple[str, int], StateDict | Thrown]:
+    by_run: dict[int, StateDict] = {number: [] for number in range(len(made))}
+    for name, tensor in read_state_dict(outputs):
+        number, _, output = name.partition(".")
+        by_run[int(number)].append(Entry(output, tensor._replace(data=bytes(tensor.data))))
+    return {(one.name, one.call): answer.thrown.get(number, by_run[number]) for number, one in enumerate(made)}

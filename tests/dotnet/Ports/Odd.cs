@@ -1,0 +1,81 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Ports;
+
+/// <summary>Its type cannot be initialized.</summary>
+public sealed class Uninitialized : nn.Module<Tensor, Tensor>
+{
+    private static readonly int Number = int.Parse("none");
+
+    public Uninitialized() : base(nameof(Uninitialized)) => Console.WriteLine(Number);
+
+    public override Tensor forward(Tensor x) => x;
+}
+
+/// <summary>Ends the whole process.</summary>
+public sealed class Ends : nn.Module<Tensor, Tensor>
+{
+    public Ends() : base(nameof(Ends)) => Environment.FailFast("the end of it");
+
+    public override Tensor forward(Tensor x) => x;
+}
+
+/// <summary>What a class can do that a port seldom does: several outputs, keys, a mask, other constructors.</summary>
+public sealed class Odd : nn.Module<Tensor, Dictionary<string, Tensor>>
+{
+    public enum Order { Right, Swapped }
+
+    public sealed record Config(Order Order);
+
+    private readonly nn.Module<Tensor, Tensor> fc = nn.Linear(4, 4);
+    private readonly Order order;
+
+    private Odd() : base(nameof(Odd)) { }
+
+    public Odd(Config config) : base(nameof(Odd))
+    {
+        order = config.Order;
+        RegisterComponents();
+    }
+
+    public override Dictionary<string, Tensor> forward(Tensor x)
+    {
+        var (mean, scale) = (fc.forward(x), fc.forward(x).exp());
+        return order == Order.Right
+            ? new() { ["scale"] = scale, ["mean"] = mean }
+            : new() { ["scale"] = mean, ["mean"] = scale };
+    }
+
+    /// <summary>Takes any number of sizes, and returns one tensor more than Python's.</summary>
+    public sealed class More : nn.Module<Tensor, (Tensor, Tensor)>
+    {
+        private readonly nn.Module<Tensor, Tensor> fc;
+
+        public More(params int[] sizes) : base(nameof(More))
+        {
+            fc = nn.Linear(sizes[0], sizes[1]);
+            RegisterComponents();
+        }
+
+        public override (Tensor, Tensor) forward(Tensor x) => (fc.forward(x), x);
+    }
+}
+
+/// <summary>Attention with a mask of its last argument.</summary>
+public sealed class Masked : nn.Module<Tensor, Tensor, Tensor>
+{
+    private readonly TorchSharp.Modules.MultiheadAttention attention = nn.MultiheadAttention(8, 2);
+
+    public Masked() : base(nameof(Masked)) => RegisterComponents();
+
+    public override Tensor forward(Tensor x, Tensor mask) => attention.forward(x, x, x, null, false, mask).Item1;
+}
+
+/// <summary>It cannot be built without its type argument.</summary>
+public sealed class Generic<T> : nn.Module<Tensor, Tensor>
+{
+    public Generic() : base(nameof(T)) { }
+
+    public override Tensor forward(Tensor x) => x;
+}

@@ -1,0 +1,69 @@
+"""Inputs of given sizes are the same each time; arrays of a file are taken as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tscompat.files.item import ModelFileError
+from tscompat.values.tensors import as_float64
+from tscompat.verbs.parity.inputs import inputs
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype", "shape"),
+    [
+        ("2x3:f32", "f32", (2, 3)),
+        ("4:float64", "f64", (4,)),
+        (":i64", "i64", ()),
+        ("2x2:bool", "bool", (2, 2)),
+        ("3:bf16", "bf16", (3,)),
+    ],
+)
+def test_sizes(text: str, dtype: str, shape: tuple[int, ...]) -> None:
+    ((name, tensor),) = inputs([text])
+    assert (name, tensor.dtype.name, tensor.shape) == ("0", dtype, shape)
+
+
+def test_the_same_each_time() -> None:
+    assert [bytes(each.tensor.data) for each in inputs(["9:f32"])] == [
+        bytes(each.tensor.data) for each in inputs(["9:f32"])
+    ]
+
+
+def test_two_inputs_are_not_the_same() -> None:
+    one, other = inputs(["9:f32", "9:f32"])
+    assert bytes(one.tensor.data) != bytes(other.tensor.data)
+
+
+@pytest.mark.parametrize(("text", "below"), [("999:i64", 10), ("999:i64:3", 3), ("999:u8:2", 2)])
+def test_integers_are_below_a_number(text: str, below: int) -> None:
+    ((_, tensor),) = inputs([text])
+    assert sorted({*as_float64(tensor).tolist()}) == [*range(below)]
+
+
+def test_arrays_of_a_file(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.ones((2, 2), np.float32), y=np.arange(3))
+    found = inputs([str(tmp_path / "a.npz"), "1:f32"])
+    assert [(name, tensor.dtype.name, tensor.shape) for name, tensor in found] == [
+        ("0", "f32", (2, 2)),
+        ("1", "i64", (3,)),
+        ("2", "f32", (1,)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ([], "expected an input"),
+        (["2x3:c64"], "--input 2x3:c64: expected a dtype such as f32"),
+        (["2x3:f33"], "expected a dtype"),
+        (["99999x99999x9:f32"], "more than 2,147,483,648 elements"),
+        (["none.npz"], r"none\.npz"),
+    ],
+)
+def test_no_inputs(given: list[str], sentence: str) -> None:
+    with pytest.raises(ModelFileError, match=sentence):
+        inputs(given)

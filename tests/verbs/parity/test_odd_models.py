@@ -1,0 +1,158 @@
+"""Models that are no pure functions, or return something else than tensors: none of them is called equal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tscompat.dotnet_side.cache import Publish
+from tscompat.files.item import ModelFileError
+from tscompat.verbs.parity import Own, Parity, parity
+
+HEAD = """
+import sys
+from dataclasses import dataclass
+import torch
+from torch import nn
+F = nn.functional
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.last = None
+
+    def forward(self, x):
+        {forward}
+
+
+@dataclass
+class Output:
+    y: torch.Tensor
+
+
+class Own:
+    def __init__(self, y):
+        self.y = y
+
+
+def make():
+    return Net()
+"""
+INPUT = ["2x4:f32"]
+
+
+def compared(folder: Path, own: Own, forward: str, inputs: list[str] = INPUT, more: str = "") -> Parity:
+    (folder / "net.py").write_text(HEAD.format(forward=forward) + more, encoding="utf-8")
+    return parity(f"{folder / 'net.py'}:make", own, inputs)
+
+
+@pytest.fixture
+def more(ports: Path) -> Own:
+    """A class that computes one linear layer."""
+    return Own(ports, "Ports.Odd.More", "[4, 4]")
+
+
+def odd(ports: Path, order: str) -> Own:
+    return Own(ports, "Ports.Odd", f'[{{"order": "{order}"}}]')
+
+
+RIGHT = 'y = self.fc(x); return {"mean": y, "scale": y.exp()}'
+
+
+def test_outputs_of_a_dict_are_compared_by_their_keys(tmp_path: Path, ports: Path, publish: Publish) -> None:
+    assert compared(tmp_path, odd(ports, "Right"), RIGHT).outcome == "agrees"
+
+
+def test_outputs_under_each_others_keys(tmp_path: Path, ports: Path, publish: Publish) -> None:
+    found = compared(tmp_path, odd(ports, "Swapped"), RIGHT)
+    assert (found.outcome, [each.what for each in found.findings]) == ("differs", ["between"])
+
+
+def test_outputs_in_a_dataclass(tmp_path: Path, more: Own, publish: Publish) -> None:
+    assert compared(tmp_path, more, "return Output(self.fc(x))").outcome == "agrees"
+    assert compared(tmp_path, more, "return Output(self.fc(x).relu())").outcome == "differs"
+
+
+def test_more_outputs_in_dotnet_are_stated(tmp_path: Path, more: Own, publish: Publish) -> None:
+    notes = compared(tmp_path, more, "return self.fc(x)").notes
+    assert notes == (".NET returns 1 outputs more than Python: they are not compared",)
+
+
+def test_an_argument_that_was_left_out_before_one_that_was_given(tmp_path: Path, ports: Path, publish: Publish) -> None:
+    code = "\n".join(
+        [
+            "",
+            "class Masked(nn.Module):",
+            "    def __init__(self):",
+            "        super().__init__()",
+            "        self.attention = nn.MultiheadAttention(8, 2)",
+            "    def forward(self, x, mask):",
+            "        return self.attention(x, x, x, attn_mask=mask, need_weights=False)[0]",
+            "def make():",
+            "    return Masked()",
+        ]
+    )
+    found = compared(tmp_path, Own(ports, "Ports.Masked"), "return x", ["3x2x8:f32", "3x3:f32"], code)
+    assert (found.outcome, found.findings) == ("agrees", ())
+
+
+WRONG = {
+    "random": ("return self.fc(F.dropout(x))", "the whole model computes something else in a second pass"),
+    "with a state": (
+        "y = self.fc(x) + (0 if self.last is None else self.last); self.last = y; return y",
+        "it draws random numbers in eval mode .* or keeps a state",
+    ),
+    "no tensor": ("return Own(self.fc(x))", "the model returns no tensor"),
+    "only NaN": ("return self.fc(x) * float('nan')", "all outputs are NaN or infinite"),
+    "exit": ("sys.exit(0)", "a pass in Python fails: SystemExit"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_nothing_can_be_compared_with(what: str, tmp_path: Path, more: Own) -> None:
+    forward, sentence = WRONG[what]
+    with pytest.raises(ModelFileError, match=sentence):
+        compared(tmp_path, more, forward)
+
+
+FILES = {
+    "exit.py": ("import sys\nsys.exit(0)\n", "SystemExit"),
+    "text.txt": ("no python\n", "SyntaxError"),
+    "script.py": (
+        "import torch\ndef make(): return torch.jit.script(torch.nn.Linear(4, 4))\n",
+        "a pass in Python fails",
+    ),
+    "meta.py": ("import torch\ndef make(): return torch.nn.Linear(4, 4, device='meta')\n", "meta device"),
+    "quantized.py": (
+        "import torch\ndef make():\n    model = torch.nn.Sequential(torch.nn.Linear(4, 4))\n"
+        "    return torch.ao.quantization.quantize_dynamic(model)\n",
+        "and no tensor|not all of it",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_give_no_model(name: str, tmp_path: Path, more: Own) -> None:
+    source, sentence = FILES[name]
+    (tmp_path / name).write_text(source, encoding="utf-8")
+    with pytest.raises(ModelFileError, match=sentence):
+        parity(f"{tmp_path / name}:make", more, INPUT)
+
+
+def test_what_the_file_prints_is_no_output(
+    tmp_path: Path, more: Own, publish: Publish, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compared(tmp_path, more, "print('in forward'); return self.fc(x)", more="print('at import')")
+    out, err = capsys.readouterr()
+    assert (out, "at import" in err, "in forward" in err) == ("", True, True)
+    assert str(tmp_path) not in sys.path
+
+
+def test_a_generic_class(tmp_path: Path, ports: Path, publish: Publish) -> None:
+    with pytest.raises(ModelFileError, match=r"Ports\.Generic`1 is generic: give a class that can be built"):
+        compared(tmp_path, Own(ports, "Ports.Generic`1"), "return self.fc(x)")
