@@ -560,6 +560,15 @@ def test_a_tensor_of_several_parts_is_named(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_a_sparse_tensor_of_torch_1_10_is_named(tmp_path: Path) -> None:
+    legacy({"w": torch.ones(9), "odd": torch.eye(2).to_sparse_csr()}, tmp_path / "a")
+    data = (tmp_path / "a").read_bytes()
+    (tmp_path / "a").write_bytes(data.replace(b"_rebuild_sparse_tensor", b"_rebuild_sparse_csr_tensor"))
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert odd.why.startswith("a sparse_csr tensor")
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_packed_parameters_in_a_state_dict_are_named(tmp_path: Path) -> None:
     quantization: Any = import_module("torch.ao.quantization")
     quantized = quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4)), {nn.Linear})

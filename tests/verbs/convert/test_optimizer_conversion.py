@@ -89,6 +89,11 @@ def test_groups_come_back_as_they_were(tmp_path: Path) -> None:
     assert torch.load(tmp_path / "c.pth", weights_only=True)["param_groups"] == original["param_groups"]
 
 
+def test_the_parameters_of_each_group_are_counted(tmp_path: Path) -> None:
+    source = saved(tmp_path / "a.pth", stepped("SGD", [1, 0, 3], momentum=0.9).state_dict())
+    assert prepare_optimizer(source, tmp_path / "b.dat", name="SGD", tell=print).sizes == [1, 0, 3]
+
+
 @pytest.mark.parametrize(
     ("groups", "said"),
     [
