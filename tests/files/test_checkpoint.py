@@ -155,7 +155,7 @@ def test_a_state_dict_beside_more_tensors_is_taken_by_its_key() -> None:
         {"ema": {"decay": 0.9, "shadow_params": list(STATE.values())}},
         {"rng": torch.get_rng_state(), "cuda_rng": [torch.zeros(16, dtype=torch.uint8)] * 8},
         {"optimizer": {"master": [torch.ones(9)]}, "optimizers": [SGD], "schedulers": [{"last_lr": [0.1]}]},
-        {"trainer": {"optimizer": {"master": [torch.ones(9)]}}},
+        {"fit": {"optimizer": {"master": [torch.ones(9)]}}},
         {"history": [0.1, 0.2], "hyper": {"a": {"b": {"c": {"d": {"e": [1, (2, 3)]}}}}}, "best": torch.tensor(1.0)},
     ],
 )

@@ -478,6 +478,11 @@ def test_arrays_of_every_dtype_in_pickles(code: str, order: str, tmp_path: Path)
 
 OLD_NAMES = {
     "numpy 1": (np.arange(6, dtype="f4"), b"numpy._core", b"numpy.core"),
+    "torch 0.1": (
+        nn.Parameter(torch.arange(6.0)),
+        b"torch._utils\n_rebuild_parameter\n",
+        b"torch.autograd.variable\nVariable\n",
+    ),
     "torch_xla": (lambda: OfAnotherDevice(torch.float32), b"_rebuild_device_tensor_from_numpy", b"_rebuild_xla_tensor"),
 }
 
