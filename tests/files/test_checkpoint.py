@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from samples import described
+from tscompat.files import nested
 from tscompat.files.checkpoint import MODEL, OPTIMIZER, Kind, find
 from tscompat.files.item import ModelFileError
 from tscompat.files.nested import tensor_in
@@ -154,6 +155,7 @@ def test_a_state_dict_beside_more_tensors_is_taken_by_its_key() -> None:
         {"ema": {"decay": 0.9, "shadow_params": list(STATE.values())}},
         {"rng": torch.get_rng_state(), "cuda_rng": [torch.zeros(16, dtype=torch.uint8)] * 8},
         {"optimizer": {"master": [torch.ones(9)]}, "optimizers": [SGD], "schedulers": [{"last_lr": [0.1]}]},
+        {"fit": {"optimizer": {"master": [torch.ones(9)]}}},
         {"history": [0.1, 0.2], "hyper": {"a": {"b": {"c": {"d": {"e": [1, (2, 3)]}}}}}, "best": torch.tensor(1.0)},
     ],
 )
@@ -200,6 +202,17 @@ def test_scores_of_checkpoints_are_no_model_by_their_key_either() -> None:
         heard(document, "best")
 
 
+def test_numbers_by_names_of_no_checkpoints_are_taken_by_their_key() -> None:
+    document = {"state_dict": STATE, "small": {"scale": torch.tensor(0.25), "shift": torch.tensor(0.5)}}
+    assert [*heard(document, "small")[0]] == ["scale", "shift"]
+
+
+def test_the_search_for_tensors_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nested, "_MOST_SEARCHED", 10)
+    with pytest.raises(ModelFileError, match="too many objects share others"):
+        nested.Searched().holds_tensors([0] * 11)
+
+
 class TrainingArguments:
     """As transformers has it: its name is what is known of it."""
 
@@ -228,6 +241,7 @@ def test_the_states_of_random_generators_are_no_model() -> None:
     [
         ([torch.ones(1), torch.ones(2)], ["0", "1"]),
         ([("w", torch.ones(1)), ("b", torch.ones(2))], ["w", "b"]),
+        ([("w", torch.ones(1)), torch.ones(2)], ["0", "1"]),
         ({"w": torch.ones(3, dtype=torch.uint8)}, ["w"]),
         ({"w": torch.ones(0)}, ["w"]),
     ],

@@ -11,7 +11,11 @@ from samples import save_safetensors
 from tscompat.files.item import ModelFileError
 from tscompat.files.kinds import read
 
-NAMES = {"weight.quant_state.bitsandbytes__nf4": "4-bit", "layer.SCB": "8-bit"}
+NAMES = {
+    "weight.quant_state.bitsandbytes__nf4": "4-bit",
+    "weight.quant_state.bitsandbytes__fp4": "4-bit",
+    "layer.SCB": "8-bit",
+}
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])

@@ -13,7 +13,7 @@ import struct
 import tarfile
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from files.by_hand.models import torch_tar
 from samples import ALL, random_entry, to_torch
 from tscompat.files.item import Item, Model, ModelFileError, Unfit
 from tscompat.files.kinds import read
-from tscompat.files.pickled import torch_legacy
+from tscompat.files.pickled import torch_legacy, torch_zip
 from tscompat.files.pickled.machine import PickleError
 from tscompat.files.pickled.torch_export import DTYPES
 from tscompat.files.source import opened
@@ -52,6 +52,27 @@ def plain(document: object, path: Path, protocol: int = 2) -> None:
 
 
 SAVES = {"zip": zipped, "legacy": legacy, "plain": plain}
+
+
+def zipped_again(path: Path, change: Callable[[str, bytes], bytes], method: int = zipfile.ZIP_STORED) -> None:
+    """Zip an archive of torch.save again, with what ``change`` makes of each record by its name."""
+    with zipfile.ZipFile(path) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in records.items():
+            archive.writestr(name, change(name.partition("/")[2], data))
+
+
+def big_endian(document: object, path: Path, size: int) -> None:
+    """As torch.save writes on a big-endian machine, where all numbers in the storages have ``size`` bytes."""
+
+    def change(name: str, data: bytes) -> bytes:
+        if name == "byteorder":
+            return b"big"
+        return np.frombuffer(data, f"u{size}").byteswap().tobytes() if name.startswith("data/") else data
+
+    torch.save(document, path)
+    zipped_again(path, change)
 
 
 def read_quietly(path: Path, key: str = "") -> Model:
@@ -91,14 +112,14 @@ def test_every_dtype(dtype: DType, kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ALL, ids=lambda dtype: dtype.name)
 def test_every_dtype_of_a_big_endian_machine(dtype: DType, tmp_path: Path) -> None:
     state = to_torch([random_entry("weight", dtype)])
-    torch.save(state, tmp_path / "little")
-    with zipfile.ZipFile(tmp_path / "little") as little, zipfile.ZipFile(tmp_path / "big", "w") as big:
-        for name in little.namelist():
-            data = b"big" if name.endswith("/byteorder") else little.read(name)
-            if name.endswith("/data/0"):
-                data = np.frombuffer(data, f"u{dtype.scalar.itemsize}").byteswap().tobytes()
-            big.writestr(name, data)
-    assert found(tmp_path / "big") == expected(state)
+    big_endian(state, tmp_path / "a", dtype.scalar.itemsize)
+    assert found(tmp_path / "a") == expected(state)
+
+
+@pytest.mark.parametrize("tensor", [torch.arange(12).view(3, 4).T, torch.arange(12)[3:]], ids=["strides", "offset"])
+def test_a_view_of_a_big_endian_machine(tensor: torch.Tensor, tmp_path: Path) -> None:
+    big_endian({"w": tensor}, tmp_path / "a", 8)
+    assert found(tmp_path / "a") == expected({"w": tensor})
 
 
 @pytest.mark.parametrize("kind", SAVES)
@@ -141,6 +162,26 @@ def test_the_quantizer_is_read(tmp_path: Path) -> None:
     assert item.quantizer == (0.25, 7)
 
 
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_two_tensors_over_one_storage_are_tied(kind: str, tmp_path: Path) -> None:
+    tensor = torch.ones(2, 3)
+    SAVES[kind]({"a": tensor, "b": tensor.detach()}, tmp_path / "a")
+    a, b = (each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item))
+    assert a == b
+
+
+def test_two_halves_of_a_tensor_are_not_tied(tmp_path: Path) -> None:
+    tensor = torch.ones(2, 3)
+    torch.save({"a": tensor[:1], "b": tensor[1:]}, tmp_path / "a")
+    a, b = (each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item))
+    assert a != b
+
+
+def test_tensors_without_elements_are_not_tied(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2, 3)[:0], "b": torch.ones(2, 3)[:0]}, tmp_path / "a")
+    assert [each.tie for each in read_quietly(tmp_path / "a").contents if isinstance(each, Item)] == [None, None]
+
+
 def test_tied_names_have_one_tie(tmp_path: Path) -> None:
     tensor = torch.ones(2, 3)
     torch.save({"a": tensor, "b": tensor, "c": tensor[:1], "d": tensor.clone()}, tmp_path / "a")
@@ -166,13 +207,14 @@ def test_one_storage_with_two_quantizers_is_two_tensors(tmp_path: Path) -> None:
     assert len(ties) == 2
 
 
-def test_a_stored_tensor_has_its_place_in_the_file(tmp_path: Path) -> None:
-    torch.save({"a": torch.arange(1000)}, tmp_path / "a")
+@pytest.mark.parametrize("start", [0, 10])
+@pytest.mark.parametrize("kind", ["zip", "legacy"])
+def test_a_stored_tensor_has_its_place_in_the_file(kind: str, start: int, tmp_path: Path) -> None:
+    SAVES[kind]({"a": torch.arange(1000)[start:]}, tmp_path / "a")
     (item,) = read_quietly(tmp_path / "a").contents
     assert isinstance(item, Item)
-    assert item.offset is not None
     data = (tmp_path / "a").read_bytes()
-    assert data[item.offset :][: item.nbytes] == torch.arange(1000).numpy().tobytes()
+    assert data[item.offset or 0 :][: item.nbytes] == torch.arange(start, 1000).numpy().tobytes()
 
 
 @pytest.mark.parametrize("view", ["strides", "conj", "neg"])
@@ -191,17 +233,22 @@ def test_a_tensor_in_bytes_of_a_pickle_has_no_place(tmp_path: Path) -> None:
     assert item.offset is None
 
 
-def test_a_tensor_of_a_compressed_archive_is_a_copy(tmp_path: Path) -> None:
-    torch.save({"w": torch.ones(3)}, tmp_path / "stored")
-    with (
-        zipfile.ZipFile(tmp_path / "stored") as stored,
-        zipfile.ZipFile(tmp_path / "a", "w", zipfile.ZIP_DEFLATED) as packed,
-    ):
-        for name in stored.namelist():
-            packed.writestr(name, stored.read(name))
-    (item,) = read_quietly(tmp_path / "a").contents
+def placed(path: Path) -> tuple[int | None, bool]:
+    """The place of the only tensor, and whether a copy is read."""
+    (item,) = read_quietly(path).contents
     assert isinstance(item, Item)
-    assert item.copies
+    return item.offset, item.copies
+
+
+def test_a_tensor_of_a_big_endian_machine_is_copied(tmp_path: Path) -> None:
+    big_endian({"a": torch.ones(3)}, tmp_path / "a", 4)
+    assert placed(tmp_path / "a") == (None, True)
+
+
+def test_a_packed_tensor_is_copied(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(3)}, tmp_path / "a")
+    zipped_again(tmp_path / "a", lambda name, data: data, zipfile.ZIP_DEFLATED)
+    assert placed(tmp_path / "a") == (None, True)
 
 
 def test_the_stride_of_a_dim_of_1_is_any_number(tmp_path: Path) -> None:
@@ -220,6 +267,7 @@ class Block(nn.Module):
         self.plain = torch.ones(4)
         self.bias = nn.Parameter(torch.ones(5))
         self.none = None
+        self.register_module("gone", None)
 
 
 class Whole(nn.Module):
@@ -243,6 +291,12 @@ def test_a_module_without_weights_is_no_model_beside_one(tmp_path: Path) -> None
     state = {"w": torch.ones(9)}
     torch.save({"state_dict": state, "hyper_parameters": {"criterion": nn.CrossEntropyLoss()}}, tmp_path / "a")
     assert found(tmp_path / "a") == expected(state)
+
+
+def test_a_module_with_weights_is_not_passed_over_beside_others(tmp_path: Path) -> None:
+    torch.save({"model": nn.Sequential(nn.Linear(2, 2)), "other": {"w": torch.ones(9)}}, tmp_path / "a")
+    with pytest.raises(ModelFileError, match="several state dicts here"):
+        read_quietly(tmp_path / "a")
 
 
 class OwnState(nn.Module):
@@ -295,6 +349,52 @@ def test_a_state_dict_in_an_object(tmp_path: Path) -> None:
     state = {"w": torch.ones(3)}
     torch.save([Settings(state)], tmp_path / "a")
     assert found(tmp_path / "a") == expected(state)
+
+
+class Slotted:
+    """A class whose attributes lie in slots."""
+
+    __slots__ = ("weights",)
+
+    def __init__(self, state: dict[str, torch.Tensor]) -> None:
+        self.weights = state
+
+
+class Named(dict[str, torch.Tensor]):
+    """A subclass of dict."""
+
+
+class Listed(list[dict[str, torch.Tensor]]):
+    """A subclass of list."""
+
+
+class Called:
+    """What pickles as the call of a function."""
+
+    def __init__(self, function: Callable[..., object], *args: object) -> None:
+        self.call = function, args
+
+    def __reduce__(self) -> Any:
+        return self.call
+
+
+PARAMETER: Any = import_module("torch._utils").__dict__["_rebuild_parameter_with_state"]
+STATE = {"w": torch.ones(3)}
+AROUND: dict[str, tuple[Any, Sequence[int]]] = {
+    "slots": (Slotted(STATE), range(2, 6)),  # Python pickles slots since protocol 2
+    "a subclass of dict": (Named(STATE), range(6)),
+    "a subclass of list": (Listed([STATE]), range(6)),
+    "a call of dict": (Called(dict, STATE), range(6)),
+    "a parameter with attributes": ({"w": Called(PARAMETER, STATE["w"], False, {}, {"note": 1})}, range(6)),
+}
+
+
+@pytest.mark.parametrize(
+    ("around", "protocol"), [(kind, each) for kind, (_, protocols) in AROUND.items() for each in protocols]
+)
+def test_a_state_dict_in_what_other_classes_make(around: str, protocol: int, tmp_path: Path) -> None:
+    zipped(AROUND[around][0], tmp_path / "a", protocol)
+    assert found(tmp_path / "a") == expected(STATE)
 
 
 BESIDE: list[Any] = [
@@ -366,6 +466,35 @@ def test_arrays_in_pickles(protocol: int, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(
+    "code", ["b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8", "c8", "c16"]
+)
+def test_arrays_of_every_dtype_in_pickles(code: str, order: str, tmp_path: Path) -> None:
+    array = (np.arange(5) * 77).astype(order + code)
+    plain({"a": array}, tmp_path / "a")
+    assert found(tmp_path / "a") == [Entry("a", Tensor(BY_TORCH[array.dtype.name], (5,), array.astype(code).tobytes()))]
+
+
+OLD_NAMES = {
+    "numpy 1": (np.arange(6, dtype="f4"), b"numpy._core", b"numpy.core"),
+    "torch 0.1": (
+        nn.Parameter(torch.arange(6.0)),
+        b"torch._utils\n_rebuild_parameter\n",
+        b"torch.autograd.variable\nVariable\n",
+    ),
+    "torch_xla": (lambda: OfAnotherDevice(torch.float32), b"_rebuild_device_tensor_from_numpy", b"_rebuild_xla_tensor"),
+}
+
+
+@pytest.mark.parametrize("by", OLD_NAMES)
+def test_names_of_old_versions(by: str, tmp_path: Path) -> None:
+    value, new, old = OLD_NAMES[by]
+    legacy({"w": value() if callable(value) else value}, tmp_path / "a")
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes().replace(new, old))
+    assert found(tmp_path / "a") == expected({"w": torch.arange(6, dtype=torch.float32)})
+
+
 class OfAnotherDevice:
     """A tensor as torch pickles one of a device that numpy serves: with the dtype that it had there."""
 
@@ -405,6 +534,7 @@ UNFIT: list[tuple[Any, str]] = [
     (torch.ones(2, device="meta"), "on the meta device"),
     ({"inner": torch.ones(1)}, "a dict with tensors in it"),
     ({(1, 2): torch.ones(1)}, "a dict with tensors in it"),
+    (torch.ones(2).untyped_storage(), "a storage, which has no sizes"),
     ((torch.ones(1), None), "a tuple with tensors in it"),
     (OwnState(), "OwnState, whose values only that class puts together"),
     (Settings({"w": torch.ones(1)}), "Settings, whose values only that class puts together"),
@@ -422,6 +552,61 @@ def test_a_tensor_whose_key_is_a_number_is_named(tmp_path: Path) -> None:
     torch.save({"w": torch.ones(9), 7: torch.ones(1)}, tmp_path / "a")
     (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
     assert odd == ("7", "a tensor whose key is not a name")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch warns that these are in the making
+@pytest.mark.parametrize("kind", ["sparse_csr", "nested"])
+def test_a_tensor_of_several_parts_is_named(kind: str, tmp_path: Path) -> None:
+    nested: Any = torch.nested
+    value = torch.eye(2).to_sparse_csr() if kind == "sparse_csr" else nested.nested_tensor([torch.ones(1)])
+    torch.save({"w": torch.ones(9), "odd": value}, tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert odd.why.startswith(f"a {kind} tensor: make it dense in Python")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_sparse_tensor_of_torch_1_10_is_named(tmp_path: Path) -> None:
+    legacy({"w": torch.ones(9), "odd": torch.eye(2).to_sparse_csr()}, tmp_path / "a")
+    data = (tmp_path / "a").read_bytes()
+    (tmp_path / "a").write_bytes(data.replace(b"_rebuild_sparse_tensor", b"_rebuild_sparse_csr_tensor"))
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert odd.why.startswith("a sparse_csr tensor")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_packed_parameters_in_a_state_dict_are_named(tmp_path: Path) -> None:
+    quantization: Any = import_module("torch.ao.quantization")
+    quantized = quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 4)), {nn.Linear})
+    torch.save(nn.Sequential(nn.Linear(4, 4), quantized).state_dict(), tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert "packed parameters" in odd.why
+
+
+class OwnTensor(torch.Tensor):
+    """A class of tensors."""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_quantized_tensor_of_a_class_is_named(tmp_path: Path) -> None:
+    quantized = torch.quantize_per_tensor(torch.ones(3), 0.25, 7, torch.quint8).as_subclass(OwnTensor)
+    torch.save({"w": torch.ones(9), "odd": quantized}, tmp_path / "a")
+    (odd,) = (each for each in read_quietly(tmp_path / "a").contents if isinstance(each, Unfit))
+    assert "OwnTensor, whose values only that class puts together" in odd.why
+
+
+def test_what_is_passed_over_is_kept_by_name(tmp_path: Path) -> None:
+    torch.save(STATE | {"epoch": 3, "note": "a"}, tmp_path / "a")
+    assert read_quietly(tmp_path / "a").passed == ("epoch", "note")
+
+
+class Optional(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(2, 2)
+        self.register_parameter("absent", None)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x)
 
 
 class Traced(nn.Module):
@@ -451,6 +636,23 @@ def test_a_key_that_an_archive_of_torchscript_does_not_have(tmp_path: Path) -> N
     jit.save(jit.script(Traced()), tmp_path / "a.pt")
     with pytest.raises(ModelFileError, match="at the key 'nope', found nothing"):
         read_quietly(tmp_path / "a.pt", "nope")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torchscript_of_modules_in_modules(tmp_path: Path) -> None:
+    jit: Any = torch.jit
+    module = nn.Sequential(nn.Sequential(nn.Sequential(Optional())), Optional())
+    jit.save(jit.script(module), tmp_path / "a.pt")
+    assert sorted(found(tmp_path / "a.pt")) == sorted(expected(module.state_dict()))
+
+
+def test_a_module_of_torchscript_whose_state_is_its_own_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.pt", "w") as archive:
+        archive.writestr("m/data.pkl", b"\x80\x02c__torch__\nM\n)\x81K\x01b.")
+        archive.writestr("m/code/__torch__.py", 'class M(Module):\n  __parameters__ = ["w", ]\n  __buffers__ = []\n')
+    (odd,) = read_quietly(tmp_path / "a.pt").contents
+    assert isinstance(odd, Unfit)
+    assert "the state of a __torch__.M, in a form that only its code reads" in odd.why
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -509,6 +711,12 @@ def test_a_tensor_at_a_key_is_a_single_one(tmp_path: Path) -> None:
     assert (model.single, [each.shape for each in model.contents if isinstance(each, Item)]) == (True, [(3,)])
 
 
+def test_a_key_of_a_single_tensor_is_none(tmp_path: Path) -> None:
+    torch.save(torch.ones(3), tmp_path / "a")
+    with pytest.raises(ModelFileError, match="at the key 'k', found nothing"):
+        read_quietly(tmp_path / "a", "k")
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_an_exported_program_has_its_state_dict(tmp_path: Path) -> None:
     module = Traced()
@@ -562,6 +770,29 @@ def test_pickled_tensors_of_an_exported_program(tmp_path: Path) -> None:
     records = {name: saved(tensor) for name, tensor in state.items()}
     save_exported(tmp_path / "a", {name: weight(name) for name in state}, records)
     assert found(tmp_path / "a") == expected(state)
+
+
+def test_a_pickled_tensor_of_an_exported_program_that_is_described(tmp_path: Path) -> None:
+    described = {"w": weight("w", 7, (1,), (1,)) | {"use_pickle": True}}
+    save_exported(tmp_path / "a", described, {"w": saved(torch.arange(3.0))})
+    assert found(tmp_path / "a") == expected({"w": torch.arange(3.0)})
+
+
+def test_a_sparse_tensor_of_an_exported_program_is_named(tmp_path: Path) -> None:
+    sparse = weight("w", 7, (1,), (1,))
+    sparse["tensor_meta"]["layout"] = 1
+    save_exported(tmp_path / "a", {"w": sparse}, {"w": bytes(4)})
+    (odd,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(odd, Unfit)
+    assert odd.why == "a sparse tensor: make it dense in Python (to_dense())"
+
+
+def test_several_exported_programs_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+        for name in "ab":
+            archive.writestr(f"m/data/weights/{name}_weights_config.json", '{"config": {}}')
+    with pytest.raises(ModelFileError, match=r"an archive of 2 exported programs \(a, b\)"):
+        read_quietly(tmp_path / "a")
 
 
 def test_a_pickled_tensor_of_an_exported_program_has_its_place(tmp_path: Path) -> None:
@@ -709,6 +940,13 @@ def test_a_record_of_two_dtypes(order: str, method: int, tmp_path: Path) -> None
 TWO = {"a": "f32", "b": "i32"}
 
 
+def test_a_record_outside_of_the_archives_folder_is_none_of_its(tmp_path: Path) -> None:
+    torch.save(STATE, tmp_path / "a")
+    with zipfile.ZipFile(tmp_path / "a", "a") as archive:
+        archive.writestr("data/0", bytes(12))
+    assert found(tmp_path / "a") == expected(STATE)
+
+
 def test_the_outermost_pickle_of_an_archive_is_meant(tmp_path: Path) -> None:
     torch.save({"w": torch.ones(3)}, tmp_path / "a")
     with zipfile.ZipFile(tmp_path / "a", "a") as archive:
@@ -747,20 +985,71 @@ CLAIMS = [
     (rebuilt(storage(b"0", -4), 0, (4,), (1,)), "no key or no number of elements"),
     (rebuilt(storage(b"0", 4, b"OddStorage"), 0, (4,), (1,)), "no storage of torch's"),
     (rebuilt(b"N", 0, (4,), (1,)), "a tensor has no storage"),
+    (rebuilt(storage(b"0", 4).replace(b"ctorch", b"cother"), 0, (4,), (1,)), "no storage of torch's"),
+    (
+        rebuilt(storage(b"0", 4), 0, (4,), (1,)).replace(b"\x89}tR", b"\x89}}X\x04\x00\x00\x00conj\x88stR"),
+        "a tensor of float32 is marked as conjugated",
+    ),
 ]
+
+
+def contained(value: bytes, data: bytes, container: str, path: Path) -> None:
+    """Write a file whose state dict has one entry, by the opcodes of its value, and one storage."""
+    document = b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s."
+    if container == "legacy":
+        path.write_bytes(by_hand(document, [("0", len(data) // 4, data)]))
+        return
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", document)
+        archive.writestr("a/data/0", data)
 
 
 @pytest.mark.parametrize("container", ["zip", "legacy"])
 @pytest.mark.parametrize(("value", "said"), CLAIMS)
 def test_a_claim_that_the_file_does_not_hold(value: bytes, said: str, container: str, tmp_path: Path) -> None:
-    document, data = b"\x80\x02}X\x01\x00\x00\x00w" + value + b"s.", bytes(16)
-    if container == "zip":
-        with zipfile.ZipFile(tmp_path / "a", "w") as archive:
-            archive.writestr("a/data.pkl", document)
-            archive.writestr("a/data/0", data)
-    else:
-        (tmp_path / "a").write_bytes(by_hand(document, [("0", 4, data)]))
+    contained(value, bytes(16), container, tmp_path / "a")
     with pytest.raises(ModelFileError, match=said):
+        read_quietly(tmp_path / "a")
+
+
+NUMBERS = np.arange(4, dtype="<f4")
+RIGHT = {
+    "a GPU in old versions": (
+        rebuilt(storage(b"0", 4).replace(b"torch\n", b"torch.cuda\n"), 0, (4,), (1,)),
+        [0, 1, 2, 3],
+    ),
+    "any stride of a dim of 1": (rebuilt(storage(b"0", 4), 0, (2, 1, 2), (1, 1 << 62, 2)), [0, 2, 1, 3]),
+}
+
+
+@pytest.mark.parametrize("container", ["zip", "legacy"])
+@pytest.mark.parametrize("kind", RIGHT)
+def test_what_other_writers_state(kind: str, container: str, tmp_path: Path) -> None:
+    value, elements = RIGHT[kind]
+    contained(value, NUMBERS.tobytes(), container, tmp_path / "a")
+    (entry,) = found(tmp_path / "a")
+    assert entry.tensor.data == NUMBERS[elements].tobytes()
+
+
+def test_more_dims_than_numpy_has(tmp_path: Path) -> None:
+    contained(rebuilt(storage(b"0", 4), 0, (2, 2, *[1] * 63), (1, 2, *[1] * 63)), bytes(16), "zip", tmp_path / "a")
+    (odd,) = read_quietly(tmp_path / "a").contents
+    assert isinstance(odd, Unfit)
+    assert "has 65 dims and is not contiguous" in odd.why
+
+
+BOUNDS = {
+    "_MOST_PACKED": "data.pkl has .* bytes and is compressed",
+    "_MOST_UNPACKED": "many tensors share compressed records",
+}
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_what_is_compressed_is_bounded(bound: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    torch.save(STATE, tmp_path / "a")
+    zipped_again(tmp_path / "a", lambda name, data: data, zipfile.ZIP_DEFLATED)
+    monkeypatch.setattr(torch_zip, bound, -10_000)
+    with pytest.raises(ModelFileError, match=BOUNDS[bound]):
         read_quietly(tmp_path / "a")
 
 

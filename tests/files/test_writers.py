@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from samples import convert, save_safetensors
 from tscompat.files import writers
-from tscompat.verbs.convert import ModelFileError
+from tscompat.verbs.convert import ModelFileError, prepare
 
 STATE = {
     "u8": torch.arange(3, dtype=torch.uint8),
@@ -91,3 +92,24 @@ def test_an_array_of_more_dims_than_numpy_allows(tmp_path: Path) -> None:
     torch.save(torch.ones([1] * 65), tmp_path / "a.pth")
     with pytest.raises(ModelFileError, match="it has 65 dims, and numpy allows 64"):
         convert(tmp_path / "a.pth", tmp_path / "b.npy")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "advice"),
+    [(torch.float8_e4m3fnuz, "--dtype float32 casts it"), (torch.uint16, "convert it to another dtype in Python")],
+)
+def test_what_to_do_with_a_dtype_that_a_dat_lacks(dtype: torch.dtype, advice: str, tmp_path: Path) -> None:
+    torch.save({"w": torch.zeros(3, dtype=dtype)}, tmp_path / "a.pth")
+    with pytest.raises(ModelFileError, match=advice):
+        convert(tmp_path / "a.pth", tmp_path / "b.dat")
+
+
+def test_a_full_disk_is_the_error_of_a_pickle(tmp_path: Path) -> None:
+    torch.save({"w": torch.ones(1_000_000)}, tmp_path / "a.pth")
+
+    def advance(size: int) -> None:
+        if size > 1_000_000:  # the elements, after the pickle
+            raise OSError(errno.ENOSPC, "no space")
+
+    with pytest.raises(OSError, match="no space"):
+        prepare(tmp_path / "a.pth", tmp_path / "b.pth", tell=print).write(advance)

@@ -84,12 +84,38 @@ PYTHON_2 = [
     (b"I5\nI6\n0.", 5),
     (b"(I5\n1I6\n.", 6),
     (b"I5\n2\x86.", (5, 5)),
+    (b"I5\n(0.", 5),
+    (b"I5\n(I6\n1.", 5),
 ]
 
 
 @pytest.mark.parametrize(("data", "value"), PYTHON_2)
 def test_opcodes_of_python_2(data: bytes, value: object) -> None:
     assert load(data) == value
+
+
+LONG = b"\2" + bytes(7)
+PROTOCOL_4 = [(b"\x8d" + LONG + b"ab.", "ab"), (b"\x8e" + LONG + b"ab.", b"ab"), (b"\x96" + LONG + b"ab.", b"ab")]
+
+
+@pytest.mark.parametrize(("data", "value"), PROTOCOL_4)
+def test_lengths_of_eight_bytes(data: bytes, value: object) -> None:
+    assert load(data) == value
+
+
+def test_half_of_a_surrogate_pair_is_text() -> None:
+    assert load(pickle.dumps("\ud800", 2)) == "\ud800"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_an_array_of_bytes(protocol: int) -> None:
+    assert load(pickle.dumps(bytearray(b"\xffab"), protocol)) == b"\xffab"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_more_objects_are_remembered_than_a_byte_counts(protocol: int) -> None:
+    value = [[number] for number in range(300)]
+    assert load(pickle.dumps(value * 2, protocol)) == value * 2
 
 
 def test_the_bytes_of_a_text_of_python_2_are_kept() -> None:
@@ -198,6 +224,8 @@ BROKEN = [
     (b"c" + b"a" * 5000 + b"\nb\n.", "longer than 4,096 bytes"),
     (b"c\xff\nb\n.", "a text or number"),
     (b"\x8c\xffab.", "255 bytes should follow"),
+    (b"Np4294967296\n.", "by numbers above 4,294,967,296"),
+    (b"Np-1\n.", "by numbers above"),
 ]
 
 
@@ -235,10 +263,22 @@ def test_the_memo_is_bounded() -> None:
         load(b"N" + b"\x94" * 2_000_001 + b".")
 
 
-def test_a_copy_costs_a_step_for_each_element() -> None:
-    data = b"(" + b"N" * 10_000 + b"l\x94" + b"0cbuiltins\nlist\n(h\x00tR" * 1000 + b"."
+COPIES = {
+    "list": b"(" + b"N" * 10_000 + b"l\x94" + b"0cbuiltins\nlist\n(h\x00tR" * 1000 + b".",
+    "names": b"(" + b"N" * 10_000 + b"t\x94" + b"0cos\nsystem\nh\x00}NNs\x92" * 1000 + b".",
+}
+
+
+@pytest.mark.parametrize("data", COPIES.values(), ids=COPIES)
+def test_a_copy_costs_a_step_for_each_element(data: bytes) -> None:
     with pytest.raises(PickleError, match="steps"):
         load(data)
+
+
+def test_the_classes_are_bounded() -> None:
+    names = b"".join(b"ca\n%d\n0" % number for number in range((1 << 16) + 1))
+    with pytest.raises(PickleError, match="names more than 65,536 classes and functions"):
+        load(names + b"N.")
 
 
 def test_deep_nesting_takes_neither_stack_nor_time() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,11 @@ def test_groups_come_back_as_they_were(tmp_path: Path) -> None:
     assert torch.load(tmp_path / "c.pth", weights_only=True)["param_groups"] == original["param_groups"]
 
 
+def test_the_parameters_of_each_group_are_counted(tmp_path: Path) -> None:
+    source = saved(tmp_path / "a.pth", stepped("SGD", [1, 0, 3], momentum=0.9).state_dict())
+    assert prepare_optimizer(source, tmp_path / "b.dat", name="SGD", tell=print).sizes == [1, 0, 3]
+
+
 @pytest.mark.parametrize(
     ("groups", "said"),
     [
@@ -112,6 +118,13 @@ def test_it_is_found_in_a_checkpoint(key: str, tmp_path: Path) -> None:
         "epoch": 3,
     }
     convert(saved(tmp_path / "a.ckpt", original), tmp_path / "b.dat", name="Adam", key=key)
+    assert read_optimizer(tmp_path / "b.dat").name == "Adam"
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_it_is_found_in_a_plain_pickle(protocol: int, tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(stepped("Adam").state_dict(), protocol))
+    convert(tmp_path / "a.pkl", tmp_path / "b.dat", name="Adam")
     assert read_optimizer(tmp_path / "b.dat").name == "Adam"
 
 
@@ -239,6 +252,7 @@ def test_what_a_scheduler_left_in_a_group_is_told(tmp_path: Path) -> None:
         ),
         ({"exp_avg": 0.5}, "exp_avg of parameter 2: of type float, and not a tensor"),
         ({"step": torch.ones(2)}, "step of parameter 2: of type tensor; expected one number"),
+        ({"step": torch.tensor(1j)}, "step of parameter 2: of type tensor; expected one number"),
         ({"step": 1j}, "step of parameter 2: of type complex; expected one number"),
         ({"step": float("nan")}, "step of parameter 2: nan; expected a whole number"),
         ({"step": 0.5}, "step of parameter 2: 0.5; expected a whole number"),
