@@ -34,6 +34,10 @@ class NetException(Exception):
         self.GetType = lambda: SimpleNamespace(FullName=name)
 
 
+class UnusableNetException(NetException):
+    """``UnusableException`` of the publish: what a person's assembly lacks."""
+
+
 def bytes_at(address: int, size: int) -> bytearray:
     return bytearray(ctypes.string_at(address, size)) if size else bytearray()
 
@@ -179,6 +183,7 @@ class Net:
         members: dict[str, Any] = {each.name: None for each in fields(Dotnet)}
         members |= {
             "Exception": NetException,
+            "Unusable": UnusableNetException,
             "Origin": SimpleNamespace(IsOurs=attrgetter("ours")),
             "Memory": SimpleNamespace(Make=self._make, Write=self._write),
             "Layouts": SimpleNamespace(Knows=("contiguous", "sliced").__contains__, Apply=self._lay),

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from tscompat.report.verb import Lines, Page, Table
@@ -16,7 +15,7 @@ from tscompat.verbs import diff as verb
 from tscompat.verbs.diff import Comparison, Element, Lone, ModelFileError, Side, Values
 
 from . import pages
-from .pages import Html
+from .pages import Html, Json
 from .shown import shown
 
 ROWS = 10
@@ -35,7 +34,7 @@ def diff_(
     from_format_b: Annotated[str, typer.Option(metavar="NAME", help="The same for B.")] = "",
     rtol: Annotated[float | None, typer.Option(help="Compare values: |a - b| <= atol + rtol * |b|.")] = None,
     atol: Annotated[float | None, typer.Option(help="The same; the one that is not given is 0.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="All of it as JSON, which has a JSON Schema.")] = False,
+    json: Json = False,
     html: Html = None,
 ) -> None:
     """Compare two model files bit for bit: names, dtypes and shapes first, then elements, the largest difference first.
@@ -59,7 +58,7 @@ def diff_(
         typer.echo(f"could not compare: {error}", err=True)
         raise typer.Exit(2) from error
     if json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
+        pages.print_json(found)
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found, _most()))
     if html:

@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.filesize import decimal
 
@@ -24,7 +23,7 @@ from tscompat.verbs.inspect import Inspection, ModelFileError, Statistics, Tenso
 
 from . import pages
 from .columns import columns
-from .pages import Html
+from .pages import Html, Json
 
 ROWS = 40
 """How many tensors a terminal shows; the others are counted there, and a pipe gets all of them."""
@@ -55,7 +54,7 @@ def inspect_(
         bool,
         typer.Option("--hex", help="The bytes of a file of TorchSharp, with the meaning of each field beside them."),
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="All of it as JSON, which has a JSON Schema.")] = False,
+    json: Json = False,
     html: Html = None,
 ) -> None:
     """Look into a model file: what kind it is, its tensors, dtypes, shapes, bytes, offsets and tied names.
@@ -77,7 +76,7 @@ def inspect_(
         pages.refuse(html, [file])
         found = verb.inspect(file, key=key, form=from_format, stats=stats)
         if json:
-            typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
+            pages.print_json(found)
         else:
             _show(found)
         if html:

@@ -1,4 +1,7 @@
-"""Options that several verbs have: which TorchSharp is asked, and upstream's scripts. Imports nothing of ours."""
+"""Options of several verbs: which TorchSharp is asked, a person's class, upstream's scripts.
+
+Imports nothing of ours.
+"""
 
 from __future__ import annotations
 
@@ -37,4 +40,8 @@ LibTorch = Annotated[
         metavar="VERSION",
         help="The version of libtorch that this TorchSharp was built against: one for all, or one for each of them.",
     ),
+]
+ClassName = Annotated[str, typer.Option("--type", metavar="NAME", help="Your class in it: 'My.Net'.")]
+Arguments = Annotated[
+    str, typer.Option("--args", metavar="JSON", help="The arguments of its constructor: '[10, true]'.")
 ]

@@ -1,4 +1,4 @@
-"""The options ``--html`` and ``--markdown`` of the verbs that look at models.
+"""The options ``--json``, ``--html`` and ``--markdown`` of the verbs that look at models.
 
 May import values, resources, files, report.
 """
@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
+from msgspec import Struct
 
 from tscompat.files.item import ModelFileError
 from tscompat.report.verb import Page
 from tscompat.resources.whole import write_whole
 from tscompat.values.text import escaped
 
+Json = Annotated[bool, typer.Option("--json", help="All of it as JSON, which has a JSON Schema.")]
 Html = Annotated[
     Path | None, typer.Option("--html", dir_okay=False, metavar="FILE", help="Also write it as a page: one HTML file.")
 ]
@@ -25,6 +28,11 @@ Markdown = Annotated[
         "--markdown", dir_okay=False, metavar="FILE", help="Also write it as Markdown, for a job's summary on GitHub."
     ),
 ]
+
+
+def print_json(found: Struct) -> None:
+    """Print a document."""
+    typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
 
 
 def refuse(written: Path | None, inputs: Sequence[Path | None]) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from tscompat.report.verb import Block, Lines, Page, Table
@@ -18,8 +17,8 @@ from tscompat.verbs.parity.document import Finding, Gradient, Layer, Parity, Tra
 from . import pages
 from .columns import columns
 from .convert import AddPrefix, Rename, StripPrefix
-from .options import LibTorch, Native, NugetSource, TorchSharp, TorchSharpDll
-from .pages import Html, Markdown
+from .options import Arguments, ClassName, LibTorch, Native, NugetSource, TorchSharp, TorchSharpDll
+from .pages import Html, Json, Markdown
 
 ROWS = 60
 """How many layers a terminal shows, those that differ among them; a pipe gets all of them."""
@@ -42,7 +41,7 @@ def parity(
     assembly: Annotated[
         Path, typer.Option(metavar="DLL", help="Your assembly, with what it needs beside it: its code is run.")
     ],
-    class_name: Annotated[str, typer.Option("--type", metavar="NAME", help="Your class in it: 'My.Net'.")],
+    class_name: ClassName,
     inputs: Annotated[
         list[str],
         typer.Option(
@@ -52,9 +51,7 @@ def parity(
             "be given again.",
         ),
     ],
-    arguments: Annotated[
-        str, typer.Option("--args", metavar="JSON", help="The arguments of its constructor: '[10, true]'.")
-    ] = "[]",
+    arguments: Arguments = "[]",
     backward: Annotated[bool, typer.Option("--backward", help="Compare gradients, too.")] = False,
     train: Annotated[
         int | None,
@@ -69,7 +66,7 @@ def parity(
     strip_prefix: StripPrefix = "",
     rename: Rename = None,
     add_prefix: AddPrefix = "",
-    json: Annotated[bool, typer.Option("--json", help="All of it as JSON, which has a JSON Schema.")] = False,
+    json: Json = False,
     html: Html = None,
     markdown: Markdown = None,
     torchsharp: TorchSharp = None,
@@ -119,7 +116,7 @@ def parity(
         typer.echo(f"could not compare: {error}", err=True)
         raise typer.Exit(2) from error
     if json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
+        pages.print_json(found)
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found))
     if html or markdown:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.filesize import decimal
 
@@ -22,8 +21,8 @@ from tscompat.verbs.verify.listing import LINES
 from . import pages
 from .columns import columns
 from .convert import AddPrefix, DType, Key, Map, Rename, Skip, StripPrefix
-from .options import LibTorch, Native, NugetSource, TorchSharp, TorchSharpDll
-from .pages import Html, Markdown
+from .options import Arguments, ClassName, LibTorch, Native, NugetSource, TorchSharp, TorchSharpDll
+from .pages import Html, Json, Markdown
 
 ROWS = 40
 """How many lines of a table a terminal shows; a pipe gets all of them."""
@@ -36,10 +35,8 @@ def verify(
         Path | None,
         typer.Option(metavar="DLL", help="Your assembly, with what it needs beside it: its code is run."),
     ] = None,
-    class_name: Annotated[str, typer.Option("--type", metavar="NAME", help="Your class in it: 'My.Net'.")] = "",
-    arguments: Annotated[
-        str, typer.Option("--args", metavar="JSON", help="The arguments of its constructor: '[10, true]'.")
-    ] = "[]",
+    class_name: ClassName = "",
+    arguments: Arguments = "[]",
     listing: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="In place of --assembly: what the lines of C# wrote, or a .dat it saved."),
@@ -54,7 +51,7 @@ def verify(
     rename: Rename = None,
     add_prefix: AddPrefix = "",
     dtype: DType = "",
-    json: Annotated[bool, typer.Option("--json", help="All of it as JSON, which has a JSON Schema.")] = False,
+    json: Json = False,
     html: Html = None,
     markdown: Markdown = None,
     torchsharp: TorchSharp = None,
@@ -106,7 +103,7 @@ def verify(
         typer.echo(f"could not verify: {error}", err=True)
         raise typer.Exit(2) from error
     if json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(found), indent=1))
+        pages.print_json(found)
     else:
         sys.stdout.writelines(f"{line}\n" for line in _lines(found))
     if html or markdown:

@@ -75,6 +75,11 @@ class Placement(Message, frozen=True):
     """Scale and zero point are those of quantized tensors: one of each for a whole tensor."""
 
 
+def contiguous(device: str) -> Placement:
+    """On a device, in no layout of its own; for tensors that are not quantized."""
+    return Placement(device=device, layout="contiguous", scale=1.0, zero_point=0)
+
+
 class ParameterGroup(Message, frozen=True):
     """A parameter group of an optimizer."""
 

@@ -6,7 +6,6 @@ parameters' for gradients; ``loss.3`` and ``step.3.NAME`` for a training.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -18,11 +17,11 @@ from tscompat.codec import OptimizerRecord
 from tscompat.values.dtypes import DType
 from tscompat.values.tensors import Entry, StateDict
 
-from . import rounding
-from .passes import CannotRun, as_the_peer, tensors_in, widened
+from .optimizer_run import stepped
+from .passes import CannotRun, as_the_peer, copied, reference, tensors_in, widened
 from .rounding import Reference
 from .torch_optimizers import record_of
-from .torch_tensors import entries_of, export, from_torch, to_torch
+from .torch_tensors import entries_of, from_torch, to_torch
 
 LOSSES = ("cross_entropy", "mse_loss")
 """The losses of torch.nn.functional that both sides compute (dotnet/Peer/Training.cs)."""
@@ -48,9 +47,9 @@ def gradients(model: nn.Module, given: StateDict) -> StateDict:
 
 def gradients_without_rounding(model: nn.Module, given: StateDict, dtype: DType) -> Mapping[str, Reference]:
     """The references of ``gradients`` in ``dtype``. Raises CannotRun."""
-    wide = _wide(model)
-    tensors = {name: _widened(to_torch(tensor)) for name, tensor in given}
-    return _reference(lambda: _gradients(wide, tensors), dtype, "arch-samples")
+    wide = copied(model, wide=True)
+    tensors = {name: widened(to_torch(tensor)) for name, tensor in given}
+    return reference(lambda: _gradients(wide, tensors), dtype, _samples("arch-samples"))
 
 
 def cotangents(outputs: StateDict) -> StateDict:
@@ -87,16 +86,16 @@ def batches(model: nn.Module, inputs: Callable[[int], StateDict], recipe: Recipe
 
 def trained(model: nn.Module, recipe: Recipe, given: StateDict) -> StateDict:
     """The loss of each step, and the state dict after it. A copy is trained, whose dropout layers draw nothing."""
-    return _trained(_still(model), recipe, {name: to_torch(tensor) for name, tensor in given})
+    return _trained(_still(model, wide=False), recipe, {name: to_torch(tensor) for name, tensor in given})
 
 
 def trained_without_rounding(
     model: nn.Module, recipe: Recipe, given: StateDict, dtype: DType
 ) -> Mapping[str, Reference]:
     """The references of ``trained`` in ``dtype``. Raises CannotRun."""
-    wide = _wide(_still(model))
-    tensors = {name: _widened(to_torch(tensor)) for name, tensor in given}
-    return _reference(lambda: _trained(copy.deepcopy(wide), recipe, tensors), dtype, "training-samples")
+    wide = _still(model, wide=True)
+    tensors = {name: widened(to_torch(tensor)) for name, tensor in given}
+    return reference(lambda: _trained(copied(wide, wide=True), recipe, tensors), dtype, _samples("training-samples"))
 
 
 def record(model: nn.Module, recipe: Recipe) -> OptimizerRecord:
@@ -112,20 +111,13 @@ def dropouts(model: nn.Module) -> int:
     return sum(isinstance(module, _DROPOUTS) and module.p > 0 for module in model.modules())
 
 
-def _still(model: nn.Module) -> nn.Module:
-    """A copy whose dropout layers draw nothing."""
-    made = copy.deepcopy(model)
+def _still(model: nn.Module, *, wide: bool) -> nn.Module:
+    """A copy whose dropout layers draw nothing. Raises CannotRun."""
+    made = copied(model, wide=wide)
     for module in made.modules():
         if isinstance(module, _DROPOUTS):
             module.p = 0.0
     return made
-
-
-def _wide(model: nn.Module) -> nn.Module:
-    try:
-        return widened(model)
-    except Exception as error:
-        raise CannotRun(f"the model cannot be copied in float64: {type(error).__name__}: {error}") from error
 
 
 def _gradients(model: nn.Module, tensors: Tensors) -> StateDict:
@@ -144,20 +136,13 @@ def _gradients(model: nn.Module, tensors: Tensors) -> StateDict:
 
 
 def _trained(model: nn.Module, recipe: Recipe, tensors: Tensors) -> StateDict:
-    optimizer = _optimizer(model.train(), recipe)
-    loss_of: Any = getattr(nn.functional, recipe.loss)
-    results: StateDict = []
+    def inputs(step: int) -> list[torch.Tensor]:
+        return [each for name, each in tensors.items() if name.startswith(f"input.{step}.")]
+
     with as_the_peer():
-        for step in range(recipe.steps):
-            inputs = [each for name, each in tensors.items() if name.startswith(f"input.{step}.")]
-            optimizer.zero_grad()
-            loss = loss_of(_first(model(*inputs)), tensors[f"target.{step}.0"])
-            loss.backward()
-            optimizer.step()
-            results += export({f"loss.{step}": loss.detach()})
-            after = {f"step.{step}.{name}": each.detach().clone() for name, each in model.state_dict().items()}
-            results += entries_of(after)
-    return results
+        optimizer = _optimizer(model.train(), recipe)
+        targets = [tensors[f"target.{step}.0"] for step in range(recipe.steps)]
+        return stepped(model, optimizer, recipe.loss, targets, lambda step: _first(model(*inputs(step))))
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -165,15 +150,9 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return kind([*model.parameters()], **recipe.options)
 
 
-def _reference(compute: Callable[[], StateDict], dtype: DType, samples: str) -> Mapping[str, Reference]:
-    try:
-        return rounding.reference(compute, dtype, int(load_bounds("rounding")[samples]))
-    except Exception as error:
-        raise CannotRun(f"a pass in float64 fails: {type(error).__name__}: {error}") from error
-
-
-def _widened(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.double() if tensor.is_floating_point() else tensor
+def _samples(of: str) -> int:
+    """How often errors are drawn (cases/dtypes.toml)."""
+    return int(load_bounds("rounding")[of])
 
 
 def _first(output: Any) -> torch.Tensor:

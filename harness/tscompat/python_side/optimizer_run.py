@@ -7,7 +7,7 @@ parameter after the step with the gradients ``gradient.3.0``, ``state.0.exp_avg`
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -120,6 +120,30 @@ class OptimizerRun:
 def after_step(number: int, parameters: StateDict) -> StateDict:
     """The parameters under the names that they have after a step."""
     return [Entry(f"step.{number}.{name}", tensor) for name, tensor in parameters]
+
+
+def stepped(
+    module: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: str,
+    targets: Sequence[torch.Tensor],
+    output_of: Callable[[int], torch.Tensor],
+) -> StateDict:
+    """The loss of each step of a training (``loss.STEP``), and the state dict after it (``step.STEP.NAME``).
+
+    ``loss`` is a function of torch.nn.functional; ``output_of`` runs the module on the batch of a step.
+    """
+    loss_of: Any = getattr(torch.nn.functional, loss)
+    results: StateDict = []
+    for step, target in enumerate(targets):
+        optimizer.zero_grad()
+        found = loss_of(output_of(step), target)
+        found.backward()
+        optimizer.step()
+        results += export({f"loss.{step}": found.detach()})
+        after = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+        results += after_step(step, export(after))
+    return results
 
 
 def states(record: OptimizerRecord) -> StateDict:

@@ -13,7 +13,7 @@ import inspect
 import sys
 import warnings
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypeGuard, cast
@@ -276,14 +276,31 @@ def _are_tensors(leaves: Sequence[object]) -> TypeGuard[list[torch.Tensor]]:
     return all(isinstance(each, torch.Tensor) for each in leaves)
 
 
-def widened(model: torch.nn.Module) -> torch.nn.Module:
-    """A copy in float64, with the tensors that modules keep as plain attributes. Raises what torch raises."""
-    wide = copy.deepcopy(model).double()
-    for module in wide.modules():
-        for name, value in vars(module).items():
-            if isinstance(value, torch.Tensor) and value.is_floating_point():
-                setattr(module, name, value.double())
-    return wide
+def copied(model: torch.nn.Module, *, wide: bool) -> torch.nn.Module:
+    """A copy; in float64 if ``wide``, with the tensors that modules keep as plain attributes. Raises CannotRun."""
+    try:
+        made = copy.deepcopy(model)
+        for module in made.double().modules() if wide else ():
+            for name, value in vars(module).items():
+                if isinstance(value, torch.Tensor) and value.is_floating_point():
+                    setattr(module, name, value.double())
+        return made
+    except Exception as error:  # the person's code: a module may keep anything
+        how = " in float64" if wide else ""
+        raise CannotRun(f"the model cannot be copied{how}: {type(error).__name__}: {error}") from error
+
+
+def widened(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy of its own, of a floating tensor in float64."""
+    return tensor.double() if tensor.is_floating_point() and tensor.dtype != torch.float64 else tensor.clone()
+
+
+def reference(compute: Callable[[], StateDict], dtype: DType, samples: int) -> Mapping[str, Reference]:
+    """As ``rounding.reference``. Raises CannotRun where the computation does not work in float64."""
+    try:
+        return rounding.reference(compute, dtype, samples)
+    except Exception as error:  # the person's code
+        raise CannotRun(f"a pass in float64 fails: {type(error).__name__}: {error}") from error
 
 
 class References:
@@ -295,30 +312,19 @@ class References:
 
     def of(self, one: Pass) -> Mapping[str, Reference]:
         """The references of a pass's outputs, by their numbers. Raises CannotRun where float64 does not work."""
-        try:
-            if self._wide is None:
-                self._wide = widened(self._model)
-            module = self._wide.get_submodule(one.name)
-        except Exception as error:
-            raise CannotRun(f"the model cannot be copied in float64: {type(error).__name__}: {error}") from error
+        if self._wide is None:
+            self._wide = copied(self._model, wide=True)
+        module = self._wide.get_submodule(one.name)
 
         def compute() -> StateDict:
-            args, kwargs = trees.tree_map_only(torch.Tensor, _widened, one.arguments)
+            args, kwargs = trees.tree_map_only(torch.Tensor, widened, one.arguments)
             with torch.no_grad(), as_the_peer():
                 output = module(*args, **kwargs)
             return _numbered(tensors_in(output))
 
-        try:
-            return rounding.reference(compute, _dtype(one.outputs), _SAMPLES)
-        except Exception as error:
-            raise CannotRun(f"a pass in float64 fails: {type(error).__name__}: {error}") from error
+        return reference(compute, floating_dtype(one.outputs), _SAMPLES)
 
 
-def _widened(tensor: torch.Tensor) -> torch.Tensor:
-    """A copy of its own, of a floating tensor in float64."""
-    return tensor.double() if tensor.is_floating_point() and tensor.dtype != torch.float64 else tensor.clone()
-
-
-def _dtype(outputs: StateDict) -> DType:
+def floating_dtype(outputs: StateDict) -> DType:
     """The floating type of the outputs: that of the first one that has one."""
     return next((tensor.dtype for _, tensor in outputs if tensor.dtype.kind == "float"), BY_TORCH["float32"])

@@ -28,7 +28,7 @@ _SECONDS_PER_BYTE = 1e-7
 """What each byte of the file adds to the deadline of a call; ten times what TorchSharp took where it was measured."""
 _LOGGED = 3
 """Lines of a dead peer's log."""
-ON_THE_CPU = messages.Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
+ON_THE_CPU = messages.contiguous("cpu")
 FLAT = messages.Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False, varied=False)
 
 

@@ -1,4 +1,4 @@
-"""The options of ``convert`` that give a file's tensors the names of a class. Imports nothing of ours.
+"""The options of ``convert`` that give a file's tensors the names of a class. Imports the verb convert.
 
 The fewest and shortest of what does it are taken: a prefix, parts of names that always become the same other part,
 whole layers, single tensors.
@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-Names: TypeAlias = Sequence[str]
+from tscompat.verbs.convert.names import Names
+
+Options: TypeAlias = tuple[tuple[str, str], ...]
+"""Options and their values."""
 Renamed: TypeAlias = Mapping[str, str]
 _NUMBER = re.compile(r"\d+")
 
 
-def options(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
+def options(names: Sequence[str], renamed: Renamed) -> Options:
     """Options, as pairs of ``--strip-prefix``, ``--add-prefix`` or ``--rename`` and their value.
 
     ``names`` are all names of the file, ``renamed`` those that the class has otherwise. With the options those get
@@ -25,7 +29,7 @@ def options(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
     if not renamed or any("=" in new for new in renamed.values()):  # --rename parts its value at the last one
         return ()
     wanted = {name: renamed.get(name, name) for name in names}
-    found: tuple[tuple[str, str], ...] = ()
+    found: Options = ()
     for suggest in (_prefix, _parts, _numbered, _layers, _each):
         suggested = suggest(names, renamed)
         if not suggested or (found and _length(suggested) >= _length(found)):
@@ -35,7 +39,7 @@ def options(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
     return found
 
 
-def _length(found: Sequence[tuple[str, str]]) -> tuple[int, int]:
+def _length(found: Options) -> tuple[int, int]:
     return len(found), sum(len(value) for _, value in found)
 
 
@@ -45,7 +49,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def apply(given: Sequence[tuple[str, str]], name: str) -> str:
+def apply(given: Options, name: str) -> str:
     """What the options make of a name, as ``convert`` does."""
     for option, value in given:
         if option == "--strip-prefix":
@@ -58,14 +62,14 @@ def apply(given: Sequence[tuple[str, str]], name: str) -> str:
     return name
 
 
-def _prefix(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
+def _prefix(names: Sequence[str], renamed: Renamed) -> Options:
     old, new = next(iter(renamed.items()))
     if old.endswith(new):
         return (("--strip-prefix", old.removesuffix(new)),)
     return (("--add-prefix", new.removesuffix(old)),) if new.endswith(old) else ()
 
 
-def _parts(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
+def _parts(names: Sequence[str], renamed: Renamed) -> Options:
     """Parts between dots that become other ones wherever they stand."""
     changed: dict[str, str] = {}
     for old, new in renamed.items():
@@ -80,7 +84,7 @@ def _parts(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _numbered(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
+def _numbered(names: Sequence[str], renamed: Renamed) -> Options:
     """What stands before the parts that stay, with the numbers in it as groups: one option for all layers of a kind."""
     heads: dict[str, str] = {}
     for old, new in renamed.items():
@@ -100,11 +104,11 @@ def _with_groups(text: str) -> str:
     return "".join(part + (rf"\g<{place}>" if place < len(parts) else "") for place, part in enumerate(parts, 1))
 
 
-def _each(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
+def _each(names: Sequence[str], renamed: Renamed) -> Options:
     return tuple(("--rename", f"^{re.escape(old)}$={_plain(new)}") for old, new in renamed.items())
 
 
-def _layers(names: Names, renamed: Renamed) -> tuple[tuple[str, str], ...]:
+def _layers(names: Sequence[str], renamed: Renamed) -> Options:
     """What stands before the parts that stay, for each layer."""
     heads: dict[str, str] = {}
     for old, new in renamed.items():
@@ -130,7 +134,14 @@ def _plain(text: str) -> str:
     return text.replace("\\", "\\\\")
 
 
-def quoted(given: Sequence[tuple[str, str]], quote: Callable[[str], str]) -> Iterator[str]:
+def pairs(names: Names) -> Options:
+    """The options that give these new names, but for a map, as pairs."""
+    given = [("--strip-prefix", names.strip_prefix)]
+    given += [("--rename", f"{pattern}={text}") for pattern, text in names.rename]
+    given += [("--add-prefix", names.add_prefix)]
+    return tuple((option, value) for option, value in given if value)
+
+
+def quoted(given: Options) -> Iterator[str]:
     """The options as words of a command line."""
-    for option, value in given:
-        yield f"{option} {quote(value)}"
+    return (f"{option} {shlex.quote(value)}" for option, value in given)

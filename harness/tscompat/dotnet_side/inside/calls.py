@@ -93,7 +93,7 @@ def schema(dotnet: Dotnet, watch: Stopwatch, call: messages.Schema) -> messages.
 
 def forward(dotnet: Dotnet, watch: Stopwatch, call: messages.Forward) -> Done:
     """Build the module natively and run it. Its outputs, or with ``train`` its buffers, go into a file."""
-    placement = messages.Placement(device=call.device, layout="contiguous", scale=1.0, zero_point=0)
+    placement = messages.contiguous(call.device)
     work = Work(dotnet, watch, placement, call.module, read_state_dict(call.expected))
     inputs = read_state_dict(call.inputs)
     with watch.running():
@@ -121,7 +121,7 @@ def forward(dotnet: Dotnet, watch: Stopwatch, call: messages.Forward) -> Done:
 
 def load_into(dotnet: Dotnet, watch: Stopwatch, call: messages.LoadInto) -> messages.LoadedInto:
     """.NET loads the artifact into a module with the expected file's bits. The answer has digests of its tensors."""
-    placement = messages.Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
+    placement = messages.contiguous("cpu")
     work = Work(dotnet, watch, placement, call.module, read_state_dict(call.expected))
     refused, still_open = None, None
     report = dotnet.Loading.Report() if call.report else None

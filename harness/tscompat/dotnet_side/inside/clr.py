@@ -88,7 +88,7 @@ class Dotnet:
     Own: Any
     Parts: Any
     Unusable: Any
-    """``UnusableException``, which ``Own`` throws."""
+    """``UnusableException``, which ``Own`` and ``Parts`` throw."""
     Layers: Any
     Training: Any
     Loading: Any
@@ -128,12 +128,15 @@ class Dotnet:
 
     @contextmanager
     def errors(self) -> Generator[None]:
-        """Raises DotnetError in the place of an exception of TorchSharp or a package beside it.
+        """Raises DotnetError in the place of an exception of TorchSharp or a package beside it; without a type for what
+        a person's assembly lacks (``UnusableException``).
 
         Any other exception of .NET is a fault of ours and passes as it is.
         """
         try:
             yield
+        except self.Unusable as error:
+            raise DotnetError("", escaped(str(error.Message))) from None
         except self.Exception as error:
             if self.Origin.IsOurs(error):
                 raise

@@ -15,7 +15,7 @@ import numpy as np
 from tscompat.codec import read_optimizer, read_state_dict, read_tensor
 from tscompat.codec.optimizer import flat_options, flat_states
 from tscompat.dotnet_side.digest import tensor_digest
-from tscompat.dotnet_side.messages import Bag, HostileLoaded, LoadHostile, ParameterGroup, Placement, Thrown
+from tscompat.dotnet_side.messages import Bag, HostileLoaded, LoadHostile, ParameterGroup, Thrown, contiguous
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import StateDict, Tensor, tensor_of
 
@@ -29,7 +29,6 @@ from .work import Refused, Stopwatch, Work
 
 MEMORY = 256 << 20
 """Bytes that a load may map, on Linux (``memory.limited``). .NET needs some of them itself, for threads."""
-_CPU = Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
 _BAG = Bag(buffers=(), tied={}, transient=(), nested=False, reversed=False, varied=False)
 
 
@@ -49,7 +48,7 @@ class _Module:
     """An overload that loads into a module, strict or not."""
 
     def __init__(self, dotnet: Dotnet, watch: Stopwatch, expected: str, overload: Overload, strict: bool) -> None:
-        self._work = Work(dotnet, watch, _CPU, _BAG, read_state_dict(expected), strict=strict)
+        self._work = Work(dotnet, watch, contiguous("cpu"), _BAG, read_state_dict(expected), strict=strict)
         self._load = overload.load
         self._module = overload.make(self._work, expected, True)
 
@@ -66,7 +65,7 @@ class _Tensor:
 
     def __init__(self, dotnet: Dotnet, watch: Stopwatch, expected: str, into: bool) -> None:
         self._dotnet, self._watch = dotnet, watch
-        work = Work(dotnet, watch, _CPU)
+        work = Work(dotnet, watch, contiguous("cpu"))
         self._into = into
         self._tensor: DotnetTensor | None = work.tensor(read_tensor(expected), poison=True) if into else None
 
@@ -92,7 +91,7 @@ class _Optimizer:
         record = read_optimizer(expected)
         self._name = record.name
         shapes = [next(each for each in state.values() if isinstance(each, Tensor)).shape for state in record.states]
-        work = Work(dotnet, watch, _CPU)
+        work = Work(dotnet, watch, contiguous("cpu"))
         zeros = (tensor_of(BY_NAME["f32"], shape, np.zeros(shape, np.float32)) for shape in shapes)
         parameters = [dotnet.Optimizers.Parameter(work.tensor(each, poison=False), True) for each in zeros]
         group = ParameterGroup({"initial_lr": 0.5, "lr": 0.5}, len(shapes) // len(record.groups))

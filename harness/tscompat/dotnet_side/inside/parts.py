@@ -13,9 +13,9 @@ from tscompat.dotnet_side.messages import (
     Parts,
     PartsFound,
     PartsRan,
-    Placement,
     RunParts,
     Thrown,
+    contiguous,
 )
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
@@ -23,9 +23,7 @@ from tscompat.values.text import escaped
 
 from .clr import Dotnet, DotnetError
 from .snapshots import snapshot
-from .work import UNUSABLE, Stopwatch, Work, build
-
-_ON_THE_CPU = Placement(device="cpu", layout="contiguous", scale=1.0, zero_point=0)
+from .work import Stopwatch, Work, build
 
 
 def find_parts(dotnet: Dotnet, watch: Stopwatch, call: Parts) -> PartsFound:
@@ -49,7 +47,7 @@ def run_parts(dotnet: Dotnet, watch: Stopwatch, call: RunParts) -> PartsRan:
 
     A part that throws is an answer of its own; what building and loading throw ends the call.
     """
-    work = Work(dotnet, watch, _ON_THE_CPU, call.module, read_state_dict(call.expected))
+    work = Work(dotnet, watch, contiguous("cpu"), call.module, read_state_dict(call.expected))
     inputs: dict[str, StateDict] = {}
     for entry in read_state_dict(call.inputs):
         inputs.setdefault(entry.name.partition(".")[0], []).append(entry)
@@ -78,20 +76,17 @@ def _outputs(work: Work, part: object, run: PartRun, given: StateDict) -> StateD
     dotnet, watch = work.dotnet, work.watch
     with watch.running():
         tensors = [work.tensor(tensor, poison=False) for _, tensor in given]
-        try:
-            named = json.dumps({"named": run.named, "defaults": run.defaults})
-            sizes = dotnet.Array[dotnet.Int](list(run.sizes))
-            with dotnet.errors():
-                outputs = dotnet.Parts.Forward(part, sizes, dotnet.Array[dotnet.Tensor](tensors), named)
-        except dotnet.Unusable as error:
-            raise DotnetError(UNUSABLE, escaped(str(error.Message))) from None
+        named = json.dumps({"named": run.named, "defaults": run.defaults})
+        sizes = dotnet.Array[dotnet.Int](list(run.sizes))
+        with dotnet.errors():
+            outputs = dotnet.Parts.Forward(part, sizes, dotnet.Array[dotnet.Tensor](tensors), named)
     with snapshot(dotnet, watch, outputs, *tensors) as (_, found):
         return [Entry(name, tensor._replace(data=bytes(tensor.data))) for name, tensor in found]
 
 
 def run_backward(dotnet: Dotnet, watch: Stopwatch, call: Backward) -> Done:
     """Build the module, load the expected file strictly, run it backward. Its gradients go into a file."""
-    work = Work(dotnet, watch, _ON_THE_CPU, call.module, read_state_dict(call.expected))
+    work = Work(dotnet, watch, contiguous("cpu"), call.module, read_state_dict(call.expected))
     given = read_state_dict(call.inputs)
     inputs, cotangents = (
         dotnet.Array[dotnet.Tensor](
@@ -102,13 +97,10 @@ def run_backward(dotnet: Dotnet, watch: Stopwatch, call: Backward) -> Done:
     sizes = dotnet.Array[dotnet.Int]([1] * len(inputs))
     with watch.running():
         module = work.module(poison=True)
-        try:
-            with dotnet.errors():
-                module.load(call.expected)
-                module.train(False)
-                gradients = dotnet.Parts.Backward(module, sizes, inputs, cotangents)
-        except dotnet.Unusable as error:
-            raise DotnetError(UNUSABLE, escaped(str(error.Message))) from None
+        with dotnet.errors():
+            module.load(call.expected)
+            module.train(False)
+            gradients = dotnet.Parts.Backward(module, sizes, inputs, cotangents)
     with snapshot(dotnet, watch, gradients, module) as (_, found):
         write_whole(call.outputs, encode_state_dict(found))
     return Done()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.codec.optimizer import LAYOUTS
-from tscompat.dotnet_side.messages import Done, OwnModule, ParameterGroup, Placement, Train
+from tscompat.dotnet_side.messages import Done, OwnModule, ParameterGroup, Train, contiguous
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 
@@ -21,9 +21,7 @@ def train(dotnet: Dotnet, watch: Stopwatch, call: Train) -> Done:
     """
     if call.optimizer not in LAYOUTS or not dotnet.Training.Knows(call.loss):
         raise Refused(f"unknown optimizer or loss: {call.optimizer}, {call.loss}")
-    work = Work(
-        dotnet, watch, Placement(call.device, "contiguous", 1.0, 0), call.module, read_state_dict(call.expected)
-    )
+    work = Work(dotnet, watch, contiguous(call.device), call.module, read_state_dict(call.expected))
     batches = read_state_dict(call.batches)
     results: StateDict = []
     with watch.running():

@@ -17,12 +17,8 @@ import numpy as np
 from tscompat.dotnet_side.messages import Bag, Module, NativeModule, OwnModule, Placement
 from tscompat.values.dtypes import BY_NAME
 from tscompat.values.tensors import StateDict, Tensor
-from tscompat.values.text import escaped
 
-from .clr import Dotnet, DotnetBag, DotnetError, DotnetModule, DotnetTensor
-
-UNUSABLE = ""
-"""The type of a DotnetError about what a person's assembly lacks."""
+from .clr import Dotnet, DotnetBag, DotnetModule, DotnetTensor
 
 
 class Refused(Exception):
@@ -157,14 +153,10 @@ def build(dotnet: Dotnet, module: NativeModule | OwnModule) -> DotnetModule:
 
     Raises DotnetError for what .NET throws, and without a type for a person's assembly that cannot be used.
     """
-    if isinstance(module, NativeModule):
-        with dotnet.errors():
-            return dotnet.Modules.Build(module.kind, module.description, BY_NAME[module.dtype].code)
-    try:
-        with dotnet.errors():
+    with dotnet.errors():
+        if isinstance(module, OwnModule):
             return dotnet.Own.Build(module.assembly, module.class_name, module.arguments)
-    except dotnet.Unusable as error:
-        raise DotnetError(UNUSABLE, escaped(str(error.Message))) from None
+        return dotnet.Modules.Build(module.kind, module.description, BY_NAME[module.dtype].code)
 
 
 def address(tensor: Tensor) -> int:

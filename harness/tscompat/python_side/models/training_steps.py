@@ -14,10 +14,10 @@ import torch
 from tscompat.catalogue import Model, Training, load_bounds
 from tscompat.codec import OptimizerRecord
 from tscompat.python_side import rounding
-from tscompat.python_side.optimizer_run import after_step
+from tscompat.python_side.optimizer_run import stepped
 from tscompat.python_side.rounding import Reference
 from tscompat.python_side.torch_optimizers import record_of
-from tscompat.python_side.torch_tensors import export, to_torch
+from tscompat.python_side.torch_tensors import to_torch
 from tscompat.values.dtypes import BY_NAME, DType
 from tscompat.values.tensors import StateDict
 
@@ -27,20 +27,14 @@ from . import layers, native
 def trained(model: Model, training: Training, entries: StateDict, batches: StateDict, dtype: DType) -> StateDict:
     """The loss of each step and the state dict after it, computed in ``dtype``. ``batches`` are ``make_batches``'."""
     module = native.computing(model, entries, dtype).train()
-    optimizer = _optimizer(training, module)
-    loss_of: Any = getattr(torch.nn.functional, training.loss)
     given = {name: to_torch(tensor) for name, tensor in native.inputs(batches, dtype)}
-    results: StateDict = []
-    for step in range(training.steps):
+    targets = [given[f"target.{step}.0"] for step in range(training.steps)]
+
+    def output(step: int) -> torch.Tensor:
         inputs = [given[f"input.{step}.{number}"] for number in range(len(model.inputs))]
-        optimizer.zero_grad()
-        loss = loss_of(layers.forward(module, inputs)[0], given[f"target.{step}.0"])
-        loss.backward()
-        optimizer.step()
-        results += export({f"loss.{step}": loss.detach()})
-        after = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
-        results += after_step(step, export(after))
-    return results
+        return layers.forward(module, inputs)[0]
+
+    return stepped(module, _optimizer(training, module), training.loss, targets, output)
 
 
 def reference(

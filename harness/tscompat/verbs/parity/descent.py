@@ -19,11 +19,10 @@ from tscompat.files.item import ModelFileError
 from tscompat.python_side import descent
 from tscompat.python_side.agreement import agree
 from tscompat.python_side.descent import Recipe
-from tscompat.python_side.passes import Model, Pass
+from tscompat.python_side.passes import Model, Pass, floating_dtype
 from tscompat.python_side.rounding import Reference
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import difference
-from tscompat.values.dtypes import BY_NAME, DType
 from tscompat.values.tensors import Entry, StateDict, Tensor, as_float64
 from tscompat.values.text import shown
 from tscompat.values.verdict import Kind
@@ -79,7 +78,9 @@ def gradients(side: Side, model: Model, inputs: StateDict, whole: Pass) -> tuple
     if isinstance(answer, Thrown):
         raise ModelFileError(f"backward fails in .NET: {refused(answer).detail}")
     found = dict(read_state_dict(side.folder / "gradients.dat"))
-    references = functools.cache(lambda: descent.gradients_without_rounding(model, given, _floating(whole.outputs)))
+    references = functools.cache(
+        lambda: descent.gradients_without_rounding(model, given, floating_dtype(whole.outputs))
+    )
     return tuple(
         _gradient(name, tensor, found.get(side.names.get(name, name)), references)
         for name, tensor in descent.gradients(model, given)
@@ -132,7 +133,7 @@ def training(
     if isinstance(answer, Thrown):
         raise ModelFileError(f"training fails in .NET: {refused(answer).detail}")
     ours, theirs = descent.trained(model, recipe, given), dict(read_state_dict(side.folder / "trained.dat"))
-    references = functools.cache(lambda: descent.trained_without_rounding(model, recipe, given, _floating([ours[0]])))
+    references = functools.cache(lambda: descent.trained_without_rounding(model, recipe, given, floating_dtype(ours)))
     first, detail, equal = None, "", True
     for name, tensor in ours:
         other = theirs.get(_there(name, side.names))
@@ -177,7 +178,3 @@ def _parted(name: str) -> tuple[int, str]:
 def _number(tensor: Tensor) -> float | None:
     value = float(as_float64(tensor).reshape(-1)[0])
     return value if math.isfinite(value) else None
-
-
-def _floating(outputs: StateDict) -> DType:
-    return next((tensor.dtype for _, tensor in outputs if tensor.dtype.kind == "float"), BY_NAME["f32"])

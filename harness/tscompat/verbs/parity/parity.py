@@ -16,15 +16,25 @@ from tscompat.dotnet_side.messages import OwnModule, Part, PartRun, Parts, Parts
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.files.item import ModelFileError, Tell
 from tscompat.python_side.descent import Recipe, dropouts
-from tscompat.python_side.passes import CannotRun, Model, Pass, References, attributes, load_model, steady_passes
+from tscompat.python_side.passes import (
+    Attributes,
+    CannotRun,
+    Model,
+    Pass,
+    References,
+    attributes,
+    load_model,
+    steady_passes,
+)
 from tscompat.python_side.torch_tensors import VERSION, entries_of, to_torch
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.tensors import Entry, StateDict
 from tscompat.values.text import shown
+from tscompat.verbs.convert import Names
 from tscompat.verbs.own import Own
 from tscompat.verbs.peer import NoPeer, last_words, peer_for, refused, seconds_for
-from tscompat.verbs.renaming import apply
+from tscompat.verbs.renaming import Options, apply, pairs
 
 from . import comparison, descent
 from .document import Layer, Parity
@@ -75,11 +85,7 @@ def parity(
         if tell is not None:
             tell(sentence)
 
-    options = [
-        *([("--strip-prefix", strip_prefix)] if strip_prefix else []),
-        *(("--rename", f"{pattern}={text}") for pattern, text in rename),
-        *([("--add-prefix", add_prefix)] if add_prefix else []),
-    ]
+    options = pairs(Names({}, strip_prefix, tuple(rename), add_prefix))
     module, given = own.module(), inputs_of(inputs)
     try:
         model = load_model(python)
@@ -87,13 +93,14 @@ def parity(
         made = steady_passes(model, [to_torch(tensor) for _, tensor in given])
     except (CannotRun, ValueError) as error:
         raise ModelFileError(shown(str(error), 1000)) from error
-    names = {name: _renamed(options, name) for name in attributes(model)}
+    ours = attributes(model)
+    names = {name: _renamed(options, name) for name in ours}
     size = sum(tensor.nbytes for _, tensor in weights)
     try:
         with peer_for(_COPIES * size, choice, note) as (peer, folder):
             found = _asked(peer, folder, own, module, weights, made, names)
-            layers = _layers(model, made, found)
-            differ = comparison.attributes_of(attributes(model), found.parts.items())
+            layers = _layers(model, ours, made, found)
+            differ = comparison.attributes_of(ours, found.parts.items())
             findings = comparison.findings(layers, differ)
             gradients, training = None, None
             if not any(each.what in ("layer", "between") for each in findings):
@@ -139,9 +146,8 @@ def parity(
     )
 
 
-def _layers(model: Model, made: Sequence[Pass], found: _Found) -> list[Layer]:
+def _layers(model: Model, ours: Mapping[str, Attributes], made: Sequence[Pass], found: _Found) -> list[Layer]:
     references = References(model)
-    ours = attributes(model)
     return [
         comparison.layer(
             one,
@@ -154,7 +160,7 @@ def _layers(model: Model, made: Sequence[Pass], found: _Found) -> list[Layer]:
     ]
 
 
-def _renamed(options: Sequence[tuple[str, str]], name: str) -> str:
+def _renamed(options: Options, name: str) -> str:
     """The name of a module in .NET. Options are for names of tensors, which go on behind a dot."""
     return apply(options, f"{name}.").removesuffix(".") if name else ""
 

@@ -81,18 +81,17 @@ class Transfers:
     def write_expected(self) -> str:
         """Write the expected file. Returns why TorchSharp can hold none of its tensors; empty if it is written."""
         if faults := self._selected.unfit(WRITERS[".dat"]):
-            return listed(faults).strip().replace("\n  ", "; ")
+            return _in_one_line(faults)
         write(self.expected, self._items)
         return ""
 
     def by(self, route: Route, whole: Path | None) -> RouteFound:
         """Try a route, with the file as it is if ``whole`` is given, else with what it is converted to."""
         file = whole.name if whole else route.suffix
-        to_dotnet = to_python = Verdict(Kind.REFUSED, "")
         artifact = whole or (self.expected if route.kind == "dat" else self._folder / f"artifact{route.suffix}")
         faults = [] if whole else self._selected.unfit(WRITERS[route.suffix])
         if faults:
-            to_dotnet = to_python = Verdict(Kind.REFUSED, listed(faults).strip().replace("\n  ", "; "))
+            to_dotnet = to_python = Verdict(Kind.REFUSED, _in_one_line(faults))
         else:
             if artifact not in (whole, self.expected):
                 write(artifact, self._items, single=self._single)
@@ -159,6 +158,10 @@ class Transfers:
     @property
     def _seconds(self) -> float:
         return seconds_for(self.expected.stat().st_size)
+
+
+def _in_one_line(faults: Sequence[str]) -> str:
+    return listed(faults).strip().replace("\n  ", "; ")
 
 
 def write(target: Path, items: Sequence[Item], *, single: bool = False) -> None:

@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
@@ -33,7 +33,32 @@ from .transfers import ROUTES, SINGLE, Transfers, as_transfer, passed, write
 
 _PEER_COPIES = 2
 """How many times the tensors' size a peer takes at most."""
-Options = tuple[tuple[str, str], ...]
+
+
+class _Fitting(NamedTuple):
+    """What makes the file fit the class."""
+
+    names: renaming.Options = ()
+    """As ``renaming.options`` gives them."""
+    dtype: str = ""
+    """What ``--dtype`` gets; empty for no cast."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """As options of a command line."""
+        cast = (("--dtype", self.dtype),) if self.dtype else ()
+        return tuple(renaming.quoted((*self.names, *cast)))
+
+    def entry(self, entry: Entry) -> Entry:
+        """The entry under its new name, in its new dtype."""
+        cast = self.dtype and BY_TORCH[entry.dtype].kind == "float"
+        name = renaming.apply(self.names, entry.name)
+        return Entry(name=name, dtype=self.dtype if cast else entry.dtype, shape=entry.shape)
+
+    def item(self, item: Item) -> Item:
+        """The same of an item."""
+        named = item._replace(name=renaming.apply(self.names, item.name))
+        return Cast(floating(self.dtype))(named) if self.dtype else named
 
 
 def verify(
@@ -74,7 +99,7 @@ def verify(
     theirs = listing.entries(Path(listed)) if listed is not None else None
     unchanged = not (key or skip or names != Names() or dtype) and len(selected.items) == len(model.contents)
     routes: list[RouteFound] = []
-    found: Fit | None = _fit(str(listed), selected, theirs, None) if theirs is not None else None
+    found: Fit | None = _fit(str(listed), selected, theirs, None)[0] if theirs is not None else None
     torchsharp = ""
     size = sum(item.nbytes for item in selected.items)
     try:
@@ -84,7 +109,10 @@ def verify(
             routes += _routes(transfers, model, source if unchanged else None, single=selected.single)
             if own and module:
                 entries, buffers = _schema(peer, own, module)
-                found = _loaded(_fit(str(own), selected, entries, buffers), peer, folder, module, selected)
+                found, fitting = _fit(str(own), selected, entries, buffers)
+                if found.fits or found.enough:
+                    items = [fitting.item(item) for item in selected.items]
+                    found = replace(found, loaded=as_transfer(_loaded(peer, folder, module, items)))
     except NoPeer as error:
         note(f"TorchSharp was not asked: {error}")
     return Verified(
@@ -137,56 +165,40 @@ def _schema(peer: PeerKeeper, own: Own, module: OwnModule) -> tuple[list[Entry],
     return entries, {escaped(each.name) for each in answer.entries if each.buffer}
 
 
-def _fit(name: str, selected: Selected, theirs: Sequence[Entry], buffers: set[str] | None) -> Fit:
+def _fit(name: str, selected: Selected, theirs: Sequence[Entry], buffers: set[str] | None) -> tuple[Fit, _Fitting]:
     ours = listing.of_items(selected.items)
     pairs = fit.pair(ours, theirs)
     table = fit.rows(pairs)
-    rename = renaming.options([each.name for each in ours], pairs.renamed)
-    one_option = next(renaming.quoted(rename, shlex.quote)) if len(rename) == 1 else ""
+    fitting = _Fitting(renaming.options([each.name for each in ours], pairs.renamed), _cast(table))
+    one_option = fitting.words[0] if len(fitting.names) == 1 else ""
     findings = fit.findings(table, fit.first_misplaced(pairs, theirs, buffers), one_option)
-    options: Options = (*rename, *_cast(table))
-    return Fit(
+    changed = {each.name: each for each in map(fitting.entry, ours)}
+    found = Fit(
         cls=escaped(name),
         tensors=len(theirs),
         fits=all(each.what == "order" for each in findings),
         findings=tuple(findings),
         rows=tuple(table),
-        options=tuple(renaming.quoted(options, shlex.quote)),
-        enough=_fits_with(options, ours, theirs),
+        options=fitting.words,
+        enough=len(changed) == len(ours) and changed == {each.name: each for each in theirs},
         by_order=tuple(each.name for each in ours if each.name in pairs.by_order),
         loaded=None,
     )
+    return found, fitting
 
 
-def _cast(table: Sequence[Row]) -> Options:
-    """``--dtype``, where that gives every floating tensor the type that the class has; else nothing."""
+def _cast(table: Sequence[Row]) -> str:
+    """The type that the class has for every floating tensor, where the file has another one; else nothing."""
     both = [(row.file.dtype, row.cls.dtype) for row in table if row.file and row.cls]
     wanted = {theirs for _, theirs in both if BY_TORCH[theirs].kind == "float"}
     others = [ours == theirs for ours, theirs in both if BY_TORCH[ours].kind != "float"]
     if len(wanted) != 1 or not all(others) or all(ours == theirs for ours, theirs in both):
-        return ()
-    return (("--dtype", wanted.pop()),)
+        return ""
+    return wanted.pop()
 
 
-def _renamed(options: Options, entry: Entry) -> Entry:
-    name = renaming.apply([each for each in options if each[0] != "--dtype"], entry.name)
-    cast = next((value for option, value in options if option == "--dtype"), None)
-    return Entry(
-        name=name, dtype=cast if cast and BY_TORCH[entry.dtype].kind == "float" else entry.dtype, shape=entry.shape
-    )
-
-
-def _fits_with(options: Options, ours: Sequence[Entry], theirs: Sequence[Entry]) -> bool:
-    changed = {each.name: each for each in (_renamed(options, entry) for entry in ours)}
-    return len(changed) == len(ours) and changed == {each.name: each for each in theirs}
-
-
-def _loaded(found: Fit, peer: PeerKeeper, folder: Path, module: OwnModule, selected: Selected) -> Fit:
-    """The fit, with the outcome of a strict load into the class: with the options, if those are enough."""
-    if not (found.fits or found.enough):
-        return found
-    options = [(words.partition(" ")[0], shlex.split(words)[1]) for words in found.options]
-    items = [_changed(item, tuple(options)) for item in selected.items]
+def _loaded(peer: PeerKeeper, folder: Path, module: OwnModule, items: Sequence[Item]) -> Verdict:
+    """The verdict of a strict load of these tensors into the class."""
     file = folder / "fitting.dat"
     write(file, items)
     call = Load(
@@ -199,16 +211,9 @@ def _loaded(found: Fit, peer: PeerKeeper, folder: Path, module: OwnModule, selec
         strict=True,
     )
     try:
-        verdict = loaded(peer.ask(call, seconds_for(file.stat().st_size)), items)
+        return loaded(peer.ask(call, seconds_for(file.stat().st_size)), items)
     except PeerDied as died:
-        verdict = Verdict(died.kind, died.detail)
-    return replace(found, loaded=as_transfer(verdict))
-
-
-def _changed(item: Item, options: Options) -> Item:
-    named = item._replace(name=renaming.apply([each for each in options if each[0] != "--dtype"], item.name))
-    cast = next((value for option, value in options if option == "--dtype"), None)
-    return Cast(floating(cast))(named) if cast else named
+        return Verdict(died.kind, died.detail)
 
 
 def _outcome(routes: Sequence[RouteFound], found: Fit | None) -> Literal["arrives", "differs", "undecided"]:
@@ -222,11 +227,9 @@ def _outcome(routes: Sequence[RouteFound], found: Fit | None) -> Literal["arrive
 
 def _given(key: str, form: str, skip: Iterable[str], names: Names, dtype: str) -> list[str]:
     """The options of ``convert`` that were given, as words."""
-    given = [("--key", key), ("--from-format", form), *(("--skip", each) for each in skip)]
-    given += [("--strip-prefix", names.strip_prefix)]
-    given += [("--rename", f"{pattern}={text}") for pattern, text in names.rename]
-    given += [("--add-prefix", names.add_prefix), ("--dtype", dtype)]
-    words = [f"{option} {shlex.quote(value)}" for option, value in given if value]
+    before = [("--key", key), ("--from-format", form), *(("--skip", each) for each in skip)]
+    given = [*before, *renaming.pairs(names), ("--dtype", dtype)]
+    words = renaming.quoted(tuple((option, value) for option, value in given if value))
     return [*words, *(["--map FILE"] if names.mapping else [])]
 
 
