@@ -7,6 +7,7 @@ and saves each again.
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def forward(dotnet: clr.Dotnet, assembly: str, name: str, arguments: str, weight
     module.load(weights)
     module.train(False)
     inputs = dotnet.Array[dotnet.Tensor]([dotnet.Torch.ones(dotnet.Array[dotnet.Long]([8, 2048]))])
-    dotnet.Parts.Forward(module, dotnet.Array[dotnet.Int]([1]), inputs, dotnet.Parts.Nothing)
+    dotnet.Parts.Forward(module, dotnet.Array[dotnet.Int]([1]), inputs, json.dumps({"named": {}, "defaults": {}}))
 
 
 if __name__ == "__main__":

@@ -160,10 +160,27 @@ def test_a_number_near_zero_is_allowed_the_smallest_step_of_its_type() -> None:
 
 def test_an_element_whose_draws_were_small_has_some_of_the_whole_tensors() -> None:
     """Four draws with the mean variance are added to the sixteen: less than a fifth of the mean is in no element."""
-    values = torch.tensor([1e-6, 1.0, 1.0, 1.0])
+    values = torch.tensor([1e-4, 1.0, 1.0, 1.0])
     found = references("f32", torch.sqrt, values)
     mean = float(np.square(found.deviation).mean())
     assert found.deviation[0] == pytest.approx(np.sqrt(mean / 5), rel=0.3)
+
+
+def test_small_numbers_beside_large_ones_are_held_to_their_own_size() -> None:
+    """The roots differ by a factor of 10^6, and so do their errors: the small one's grows by a hundred at most."""
+    found = references("f32", torch.sqrt, torch.tensor([1e-12, 1.0, 1.0, 1.0]))
+    alone = references("f32", torch.sqrt, torch.full((4,), 1e-12))
+    assert 30 < found.deviation[0] / alone.deviation[0] < 120
+
+
+def test_a_number_that_no_sample_moves_has_some_of_the_whole_tensors_error() -> None:
+    """A real error may be on the other side of relu's kink."""
+
+    def compute(x: torch.Tensor) -> torch.Tensor:
+        return torch.relu(x / 3)
+
+    found = references("f32", compute, torch.tensor([-1e-3, 1.0]))
+    assert found.deviation[0] > 0.2 * found.deviation[1]
 
 
 # Many samples at once.

@@ -62,6 +62,25 @@ public sealed class Odd : nn.Module<Tensor, Dictionary<string, Tensor>>
     }
 }
 
+/// <summary>Large and small numbers in one output, of which the small ones may be scaled.</summary>
+public sealed class Detector : nn.Module<Tensor, Tensor>
+{
+    private readonly nn.Module<Tensor, Tensor> fc = nn.Linear(4, 4);
+    private readonly double scale;
+
+    public Detector(double scale) : base(nameof(Detector))
+    {
+        this.scale = scale;
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        var y = fc.forward(x);
+        return cat([y * 10000, y * scale], 1);
+    }
+}
+
 /// <summary>Attention with a mask of its last argument.</summary>
 public sealed class Masked : nn.Module<Tensor, Tensor, Tensor>
 {

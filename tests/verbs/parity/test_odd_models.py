@@ -72,6 +72,15 @@ def test_outputs_under_each_others_keys(tmp_path: Path, ports: Path, publish: Pu
     assert (found.outcome, [each.what for each in found.findings]) == ("differs", ["between"])
 
 
+@pytest.mark.parametrize(("scale", "outcome"), [("1.0", "agrees"), ("1.001", "differs")])
+def test_small_numbers_beside_large_ones(
+    scale: str, outcome: str, tmp_path: Path, ports: Path, publish: Publish
+) -> None:
+    own = Own(ports, "Ports.Detector", f"[{scale}]")
+    forward = "y = self.fc(x); return torch.cat([y * 10000, y], 1)"
+    assert compared(tmp_path, own, forward).outcome == outcome
+
+
 def test_outputs_in_a_dataclass(tmp_path: Path, more: Own, publish: Publish) -> None:
     assert compared(tmp_path, more, "return Output(self.fc(x))").outcome == "agrees"
     assert compared(tmp_path, more, "return Output(self.fc(x).relu())").outcome == "differs"
