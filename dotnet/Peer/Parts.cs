@@ -13,8 +13,6 @@ namespace TorchSharpCompat;
 /// </summary>
 public static class Parts
 {
-    /// <summary>No arguments that are no tensors.</summary>
-    internal const string Nothing = """{"named": {}, "defaults": {}}""";
     private const BindingFlags Own = BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
     /// <summary>The modules by name, the whole under the empty one.</summary>
@@ -97,14 +95,15 @@ public static class Parts
     }
 
     /// <summary>
-    /// Runs a module's forward, and backward from the sum of its floating outputs, each times the cotangent of its place.
+    /// Runs a module's forward as <c>Forward</c> does, and backward from the sum of its floating outputs, each times the
+    /// cotangent of its place.
     /// Returns the gradients of the floating inputs, as input.N, and of the parameters, where there are some.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoOptimization)]
-    public static Dictionary<string, Tensor> Backward(nn.Module module, int[] sizes, Tensor[] inputs, Tensor[] cotangents)
+    public static Dictionary<string, Tensor> Backward(nn.Module module, int[] sizes, string named, Tensor[] inputs, Tensor[] cotangents)
     {
         foreach (var input in inputs.Where(each => each.is_floating_point())) input.requires_grad_();
-        Tensor[] outputs = [.. Run(module, sizes, inputs, Nothing).Where(each => each.is_floating_point())];
+        Tensor[] outputs = [.. Run(module, sizes, named, inputs).Where(each => each.is_floating_point())];
         var sum = outputs.Zip(cotangents, (output, cotangent) => (output * cotangent).sum()).Aggregate((one, other) => one + other);
         sum.backward();
         var found = new Dictionary<string, Tensor>();
@@ -126,14 +125,14 @@ public static class Parts
     /// ArgumentException if no forward of the module takes them, and what forward throws.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoOptimization)]
-    public static Tensor[] Forward(nn.Module module, int[] sizes, Tensor[] inputs, string named)
+    public static Tensor[] Forward(nn.Module module, int[] sizes, string named, Tensor[] inputs)
     {
         using var gradients = no_grad();
-        return Run(module, sizes, inputs, named);
+        return Run(module, sizes, named, inputs);
     }
 
     [MethodImpl(MethodImplOptions.NoOptimization)]
-    internal static Tensor[] Run(nn.Module module, int[] sizes, Tensor[] inputs, string named)
+    internal static Tensor[] Run(nn.Module module, int[] sizes, string named, Tensor[] inputs)
     {
         using var json = JsonDocument.Parse(named);
         var (scalars, defaults) = (Object(json, "named"), Object(json, "defaults"));

@@ -15,18 +15,25 @@ public static class Training
 
     public static bool Knows(string loss) => Losses.ContainsKey(loss);
 
-    /// <summary>Makes one step, and returns the loss before it.</summary>
+    /// <summary>Makes one step of a module of ours, and returns the loss before it.</summary>
     [MethodImpl(MethodImplOptions.NoOptimization)]
-    public static Tensor Step(nn.Module module, optim.Optimizer optimizer, string loss, Tensor[] inputs, Tensor target)
+    public static Tensor Step(nn.Module module, optim.Optimizer optimizer, string loss, Tensor[] inputs, Tensor target) =>
+        Step(optimizer, loss, () => Layers.Forward(module, inputs), target);
+
+    /// <summary>Makes one step of a person's own module, which takes its inputs as <c>Parts.Forward</c> has it.</summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    public static Tensor StepOfOwn(
+        nn.Module module, optim.Optimizer optimizer, string loss, int[] sizes, string named, Tensor[] inputs, Tensor target) =>
+        Step(optimizer, loss, () => Parts.Run(module, sizes, named, inputs), target);
+
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    private static Tensor Step(optim.Optimizer optimizer, string loss, Func<Tensor[]> forward, Tensor target)
     {
         using var scope = NewDisposeScope();
         optimizer.zero_grad();
-        var outputs = Own.Has(module.GetType().Assembly) ? Parts.Run(module, Ones(inputs), inputs, Parts.Nothing) : Layers.Forward(module, inputs);
-        var value = Losses[loss](outputs[0], target);
+        var value = Losses[loss](forward()[0], target);
         value.backward();
         optimizer.step();
         return value.detach().MoveToOuterDisposeScope();
     }
-
-    private static int[] Ones(Tensor[] inputs) => [.. inputs.Select(_ => 1)];
 }

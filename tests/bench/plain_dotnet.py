@@ -7,13 +7,14 @@ and saves each again.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from tscompat.codec import read_state_dict
 from tscompat.dotnet_side.inside import clr
+from tscompat.dotnet_side.inside.parts import taken
+from tscompat.dotnet_side.messages import PartRun
 
 
 def routes(dotnet: clr.Dotnet, folder: Path) -> None:
@@ -44,7 +45,7 @@ def forward(dotnet: clr.Dotnet, assembly: str, name: str, arguments: str, weight
     module.load(weights)
     module.train(False)
     inputs = dotnet.Array[dotnet.Tensor]([dotnet.Torch.ones(dotnet.Array[dotnet.Long]([8, 2048]))])
-    dotnet.Parts.Forward(module, dotnet.Array[dotnet.Int]([1]), inputs, json.dumps({"named": {}, "defaults": {}}))
+    dotnet.Parts.Forward(module, *taken(dotnet, PartRun("", (1,), {}, {})), inputs)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,20 @@ class Recurrent(nn.Module):
         return seen, attended
 
 
+class Stateful(nn.Module):
+    """A pair of states as one argument, and a mask that is given by its name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(6, 8, batch_first=True)
+
+    def forward(
+        self, x: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor], *, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+        seen, state = self.lstm(x, state)
+        return seen * mask, state
+
+
 class Zoo(nn.Module):
     """Layers of many kinds."""
 

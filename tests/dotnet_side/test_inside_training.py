@@ -98,6 +98,7 @@ def call(tmp_path: Path) -> messages.Train:
         steps=2,
         outputs=str(tmp_path / "outputs"),
         device="cpu",
+        run=None,
     )
 
 

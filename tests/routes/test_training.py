@@ -80,6 +80,7 @@ def test_all_of_the_training_is_in_the_call(make_job: MakeJob) -> None:
             steps=20,
             outputs=str(job.outputs),
             device="cpu",
+            run=None,
         )
     ]
 

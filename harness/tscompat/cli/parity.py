@@ -47,8 +47,8 @@ def parity(
         typer.Option(
             "--input",
             metavar="SIZES|FILE",
-            help="An input: 1x3x224x224:f32 is random, 1x16:i64:1000 random below 1000; or a file (.npz). May "
-            "be given again.",
+            help="An argument of forward: 1x3x224x224:f32 is random, 1x16:i64:1000 random below 1000; or a file "
+            "(.npz). 1x2x8:f32,1x2x8:f32 is a tuple, mask=4x4:f32 is given by its name. May be given again.",
         ),
     ],
     arguments: Arguments = "[]",

@@ -323,6 +323,8 @@ class Backward(Call[Done], frozen=True, tag="backward"):
 
     expected: str
     module: OwnModule
+    run: PartRun
+    """That of the whole."""
     inputs: str
     """A file with a state dict of ``input.N``, in the order in which forward takes them, and ``cotangent.N`` for each
     floating output."""
@@ -370,6 +372,8 @@ class Train(Call[Done], frozen=True, tag="train"):
     outputs: str
     """Where to write ``loss.STEP``, and each entry of the state dict after the step as ``step.STEP.NAME``."""
     device: str
+    run: PartRun | None
+    """How a person's own module takes its inputs; null for one of ours."""
 
 
 class LoadInto(Call[LoadedInto], frozen=True, tag="load-into"):

@@ -17,6 +17,7 @@ from tscompat.codec import OptimizerRecord
 from tscompat.values.dtypes import DType
 from tscompat.values.tensors import Entry, StateDict
 
+from .arguments import Arguments, run
 from .optimizer_run import stepped
 from .passes import CannotRun, as_the_peer, copied, reference, tensors_in, widened
 from .rounding import Reference
@@ -40,16 +41,18 @@ class Recipe(NamedTuple):
     """One of ``LOSSES``."""
 
 
-def gradients(model: nn.Module, given: StateDict) -> StateDict:
+def gradients(model: nn.Module, given: StateDict, arguments: Arguments) -> StateDict:
     """The gradients of the floating inputs and of the parameters. ``given`` has ``input.N`` and ``cotangent.N``."""
-    return _gradients(model, {name: to_torch(tensor) for name, tensor in given})
+    return _gradients(model, {name: to_torch(tensor) for name, tensor in given}, arguments)
 
 
-def gradients_without_rounding(model: nn.Module, given: StateDict, dtype: DType) -> Mapping[str, Reference]:
+def gradients_without_rounding(
+    model: nn.Module, given: StateDict, arguments: Arguments, dtype: DType
+) -> Mapping[str, Reference]:
     """The references of ``gradients`` in ``dtype``. Raises CannotRun."""
     wide = copied(model, wide=True)
     tensors = {name: widened(to_torch(tensor)) for name, tensor in given}
-    return reference(lambda: _gradients(wide, tensors), dtype, _samples("arch-samples"))
+    return reference(lambda: _gradients(wide, tensors, arguments), dtype, _samples("arch-samples"))
 
 
 def cotangents(outputs: StateDict) -> StateDict:
@@ -60,7 +63,7 @@ def cotangents(outputs: StateDict) -> StateDict:
     return [Entry(f"cotangent.{number}", from_torch(tensor)) for number, tensor in enumerate(drawn)]
 
 
-def batches(model: nn.Module, inputs: Callable[[int], StateDict], recipe: Recipe) -> StateDict:
+def batches(model: nn.Module, inputs: Callable[[int], StateDict], arguments: Arguments, recipe: Recipe) -> StateDict:
     """The inputs and targets of each step, ``input.STEP.N`` and ``target.STEP.0``; ``inputs`` gives those of a step.
 
     Targets are random: of cross_entropy classes, of mse_loss numbers. Raises CannotRun where the first output has no
@@ -71,7 +74,7 @@ def batches(model: nn.Module, inputs: Callable[[int], StateDict], recipe: Recipe
     for step in range(recipe.steps):
         given = inputs(step)
         with torch.no_grad(), as_the_peer():
-            output = _first(model(*(to_torch(tensor) for _, tensor in given)))
+            output = _first(run(model, arguments, [to_torch(tensor) for _, tensor in given]))
         if recipe.loss == "cross_entropy":
             if output.dim() < 2:
                 raise CannotRun(f"cross_entropy needs an output of at least 2 dims; found {[*output.shape]}")
@@ -84,18 +87,23 @@ def batches(model: nn.Module, inputs: Callable[[int], StateDict], recipe: Recipe
     return made
 
 
-def trained(model: nn.Module, recipe: Recipe, given: StateDict) -> StateDict:
+def trained(model: nn.Module, recipe: Recipe, given: StateDict, arguments: Arguments) -> StateDict:
     """The loss of each step, and the state dict after it. A copy is trained, whose dropout layers draw nothing."""
-    return _trained(_still(model, wide=False), recipe, {name: to_torch(tensor) for name, tensor in given})
+    tensors = {name: to_torch(tensor) for name, tensor in given}
+    return _trained(_still(model, wide=False), recipe, tensors, arguments)
 
 
 def trained_without_rounding(
-    model: nn.Module, recipe: Recipe, given: StateDict, dtype: DType
+    model: nn.Module, recipe: Recipe, given: StateDict, arguments: Arguments, dtype: DType
 ) -> Mapping[str, Reference]:
     """The references of ``trained`` in ``dtype``. Raises CannotRun."""
     wide = _still(model, wide=True)
     tensors = {name: widened(to_torch(tensor)) for name, tensor in given}
-    return reference(lambda: _trained(copied(wide, wide=True), recipe, tensors), dtype, _samples("training-samples"))
+
+    def compute() -> StateDict:
+        return _trained(copied(wide, wide=True), recipe, tensors, arguments)
+
+    return reference(compute, dtype, _samples("training-samples"))
 
 
 def record(model: nn.Module, recipe: Recipe) -> OptimizerRecord:
@@ -120,13 +128,13 @@ def _still(model: nn.Module, *, wide: bool) -> nn.Module:
     return made
 
 
-def _gradients(model: nn.Module, tensors: Tensors) -> StateDict:
+def _gradients(model: nn.Module, tensors: Tensors, arguments: Arguments) -> StateDict:
     inputs = {name: each.clone() for name, each in tensors.items() if name.startswith("input.")}
     for each in inputs.values():
         each.requires_grad_(each.is_floating_point())
     model.zero_grad(set_to_none=True)
     with as_the_peer():
-        outputs = [each for each in tensors_in(model(*inputs.values())) if each.is_floating_point()]
+        outputs = [each for each in tensors_in(run(model, arguments, [*inputs.values()])) if each.is_floating_point()]
         total: Any = sum((each * tensors[f"cotangent.{number}"]).sum() for number, each in enumerate(outputs))
         total.backward()
     named = {**inputs, **dict(model.named_parameters())}
@@ -135,14 +143,14 @@ def _gradients(model: nn.Module, tensors: Tensors) -> StateDict:
     return entries_of(found)
 
 
-def _trained(model: nn.Module, recipe: Recipe, tensors: Tensors) -> StateDict:
+def _trained(model: nn.Module, recipe: Recipe, tensors: Tensors, arguments: Arguments) -> StateDict:
     def inputs(step: int) -> list[torch.Tensor]:
         return [each for name, each in tensors.items() if name.startswith(f"input.{step}.")]
 
     with as_the_peer():
         optimizer = _optimizer(model.train(), recipe)
         targets = [tensors[f"target.{step}.0"] for step in range(recipe.steps)]
-        return stepped(model, optimizer, recipe.loss, targets, lambda step: _first(model(*inputs(step))))
+        return stepped(model, optimizer, recipe.loss, targets, lambda step: _first(run(model, arguments, inputs(step))))
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

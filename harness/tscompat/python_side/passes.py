@@ -27,6 +27,7 @@ from tscompat.values.dtypes import BY_TORCH, DType
 from tscompat.values.tensors import Entry, StateDict, as_float64
 
 from . import rounding
+from .arguments import Arguments, run
 from .rounding import Reference
 from .torch_tensors import from_torch
 
@@ -120,8 +121,10 @@ def _is_plain(value: Any) -> bool:
     return isinstance(value, _PLAIN)
 
 
-def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]:
-    """The passes of all modules in one pass of the whole, in the order in which they end. Raises CannotRun."""
+def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor], arguments: Arguments) -> list[Pass]:
+    """The passes of all modules in one pass of the whole, in the order in which they end; ``inputs`` are its
+    ``arguments``. Raises CannotRun.
+    """
     made: list[Pass] = []
     begun: dict[int, list[tuple[Any, Any]]] = {}
     counts = Counter[str]()
@@ -148,7 +151,7 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]
             handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
             handles.append(module.register_forward_hook(after, with_kwargs=True))
         with torch.no_grad(), as_the_peer(), redirect_stdout(sys.stderr):
-            model(*_cloned(inputs))
+            run(model, arguments, _cloned(inputs))
     except (Exception, SystemExit) as error:
         raise CannotRun(f"a pass in Python fails: {type(error).__name__}: {error}") from error
     finally:
@@ -157,13 +160,13 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]
     return made
 
 
-def steady_passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> list[Pass]:
+def steady_passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor], arguments: Arguments) -> list[Pass]:
     """As ``passes``, of a model that computes the same each time, and something.
 
     Raises CannotRun for one that draws random numbers or keeps a state from pass to pass, with the first module that
     does; and where the whole returns no tensor, or nothing but NaN and infinities.
     """
-    made, again = passes(model, inputs), passes(model, inputs)
+    made, again = passes(model, inputs, arguments), passes(model, inputs, arguments)
     for one, other in zip(made, again, strict=False):
         if compare(one.outputs, other.outputs) and not compare(one.inputs, other.inputs):
             name = f"the module {one.name!r}" if one.name else "the whole model"

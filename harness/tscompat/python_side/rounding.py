@@ -33,8 +33,8 @@ MANY = 25
 PRIOR = 4
 """So many samples with the mean variance of a tensor are added to those of an element whose own variance is smaller."""
 MOST = 30_000
-"""How many times an element's own variance an added one may be: so its deviation grows a hundredfold at most. Near a kink
-of an activation, the samples may all be on the flat side (the slope of leaky_relu is 0.01 there)."""
+"""How many times an element's own variance an added one may be: so its deviation grows a hundredfold at most. Near a
+kink of an activation, the samples may all be on the flat side (the slope of leaky_relu is 0.01 there)."""
 aten: Any = torch.ops.aten
 
 
@@ -105,9 +105,9 @@ def _unfused() -> Generator[None]:
 def _reference(exact: NDArray[np.float64], errors: NDArray[np.float64], dtype: DType) -> Reference:
     """The reference of a tensor with these errors, a row for each sample.
 
-    Few samples may all be small by chance, so an element below the whole tensor's mean has ``PRIOR`` more with that; but
-    with ``MOST`` times its own, where that is less: a tensor may hold numbers of very different sizes. Where a sample
-    moves nothing (relu), the own variance shows too little.
+    Few samples may all be small by chance, so an element below the whole tensor's mean has ``PRIOR`` more with that;
+    but with ``MOST`` times its own, where that is less: a tensor may hold numbers of very different sizes. Where a
+    sample moves nothing (relu), the own variance shows too little.
     """
     pattern = (1).to_bytes(dtype.scalar.itemsize, "little")
     least = float(np.frombuffer(pattern, dtype.scalar)[0])  # the smallest number of the dtype has the bits of 1

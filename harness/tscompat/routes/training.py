@@ -41,6 +41,7 @@ def train(job: Job[Model]) -> Transfer:
             steps=training.steps,
             outputs=str(job.outputs),
             device=job.reader_device,
+            run=None,
         )
     )
     if judging.failed(answer):

@@ -92,8 +92,13 @@ def seconds_for(size: int) -> float:
 
 def last_words(died: PeerDied) -> str:
     """How a peer died, and the first lines that it logged in its last call: .NET's own message, if there is one."""
-    lines = [line.strip() for line in died.log.splitlines() if line.strip()]
-    return ": ".join([died.detail, *([" ".join(lines[:_LOGGED])] if lines else [])])
+    how = died.detail.replace("the peer", "its process")
+    if died.kind is Kind.TIMEOUT:
+        how += ": it does not end, or waits for something that does not come"
+    elif "exit code" in how:
+        how += ", as after Environment.Exit"
+    lines = [line.strip() for line in died.log.splitlines() if line.strip(" -")]
+    return ": ".join([how, *([" ".join(lines[:_LOGGED])] if lines else [])])
 
 
 def refused(thrown: Thrown) -> Verdict:

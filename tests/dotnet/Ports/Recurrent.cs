@@ -35,6 +35,20 @@ public sealed class Recurrent : nn.Module<Tensor, Tensor, Tensor, (Tensor, Tenso
     }
 }
 
+/// <summary>A pair of states as one argument, and a mask behind it.</summary>
+public sealed class Stateful : nn.Module<Tensor, (Tensor, Tensor), Tensor, (Tensor, (Tensor, Tensor))>
+{
+    private readonly TorchSharp.Modules.LSTM lstm = nn.LSTM(6, 8, batchFirst: true);
+
+    public Stateful() : base(nameof(Stateful)) => RegisterComponents();
+
+    public override (Tensor, (Tensor, Tensor)) forward(Tensor x, (Tensor, Tensor) state, Tensor mask)
+    {
+        var (seen, h, c) = lstm.forward(x, state);
+        return (seen * mask, (h, c));
+    }
+}
+
 /// <summary>Layers of many kinds, each in its own list of names, to look for differences of attributes that are none.</summary>
 public sealed class Zoo : nn.Module<Tensor, Tensor>
 {

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from tscompat.dotnet_side.messages import Thrown
+from tscompat.python_side.arguments import Argument
 from tscompat.python_side.passes import CannotRun, Pass, References, steady_passes
 from tscompat.values.tensors import StateDict
 from tscompat.verbs.parity.comparison import layer
@@ -69,13 +70,13 @@ def test_what_cannot_be_given_to_dotnet_is_no_failure() -> None:
 
 def test_a_tensor_that_is_a_plain_attribute_is_widened() -> None:
     model = WithTable().eval()
-    made = steady_passes(model, [torch.ones(2, 3)])
+    made = steady_passes(model, [torch.ones(2, 3)], [Argument()])
     assert [*References(model).of(made[-1])] == ["0"]
 
 
 def test_what_cannot_be_copied_has_no_reference() -> None:
     model = nn.Sequential(nn.Linear(3, 3)).eval()
     model.generator = (number for number in range(3))  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
-    made = steady_passes(model, [torch.ones(2, 3)])
+    made = steady_passes(model, [torch.ones(2, 3)], [Argument()])
     with pytest.raises(CannotRun, match="the model cannot be copied in float64: TypeError"):
         References(model).of(made[-1])

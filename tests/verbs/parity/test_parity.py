@@ -74,6 +74,21 @@ def test_states_pairs_and_a_layer_that_is_called_twice(ports: Path, publish: Pub
     assert [len(layer(found, name).outputs) for name in ("lstm", "attention", "")] == [3, 1, 2]
 
 
+PAIR = ["2x3x6:f32", "mask=2x3x8:f32", "1x2x8:f32,1x2x8:f32"]
+
+
+def test_a_pair_as_an_argument_and_one_by_its_name(ports: Path, publish: Publish) -> None:
+    found = parity(
+        f"{PORTS}:Stateful",
+        Own(ports, "Ports.Stateful"),
+        PAIR,
+        backward=True,
+        recipe=recipe_of(2, "SGD,lr=0.1", "mse_loss"),
+    )
+    assert (found.outcome, found.findings) == ("agrees", ())
+    assert [each.name for each in found.gradients or ()][:4] == [f"input.{number}" for number in range(4)]
+
+
 def test_a_call_that_was_left_out(ports: Path, publish: Publish) -> None:
     found = compared(ports, "Recurrent", "make_recurrent", "[true]", STATES)
     assert [(each.what, each.name) for each in found.findings] == [("between", "")]

@@ -119,7 +119,13 @@ WRONG: dict[str, tuple[str, str, str]] = {
         "[]",
         r"Ports\.Uninitialized cannot be initialized: .*FormatException",
     ),
-    "what ends the process": ("Ends", "[]", r"\.NET ended when it was built: the peer died with .*: .*the end of it"),
+    "what ends the process": (
+        "Ends",
+        "[]",
+        r"\.NET ended when it was built: its process died with .*: .*the end of it",
+    ),
+    "what exits": ("Ends", '["Exit"]', r"its process died with exit code 0, as after Environment\.Exit$"),
+    "what overflows the stack": ("Ends", '["Overflow"]', r"its process died with .*: Stack overflow.*Ends\.Deeper"),
 }
 
 
@@ -128,6 +134,10 @@ def test_what_cannot_be_built(what: str, file: Path, ports: Path, publish: Publi
     name, arguments, sentence = WRONG[what]
     with pytest.raises(ModelFileError, match=sentence):
         verify(file, own=Own(ports, name, arguments))
+
+
+def test_a_class_that_asks_a_person_gets_no_answer(file: Path, ports: Path, publish: Publish) -> None:
+    assert verify(file, own=Own(ports, "Ends", '["Ask"]')).fit
 
 
 def test_a_file_that_is_no_assembly(file: Path, publish: Publish) -> None:

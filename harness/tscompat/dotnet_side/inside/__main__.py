@@ -50,10 +50,15 @@ def main() -> None:
 
 
 def _take_pipe() -> tuple[BinaryIO, BinaryIO]:
-    """Keep stdin and stdout for messages, and return both. What native code prints goes to stderr, the peer's log."""
-    replies = os.fdopen(os.dup(1), "wb")
+    """Keep stdin and stdout for messages, and return both. What others print goes to stderr, the peer's log, and who
+    reads finds an end.
+    """
+    calls, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     os.dup2(2, 1)
-    return os.fdopen(0, "rb", closefd=False), replies
+    return calls, replies
 
 
 def _leave_with(worker: int) -> None:

@@ -76,12 +76,15 @@ def _outputs(work: Work, part: object, run: PartRun, given: StateDict) -> StateD
     dotnet, watch = work.dotnet, work.watch
     with watch.running():
         tensors = [work.tensor(tensor, poison=False) for _, tensor in given]
-        named = json.dumps({"named": run.named, "defaults": run.defaults})
-        sizes = dotnet.Array[dotnet.Int](list(run.sizes))
         with dotnet.errors():
-            outputs = dotnet.Parts.Forward(part, sizes, dotnet.Array[dotnet.Tensor](tensors), named)
+            outputs = dotnet.Parts.Forward(part, *taken(dotnet, run), dotnet.Array[dotnet.Tensor](tensors))
     with snapshot(dotnet, watch, outputs, *tensors) as (_, found):
         return [Entry(name, tensor._replace(data=bytes(tensor.data))) for name, tensor in found]
+
+
+def taken(dotnet: Dotnet, run: PartRun) -> tuple[object, str]:
+    """How a forward takes its inputs, as ``Parts`` has it."""
+    return dotnet.Array[dotnet.Int](list(run.sizes)), json.dumps({"named": run.named, "defaults": run.defaults})
 
 
 def run_backward(dotnet: Dotnet, watch: Stopwatch, call: Backward) -> Done:
@@ -94,13 +97,12 @@ def run_backward(dotnet: Dotnet, watch: Stopwatch, call: Backward) -> Done:
         )
         for what in ("input.", "cotangent.")
     )
-    sizes = dotnet.Array[dotnet.Int]([1] * len(inputs))
     with watch.running():
         module = work.module(poison=True)
         with dotnet.errors():
             module.load(call.expected)
             module.train(False)
-            gradients = dotnet.Parts.Backward(module, sizes, inputs, cotangents)
+            gradients = dotnet.Parts.Backward(module, *taken(dotnet, call.run), inputs, cotangents)
     with snapshot(dotnet, watch, gradients, module) as (_, found):
         write_whole(call.outputs, encode_state_dict(found))
     return Done()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.codec.optimizer import LAYOUTS
-from tscompat.dotnet_side.messages import Done, OwnModule, ParameterGroup, Train, contiguous
+from tscompat.dotnet_side.messages import Done, ParameterGroup, Train, contiguous
 from tscompat.resources.whole import write_whole
 from tscompat.values.tensors import Entry, StateDict
 
 from .clr import Dotnet
 from .optimizers import build_optimizer
+from .parts import taken
 from .snapshots import snapshot
 from .work import Refused, Stopwatch, Work
 
@@ -29,7 +30,7 @@ def train(dotnet: Dotnet, watch: Stopwatch, call: Train) -> Done:
         with dotnet.errors():
             module.load(call.expected)
             module.train(True)
-            if isinstance(call.module, OwnModule):
+            if call.run is not None:
                 dotnet.Parts.StopDropout(module)
             parameters = list(module.parameters())
             group = ParameterGroup(call.options, len(parameters))
@@ -40,9 +41,12 @@ def train(dotnet: Dotnet, watch: Stopwatch, call: Train) -> Done:
                 for what in ("input", "target")
             )
             with dotnet.errors():
-                loss = dotnet.Training.Step(
-                    module, optimizer, call.loss, dotnet.Array[dotnet.Tensor](inputs), target[0]
-                )
+                given = dotnet.Array[dotnet.Tensor](inputs)
+                if call.run is None:
+                    loss = dotnet.Training.Step(module, optimizer, call.loss, given, target[0])
+                else:
+                    how = taken(dotnet, call.run)
+                    loss = dotnet.Training.StepOfOwn(module, optimizer, call.loss, *how, given, target[0])
             for held, name in ((loss, "loss.{}"), (module, "step.{}.")):
                 with snapshot(dotnet, watch, held) as (_, found):
                     results += [

@@ -23,13 +23,14 @@ from tscompat.python_side.passes import Model, Pass, floating_dtype
 from tscompat.python_side.rounding import Reference
 from tscompat.resources.whole import write_whole
 from tscompat.values.compare import difference
-from tscompat.values.tensors import Entry, StateDict, Tensor, as_float64
+from tscompat.values.tensors import Entry, Tensor, as_float64
 from tscompat.values.text import shown
 from tscompat.values.verdict import Kind
 from tscompat.verbs.peer import refused
 
 from .comparison import ulps
 from .document import Finding, Gradient, Training
+from .inputs import Inputs, run_of
 
 _SECONDS = 1800.0
 """What a training may take at most."""
@@ -64,13 +65,14 @@ class Side(NamedTuple):
     """The names of entries in .NET, by those in Python."""
 
 
-def gradients(side: Side, model: Model, inputs: StateDict, whole: Pass) -> tuple[Gradient, ...]:
+def gradients(side: Side, model: Model, inputs: Inputs, whole: Pass) -> tuple[Gradient, ...]:
     """The gradients of the inputs and parameters. Raises ModelFileError where .NET throws, PeerDied where it ends."""
-    given = [*(Entry(f"input.{name}", tensor) for name, tensor in inputs), *descent.cotangents(whole.outputs)]
+    given = [*(Entry(f"input.{name}", tensor) for name, tensor in inputs.tensors), *descent.cotangents(whole.outputs)]
     write_whole(side.folder / "backward.dat", encode_state_dict(given))
     call = Backward(
         expected=str(side.folder / "expected.dat"),
         module=side.module,
+        run=run_of(whole, ""),
         inputs=str(side.folder / "backward.dat"),
         outputs=str(side.folder / "gradients.dat"),
     )
@@ -79,11 +81,11 @@ def gradients(side: Side, model: Model, inputs: StateDict, whole: Pass) -> tuple
         raise ModelFileError(f"backward fails in .NET: {refused(answer).detail}")
     found = dict(read_state_dict(side.folder / "gradients.dat"))
     references = functools.cache(
-        lambda: descent.gradients_without_rounding(model, given, floating_dtype(whole.outputs))
+        lambda: descent.gradients_without_rounding(model, given, inputs.arguments, floating_dtype(whole.outputs))
     )
     return tuple(
         _gradient(name, tensor, found.get(side.names.get(name, name)), references)
-        for name, tensor in descent.gradients(model, given)
+        for name, tensor in descent.gradients(model, given, inputs.arguments)
     )
 
 
@@ -112,10 +114,11 @@ def finding_of_gradients(found: Sequence[Gradient], made: Sequence[Pass]) -> lis
 
 
 def training(
-    side: Side, model: Model, recipe: Recipe, inputs: Callable[[int], StateDict]
+    side: Side, model: Model, recipe: Recipe, inputs: Callable[[int], Inputs], whole: Pass
 ) -> tuple[Training, list[Finding]]:
     """The training of both sides from the same file, on the same batches. Raises as ``gradients`` does."""
-    given = descent.batches(model, inputs, recipe)
+    arguments = inputs(0).arguments
+    given = descent.batches(model, lambda step: inputs(step).tensors, arguments, recipe)
     record = descent.record(model, recipe)
     write_whole(side.folder / "batches.dat", encode_state_dict(given))
     call = Train(
@@ -128,12 +131,16 @@ def training(
         steps=recipe.steps,
         outputs=str(side.folder / "trained.dat"),
         device="cpu",
+        run=run_of(whole, ""),
     )
     answer = side.peer.ask(call, _SECONDS)
     if isinstance(answer, Thrown):
         raise ModelFileError(f"training fails in .NET: {refused(answer).detail}")
-    ours, theirs = descent.trained(model, recipe, given), dict(read_state_dict(side.folder / "trained.dat"))
-    references = functools.cache(lambda: descent.trained_without_rounding(model, recipe, given, floating_dtype(ours)))
+    ours = descent.trained(model, recipe, given, arguments)
+    theirs = dict(read_state_dict(side.folder / "trained.dat"))
+    references = functools.cache(
+        lambda: descent.trained_without_rounding(model, recipe, given, arguments, floating_dtype(ours))
+    )
     first, detail, equal = None, "", True
     for name, tensor in ours:
         other = theirs.get(_there(name, side.names))

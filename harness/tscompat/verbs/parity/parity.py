@@ -12,9 +12,10 @@ from typing import NamedTuple
 from tscompat.codec import encode_state_dict, read_state_dict
 from tscompat.dotnet_side.choice import PINNED, Choice
 from tscompat.dotnet_side.errors import PeerDied
-from tscompat.dotnet_side.messages import OwnModule, Part, PartRun, Parts, PartsRan, RunParts, Thrown
+from tscompat.dotnet_side.messages import OwnModule, Part, Parts, PartsRan, RunParts, Thrown
 from tscompat.dotnet_side.process import PeerKeeper
 from tscompat.files.item import ModelFileError, Tell
+from tscompat.python_side.arguments import parameters
 from tscompat.python_side.descent import Recipe, dropouts
 from tscompat.python_side.passes import (
     Attributes,
@@ -39,6 +40,7 @@ from tscompat.verbs.renaming import Options, apply, pairs
 from . import comparison, descent
 from .document import Layer, Parity
 from .inputs import inputs as inputs_of
+from .inputs import run_of
 
 _COPIES = 4
 """How many times the model's size a peer takes at most: its class twice over, what it is filled with, outputs."""
@@ -86,11 +88,12 @@ def parity(
             tell(sentence)
 
     options = pairs(Names({}, strip_prefix, tuple(rename), add_prefix))
-    module, given = own.module(), inputs_of(inputs)
+    module = own.module()
     try:
         model = load_model(python)
+        given = inputs_of(inputs, parameters(model))
         weights = [Entry(apply(options, name), tensor) for name, tensor in entries_of(model.state_dict())]
-        made = steady_passes(model, [to_torch(tensor) for _, tensor in given])
+        made = steady_passes(model, [to_torch(tensor) for _, tensor in given.tensors], given.arguments)
     except (CannotRun, ValueError) as error:
         raise ModelFileError(shown(str(error), 1000)) from error
     ours = attributes(model)
@@ -111,7 +114,9 @@ def parity(
                 if recipe is not None:
                     if drawing := dropouts(model):
                         note(f"training: {drawing} dropout layers draw nothing on both sides (p = 0)")
-                    training, more = descent.training(side, model, recipe, lambda step: inputs_of(inputs, step))
+                    training, more = descent.training(
+                        side, model, recipe, lambda step: inputs_of(inputs, parameters(model), step), made[-1]
+                    )
                     findings = comparison.merged(findings, more)
             elif backward or recipe is not None:
                 note("gradients and trainings are not compared, because the outputs differ before")
@@ -207,7 +212,7 @@ def _run(
     call = RunParts(
         expected=str(folder / "expected.dat"),
         module=module,
-        runs=tuple(PartRun(names[one.name], one.sizes, dict(one.named), dict(one.defaults)) for one in made),
+        runs=tuple(run_of(one, names[one.name]) for one in made),
         inputs=str(folder / "inputs.dat"),
         outputs=str(folder / "outputs.dat"),
     )
