@@ -42,6 +42,11 @@ def test_another_name_is_seen(torchsharp):
         torchsharp.assert_bitwise_equal(STATE, {name: STATE[name] for name in ("fc.weight", "half")})
 
 
+def test_a_module_in_place_of_its_state_dict(torchsharp):
+    with pytest.raises(ValueError, match="expected a state dict, found a Linear: give its state_dict"):
+        torchsharp.assert_bitwise_equal(torch.nn.Linear(2, 2))
+
+
 def test_a_type_that_the_format_lacks(torchsharp):
     with pytest.raises(ValueError, match="'w': TorchSharp's format has no torch.float8_e5m2"):
         torchsharp.round_trip({"w": torch.ones(2).to(torch.float8_e5m2)})
@@ -83,12 +88,12 @@ def registered() -> bool:
 
 def test_the_fixture(tmp_path: Path, publish: Publish) -> None:
     done = run(tmp_path)
-    assert (done.returncode, done.stdout.splitlines()[-1].partition(" in ")[0]) == (0, "5 passed"), done.stdout
+    assert (done.returncode, done.stdout.splitlines()[-1].partition(" in ")[0]) == (0, "6 passed"), done.stdout
 
 
 def test_without_dotnet_the_tests_are_skipped_with_the_reason(tmp_path: Path) -> None:
     done = run(tmp_path, PATH="")
-    assert "5 skipped" in done.stdout
+    assert "6 skipped" in done.stdout
     assert "TorchSharp cannot be asked: there is no dotnet on PATH" in done.stdout
 
 

@@ -26,6 +26,13 @@ public static class Parts
         return found;
     }
 
+    /// <summary>The names of each tensor of the state dict that has several.</summary>
+    public static string[][] Tied(nn.Module module)
+    {
+        var entries = module.state_dict().Where(entry => entry.Value.NumberOfElements > 0);
+        return [.. entries.GroupBy(entry => Memory.Address(entry.Value), entry => entry.Key).Where(names => names.Count() > 1).Select(names => names.ToArray())];
+    }
+
     public static string TypeOf(nn.Module module) => module.GetType().FullName ?? module.GetType().Name;
 
     /// <summary>

@@ -63,7 +63,7 @@ ANSWERS: list[AnyAnswer] = [
     SchemaFound((SchemaEntry("w", 6, (2, 3), buffer=False),)),
     LoadedInto(Thrown("System.Exception", "no"), None, {"w": "digest"}, {"w": True}),
     messages.HostileLoaded(None, {"w": "digest"}, ("w",), 1 << 40, True, Thrown("System.Exception", "no"), {}),
-    messages.PartsFound((messages.Part("fc", "TorchSharp.Modules.Linear", {"in_features": "3"}),)),
+    messages.PartsFound((messages.Part("fc", "TorchSharp.Modules.Linear", {"in_features": "3"}),), (("a", "b"),)),
     messages.PartsRan({1: Thrown("System.Exception", "no")}),
     messages.Observed("the same bits"),
     messages.Unable("not here"),

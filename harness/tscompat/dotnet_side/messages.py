@@ -149,6 +149,8 @@ class PartsFound(Message, frozen=True, tag="parts-found"):
     """The modules within a module, in its order."""
 
     parts: tuple[Part, ...]
+    tied: tuple[tuple[str, ...], ...]
+    """The names of each tensor of its state dict that has several."""
 
 
 class PartsRan(Message, frozen=True, tag="parts-ran"):

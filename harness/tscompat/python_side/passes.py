@@ -12,7 +12,7 @@ import importlib.util
 import inspect
 import sys
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -108,6 +108,15 @@ def attributes(model: torch.nn.Module) -> dict[str, Attributes]:
         name: Attributes(type(module).__name__, {key: value for key, value in vars(module).items() if _is_plain(value)})
         for name, module in _modules(model, once=False).items()
     }
+
+
+def tied(model: torch.nn.Module) -> list[tuple[str, ...]]:
+    """The names of each tensor of the state dict that has several."""
+    names: defaultdict[int, list[str]] = defaultdict(list)
+    for name, tensor in model.state_dict().items():
+        if tensor.numel():
+            names[tensor.data_ptr()].append(name)
+    return [tuple(each) for each in names.values() if len(each) > 1]
 
 
 def _modules(model: torch.nn.Module, *, once: bool) -> dict[str, torch.nn.Module]:

@@ -72,6 +72,8 @@ def from_torch(tensor: torch.Tensor) -> Tensor:
 
 def entries_of(state: TorchState) -> StateDict:
     """The entries of a state dict, as TorchSharp's format has them. Raises ValueError for what it cannot hold."""
+    if not isinstance(state, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"expected a state dict, found a {type(state).__name__}: give its state_dict()")
     made: StateDict = []
     for name, tensor in state.items():
         if not isinstance(tensor, torch.Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]

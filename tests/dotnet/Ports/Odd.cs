@@ -91,6 +91,30 @@ public sealed class Detector : nn.Module<Tensor, Tensor>
     }
 }
 
+/// <summary>Two layers that are one, or two.</summary>
+public sealed class Tied : nn.Module<Tensor, Tensor>
+{
+    private readonly nn.Module<Tensor, Tensor> fc = nn.Linear(4, 4), head;
+
+    public Tied(bool tied) : base(nameof(Tied))
+    {
+        head = tied ? fc : nn.Linear(4, 4);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x) => head.forward(fc.forward(x).relu());
+}
+
+/// <summary>An embedding without a row for padding.</summary>
+public sealed class Tokens : nn.Module<Tensor, Tensor>
+{
+    private readonly nn.Module<Tensor, Tensor> embedding = nn.Embedding(10, 4);
+
+    public Tokens() : base(nameof(Tokens)) => RegisterComponents();
+
+    public override Tensor forward(Tensor x) => embedding.forward(x);
+}
+
 /// <summary>Attention with a mask of its last argument.</summary>
 public sealed class Masked : nn.Module<Tensor, Tensor, Tensor>
 {

@@ -81,6 +81,59 @@ def test_small_numbers_beside_large_ones(
     assert compared(tmp_path, own, forward).outcome == outcome
 
 
+TIES = """
+
+class Tied(Net):
+    def __init__(self):
+        super().__init__()
+        self.head = {head}
+
+    def forward(self, x):
+        return self.head(self.fc(x).relu())
+"""
+
+
+SAME = "nn.Linear(4, 4); self.head.load_state_dict(self.fc.state_dict())"
+
+
+@pytest.mark.parametrize(
+    ("head", "tied", "where"),
+    [
+        ("self.fc", "true", ""),
+        ("nn.Linear(4, 4)", "false", ""),
+        ("self.fc", "false", "in Python and not in .NET"),
+        (SAME, "true", "in .NET and not in Python"),
+    ],
+)
+def test_what_is_tied_on_one_side_only(
+    head: str, tied: str, where: str, tmp_path: Path, ports: Path, publish: Publish
+) -> None:
+    (tmp_path / "net.py").write_text(HEAD.format(forward="return x") + TIES.format(head=head), encoding="utf-8")
+    found = parity(f"{tmp_path / 'net.py'}:Tied", Own(ports, "Ports.Tied", f"[{tied}]"), INPUT)
+    names = ["weight", "bias"] if where else []
+    notes = [f"tied {where}: fc.{each}, head.{each}: in a training they part" for each in names]
+    assert (found.outcome, [*found.notes]) == ("agrees", notes)
+
+
+PADDED = """
+
+class Tokens(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(10, 4, padding_idx=0)
+
+    def forward(self, x):
+        return self.embedding(x)
+"""
+
+
+def test_a_row_for_padding_is_seen_by_its_gradient(tmp_path: Path, ports: Path, publish: Publish) -> None:
+    """TorchSharp's layer does not keep the number, so it cannot be compared as an attribute."""
+    (tmp_path / "net.py").write_text(HEAD.format(forward="return x") + PADDED, encoding="utf-8")
+    found = parity(f"{tmp_path / 'net.py'}:Tokens", Own(ports, "Ports.Tokens"), ["3x9:i64"], backward=True)
+    assert [(each.what, each.name) for each in found.findings] == [("gradient", "embedding.weight")]
+
+
 def test_outputs_in_a_dataclass(tmp_path: Path, more: Own, publish: Publish) -> None:
     assert compared(tmp_path, more, "return Output(self.fc(x))").outcome == "agrees"
     assert compared(tmp_path, more, "return Output(self.fc(x).relu())").outcome == "differs"

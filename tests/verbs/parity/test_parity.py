@@ -64,6 +64,12 @@ def test_weights_that_do_not_load(name: str, ports: Path, publish: Publish) -> N
         compared(ports, name)
 
 
+def test_weights_of_another_type(ports: Path, tmp_path: Path, publish: Publish) -> None:
+    (tmp_path / "wide.py").write_text(f"{PORTS.read_text()}\n\ndef wide():\n    return make().double()\n")
+    with pytest.raises(ModelFileError, match=r"Python's model has float64, .*: return model\.float\(\)"):
+        parity(f"{tmp_path / 'wide.py'}:wide", Own(ports, "Ports.Right"), ["2x3x6x6:f64"])
+
+
 def test_states_pairs_and_a_layer_that_is_called_twice(ports: Path, publish: Publish) -> None:
     found = compared(ports, "Recurrent", "make_recurrent", inputs=STATES)
     assert (found.outcome, found.findings) == ("agrees", ())

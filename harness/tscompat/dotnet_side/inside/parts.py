@@ -38,8 +38,9 @@ def find_parts(dotnet: Dotnet, watch: Stopwatch, call: Parts) -> PartsFound:
             )
             for each in dotnet.Parts.Of(module)
         ]
+        tied = tuple(tuple(escaped(str(name)) for name in names) for names in dotnet.Parts.Tied(module))
         module.Dispose()
-    return PartsFound(tuple(found))
+    return PartsFound(tuple(found), tied)
 
 
 def run_parts(dotnet: Dotnet, watch: Stopwatch, call: RunParts) -> PartsRan:

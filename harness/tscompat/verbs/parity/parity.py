@@ -14,7 +14,7 @@ from tscompat.dotnet_side.choice import PINNED, Choice
 from tscompat.dotnet_side.errors import PeerDied
 from tscompat.dotnet_side.messages import OwnModule, Part, Parts, PartsRan, RunParts, Thrown
 from tscompat.dotnet_side.process import PeerKeeper
-from tscompat.files.item import ModelFileError, Tell
+from tscompat.files.item import ModelFileError, Tell, some
 from tscompat.python_side.arguments import parameters
 from tscompat.python_side.descent import Recipe, dropouts
 from tscompat.python_side.passes import (
@@ -26,6 +26,7 @@ from tscompat.python_side.passes import (
     attributes,
     load_model,
     steady_passes,
+    tied,
 )
 from tscompat.python_side.torch_tensors import VERSION, entries_of, to_torch
 from tscompat.resources.whole import write_whole
@@ -57,6 +58,8 @@ class _Found(NamedTuple):
     """By the name in Python and the call."""
     names: tuple[str, ...]
     """Of all parts, as .NET has them."""
+    tied: Sequence[Sequence[str]]
+    """The names of each tensor that has several."""
     version: str
 
 
@@ -102,6 +105,7 @@ def parity(
     try:
         with peer_for(_COPIES * size, choice, note) as (peer, folder):
             found = _asked(peer, folder, own, module, weights, made, names)
+            _note_ties([[apply(options, name) for name in each] for each in tied(model)], found.tied, note)
             layers = _layers(model, ours, made, found)
             differ = comparison.attributes_of(ours, found.parts.items())
             findings = comparison.findings(layers, differ)
@@ -151,6 +155,14 @@ def parity(
     )
 
 
+def _note_ties(python: Sequence[Sequence[str]], dotnet: Sequence[Sequence[str]], note: Tell) -> None:
+    """Note the tensors that are one on one side only: the outputs do not show it."""
+    for here, there, where, not_where in ((python, dotnet, "Python", ".NET"), (dotnet, python, ".NET", "Python")):
+        for names in here:
+            if not any(set(names) <= set(others) for others in there):
+                note(f"tied in {where} and not in {not_where}: {some(map(shown, names))}: in a training they part")
+
+
 def _layers(model: Model, ours: Mapping[str, Attributes], made: Sequence[Pass], found: _Found) -> list[Layer]:
     references = References(model)
     return [
@@ -194,7 +206,7 @@ def _asked(
     if any(_unequal(one, results.get((one.name, one.call))) for one in made if one.name in first):
         others = [one for one in made if one.name in parts and one.name not in first and not one.why]
         results |= _run(peer, folder, own, module, others, names)
-    return _Found(parts, results, tuple(there), version)
+    return _Found(parts, results, tuple(there), answer.tied, version)
 
 
 def _unequal(one: Pass, found: StateDict | Thrown | None) -> bool:
@@ -221,8 +233,20 @@ def _run(
     if isinstance(answer, Thrown):
         raise ModelFileError(
             f"{own} does not load the weights: {refused(answer).detail}: tscompat verify shows what does not fit"
+            f"{_other_types(read_state_dict(folder / 'expected.dat'))}"
         )
     return _results(folder / "outputs.dat", made, answer)
+
+
+def _other_types(weights: StateDict) -> str:
+    """What to do where the weights have another floating type than TorchSharp's layers; empty where they have none."""
+    found = {tensor.dtype.torch for _, tensor in weights if tensor.dtype.kind == "float"} - {"float32"}
+    if not found:
+        return ""
+    return (
+        f". Python's model has {' and '.join(sorted(found))}, and TorchSharp's layers are float32 unless their class "
+        "says otherwise: return model.float(), or build the class in that type"
+    )
 
 
 def _results(outputs: Path, made: Sequence[Pass], answer: PartsRan) -> dict[tuple[str, int], StateDict | Thrown]:
