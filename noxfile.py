@@ -99,7 +99,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """The codec against bare writes, safetensors and torch.save; takes minutes and gigabytes (arguments: pytest's)"""
+    """Codec, convert, inspect, diff, verify and parity beside named peers; takes gigabytes (arguments: pytest's)"""
     python = environment(session, PROJECT, "tests", "bench")
     session.run(python, "-m", "pytest", "-o", "python_files=bench_*.py", "tests/bench", *session.posargs)
 

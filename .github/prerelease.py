@@ -1,9 +1,9 @@
 """Finds the newest pre-release of TorchSharp on a feed, and the libtorch that goes with it. Imports nothing of ours.
 
-    python .github/prerelease.py https://api.nuget.org/v3/index.json
+    python .github/prerelease.py FEED
 
-Prints ``torchsharp=VERSION`` and ``libtorch=VERSION``, the outputs of a step; nothing where no pre-release is newer
-than the newest release.
+``FEED`` is the address of its index.json. Prints ``torchsharp=VERSION`` and ``libtorch=VERSION``, the outputs of a
+step; nothing where no pre-release is newer than the newest release.
 """
 
 import json

@@ -225,7 +225,10 @@ def test_the_summary_of_the_gate_is_its_markdown(tmp_path: Path, words: str) -> 
     ],
     ids=["newer", "older"],
 )
-def test_a_pre_release_is_found_with_its_libtorch(tmp_path: Path, versions: list[str], found: str) -> None:
+@pytest.mark.parametrize("given", [True, False], ids=["a feed", "dotnet's own"])
+def test_a_pre_release_is_found_with_its_libtorch(
+    tmp_path: Path, versions: list[str], found: str, *, given: bool
+) -> None:
     feed = tmp_path / "index.json"
     base = {"@id": f"{tmp_path.as_uri()}/", "@type": "PackageBaseAddress/3.0.0"}
     feed.write_text(json.dumps({"resources": [base]}), encoding="utf-8")
@@ -234,8 +237,15 @@ def test_a_pre_release_is_found_with_its_libtorch(tmp_path: Path, versions: list
     spec = tmp_path / "torchsharp-cpu" / "0.108.0-preview.10" / "torchsharp-cpu.nuspec"
     spec.parent.mkdir(parents=True)
     spec.write_text('<dependency id="libtorch-cpu" version="[2.11.0.0, )" />', encoding="utf-8")
+    shutil.copytree(TOP / ".github", tmp_path / ".github")
+    sources = f'<clear /><add key="here" value="{feed.as_uri()}" />'
+    config = f"<configuration><packageSources>{sources}</packageSources></configuration>"
+    (tmp_path / "nuget.config").write_text(config, encoding="utf-8")
     ended = run(
-        step("nightly", "torchsharp", "newest"), TOP, FEED=feed.as_uri(), GITHUB_OUTPUT=str(tmp_path / "output")
+        step("nightly", "torchsharp", "newest"),
+        tmp_path,
+        FEED=feed.as_uri() if given else "",
+        GITHUB_OUTPUT=str(tmp_path / "output"),
     )
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "output").read_text(encoding="utf-8") == found
