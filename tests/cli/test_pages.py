@@ -5,6 +5,7 @@ read.
 from __future__ import annotations
 
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 
@@ -66,6 +67,17 @@ def test_a_file_that_is_read_is_not_replaced(verb: str, pair: tuple[Path, Path])
     before = pair[0].read_bytes()
     result = run(verb, *pair[: 2 if verb == "diff" else 1], "--html", pair[0])
     assert (result.exit_code, pair[0].read_bytes()) == (2, before)
+    assert "this file is read: give another name for the page" in result.output
+
+
+@pytest.mark.parametrize("verb", ["inspect", "diff", "verify"])
+def test_a_file_of_a_folder_that_is_read_is_not_replaced(verb: str, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    weights = shutil.copy(pair[0], folder / pair[0].name)
+    before = weights.read_bytes()
+    result = run(verb, folder, *pair[1:][: verb == "diff"], "--html", weights)
+    assert (result.exit_code, weights.read_bytes()) == (2, before)
     assert "this file is read: give another name for the page" in result.output
 
 

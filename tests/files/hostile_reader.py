@@ -61,7 +61,7 @@ def _status(name: str) -> int:
 def _limited() -> Generator[None]:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + MEMORY, hard))
-    signal.setitimer(signal.ITIMER_REAL, 2 * SECONDS)  # others use the processor too
+    signal.setitimer(signal.ITIMER_REAL, 6 * SECONDS)  # others use the processor too
     try:
         yield
     finally:
@@ -112,7 +112,7 @@ def _read(path: Path, options: dict[str, str], notes: list[str]) -> tuple[dict[s
     except ModelFileError as error:
         return None, str(error), True
     except TooLong:
-        return None, f"more than {2 * SECONDS} seconds", False
+        return None, f"more than {6 * SECONDS} seconds", False
     except BaseException as error:
         return None, f"{type(error).__name__}: {str(error)[:500]}", False
 

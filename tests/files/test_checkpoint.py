@@ -256,3 +256,70 @@ def test_a_dict_with_more_elements_than_one_in_it_is_taken() -> None:
 
 def test_a_number_that_has_the_name_of_a_file_may_be_all_of_a_model() -> None:
     assert [*heard({"a.pt": torch.tensor(1.0)})[0]] == ["a.pt"]
+
+
+class Attributes(dict[Any, Any]):
+    """A dict whose attributes are its entries, as EasyDict and transformers' ModelOutput are."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self[name] = value
+
+
+class Pair(tuple[Any, ...]):
+    """A tuple that takes attributes."""
+
+
+class Rebuilt:
+    """An object that is made from tensors, and gets others as attributes."""
+
+    def __init__(self, *parts: torch.Tensor) -> None:
+        self.parts = parts
+        self.w = torch.ones(3)
+
+    def __reduce__(self) -> Any:
+        return Rebuilt, self.parts, {"w": self.w}
+
+
+def _pair() -> Pair:
+    made = Pair((torch.ones(5), torch.ones(3)))
+    made.w = torch.ones(4)  # pyright: ignore[reportAttributeAccessIssue]
+    return made
+
+
+LOST: dict[str, Any] = {
+    "keys that are no names": Attributes({b"a": torch.ones(3), "w": torch.ones(2)}),
+    "a number and the same as a text": Attributes({0: torch.ones(2), "0": torch.ones(3), "w": torch.ones(4)}),
+    "a tuple with an attribute": _pair(),
+    "arguments beside attributes": Rebuilt(torch.ones(50), torch.ones(3)),
+    "below a key": {"state_dict": Attributes({1.5: torch.ones(3), "w": torch.ones(2)})},
+}
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_an_object_whose_tensors_have_no_names_is_refused(what: str) -> None:
+    with pytest.raises(ModelFileError, match="keeps tensors that have no name here, or one that another has"):
+        heard(LOST[what])
+
+
+def test_an_object_with_all_its_tensors_by_name_is_read() -> None:
+    found, _ = heard(Attributes({"w": torch.ones(2), "b": torch.ones(1), "note": "x"}))
+    assert shapes(found) == IS_STATE
+
+
+def test_bytes_are_weights_unless_they_have_the_size_of_a_random_state() -> None:
+    document = {"state_dict": {"w": torch.ones(30, dtype=torch.uint8)}, "best": {"acc": torch.ones(2)}}
+    with pytest.raises(ModelFileError, match=r"several state dicts here; .*--key state_dict .*--key best"):
+        heard(document)
+
+
+@pytest.mark.parametrize("key", ["", "model"])
+def test_pairs_in_a_dict_have_the_names_of_the_dict(key: str) -> None:
+    """paddle.save keeps a name of its own beside each tensor."""
+    pairs = {name: (f"linear_0.{name}_0", tensor) for name, tensor in STATE.items()}
+    found, _ = heard({"model": pairs, "epoch": 3} if key else pairs)
+    assert shapes(found) == IS_STATE
+
+
+def test_pairs_by_a_key() -> None:
+    found, _ = heard({"model": {"w": ("linear_0.w_0", torch.ones(2))}, "other": STATE}, "model")
+    assert shapes(found) == {"w": (2,)}

@@ -127,6 +127,23 @@ def test_force_replaces_no_file_of_the_source_by_another_path(tmp_path: Path) ->
         prepare(folder, tmp_path / "link" / "model.safetensors", force=True, tell=print)
 
 
+@pytest.mark.parametrize("what", ["index", "folder"])
+def test_force_replaces_no_shard_behind_a_link(what: str, tmp_path: Path) -> None:
+    """Hugging Face's cache has its files so: links in a folder, to another one."""
+    shard = tmp_path / "blob.safetensors"
+    save_safetensors({"w": torch.ones(3)}, shard)
+    folder = tmp_path / "snapshot"
+    folder.mkdir()
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"w": "model-00001-of-00001.safetensors"}}), encoding="utf-8")
+    try:
+        (folder / "model-00001-of-00001.safetensors").symlink_to(shard)
+    except OSError:
+        pytest.skip("no right to make links here")
+    with pytest.raises(ModelFileError, match="lies in the source folder"):
+        prepare(index if what == "index" else folder, shard, force=True, tell=print)
+
+
 def test_what_is_to_be_replaced_stays_until_all_is_written(source: Path, tmp_path: Path) -> None:
     (tmp_path / "b.dat").write_text("mine")
 

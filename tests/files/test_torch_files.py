@@ -1084,3 +1084,40 @@ def test_an_expanded_tensor_may_not_take_more_than_the_file_shows(tmp_path: Path
     (odd,) = read_quietly(tmp_path / "a").contents
     assert isinstance(odd, Unfit)
     assert "an expanded tensor: 4,294,967,296 bytes, of which the file has 4" in odd.why
+
+
+def test_two_models_in_one_legacy_file(tmp_path: Path) -> None:
+    legacy({"w": torch.ones(2)}, tmp_path / "a.pth")
+    (tmp_path / "b.pth").write_bytes((tmp_path / "a.pth").read_bytes() * 2)
+    size = (tmp_path / "a.pth").stat().st_size
+    with pytest.raises(ModelFileError, match=f"{size} bytes follow what torch.save wrote, another model perhaps"):
+        read(tmp_path / "b.pth", "", print)
+
+
+@pytest.mark.parametrize("name", ["quant_state", "quant_type", "SCB", "scale", "zero_point", "bnb_quantized"])
+def test_a_parameter_whose_class_is_lost_with_what_unpacks_it(name: str, tmp_path: Path) -> None:
+    """As bitsandbytes and diffusers' GGUF save modules: a subclass of Parameter becomes a Parameter with a state."""
+    packed = torch.nn.Parameter(torch.ones(4, dtype=torch.uint8), requires_grad=False)
+    setattr(packed, name, 2)
+    torch.save({"w": packed, "b": torch.ones(2)}, tmp_path / "a.pth")
+    (found,) = (each for each in read(tmp_path / "a.pth", "", print).contents if isinstance(each, Unfit))
+    assert (found.name, f"a parameter with the attribute {name!r}" in found.why) == ("w", True)
+
+
+def test_a_parameter_with_an_attribute_that_packs_nothing(tmp_path: Path) -> None:
+    weight = torch.nn.Parameter(torch.ones(4))
+    weight.sequence_parallel = True  # pyright: ignore[reportAttributeAccessIssue]
+    torch.save({"w": weight}, tmp_path / "a.pth")
+    assert [type(each) for each in read(tmp_path / "a.pth", "", print).contents] == [Item]
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_paddles_bfloat16(marked: bool, tmp_path: Path) -> None:
+    """numpy has no bfloat16: Paddle keeps it as uint16, a type that it lacks, and marks its state dicts."""
+    state: dict[str, Any] = {"w": np.arange(3, dtype=np.uint16)}
+    (tmp_path / "a.pdparams").write_bytes(
+        pickle.dumps(state | ({"StructuredToParameterName@@": {"w": "linear_0.w_0"}} if marked else {}))
+    )
+    (found,) = read(tmp_path / "a.pdparams", "", print).contents
+    assert isinstance(found, Item)
+    assert (found.dtype.name, bytes(found.read())) == ("bf16" if marked else "u16", state["w"].tobytes())

@@ -150,6 +150,15 @@ FAULTS: dict[str, tuple[Callable[[], bytearray], str]] = {
 }
 
 
+@pytest.mark.parametrize("form", ["behind", "in the comment"])
+def test_an_archive_before_another(form: str) -> None:
+    first, second = zipped(), zipped()
+    if form == "in the comment":
+        first = first[:-2] + struct.pack("<H", len(second))
+    with pytest.raises(ModelFileError, match=rf"{len(first):,} bytes, of another archive perhaps, are before"):
+        of(first + second)
+
+
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_member_that_is_not_as_stated(kind: str) -> None:
     make, said = FAULTS[kind]

@@ -14,6 +14,7 @@ import typer
 from msgspec import Struct
 
 from tscompat.files.item import ModelFileError
+from tscompat.files.output import is_input
 from tscompat.report.verb import Page
 from tscompat.resources.whole import write_whole
 from tscompat.values.text import escaped
@@ -41,7 +42,7 @@ def refuse(written: Path | None, inputs: Sequence[Path | None]) -> None:
         return
     if not written.is_file():
         raise ModelFileError(f"{written}: this is no regular file, which is never replaced: give the name of a file")
-    if any(each is not None and each.exists() and written.samefile(each) for each in inputs):
+    if any(each is not None and each.exists() and is_input(written, each) for each in inputs):
         raise ModelFileError(f"{written}: this file is read: give another name for the page")
 
 

@@ -22,13 +22,14 @@ from .nested import (
     is_container,
     is_of_optimizer,
     is_optimizer,
+    is_random_state,
     numel,
     tensor_in,
     with_class,
 )
 from .pickled import modules
 from .pickled.described import Tensor
-from .pickled.inert import Record, Value, is_dict, is_sequence
+from .pickled.inert import Record, Value, is_dict, is_sequence, is_tuple
 
 Keyed: TypeAlias = Mapping[Any, Any]
 
@@ -104,15 +105,25 @@ def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
 
 
 def entries(value: Value) -> Keyed:
-    """The entries of a state dict: of a dict, of a module as its ``state_dict()``, of an object by its attributes."""
+    """The entries of a state dict: of a dict, of a module as its ``state_dict()``, of an object by its attributes.
+
+    Raises ModelFileError for an object with tensors that would be lost.
+    """
     if is_dict(value):
-        return value
+        return {name: each[1] for name, each in value.items()} if _is_paired(value) else value
     if modules.is_module(value):
         try:
             return modules.state_dict(value)
         except modules.TooMuch as error:
             raise ModelFileError(str(error)) from error
-    return dict(children(value))
+    named = dict(children(value))
+    searched = Searched()
+    if not searched.tensors([value]).keys() <= searched.tensors(named.values()).keys():
+        raise ModelFileError(
+            f"a {class_of(value)} keeps tensors that have no name here, or one that another has: in Python, where you "
+            "trust the file, save its tensors by name, in a dict"
+        )
+    return named
 
 
 def _visit(start: Value, kind: Kind) -> list[_Found]:
@@ -198,7 +209,7 @@ def _listed(value: Value) -> Keyed:
     if pairs and len(pairs) == len(named):
         named = pairs
     tensors = _tensors(named.values())
-    if tensors and all(_is_random_state(each) for each in tensors):
+    if tensors and all(is_random_state(each) for each in tensors):
         raise ModelFileError("these are the states of random generators, and no model: give the model's checkpoint")
     return named if tensors else {}
 
@@ -208,15 +219,18 @@ def _tensors(values: Iterable[Value]) -> list[Tensor]:
 
 
 def _is_list_of_weights(value: Value) -> bool:
-    return is_sequence(value) and not all(_is_random_state(each) for each in _tensors(value))
+    return is_sequence(value) and not all(is_random_state(each) for each in _tensors(value))
 
 
 def _is_pair(value: Sequence[Value]) -> bool:
     return len(value) == 2 and isinstance(value[0], str)
 
 
-def _is_random_state(tensor: Tensor) -> bool:
-    return tensor.dtype == "uint8" and len(tensor.shape) == 1 and tensor.numel in _RANDOM_STATES
+def _is_paired(value: Keyed) -> bool:
+    """Whether each value is a pair of a name of its own and a tensor, as paddle.save writes a dict of tensors."""
+    return bool(value) and all(
+        is_tuple(each) and _is_pair(each) and tensor_in(each[1]) is not None for each in value.values()
+    )
 
 
 def _there_is(document: Value, key: str, kind: Kind) -> str:
@@ -276,8 +290,6 @@ _KEYS = (
 _SCALARS = 1
 """The weight of a dict whose tensors are all single numbers: scores, losses; or a very small model."""
 _CHECKPOINTS = (".ckpt", ".pt", ".pth", ".bin", ".safetensors")
-_RANDOM_STATES = {5056, 5048, 16, 44}
-"""Bytes of the states of torch's generators: of a CPU, of a CPU in old versions, of CUDA, of MPS."""
 
 
 def _weight_of_model(value: Value, known: dict[int, int]) -> int:
@@ -289,7 +301,8 @@ def _weight_of_model(value: Value, known: dict[int, int]) -> int:
         except modules.TooMuch as error:
             raise ModelFileError(str(error)) from error
     if is_dict(value):
-        tensors: Iterable[Tensor | None] = (tensor_in(child) for name, child in value.items() if isinstance(name, str))
+        named = entries(value)
+        tensors: Iterable[Tensor | None] = (tensor_in(child) for name, child in named.items() if isinstance(name, str))
     elif isinstance(value, Record):
         tensors = (tensor_in(child) for _, child in children(value))
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from tscompat.values.dtypes import BY_TORCH
 from tscompat.values.text import shown
 
 from .checkpoint import Keyed
@@ -19,6 +20,8 @@ from .pickled.described import Storage
 from .pickled.inert import Global, Record, Value
 
 _NAMED = 6
+_PADDLE = "StructuredToParameterName@@"
+"""What paddle.save adds to a state dict. numpy has no bfloat16, so Paddle keeps it as uint16, a type that it lacks."""
 
 
 def model(path: Path, kind: str, state: Keyed, tell: Tell) -> Model:
@@ -29,8 +32,11 @@ def model(path: Path, kind: str, state: Keyed, tell: Tell) -> Model:
     found: Contents = []
     passed: dict[str, Value] = {}
     searched = Searched()
+    paddle = _PADDLE in state
     for name, value in state.items():
         each = _entry(name, value, searched)
+        if paddle and isinstance(each, Item) and each.dtype.torch == "uint16":
+            each = each._replace(dtype=BY_TORCH["bfloat16"])
         if each is None:
             passed[str(name) if isinstance(name, str | int) else "?"] = value
         else:

@@ -79,6 +79,7 @@ def read(path: Path, key: str, tell: Tell, form: str = "") -> Model:
         with without_collection():
             model = _read(path, key, tell, form)
         packed.refuse(model)
+        packed.note(model, tell)
         return model
     except OSError as error:
         place = shown(error.filename or path, _LONGEST_PATH)

@@ -5,7 +5,7 @@ May import values. Of files it imports item and pickled. Each object is visited 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tscompat.values.text import shown
 
@@ -16,6 +16,8 @@ from .pickled.described import Storage, Tensor
 from .pickled.inert import Record, Value, is_bytes, is_dict, is_sequence
 
 _MOST_SEARCHED = 10_000_000
+_RANDOM_STATES = {5056, 5048, 16, 44}
+"""Bytes of the states of torch's generators: of a CPU, of a CPU in old versions, of CUDA, of MPS."""
 
 
 def at(document: Value, key: str) -> Value:
@@ -52,7 +54,7 @@ def _all_children(value: Value) -> Iterator[tuple[str, Value]]:
     """As ``children``, with what an object is made from, and with what has another key than a name or number."""
     yield from children(value)
     if isinstance(value, Record):
-        yield from (("", part) for part in (value.args, value.state))
+        yield from (("", part) for part in (value.args, value.state, value.pairs))
     elif is_dict(value):
         yield from (("", child) for name, child in value.items() if not isinstance(name, str | int))
 
@@ -70,9 +72,12 @@ def tensor_in(value: Value) -> Tensor | None:
 def numel(value: Value) -> int:
     """The number of elements of a tensor that may be a weight; the state of a random generator is none."""
     tensor = tensor_in(value)
-    if tensor is None or (tensor.dtype == "uint8" and len(tensor.shape) == 1):
-        return 0
-    return tensor.numel
+    return 0 if tensor is None or is_random_state(tensor) else tensor.numel
+
+
+def is_random_state(tensor: Tensor) -> bool:
+    """Whether the tensor has the size and dtype of the state of one of torch's random generators."""
+    return tensor.dtype == "uint8" and len(tensor.shape) == 1 and tensor.numel in _RANDOM_STATES
 
 
 def elements(start: Value, chosen: Value | None, seen: set[int]) -> int:
@@ -122,12 +127,31 @@ class Searched:
                 continue
             seen.add(id(each))
             below = [child for _, child in _all_children(each)]
-            self._left -= len(below)
-            if self._left < 0:
-                raise ModelFileError("too many objects share others beside the tensors: torch.save() the tensors alone")
+            self._charge(len(below))
             left += below
         self._none |= seen
         return False
+
+    def tensors(self, values: Iterable[Value]) -> dict[int, Value]:
+        """All tensors and storages in values at any level, by identity. Raises ModelFileError after many steps."""
+        found: dict[int, Value] = {}
+        seen: set[int] = set()
+        left = [*values]
+        while left:
+            each = left.pop()
+            if tensor_in(each) is not None or isinstance(each, Storage):
+                found[id(each)] = each
+            elif is_container(each) and id(each) not in seen:
+                seen.add(id(each))
+                below = [child for _, child in _all_children(each)]
+                self._charge(len(below))
+                left += below
+        return found
+
+    def _charge(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise ModelFileError("too many objects share others beside the tensors: torch.save() the tensors alone")
 
 
 def class_of(value: Value, *, short: bool = False) -> str:

@@ -58,11 +58,24 @@ def check(path: Path, source: Path, *, force: bool) -> None:
     if path.exists():
         if not path.is_file():
             raise ModelFileError(f"{path}: this is no regular file, which is never replaced: give the name of a file")
-        folder = source if source.is_dir() else source.parent if sets.is_index(opened(source)) else None
-        inside = folder is not None and path.resolve().is_relative_to(folder.resolve())
-        if inside or path.samefile(source):
+        if is_input(path, source):
             raise ModelFileError(f"{path}: this is the source, or lies in the source folder: give another name")
     _still_free(path, force=force)
+
+
+def is_input(path: Path, source: Path) -> bool:
+    """Whether a file is read where ``source`` is: itself, or one of a folder, also behind a link. Both are there.
+
+    Raises ModelFileError as ``opened`` does.
+    """
+    if path.samefile(source):
+        return True
+    folder = source if source.is_dir() else source.parent if sets.is_index(opened(source)) else None
+    if folder is None:
+        return False
+    return path.resolve().is_relative_to(folder.resolve()) or any(
+        each.is_file() and path.samefile(each) for each in folder.rglob("*")
+    )
 
 
 @contextmanager

@@ -35,6 +35,8 @@ _SATURATED = 0xFFFFFFFF
 """A size that stands elsewhere, in the form of zip64."""
 _WIDE = re.compile(rb"\x01\0[\x10-\xff]\0.{8}(.{8})", re.DOTALL)
 """The extra field of zip64 before a member: its size, and how many bytes are stored (APPNOTE.TXT, 4.5.3)."""
+_PLACE, _PLACE_AT = struct.Struct("<I"), 42
+"""A member's place, in its entry of the directory (APPNOTE.TXT, 4.3.12)."""
 _ENCRYPTED = 1
 _STEP = 1 << 20
 _MOST_DIRECTORY = 1 << 25
@@ -107,7 +109,11 @@ def _open(source: Source) -> zipfile.ZipFile | str:
     if bytes(source.data[: len(ZIP)]) != ZIP:
         return "no zip file"
     try:
-        return zipfile.ZipFile(_View(source.data))
+        archive = zipfile.ZipFile(_View(source.data))
+        before = _before(archive, source.data)
+        if before:
+            return f"{before:,} bytes, of another archive perhaps, are before the zip archive that ends here: part them"
+        return archive
     except _BROKEN as error:
         if str(error) != _NO_END:
             return f"a zip file whose directory, at its end, cannot be read ({shown(str(error))}): get or save it again"
@@ -115,6 +121,14 @@ def _open(source: Source) -> zipfile.ZipFile | str:
             "incomplete: a zip file (of torch.save, or .npz) without the directory that is at its "
             f"end{_missing(source.data)}, in {len(source.data):,} bytes: get or save it again, and compare its checksum"
         )
+
+
+def _before(archive: zipfile.ZipFile, data: memoryview) -> int:
+    """How many bytes are before the archive: zipfile allows them and moves all places by them, torch takes none."""
+    for info in archive.infolist()[:1]:
+        (stated,) = _PLACE.unpack_from(data, archive.start_dir + _PLACE_AT)
+        return 0 if stated == _SATURATED else info.header_offset - stated
+    return 0
 
 
 def fault(source: Source) -> str:

@@ -5,6 +5,7 @@ May import values. Nothing is imported or called by a pickle's words: each row m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -130,6 +131,25 @@ def _parameter(args: Any, charge: Charge) -> Value:
     return args[0] if args else unreadable("a parameter without a value")
 
 
+_PACKING = re.compile("quant|scale|zero_point|^S?CB$")
+"""The attributes with which a class puts the values of its parameters together: those of bitsandbytes, of diffusers'
+GGUF and of others."""
+
+
+def _packing(state: Any) -> str:
+    """The first attribute in an object's state that shows that its values are packed; empty if there is none."""
+    halves = state if is_tuple(state) else (state,)
+    names = (name for half in halves if is_dict(half) for name, value in half.items() if value is not None)
+    return next((name for name in names if isinstance(name, str) and _PACKING.search(name)), "")
+
+
+def _stateful_parameter(args: Any, charge: Charge) -> Value:
+    """``_rebuild_parameter_with_state``: (data, requires_grad, hooks, state). The class of a parameter is lost."""
+    if len(args) > 3 and (name := _packing(args[3])):
+        return unreadable(f"a parameter with the attribute {shown(name)!r}, {_ADVICE['']}")
+    return _parameter(args, charge)
+
+
 def _sparse(args: Any, charge: Charge) -> Value:
     layout = shown(args[0]).removeprefix("torch.") if args and isinstance(args[0], str) else "sparse"
     return unreadable(f"a {layout} tensor: make it dense in Python (to_dense())")
@@ -161,7 +181,7 @@ def _subclass(args: Any, charge: Charge) -> Value:
     if len(args) < 3 or not isinstance(args[0], Global) or not is_tuple(args[2]):
         raise PickleError("damaged: a tensor's class lacks what it is made from")
     cls = args[1]
-    if str(args[0]) in _PLAIN:
+    if str(args[0]) in _PLAIN and not (len(args) > 3 and _packing(args[3])):
         return CALLS[str(args[0])](args[2], charge)
     return unreadable(advice(_name(cls)))
 
@@ -257,7 +277,7 @@ _PLAIN: dict[str, Call] = {
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _tensor_of_dtype,
     "torch._utils._rebuild_parameter": _parameter,
-    "torch._utils._rebuild_parameter_with_state": _parameter,
+    "torch._utils._rebuild_parameter_with_state": _stateful_parameter,
 }
 """What makes a tensor whose class does not change its values."""
 

@@ -110,6 +110,11 @@ def read(source: Source) -> Pickled:
         at = _fill(source, at, key, storages.by_key.pop(key, None))
     if storages.by_key:
         raise PickleError(f"damaged: the elements of the storage {shown(next(iter(storages.by_key)))} are missing")
+    if at < len(source.data):
+        raise PickleError(
+            f"{len(source.data) - at:,} bytes follow what torch.save wrote, another model perhaps: in Python load one "
+            "after the other from the opened file, and save each alone"
+        )
     for part, whole, start in views:
         if whole.where is not None:
             _place(source, part, whole.where + start)

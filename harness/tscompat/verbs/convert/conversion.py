@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tscompat.dotnet_side.choice import PINNED, Choice
-from tscompat.files import output, spool
+from tscompat.files import output, packed, spool
 from tscompat.files.item import Contents, Item, Model, ModelFileError, Tell, Unfit, listed, some
 from tscompat.files.kinds import read
 from tscompat.files.writers import WRITERS, Writer
@@ -108,6 +108,11 @@ def select(
     """
     cast = Cast(floating(dtype)) if dtype else None
     kept = _without(model, skip)
+    if cast is not None and (scaled := packed.scaled(kept)):
+        raise ModelFileError(
+            f"{model.path}: --dtype would make other weights: {some([*map(shown, scaled)])} are float8 and to be "
+            "multiplied by the scales beside them: dequantize the model in Python and save that"
+        )
     contents = renamed(kept, names or Names(), tell)
     # A tensor without a name: the source's, or one whose name was taken off.
     single = len(contents) == 1 and not contents[0].name and bool(model.single or kept[0].name)
