@@ -30,7 +30,7 @@ def raises(error: BaseException) -> Callable[..., None]:
         (SystemExit(1), 1, ""),
         (SystemExit(130), 130, "interrupted\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
-        (PermissionError(13, "Permission denied", "out"), 2, "could not run: [Errno 13] Permission denied: 'out'\n"),
+        (PermissionError(13, "Permission denied", "out"), 2, "could not run: out: Permission denied\n"),
         (ImportError("libtorch_cpu.so: failed to map segment"), 2, "could not run: libtorch_cpu.so: failed to map "),
         (MemoryError(), 2, "could not run: out of memory\n"),
         (LookupError("ours"), 2, "Traceback"),
@@ -53,7 +53,7 @@ def test_each_end_has_its_code_and_words(
         pytest.param(
             "> /dev/full",
             2,
-            "could not run: [Errno 28] No space left on device: '<stdout>'\n",
+            "could not run: <stdout>: No space left on device\n",
             marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is full"),
         ),
     ],

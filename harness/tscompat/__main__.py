@@ -1,4 +1,5 @@
-"""``tscompat`` and ``python -m tscompat``: the process of a command, and how it ends. May import resources, cli."""
+"""``tscompat`` and ``python -m tscompat``: the process of a command, and how it ends. May import values, resources,
+cli."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import traceback
 from contextlib import suppress
 
 from tscompat.resources.command import begin_command
+from tscompat.values.text import reason
 
 COULD_NOT_RUN, INTERRUPTED = 2, 130
 
@@ -32,7 +34,7 @@ def exit_code() -> int | str | None:
     except KeyboardInterrupt:
         pass
     except (OSError, ImportError, MemoryError) as error:
-        _last_words(f"could not run: {str(error) or 'out of memory'}")
+        _last_words(f"could not run: {reason(error) or 'out of memory'}")
         return COULD_NOT_RUN
     except Exception:  # Python would exit with 1, which means an incompatibility here
         _last_words(traceback.format_exc())

@@ -74,7 +74,7 @@ def test_a_file_that_is_read_is_not_replaced(verb: str, pair: tuple[Path, Path])
 def test_a_file_of_a_folder_that_is_read_is_not_replaced(verb: str, pair: tuple[Path, Path], tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
-    weights = shutil.copy(pair[0], folder / pair[0].name)
+    weights = Path(shutil.copy(pair[0], folder / pair[0].name))
     before = weights.read_bytes()
     result = run(verb, folder, *pair[1:][: verb == "diff"], "--html", weights)
     assert (result.exit_code, weights.read_bytes()) == (2, before)

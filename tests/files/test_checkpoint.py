@@ -323,3 +323,33 @@ def test_pairs_in_a_dict_have_the_names_of_the_dict(key: str) -> None:
 def test_pairs_by_a_key() -> None:
     found, _ = heard({"model": {"w": ("linear_0.w_0", torch.ones(2))}, "other": STATE}, "model")
     assert shapes(found) == {"w": (2,)}
+
+
+def test_parameters_beside_the_state_dict_are_not_left() -> None:
+    document = {"backbone": STATE, "head.weight": torch.ones(1), "loss": torch.tensor(1.0)}
+    with pytest.raises(ModelFileError, match=r"parameters are beside .* 'backbone', head\.weight: give --key backbone"):
+        heard(document)
+    assert shapes(heard(document, "backbone")[0]) == IS_STATE
+
+
+def test_fastais_checkpoint() -> None:
+    optimizer = {"state": [{"grad_avg": torch.ones(3)}], "hypers": [{"lr": 0.1}]}
+    assert shapes(heard({"model": STATE, "opt": optimizer})[0]) == IS_STATE
+
+
+@pytest.mark.parametrize("beside", ["hyper_parameters", "loops", "lr_schedulers"])
+def test_tensors_of_lightnings_settings_are_no_model(beside: str) -> None:
+    document = {"pytorch-lightning_version": "2.4.0", "state_dict": STATE, beside: {"weights": torch.ones(2)}}
+    assert shapes(heard(document)[0]) == IS_STATE
+    with pytest.raises(ModelFileError, match="several state dicts"):
+        heard({name: value for name, value in document.items() if name != "pytorch-lightning_version"})
+
+
+@pytest.mark.parametrize("document", [{"a.b": STATE, "a": {"b": other()}}, {1: STATE, "1": other(), "a": 0}])
+def test_a_key_of_several_values_is_refused(document: dict[Any, Any]) -> None:
+    with pytest.raises(ModelFileError, match=r"--key \S+: 2 values are there"):
+        heard(document, "1" if 1 in document else "a.b")
+
+
+def test_a_key_of_one_value_at_two_places_is_taken() -> None:
+    assert shapes(heard({"a.b": STATE, "a": {"b": STATE}}, "a.b")[0]) == IS_STATE

@@ -58,7 +58,7 @@ def test_an_older_layout_of_sentence_transformers(tmp_path: Path) -> None:
 def test_a_part_without_its_weights_is_missed(tmp_path: Path) -> None:
     sentences(tmp_path, TRANSFORMER, POOLING, DENSE)
     (tmp_path / "2_Dense" / "pytorch_model.bin").unlink()
-    with pytest.raises(ModelFileError, match=r"parts whose weights are not here \(2_Dense\): get them"):
+    with pytest.raises(ModelFileError, match=r"parts whose weights are not here \(2_Dense \(Dense\)\): get them"):
         read(tmp_path, "", print)
 
 
@@ -71,7 +71,7 @@ def test_the_parts_are_named(tmp_path: Path) -> None:
     said: list[str] = []
     read(sentences(tmp_path, TRANSFORMER, POOLING, DENSE), "", said.append)
     assert said[-1].endswith(
-        "a model of sentence-transformers, of which all parts are taken: . as 0.auto_model.*, 2_Dense as 2.*; "
+        "a model of sentence-transformers, of which these parts are taken: . as 0.auto_model.*, 2_Dense as 2.*; "
         "for one part, give its folder or file"
     )
 
@@ -142,3 +142,25 @@ def test_a_list_of_parts_that_is_none(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "modules.json").write_bytes(content)
     with pytest.raises(ModelFileError, match=r"modules\.json: "):
         read(tmp_path, "", print)
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("SparseAutoEncoder", True), ("OwnClass", True), ("Dropout", False)])
+def test_a_module_of_a_class_that_may_have_weights(kind: str, *, refused: bool, tmp_path: Path) -> None:
+    odd: dict[str, object] = {"idx": 2, "name": "2", "path": "2_Odd", "type": f"sentence_transformers.models.{kind}"}
+    sentences(tmp_path, TRANSFORMER, POOLING, odd)
+    if refused:
+        with pytest.raises(ModelFileError, match=rf"weights are not here \(2_Odd \({kind}\)\)"):
+            read(tmp_path, "", print)
+    else:
+        assert [each.name for each in read(tmp_path, "", print).contents] == ["embeddings.weight"]
+
+
+def test_weights_beside_the_parts_are_named(tmp_path: Path) -> None:
+    """MultiControlNetModel of diffusers writes controlnet_1 beside the controlnet that model_index.json names."""
+    (tmp_path / "model_index.json").write_text(json.dumps({"controlnet": ["diffusers", "ControlNetModel"]}))
+    for name in ("controlnet", "controlnet_1"):
+        (tmp_path / name).mkdir()
+        save_safetensors({"w": torch.ones(2)}, tmp_path / name / "diffusion_pytorch_model.safetensors")
+    notes: list[str] = []
+    assert [each.name for each in read(tmp_path, "", notes.append).contents] == ["controlnet.w"]
+    assert notes[-1] == "left, because its list of parts does not name them: controlnet_1"

@@ -92,6 +92,7 @@ TAKEN: dict[str, Make] = {
     "a state": made("model_state.pth", "training_state.pth"),
     "an index of another name": made("weights.safetensors.index.json"),
     "another name": made("weights.safetensors", "weights.bin"),
+    "what macOS leaves": made("weights.pth", "._weights.pth"),
 }
 
 

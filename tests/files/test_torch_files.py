@@ -1121,3 +1121,32 @@ def test_paddles_bfloat16(marked: bool, tmp_path: Path) -> None:
     (found,) = read(tmp_path / "a.pdparams", "", print).contents
     assert isinstance(found, Item)
     assert (found.dtype.name, bytes(found.read())) == ("bf16" if marked else "u16", state["w"].tobytes())
+
+
+def test_a_lazy_layer_that_has_not_run(tmp_path: Path) -> None:
+    torch.save(nn.Sequential(nn.LazyLinear(3), nn.Linear(2, 2)).state_dict(), tmp_path / "a.pth")
+    unfit = [each for each in read(tmp_path / "a.pth", "", print).contents if isinstance(each, Unfit)]
+    assert [each.name for each in unfit] == ["0.weight", "0.bias"]
+    assert all("a lazy layer, which has no values before" in each.why for each in unfit)
+
+
+class Longer(np.ndarray):
+    """An array with a field more in its state, as numpy's documentation has it."""
+
+    def __reduce__(self) -> Any:
+        how, args, state, *_ = super().__reduce__()  # pyright: ignore[reportUnknownVariableType, reportGeneralTypeIssues]
+        return how, args, (*state, "info")  # pyright: ignore[reportUnknownVariableType]
+
+
+def test_an_array_with_a_state_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps({"w": np.ones(3).view(Longer), "b": np.ones(2)}))
+    (found,) = (each for each in read(tmp_path / "a.pkl", "", print).contents if isinstance(each, Unfit))
+    assert (found.name, "an array of a class of its own, with 6 fields" in found.why) == ("w", True)
+
+
+def test_many_views_of_a_few_elements_are_not_all_written(tmp_path: Path) -> None:
+    """Each alone is small enough."""
+    one = torch.ones(1)
+    torch.save({f"w{number}": one.expand(1 << 25) for number in range(9)}, tmp_path / "a.pth")
+    with pytest.raises(ModelFileError, match=r"would take 1,207,959,552 bytes, and the file has .*clone\(\)"):
+        read(tmp_path / "a.pth", "", print)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tscompat.values.text import escaped, message, quoted, shown
+from tscompat.values.text import escaped, message, quoted, reason, shown
 
 CHARACTERS = st.characters(codec=None, exclude_categories=())
 
@@ -78,3 +78,16 @@ def test_a_long_message_keeps_its_ends() -> None:
 def test_a_long_message_is_cut_between_characters() -> None:
     made = message(f"a{'漢' * 1000}b")
     assert (set(made), len(made.encode()) <= 2000) == ({"a", "b", "漢", " ", "…"}, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(2, "No such file or directory", "/a/b.dat"), "/a/b.dat: No such file or directory"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("odd"), "odd"),
+        (ValueError("a: b"), "a: b"),
+    ],
+)
+def test_the_reason_of_an_error_has_no_number(error: Exception, words: str) -> None:
+    assert reason(error) == words

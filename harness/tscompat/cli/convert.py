@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from tscompat.values.text import quoted
+from tscompat.values.text import quoted, reason
 from tscompat.values.verdict import Kind, Verdict
 
 from .options import LibTorch, Native, NugetSource, TorchSharp, TorchSharpDll
@@ -132,7 +132,7 @@ def convert(
                 ),
             )
     except (verb.ModelFileError, OSError) as error:
-        console.print(f"could not convert: {error}", markup=False)
+        console.print(f"could not convert: {reason(error)}", markup=False)
         raise typer.Exit(2) from error
     typer.echo(f"{target}: {done.what}, {decimal(done.size)} in {done.seconds:.1f} s")
     for name, count in done.overflowed.items():

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tscompat.report.verb import Lines, Page, Table
+from tscompat.values.text import reason
 from tscompat.values.text import shown as safe
 from tscompat.verbs import diff as verb
 from tscompat.verbs.diff import Comparison, Element, Lone, ModelFileError, Side, Values
@@ -55,7 +56,7 @@ def diff_(
             a, b, key_a=key_a, key_b=key_b, form_a=from_format_a, form_b=from_format_b, rtol=rtol, atol=atol
         )
     except (ModelFileError, OSError) as error:
-        typer.echo(f"could not compare: {error}", err=True)
+        typer.echo(f"could not compare: {reason(error)}", err=True)
         raise typer.Exit(2) from error
     if json:
         pages.print_json(found)

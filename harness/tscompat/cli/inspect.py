@@ -16,7 +16,7 @@ from rich.filesize import decimal
 from tscompat.codec.clauses import CLAUSES
 from tscompat.codec.fields import Field
 from tscompat.report.verb import Page, Table
-from tscompat.values.text import quoted, shown
+from tscompat.values.text import quoted, reason, shown
 from tscompat.verbs import inspect as verb
 from tscompat.verbs.inspect import Annotated as Bytes
 from tscompat.verbs.inspect import Inspection, ModelFileError, Statistics, TensorFound, Total
@@ -82,7 +82,7 @@ def inspect_(
         if html:
             pages.write(_page(found), html=html)
     except (ModelFileError, OSError) as error:
-        typer.echo(f"could not inspect: {error}", err=True)
+        typer.echo(f"could not inspect: {reason(error)}", err=True)
         raise typer.Exit(2) from error
 
 

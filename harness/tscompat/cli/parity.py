@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tscompat.report.verb import Block, Lines, Page, Table
-from tscompat.values.text import shown
+from tscompat.values.text import reason, shown
 from tscompat.verbs.parity.document import Finding, Gradient, Layer, Parity, Training
 
 from . import pages
@@ -113,7 +113,7 @@ def parity(
             ),
         )
     except (verb.ModelFileError, OSError) as error:
-        typer.echo(f"could not compare: {error}", err=True)
+        typer.echo(f"could not compare: {reason(error)}", err=True)
         raise typer.Exit(2) from error
     if json:
         pages.print_json(found)

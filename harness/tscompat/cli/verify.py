@@ -12,7 +12,7 @@ import typer
 from rich.filesize import decimal
 
 from tscompat.report.verb import Block, Lines, Page, Table
-from tscompat.values.text import shown
+from tscompat.values.text import reason, shown
 from tscompat.verbs import verify as verb
 from tscompat.verbs.convert import pattern_and_replacement, read_map
 from tscompat.verbs.verify import Entry, Fit, ModelFileError, Own, Row, Transfer, Verified
@@ -100,7 +100,7 @@ def verify(
             ),
         )
     except (ModelFileError, OSError) as error:
-        typer.echo(f"could not verify: {error}", err=True)
+        typer.echo(f"could not verify: {reason(error)}", err=True)
         raise typer.Exit(2) from error
     if json:
         pages.print_json(found)

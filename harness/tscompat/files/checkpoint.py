@@ -7,6 +7,7 @@ object is visited once, and nothing recurses: the time is linear in the document
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -21,6 +22,7 @@ from .nested import (
     elements,
     is_container,
     is_of_optimizer,
+    is_of_training,
     is_optimizer,
     is_random_state,
     numel,
@@ -145,10 +147,13 @@ def _visit(start: Value, kind: Kind) -> list[_Found]:
             continue
         weight = kind.weight(value, known)
         found.append(_Found(value, name, above, candidate, weight))
-        if modules.is_module(value) or (index and kind is MODEL and is_optimizer(value)):
+        if modules.is_module(value) or (index and kind is MODEL and is_of_training(value)):
             continue
         inner = index if weight else candidate
-        below = [(child, each, index, inner) for each, child in children(value) if is_container(child)]
+        beside = _BESIDE if index == 0 and kind is MODEL and is_dict(value) and _LIGHTNING in value else ()
+        below = [
+            (child, each, index, inner) for each, child in children(value) if is_container(child) and each not in beside
+        ]
         left += reversed(below)
     return found
 
@@ -185,6 +190,12 @@ def _path(found: list[_Found], index: int, key: str) -> str:
 
 def _refuse_little(document: Value, chosen: Value, path: str) -> None:
     """Raise ModelFileError where more elements are beside the state dict than in it: they may be the weights."""
+    beside = [name for name, child in children(document) if tensor_in(child) is not None and _PARAMETER.search(name)]
+    if beside:
+        raise ModelFileError(
+            f"parameters are beside the state dict at the key {shown(path)!r}, {some([*map(shown, beside)])}: give "
+            f"--key {shown(path)} if it is all of the model, or save both as one state dict"
+        )
     taken = elements(chosen, None, set())
     seen: set[int] = set()
     left = {name: elements(child, chosen, seen) for name, child in children(document) if not is_of_optimizer(name)}
@@ -287,6 +298,9 @@ _KEYS = (
     ({"module", "param_shapes"}, "one process's part of DeepSpeed's ZeRO (zero_to_fp32.py in its folder joins them)"),
 )
 """What training saves beside a model."""
+_LIGHTNING, _BESIDE = "pytorch-lightning_version", ("hyper_parameters", "loops", "lr_schedulers")
+"""How a checkpoint of Lightning is known, and what in it is no model, though it may have tensors."""
+_PARAMETER = re.compile(r"(?:^|\.)(?:weight|bias)$")
 _SCALARS = 1
 """The weight of a dict whose tensors are all single numbers: scores, losses; or a very small model."""
 _CHECKPOINTS = (".ckpt", ".pt", ".pth", ".bin", ".safetensors")

@@ -21,8 +21,8 @@ from .json_text import read as read_json
 MODULES, PIPELINE = "modules.json", "model_index.json"
 _INNER = {"Transformer": "auto_model.", "CLIPModel": "model."}
 """The attribute of a module of sentence-transformers that holds a model of transformers, by its class."""
-_WITH_WEIGHTS = ("Transformer", "CLIPModel", "Dense", "LSTM", "CNN", "WordEmbeddings", "WeightedLayerPooling")
-"""Classes of sentence-transformers; Pooling and Normalize have none."""
+_EMPTY_MODULES = ("Pooling", "Normalize", "Dropout", "SpladePooling", "BoW")
+"""Classes of sentence-transformers without weights; a class that is not known may have some."""
 _WITHOUT_WEIGHTS = ("Scheduler", "Tokenizer", "TokenizerFast", "FeatureExtractor", "ImageProcessor", "Processor")
 """How the classes of a pipeline's parts end that have no weights."""
 
@@ -81,11 +81,12 @@ def _refuse_deeper(folder: Path, places: Sequence[Path]) -> None:
 
 
 def _refuse_missing(folder: Path, without: Sequence[Path]) -> None:
-    """Raise ModelFileError for a part that is of a class with weights, and has none here."""
+    """Raise ModelFileError for a part that may be of a class with weights, and has none here."""
     missing = [
-        shown(each.path)
+        f"{shown(each.path)} ({shown(kind)})"
         for each in _modules(folder)
-        if _inside(folder, each.path, MODULES) in without and each.type.rpartition(".")[2] in _WITH_WEIGHTS
+        if _inside(folder, each.path, MODULES) in without
+        and (kind := each.type.rpartition(".")[2]) not in _EMPTY_MODULES
     ]
     if missing:
         raise ModelFileError(
@@ -135,7 +136,11 @@ def read(folder: Path, kind: str, parts: Sequence[_Part], one: ReadFolder, tell:
     for place, prefix in parts:
         contents += [_named(each, prefix + each.name, place) for each in one(place).contents]
     listed = some([f"{shown(place.relative_to(folder))} as {shown(prefix)}*" for place, prefix in parts])
-    tell(f"{folder.name}: {kind}, of which all parts are taken: {listed}; for one part, give its folder or file")
+    tell(f"{folder.name}: {kind}, of which these parts are taken: {listed}; for one part, give its folder or file")
+    taken = {place for place, _ in parts}
+    left = [each for each in sorted(folder.iterdir()) if each not in taken and holds_weights(each)]
+    if left:
+        tell(f"left, because its list of parts does not name them: {some([shown(each.name) for each in left])}")
     return Model(folder, kind, contents)
 
 

@@ -12,7 +12,7 @@ from tscompat.values.dtypes import BY_TORCH
 from tscompat.values.text import shown
 
 from .checkpoint import Keyed
-from .item import Contents, Item, Model, Tell, Unfit, some
+from .item import Contents, Item, Model, ModelFileError, Tell, Unfit, some
 from .nested import Searched, class_of, tensor_in
 from .pickled import described as tensors
 from .pickled.calls import advice, is_quiet
@@ -20,6 +20,8 @@ from .pickled.described import Storage
 from .pickled.inert import Global, Record, Value
 
 _NAMED = 6
+_LARGE, _MOST_TIMES = 1 << 30, 16
+"""Bytes of all tensors together that any file may have, and how many times the file's size larger ones may."""
 _PADDLE = "StructuredToParameterName@@"
 """What paddle.save adds to a state dict. numpy has no bfloat16, so Paddle keeps it as uint16, a type that it lacks."""
 
@@ -41,6 +43,12 @@ def model(path: Path, kind: str, state: Keyed, tell: Tell) -> Model:
             passed[str(name) if isinstance(name, str | int) else "?"] = value
         else:
             found.append(each)
+    size = sum(each.nbytes for each in found if isinstance(each, Item))
+    if size > max(_LARGE, _MOST_TIMES * path.stat().st_size):
+        raise ModelFileError(
+            f"{path}: its tensors would take {size:,} bytes, and the file has {path.stat().st_size:,}: they are views "
+            "of the same few elements; clone() those that are meant, and save them"
+        )
     if passed:
         names = (f"{shown(name)} ({class_of(value, short=True)})" for name, value in passed.items())
         tell(f"passed over, because no tensor is in them: {some(names, len(passed))}")

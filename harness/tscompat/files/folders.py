@@ -195,7 +195,8 @@ def _model(file: Path) -> str:
 def _weights(folder: Path, suffixes: Iterable[str]) -> Iterator[Path]:
     """The files of the folder that may be a model by their names, or a part of one."""
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in suffixes and path.is_file() and not _beside(path):
+        hidden = path.name.startswith(".")  # as macOS's ._model.pth
+        if path.suffix.lower() in suffixes and not hidden and path.is_file() and not _beside(path):
             yield path
 
 

@@ -21,20 +21,28 @@ _RANDOM_STATES = {5056, 5048, 16, 44}
 
 
 def at(document: Value, key: str) -> Value:
-    """The value at ``key``, of which a dot goes down a level or is part of a name; None if there is none."""
+    """The value at ``key``, of which a dot goes down a level or is part of a name; None if there is none.
+
+    Raises ModelFileError where several are there.
+    """
+    found: dict[int, Value] = {}
     parts = key.split(".")
     left: list[tuple[Value, int]] = [(document, 0)]
     seen: set[tuple[int, int]] = set()
     while left:
         value, start = left.pop()
         if start == len(parts):
-            return value
-        if (id(value), start) not in seen:
+            found[id(value)] = value
+        elif (id(value), start) not in seen:
             seen.add((id(value), start))
-            found = dict(children(value))
-            names = [(".".join(parts[start:end]), end) for end in range(start + 1, len(parts) + 1)]
-            left += [(found[name], end) for name, end in names if found.get(name) is not None]
-    return None
+            ends = {".".join(parts[start:end]): end for end in range(start + 1, len(parts) + 1)}
+            left += [(child, ends[name]) for name, child in children(value) if name in ends and child is not None]
+    if len(found) > 1:
+        raise ModelFileError(
+            f"--key {shown(key)}: {len(found)} values are there, by other dots or by a number and the same as a text: "
+            "in Python, save the one that is meant"
+        )
+    return next(iter(found.values()), None)
 
 
 def children(value: Value) -> Iterator[tuple[str, Value]]:
@@ -93,7 +101,7 @@ def elements(start: Value, chosen: Value | None, seen: set[int]) -> int:
             continue
         seen.add(id(value))
         count += numel(value)
-        if not is_optimizer(value):
+        if not is_of_training(value):
             left += [child for name, child in _all_children(value) if not is_of_optimizer(name)]
     return count
 
@@ -106,6 +114,11 @@ def is_of_optimizer(name: str) -> bool:
 def is_optimizer(value: Value) -> bool:
     """Whether the value is a dict with the keys of an optimizer's ``state_dict()``."""
     return is_dict(value) and "state" in value and "param_groups" in value
+
+
+def is_of_training(value: Value) -> bool:
+    """Whether the value is the state of an optimizer, fastai's too."""
+    return is_optimizer(value) or (is_dict(value) and "state" in value and "hypers" in value)
 
 
 class Searched:

@@ -30,6 +30,8 @@ from .writers import WRITERS
 
 _CLASSES = [name_in_torch(each) for each in LAYOUTS]
 
+_OLD, _SINCE_1_12 = {"amsgrad", "centered", "nesterov"}, "foreach"
+"""Bools that were there long before torch 1.12, and an option that all classes have since then."""
 _NO_OPTIONS = {"params", "initial_lr"}
 """Keys of a group that are no options: its parameters' numbers, and the learning rate that a scheduler started from."""
 
@@ -138,7 +140,7 @@ def _odd_options(number: int, group: Keyed, defaults: Mapping[str, Any], others:
     foreign = sorted(others & group.keys())
     if foreign:
         yield f"group {number} has options of another class: {', '.join(foreign)}"
-    missing = [name for name, default in defaults.items() if _is_required(default) and name not in group]
+    missing = [name for name, default in defaults.items() if _is_required(name, default, group) and name not in group]
     if missing:
         yield f"group {number} has no {', '.join(missing)}"
     for name, default in {**defaults, "initial_lr": 0.0}.items():
@@ -153,9 +155,9 @@ def _odd_options(number: int, group: Keyed, defaults: Mapping[str, Any], others:
             yield f"group {number}: found {name} {_words(value)}; expected {wanted}"
 
 
-def _is_required(default: object) -> bool:
-    """Whether files of every version have the option: torch adds missing bools when it loads a file."""
-    return default is not None and not isinstance(default, bool)
+def _is_required(name: str, default: object, group: Keyed) -> bool:
+    """Whether files of the group's version have the option: torch adds missing bools when it loads a file."""
+    return default is not None and (not isinstance(default, bool) or (name in _OLD and _SINCE_1_12 in group))
 
 
 def _unfit(number: int, state: Keyed, name: str) -> Iterator[str]:

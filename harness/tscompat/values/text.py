@@ -26,6 +26,13 @@ def shown(words: object, most: int = _MOST) -> str:
     return clean if len(clean) <= most else f"{clean[: most // 2]}…{clean[len(clean) - most // 2 + 1 :]}"
 
 
+def reason(error: BaseException) -> str:
+    """The words of an error; of one of the system the path and the words, without its number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{shown(error.filename, 1000)}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 def quoted(words: object) -> str:
     """The words as ``shown``, in quotes."""
     return f"'{shown(words)}'"

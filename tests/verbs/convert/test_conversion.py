@@ -123,6 +123,18 @@ def test_what_is_skipped_is_not_refused(tmp_path: Path) -> None:
     assert [name for name, _ in read_state_dict(tmp_path / "b.dat")] == ["w"]
 
 
+@pytest.mark.parametrize(("skip", "kept"), [("a[0].w", ["a0.w", "k"]), ("a?.w", ["a[0].w", "k"]), ("a*", ["k"])])
+def test_a_name_that_is_there_is_no_pattern(skip: str, kept: list[str], tmp_path: Path) -> None:
+    torch.save({name: torch.ones(1) for name in ("a[0].w", "a0.w", "k")}, tmp_path / "a.pth")
+    notes: list[str] = []
+    made = prepare(tmp_path / "a.pth", tmp_path / "b.dat", skip=[skip], tell=notes.append)
+    left = [name for name in ("a0.w", "a[0].w", "k") if name not in kept]
+    assert ([each.name for each in made.items], notes[:1]) == (
+        sorted(kept, key=lambda name: name != "a[0].w"),
+        [f"--skip {skip}: left out: {', '.join(left)}"],
+    )
+
+
 @pytest.mark.parametrize(("skip", "said"), [("nope", "no tensor's name matches"), ("*", "no tensors left")])
 def test_a_skip_that_is_a_mistake(skip: str, said: str, tmp_path: Path) -> None:
     torch.save({"w": torch.ones(1)}, tmp_path / "a.pth")

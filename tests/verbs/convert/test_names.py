@@ -62,6 +62,7 @@ def test_what_is_no_tensor_is_renamed_too() -> None:
         (Names(rename=[("q", "x")]), "--rename q=x: no name matches"),
         (Names(rename=[("(", "x")]), r"--rename \(=x: wrong as a regular expression"),
         (Names(rename=[("a", r"\7")]), "wrong as a regular expression"),
+        (Names(rename=[("(.+)", r"\1\1")] * 20), "makes a name of .* letters; expected at most 65,536"),
         (Names({"m.a.w": "x", "q\n": "y"}), r"--map: the source has no 'q\\n'"),
         (Names({"m.a.w": "m.b.w"}), r"several tensors would have one name.*\n  'm.b.w': 'm.a.w', 'm.b.w'"),
         (Names(rename=[("[ab]", "x")]), r"\n  'm.x.w': 'm.a.w', 'm.b.w'"),

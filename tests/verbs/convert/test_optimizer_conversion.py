@@ -150,6 +150,7 @@ def test_no_optimizer_in_a_checkpoint(tmp_path: Path) -> None:
         ("SGD", "Adam", r"not the state of Adam.*\n.* of another class: .*momentum.*\n.* has no betas, eps"),
         ("Adam", "RAdam", r"not the state of RAdam.*\n.* of another class: amsgrad"),
         ("RAdam", "Adamax", r"not the state of Adamax.*\n.* of another class: decoupled_weight_decay"),
+        ("RAdam", "Adam", r"not the state of Adam.*\n.* has no amsgrad"),
         ("Adamax", "RAdam", r"as RAdam: parameter 0: TorchSharp's RAdam keeps no exp_inf"),
         ("AdamW", "Adam", r"as Adam: TorchSharp's Adam has no decoupled_weight_decay, and it is True here"),
         ("Adam", "AdamW", r"as AdamW: TorchSharp's AdamW has no decoupled_weight_decay, and it is False here"),

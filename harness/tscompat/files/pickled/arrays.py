@@ -69,11 +69,15 @@ def build_dtype(dtype: NumpyDType, state: Value) -> None:
 
 def build_array(array: Array, state: Value) -> None:
     """The state is ``(version, shape, dtype, whether in Fortran's order, bytes)``; old files lack the version."""
-    fields: tuple[Value, ...] = tuple(state) if is_tuple(state) else ()
-    if len(fields) not in (4, 5):
-        raise PickleError("damaged: the state of a numpy array is none")
-    shape, dtype, fortran, data = fields[-4:]
-    array.tensor = from_bytes(data, dtype, shape, fortran=fortran is True or fortran == 1)
+    fields: list[Value] = [*state] if is_tuple(state) else []
+    match fields[-4:]:
+        case _ if len(fields) > 5:
+            words = f"an array of a class of its own, with {len(fields)} fields in its state"
+            array.tensor = unreadable(f"{words}: save numpy.asarray() of it")
+        case [shape, dtype, fortran, data]:
+            array.tensor = from_bytes(data, dtype, shape, fortran=fortran is True or fortran == 1)
+        case _:
+            raise PickleError("damaged: the state of a numpy array is none")
 
 
 def from_bytes(data: Value, dtype: Value, shape: Value, *, fortran: bool) -> Tensor:

@@ -163,6 +163,10 @@ def _meta(args: Any, charge: Charge) -> Value:
     return unreadable("a tensor on the meta device, which has no values")
 
 
+def _lazy(args: Any, charge: Charge) -> Value:
+    return unreadable("a parameter of a lazy layer, which has no values before the model has run once")
+
+
 def _of_another_device(args: Any, charge: Charge) -> Value:
     """``_rebuild_device_tensor_from_numpy`` and ``..._from_cpu_tensor``: (data, dtype, device, requires_grad)."""
     data = args[0].tensor if args and isinstance(args[0], arrays.Array) else args[0] if args else None
@@ -299,6 +303,8 @@ CALLS: dict[str, Call] = {
         ),
         _parameter,
     ),
+    "torch.nn.parameter.UninitializedParameter": _lazy,
+    "torch.nn.parameter.UninitializedBuffer": _lazy,
     "torch.serialization._get_layout": _word,
     "torch._utils._rebuild_sparse_tensor": _sparse,
     "torch._utils._rebuild_sparse_csr_tensor": _sparse,

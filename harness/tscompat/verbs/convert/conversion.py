@@ -107,7 +107,7 @@ def select(
     changes nothing or is wrong, and where no tensor is left.
     """
     cast = Cast(floating(dtype)) if dtype else None
-    kept = _without(model, skip)
+    kept = _without(model, skip, tell)
     if cast is not None and (scaled := packed.scaled(kept)):
         raise ModelFileError(
             f"{model.path}: --dtype would make other weights: {some([*map(shown, scaled)])} are float8 and to be "
@@ -190,18 +190,17 @@ def _writer(target: Path) -> Writer:
     return writer
 
 
-def _without(model: Model, skip: Iterable[str]) -> Contents:
+def _without(model: Model, skip: Iterable[str], tell: Tell) -> Contents:
     contents = model.contents
     for pattern in skip:
-        kept = [each for each in contents if not _matches(each.name, pattern)]
-        if len(kept) == len(contents) and not any(_matches(name, pattern) for name in model.passed):
+        names = {each.name for each in contents}
+        skipped = {pattern} & names or {name for name in names if fnmatchcase(name, pattern)}
+        if not skipped and not any(pattern == name or fnmatchcase(name, pattern) for name in model.passed):
             raise ModelFileError(f"--skip {pattern}: no tensor's name matches")
-        contents = kept
+        if skipped:
+            tell(f"--skip {pattern}: left out: {some(sorted(map(shown, skipped)), len(skipped))}")
+        contents = [each for each in contents if each.name not in skipped]
     return contents
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _unfit(contents: Contents, writer: Writer) -> list[str]:

@@ -27,6 +27,10 @@ _COUNTERS = {"n_averaged", "num_updates", "decay", "initted", "step"}
 """What averages of weights keep beside the model that they wrap."""
 
 
+_LONGEST = 1 << 16
+"""Letters of a new name."""
+
+
 class Names(NamedTuple):
     """How names change."""
 
@@ -119,9 +123,12 @@ def _substituted(names: list[str], pattern: str, replacement: str) -> list[str]:
         compiled = re.compile(pattern)
         if not any(map(compiled.search, names)):
             raise ModelFileError(f"{where}: no name matches")
-        return [compiled.sub(replacement, name) for name in names]
+        made = [compiled.sub(replacement, name) for name in names]
     except (re.error, IndexError, OverflowError, RecursionError) as error:
         raise ModelFileError(f"{where}: wrong as a regular expression of Python's: {error}") from error
+    if longest := next((name for name in made if len(name) > _LONGEST), ""):
+        raise ModelFileError(f"{where}: makes a name of {len(longest):,} letters; expected at most {_LONGEST:,}")
+    return made
 
 
 def _refuse_collisions(old: list[str], new: list[str]) -> None:
