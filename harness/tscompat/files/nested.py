@@ -53,9 +53,10 @@ def children(value: Value) -> Iterator[tuple[str, Value]]:
         yield from ((str(number), child) for number, child in enumerate(value))
     elif isinstance(value, Record):
         attributes = value.attributes
-        parts = attributes.get("_modules") if modules.is_module(value) else None
+        parts = attributes.get("_modules") if modules.are_of_module(attributes) else None
         for part in (parts, attributes, value.pairs, value.elements):
-            yield from children(part)
+            if part:
+                yield from children(part)
 
 
 def _all_children(value: Value) -> Iterator[tuple[str, Value]]:

@@ -68,7 +68,9 @@ class Record:
         """Its attributes by name: of the state, and of its second half where slots make one."""
         if is_dict(self.state):
             return self.state
-        halves = self.state if is_tuple(self.state) and len(self.state) == 2 else ()
+        if not is_tuple(self.state) or len(self.state) != 2:
+            return {}
+        halves = self.state
         return {name: value for half in halves if is_dict(half) for name, value in half.items()}
 
 

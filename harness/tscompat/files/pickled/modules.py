@@ -6,7 +6,7 @@ Imports its neighbours. The order is that of ``state_dict`` in torch/nn/modules/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from .arrays import Array
 from .calls import advice, advice_for_module
@@ -47,11 +47,13 @@ class Levels:
 
 
 def is_module(value: Value) -> TypeGuard[Record]:
-    """Whether the value was a module: it has dicts of parameters and of children."""
-    if not isinstance(value, Record):
-        return False
-    attributes = value.attributes
-    return all(is_dict(attributes.get(name)) for name in ("_parameters", "_modules"))
+    """Whether the value was a module."""
+    return isinstance(value, Record) and are_of_module(value.attributes)
+
+
+def are_of_module(attributes: dict[Any, Any]) -> bool:
+    """Whether the attributes are a module's: it has dicts of parameters and of children."""
+    return is_dict(attributes.get("_parameters")) and is_dict(attributes.get("_modules"))
 
 
 def state_dict(module: Record) -> dict[str, Value]:
