@@ -240,6 +240,13 @@ def test_tied_names_of_shards_come_back(where: str, kept: str, tmp_path: Path) -
     assert names(path) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("kept", ["a", "b"])
+def test_tied_names_of_a_set_by_its_names_come_back(kept: str, tmp_path: Path) -> None:
+    save(tmp_path / FIRST, A)
+    save(tmp_path / SECOND, B, {"c": kept})
+    assert names(tmp_path) == ["a", "b", "c"]
+
+
 def test_a_tied_name_in_the_weight_map_comes_back(tmp_path: Path) -> None:
     index(tmp_path, {FIRST: A, SECOND: B}, INDEX)
     weights = {"a": FIRST, "c": FIRST, "b": SECOND}

@@ -161,6 +161,13 @@ def test_tied_tensors_stay_tied_in_a_pickle(tmp_path: Path) -> None:
     assert addresses["a"] == addresses["b"] != addresses["part"]
 
 
+@pytest.mark.parametrize(("target", "spooled"), [("b.dat", 0), ("b.pth", 4000)])
+def test_the_room_for_a_pickle_is_that_of_the_spool_file_too(target: str, spooled: int, tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", w=np.zeros(1000, np.float32))
+    conversion = prepare(tmp_path / "a.npz", tmp_path / target, tell=print)
+    assert conversion.room - conversion.size == spooled
+
+
 def test_views_are_resolved(tmp_path: Path) -> None:
     views = {
         "transposed": torch.arange(6.0).reshape(2, 3).T,

@@ -59,6 +59,12 @@ def test_what_a_complex_element_is() -> None:
     assert (first.a_bits, first.b, first.difference) == ("0x3f800000|0x40000000", "1.0|-2.0", 4.0)
 
 
+@pytest.mark.parametrize("steps", [(3, 1), (1, 3)])
+def test_the_distance_of_a_complex_element_is_the_larger_of_its_parts(steps: tuple[int, int]) -> None:
+    c64 = BY_NAME["c64"]
+    assert found(item_of_bits([0, 0], c64), item_of_bits(steps, c64)).first.distance == 3
+
+
 def test_the_two_zeros_differ_by_nothing() -> None:
     values = found(item([1, 0.0]), item([1, -0.0]))
     assert (values.differing, values.largest.index, values.largest.distance) == (1, (1,), 0)
