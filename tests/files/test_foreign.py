@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tscompat.files.foreign import words_for
 from tscompat.files.item import ModelFileError
 from tscompat.files.kinds import read
 
@@ -38,11 +39,24 @@ FOLDERS: dict[str, tuple[list[str], str]] = {
 }
 
 
+def make(folder: Path, *files: str) -> None:
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(b"x")
+
+
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_it_is_named(kind: str, tmp_path: Path) -> None:
     files, said = FOLDERS[kind]
-    for file in files:
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).write_bytes(b"x")
+    make(tmp_path, *files)
     with pytest.raises(ModelFileError, match=said.format(tmp_path)):
         read(tmp_path, "", print)
+
+
+HALVES = ("data.pkl", "version", "refs/main", "snapshots/0a1b/config.json", "checkpoint", "model.ckpt.index", "Data/a")
+
+
+@pytest.mark.parametrize("file", HALVES)
+def test_one_mark_of_two_shows_nothing(file: str, tmp_path: Path) -> None:
+    make(tmp_path, file)
+    assert words_for(tmp_path) == ""

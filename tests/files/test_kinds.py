@@ -101,6 +101,14 @@ def test_metadata_that_is_left_is_told(tmp_path: Path) -> None:
     assert convert(tmp_path / "a.safetensors", tmp_path / "b.dat") == ["left: the metadata of a.safetensors (rank)"]
 
 
+@pytest.mark.parametrize(("name", "kind"), [("a.safetensors", "safetensors"), ("a.npy", "an array of numpy.save")])
+def test_a_key_of_a_flat_file_is_refused(name: str, kind: str, tmp_path: Path) -> None:
+    save_safetensors({"a": ONE}, tmp_path / "a.safetensors")
+    np.save(tmp_path / "a.npy", ONE.numpy())
+    with pytest.raises(ModelFileError, match=f"--key is for nested checkpoints, and {kind} is flat: leave it out"):
+        read(tmp_path / name, "ema", print)
+
+
 def test_a_form_is_of_the_file_in_the_folder(tmp_path: Path) -> None:
     (tmp_path / "a.dat").write_bytes(b"\x01\x01\x0b\x00\x01\x08" + bytes(8))  # also a single tensor
     assert read(tmp_path, "", print, "dat").kind == "a state dict of TorchSharp"
