@@ -134,6 +134,15 @@ LEFT: dict[str, tuple[Make, str]] = {
 }
 
 
+@pytest.mark.parametrize("other", ["best.onnx", "best.Q4_K_M.gguf", "tf_model.h5", "flax_model.msgpack"])
+def test_a_model_beside_the_file_of_another_tool_is_read(other: str, tmp_path: Path) -> None:
+    made("best.pt")(tmp_path)
+    (tmp_path / other).touch()
+    said: list[str] = []
+    read(tmp_path, "", said.append)
+    assert said == [f"reading best.pt of the folder; left: {other}"]
+
+
 @pytest.mark.parametrize("kind", LEFT)
 def test_what_is_left_is_named(kind: str, tmp_path: Path) -> None:
     make, expected = LEFT[kind]

@@ -36,6 +36,7 @@ FOLDERS: dict[str, tuple[list[str], str]] = {
     "Keras": (["config.json", "tf_model.h5"], "a model of TensorFlow: in Python, load it with from_tf=True"),
     "GGUF": (["model.Q4_K_M.gguf"], "a model of llama.cpp"),
     "ONNX": (["model.onnx"], "a model in ONNX"),
+    "ONNX in a folder of the folder": (["onnx/model.onnx", "README.md"], "in onnx, a model in ONNX"),
 }
 
 
