@@ -168,6 +168,11 @@ def test_other_dtypes_have_no_distance() -> None:
     assert (largest.index, largest.distance, largest.difference, largest.b_bits) == ((1,), None, 1.0, "0x03")
 
 
+def test_of_other_dtypes_each_side_has_the_bits_of_its_own() -> None:
+    values = found(item([2]), item([3], "i8"), Tolerance(0, 0))
+    assert (values.dtype, values.first.a_bits, values.first.b_bits) == ("float32", "0x40000000", "0x03")
+
+
 def test_pieces_of_other_dtypes_have_as_many_elements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(elements, "PIECE", 8)
     a = [0, 1, 2, 3, 4, 5, 6, 7, 8]
