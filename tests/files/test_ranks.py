@@ -84,6 +84,7 @@ def test_what_no_tensor_holds_is_not_lost_on_the_way(tmp_path: Path) -> None:
         ([ROWS[0], *cut((1, 4, 0, 6))], "both have the same elements of 'weight'"),
         (cut((0, 4, 0, 2), (0, 2, 2, 6), (2, 4, 0, 6)), "both have the same elements of 'weight'"),
         ([ROWS[0], (ROWS[1][0].half(), [2, 0])], "the parts of 'weight' differ in dtype or rank"),
+        ([ROWS[0], (torch.ones(6), [2])], "the parts of 'weight' differ in dtype or rank"),
         ([ROWS[0], (ROWS[1][0], [2])], "1 offsets for 'weight', of 2 dims"),
         ([ROWS[0], (ROWS[1][0], [2**62, 0])], "elements of 'weight' are in no shard"),
         (
@@ -100,7 +101,7 @@ def test_parts_that_make_no_whole(parts: list[tuple[torch.Tensor, list[int]]], s
 
 
 def test_one_alone_is_refused_by_its_offsets(tmp_path: Path) -> None:
-    path = shard(tmp_path, 2, {"weight": ROWS[1]}, "model.safetensors")
+    path = shard(tmp_path, 2, {"bias": (torch.ones(3), [0]), "weight": ROWS[1]}, "model.safetensors")
     with pytest.raises(ModelFileError, match=r"records parts of tensors, one rank's: give the folder"):
         read(path, "", print)
 

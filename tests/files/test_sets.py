@@ -89,13 +89,16 @@ def without_a_shard(folder: Path) -> Path:
     return folder
 
 
-def linked(folder: Path) -> Path:
-    save(folder / "model_rank0.pt")
-    try:
-        (folder / "latest.pt").symlink_to("model_rank0.pt")
-    except OSError:
-        pytest.skip("no right to make links here")
-    return folder / "latest.pt"
+def linked(name: str, target: str) -> Make:
+    def make(folder: Path) -> Path:
+        save(folder / target)
+        try:
+            (folder / name).symlink_to(target)
+        except OSError:
+            pytest.skip("no right to make links here")
+        return folder / name
+
+    return make
 
 
 PROCESS = "put the parts together with the tool that wrote them"
@@ -115,7 +118,8 @@ PARTS: dict[str, tuple[Make, str]] = {
         files("__0_0.distcp", "common.bin"),
         "torch.distributed.checkpoint.format_utils dcp_to_torch",
     ),
-    "a link to a rank": (linked, "'rank0' shows"),
+    "a link to a rank": (linked("latest.pt", "model_rank0.pt"), "'rank0' shows"),
+    "a link with the name of a rank": (linked("model_rank0.pt", "blob.pt"), "'rank0' shows"),
     "Meta's": (files("consolidated.00.pth", "consolidated.01.pth", given="consolidated.00.pth"), PROCESS),
     "a shard beside its index": (indexed(given=FIRST), f"one of the 2 shards that {INDEX} names: convert .*{INDEX}"),
     "a shard by its index": (
