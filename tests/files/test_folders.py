@@ -82,6 +82,7 @@ TAKEN: dict[str, Make] = {
     "Mistral": made("model.safetensors", "consolidated.safetensors"),
     "a variant": made("model.fp16.safetensors", "pytorch_model.fp16.bin"),
     "no variant": made("model.safetensors", "model.fp16.safetensors", "model.bf16.safetensors"),
+    "variants of two tools": made("model.fp16.safetensors", "diffusion_pytorch_model.bf16.safetensors"),
     "a variant of diffusers": made("diffusion_pytorch_model.fp16.safetensors"),
     "a checkpoint": made("epoch=3-step=100.ckpt", "optimizer.pt"),
     "a .pth": made("resnet50.pth"),

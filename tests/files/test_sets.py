@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -201,6 +202,12 @@ def test_an_index_that_is_none_is_refused(given: str, tmp_path: Path) -> None:
     (tmp_path / INDEX).write_text("{")
     with pytest.raises(ModelFileError, match=f"{INDEX}: no valid JSON"):
         read(tmp_path / given, "", print)
+
+
+def test_an_index_is_of_shards_only(tmp_path: Path) -> None:
+    (tmp_path / INDEX).write_text("{")
+    np.save(tmp_path / "a.npy", np.ones(3))
+    assert names(tmp_path / "a.npy") == [""]
 
 
 def test_nothing_is_written_of_a_part(tmp_path: Path) -> None:
