@@ -20,8 +20,10 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from files.by_hand import archives
+from files.by_hand.archives import Member
 from tscompat.codec import encode_state_dict
-from tscompat.files import not_models
+from tscompat.files import not_models, texts
 from tscompat.files.item import ModelFileError
 from tscompat.files.kinds import read
 from tscompat.files.not_models import words
@@ -121,6 +123,11 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
     "unpacked.zip": (zipped(a__data_pkl=b".", b__data_pkl=b"."), "a zip of unpacked checkpoints .'a/data.pkl', 'b/d"),
     "other.zip": (zipped(a_txt=b"", b_txt=b""), "a zip file without a model .*, it holds a.txt, b.txt"),
     "empty.zip": (zipped(), "an empty zip file"),
+    "a.dduf": (
+        archives.zipped([Member("model_index.json", b"{}")]),
+        "a pipeline of diffusers in one file .DDUF.: unpack",
+    ),
+    "package.pt": (archives.zipped([Member("p/.data/extern_modules", b"")]), "a package of torch.package: .* trust it"),
     "a.keras": (zipped(config_json=b"{}", model_weights_h5=b""), "a model of Keras"),
     "a.tar": (tarred(), "a tar archive that holds model.pth: unpack it .tar -xf a.tar. and give that file"),
     "cut.tar": (tarred()[:2500], "incomplete: a tar archive that ends [0-9,]+ bytes before the end of 'model.pth'"),
@@ -154,6 +161,7 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
     "a.pte": (b"\x28\0\0\0ET12" + bytes(99), "a program of ExecuTorch"),
     "a.params": (b"\x12\1" + bytes(22), "parameters of MXNet"),
     "a.engine": (b"ptrt" + bytes(99), "an engine of TensorRT"),
+    "older.engine": (b"ftrt" + bytes(99), "an engine of TensorRT"),
     "a.pdf": (b"%PDF-1.7\n", "a PDF, and no model"),
     "a.so": (b"\x7fELF\2\1\1" + bytes(99), "a program or library of Linux"),
     "a.dll": (b"MZ\x90\0" + bytes(99), "a program or library of Windows or .NET"),
@@ -209,6 +217,11 @@ def test_one_sentence_says_it(name: str) -> None:
 def test_zeros_are_looked_for_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(not_models, "_STEP", 4)
     assert "nothing but zeros" not in words(Source(Path("a"), memoryview(bytes(8) + b"\1")))
+
+
+def test_large_json_is_not_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_MOST_JSON", 10)
+    assert words(Source(Path("a"), memoryview(b'{"architectures": 1}'))).startswith("JSON of 20 bytes, and no index")
 
 
 STARTS = [content[:600] for content, _ in NOT_MODELS.values()]

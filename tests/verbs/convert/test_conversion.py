@@ -124,6 +124,12 @@ def test_what_is_skipped_is_not_refused(tmp_path: Path) -> None:
     assert [name for name, _ in read_state_dict(tmp_path / "b.dat")] == ["w"]
 
 
+def test_a_pattern_of_capitals_is_none_of_small_letters(tmp_path: Path) -> None:
+    torch.save({"a.w": torch.ones(1), "A.w": torch.ones(1)}, tmp_path / "a.pth")
+    convert(tmp_path / "a.pth", tmp_path / "b.dat", skip=["A.*"])
+    assert [name for name, _ in read_state_dict(tmp_path / "b.dat")] == ["a.w"]
+
+
 @pytest.mark.parametrize(("skip", "said"), [("nope", "no tensor's name matches"), ("*", "no tensors left")])
 def test_a_skip_that_is_a_mistake(skip: str, said: str, tmp_path: Path) -> None:
     torch.save({"w": torch.ones(1)}, tmp_path / "a.pth")
