@@ -132,6 +132,10 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
     "a.tar": (tarred(), "a tar archive that holds model.pth: unpack it .tar -xf a.tar. and give that file"),
     "cut.tar": (tarred()[:2500], "incomplete: a tar archive that ends [0-9,]+ bytes before the end of 'model.pth'"),
     "shorter.tar": (tarred()[: 3 * 512 + len(pth()) - 1], "incomplete: .* ends 1 bytes before the end of 'model.pth'"),
+    "folder.tar": (
+        archives.tarred([Member("model.pt", stated={"type": "5"}), Member("notes.txt", b"a")]),
+        "a tar archive without a model .*, it holds notes.txt",
+    ),
     "a.gguf": (b"GGUF\x03\0\0\0" + bytes(99), "a model of llama.cpp .GGUF."),
     "ggml.bin": (b"lmgg" + bytes(99), "GGML"),
     "ggjt.bin": (b"tjgg" + bytes(99), "GGML"),
