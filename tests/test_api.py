@@ -69,6 +69,15 @@ def test_convert(source: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_the_progress_of_a_conversion_adds_up(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tscompat.files.output._STEP", 8)
+    written: list[int] = []
+    done = tscompat.convert(
+        source, tmp_path / "b.dat", skip=["n"], verify=False, progress=lambda what, count, size: written.append(count)
+    )
+    assert (written[0], written[-1]) == (8, done.size)
+
+
 def test_convert_asks_torchsharp(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     verdict = Verdict(Kind.NOT_RUN, "no dotnet")
 
@@ -90,6 +99,12 @@ def test_an_optimizer_is_converted(tmp_path: Path) -> None:
     there = tscompat.convert(tmp_path / "a.pth", tmp_path / "b.dat", optimizer="SGD", verify=False)
     back = tscompat.convert(tmp_path / "b.dat", tmp_path / "c.pth")
     assert [there.what, back.what] == ["the state of SGD, 1 group and 1 parameter"] * 2
+
+
+def test_the_format_may_be_an_optimizers(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(b"anything")
+    with pytest.raises(tscompat.ModelFileError, match="cannot be read as an optimizer of TorchSharp"):
+        tscompat.convert(tmp_path / "a.dat", tmp_path / "b.pth", form="dat-optimizer")
 
 
 def test_results_are_frozen(source: Path, tmp_path: Path) -> None:

@@ -77,6 +77,15 @@ def test_what_torchsharp_does_is_the_last_line(
     assert (result.exit_code, result.output.splitlines()[-1]) == (code, f"{tmp_path / 'b.dat'}: {last}")
 
 
+def test_a_suffix_in_capitals_is_verified_too(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def verify(self: Conversion, *arguments: Any) -> Verdict:
+        return Verdict(Kind.PASS)
+
+    monkeypatch.setattr(Conversion, "verify", verify)
+    result = converted(source, tmp_path / "B.DAT", "--key", "model")
+    assert result.output.splitlines()[-1] == f"{tmp_path / 'B.DAT'}: TorchSharp loads the same bits"
+
+
 def test_no_verify_asks_nobody(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Conversion, "verify", None)
     assert converted(source, tmp_path / "b.dat", "--key", "model", "--no-verify").exit_code == 0

@@ -88,6 +88,12 @@ def test_json(checkpoint: Path) -> None:
     assert [tensor["name"] for tensor in document["tensors"]] == ["\x1b[31ma", "c", "b"]
 
 
+def test_statistics_in_json(checkpoint: Path) -> None:
+    document = json.loads(inspected(checkpoint, "--key", "ema", "--json", "--stats").stdout)
+    parts = [[part["maximum"] for part in tensor["statistics"]] for tensor in document["tensors"]]
+    assert parts == [[1.0], [1.0, 0.0], [1.0]]
+
+
 @pytest.fixture
 def large(tmp_path: Path) -> Path:
     return write(tmp_path / "a.dat", *(entry(f"layers.{number}.weight", [number]) for number in range(50)))

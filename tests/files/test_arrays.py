@@ -55,6 +55,12 @@ def test_an_array_arrives_with_its_bits(array: np.ndarray[Any, Any], fortran: bo
     assert (item.shape, bytes(item.read())) == (array.shape, expected(array))
 
 
+@pytest.mark.parametrize("dtype", ["<c8", ">c8", "<c16", ">c16"])
+def test_the_parts_of_complex_elements_keep_their_order_in_fortrans(dtype: str) -> None:
+    array = np.asfortranarray(np.arange(12, dtype="f8").view("c16").reshape(2, 3).astype(dtype))
+    assert bytes(one(saved(array)).read()) == expected(array)
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(ARRAYS, min_size=1, max_size=3), st.booleans())
 def test_arrays_of_a_zip_arrive_with_their_bits(arrays: list[np.ndarray[Any, Any]], packed: bool) -> None:
@@ -88,6 +94,15 @@ def test_what_else_is_in_a_zip_of_arrays_is_passed_over(tmp_path: Path) -> None:
         archive.writestr("meta.json", "{}")
     model = read(tmp_path / "a.npz", "", print)
     assert ([each.name for each in model.contents], model.passed) == (["a"], ("meta.json",))
+
+
+@pytest.mark.parametrize("model", ["b.pth", "b.safetensors", "b.npz"])
+def test_a_zip_with_a_model_beside_an_array_is_none_of_arrays(model: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", a=np.arange(5.0))
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr(model, "")
+    with pytest.raises(ModelFileError, match=rf"a zip file that holds a\.npy, {model}: unzip it and give that file"):
+        read(tmp_path / "a.npz", "", print)
 
 
 def npy(text: str, data: bytes = b"", version: int = 1) -> bytes:

@@ -44,6 +44,11 @@ def test_the_model_in_a_clip_has_another_name(tmp_path: Path) -> None:
     assert model.contents[0].name == "0.model.embeddings.weight"
 
 
+def test_the_parts_are_in_the_order_of_their_list(tmp_path: Path) -> None:
+    model = read(sentences(tmp_path, DENSE, {**TRANSFORMER, "idx": 7}), "", print)
+    assert [each.name for each in model.contents] == ["2.linear.weight", "0.auto_model.embeddings.weight"]
+
+
 def test_an_older_layout_of_sentence_transformers(tmp_path: Path) -> None:
     modules = ({**TRANSFORMER, "path": "0_Transformer"}, POOLING, DENSE)
     sentences(tmp_path, *modules)
@@ -131,9 +136,10 @@ def test_a_part_without_its_weights_is_refused(tmp_path: Path) -> None:
         read(pipeline(tmp_path, "unet"), "", print)
 
 
-def test_a_part_elsewhere_is_refused(tmp_path: Path) -> None:
-    sentences(tmp_path, TRANSFORMER, {**DENSE, "path": "../../secret"})
-    with pytest.raises(ModelFileError, match=r"names the folder '../../secret', which does not lie in this one"):
+@pytest.mark.parametrize("place", ["../../secret", "/secret"])
+def test_a_part_elsewhere_is_refused(place: str, tmp_path: Path) -> None:
+    sentences(tmp_path, TRANSFORMER, {**DENSE, "path": place})
+    with pytest.raises(ModelFileError, match=rf"names the folder '{place}', which does not lie in this one"):
         read(tmp_path, "", print)
 
 

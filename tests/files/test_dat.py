@@ -8,6 +8,7 @@ import pytest
 
 from tscompat.codec import OptimizerRecord, encode_optimizer
 from tscompat.codec.optimizer import LAYOUTS
+from tscompat.files import dat
 from tscompat.files.dat import ROWS
 from tscompat.files.item import Item, ModelFileError
 from tscompat.files.kinds import FORMS, known, read
@@ -28,6 +29,12 @@ def source(data: bytes, name: str = "a.dat") -> Source:
 )
 def test_what_parses_to_its_end_is_claimed(data: bytes, expected: list[str]) -> None:
     assert [row.name for row in ROWS if row.claims(source(data))] == expected
+
+
+def test_the_number_of_entries_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dat, "MOST_ENTRIES", 0)
+    with pytest.raises(ModelFileError, match="1 entries"):
+        FORMS["dat"].read(source(STATE_DICT), "", print)
 
 
 @pytest.mark.parametrize("name", ["mnist.model.bin", "torchsharp", "a.weights", "a.DAT"])

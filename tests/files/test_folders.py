@@ -82,6 +82,7 @@ TAKEN: dict[str, Make] = {
     "Mistral": made("model.safetensors", "consolidated.safetensors"),
     "a variant": made("model.fp16.safetensors", "pytorch_model.fp16.bin"),
     "no variant": made("model.safetensors", "model.fp16.safetensors", "model.bf16.safetensors"),
+    "variants of two tools": made("model.fp16.safetensors", "diffusion_pytorch_model.bf16.safetensors"),
     "a variant of diffusers": made("diffusion_pytorch_model.fp16.safetensors"),
     "a checkpoint": made("epoch=3-step=100.ckpt", "optimizer.pt"),
     "a .pth": made("resnet50.pth"),
@@ -133,6 +134,15 @@ LEFT: dict[str, tuple[Make, str]] = {
         "reading m-1-of-2.pt and 1 more of the folder",
     ),
 }
+
+
+@pytest.mark.parametrize("other", ["best.onnx", "best.Q4_K_M.gguf", "tf_model.h5", "flax_model.msgpack"])
+def test_a_model_beside_the_file_of_another_tool_is_read(other: str, tmp_path: Path) -> None:
+    made("best.pt")(tmp_path)
+    (tmp_path / other).touch()
+    said: list[str] = []
+    read(tmp_path, "", said.append)
+    assert said == [f"reading best.pt of the folder; left: {other}"]
 
 
 @pytest.mark.parametrize("kind", LEFT)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tscompat.files.foreign import words_for
 from tscompat.files.item import ModelFileError
 from tscompat.files.kinds import read
 
@@ -35,14 +36,28 @@ FOLDERS: dict[str, tuple[list[str], str]] = {
     "Keras": (["config.json", "tf_model.h5"], "a model of TensorFlow: in Python, load it with from_tf=True"),
     "GGUF": (["model.Q4_K_M.gguf"], "a model of llama.cpp"),
     "ONNX": (["model.onnx"], "a model in ONNX"),
+    "ONNX in a folder of the folder": (["onnx/model.onnx", "README.md"], "in onnx, a model in ONNX"),
 }
+
+
+def make(folder: Path, *files: str) -> None:
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(b"x")
 
 
 @pytest.mark.parametrize("kind", FOLDERS)
 def test_it_is_named(kind: str, tmp_path: Path) -> None:
     files, said = FOLDERS[kind]
-    for file in files:
-        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / file).write_bytes(b"x")
+    make(tmp_path, *files)
     with pytest.raises(ModelFileError, match=said.format(tmp_path)):
         read(tmp_path, "", print)
+
+
+HALVES = ("data.pkl", "version", "refs/main", "snapshots/0a1b/config.json", "checkpoint", "model.ckpt.index", "Data/a")
+
+
+@pytest.mark.parametrize("file", HALVES)
+def test_one_mark_of_two_shows_nothing(file: str, tmp_path: Path) -> None:
+    make(tmp_path, file)
+    assert words_for(tmp_path) == ""

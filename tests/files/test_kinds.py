@@ -101,6 +101,19 @@ def test_metadata_that_is_left_is_told(tmp_path: Path) -> None:
     assert convert(tmp_path / "a.safetensors", tmp_path / "b.dat") == ["left: the metadata of a.safetensors (rank)"]
 
 
+@pytest.mark.parametrize(("name", "kind"), [("a.safetensors", "safetensors"), ("a.npy", "an array of numpy.save")])
+def test_a_key_of_a_flat_file_is_refused(name: str, kind: str, tmp_path: Path) -> None:
+    save_safetensors({"a": ONE}, tmp_path / "a.safetensors")
+    np.save(tmp_path / "a.npy", ONE.numpy())
+    with pytest.raises(ModelFileError, match=f"--key is for nested checkpoints, and {kind} is flat: leave it out"):
+        read(tmp_path / name, "ema", print)
+
+
+def test_a_form_is_of_the_file_in_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(b"\x01\x01\x0b\x00\x01\x08" + bytes(8))  # also a single tensor
+    assert read(tmp_path, "", print, "dat").kind == "a state dict of TorchSharp"
+
+
 def _missing_shard(folder: Path) -> Path:
     index = sharded(folder)
     (folder / "shard-1.safetensors").unlink()
@@ -110,6 +123,12 @@ def _missing_shard(folder: Path) -> Path:
 def _other_names(folder: Path) -> Path:
     index = sharded(folder)
     save_safetensors({"b": TWO, "d": ONE}, folder / "shard-1.safetensors")
+    return index
+
+
+def _index_in_an_index(folder: Path) -> Path:
+    index = sharded(folder, "pytorch_model.bin.index.json")
+    (folder / "shard-1.bin").write_bytes(index.read_bytes())
     return index
 
 
@@ -175,6 +194,7 @@ def _half(folder: Path) -> Path:
         (_outside, "the index names '../secret.bin', which is no name of a file of weights"),
         (_missing_shard, "names shard-1.safetensors, which is not in the same folder"),
         (_other_names, r"shard-1.safetensors and the index do not agree on 1 name \('d'\)"),
+        (_index_in_an_index, "shard-1.bin: an index of shards among the shards: download it again"),
         (_twice, "'a' again"),
         (_two_models, "the folder has 2 models: give one of a.safetensors, b.safetensors"),
         (_nothing, "no model in this folder: looked for"),

@@ -20,8 +20,10 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from files.by_hand import archives
+from files.by_hand.archives import Member
 from tscompat.codec import encode_state_dict
-from tscompat.files import not_models
+from tscompat.files import not_models, texts
 from tscompat.files.item import ModelFileError
 from tscompat.files.kinds import read
 from tscompat.files.not_models import words
@@ -94,6 +96,7 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
     "error.pth": (b'{"message": "Bad credentials", "status": "401"}', r'message: "Bad credentials"'),
     "config.json": (b'{"architectures": ["X"]}', "a configuration in JSON, which holds no weights"),
     "tokenizer.json": (b'{"added_tokens": []}', "a tokenizer in JSON"),
+    "vocab.json": (b'{"vocab": {}}', "a tokenizer in JSON"),
     "trainer_state.json": (b'{"log_history": []}', "the state of a training in JSON"),
     "history.json": (json.dumps([{"a": 1}] * 2000).encode(), "JSON, a list of 2,000, and no index of shards"),
     "other.json": (b'{"a": 1, "b": 2}', "expected the key 'weight_map', found 'a', 'b'"),
@@ -120,9 +123,19 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
     "unpacked.zip": (zipped(a__data_pkl=b".", b__data_pkl=b"."), "a zip of unpacked checkpoints .'a/data.pkl', 'b/d"),
     "other.zip": (zipped(a_txt=b"", b_txt=b""), "a zip file without a model .*, it holds a.txt, b.txt"),
     "empty.zip": (zipped(), "an empty zip file"),
+    "a.dduf": (
+        archives.zipped([Member("model_index.json", b"{}")]),
+        "a pipeline of diffusers in one file .DDUF.: unpack",
+    ),
+    "package.pt": (archives.zipped([Member("p/.data/extern_modules", b"")]), "a package of torch.package: .* trust it"),
     "a.keras": (zipped(config_json=b"{}", model_weights_h5=b""), "a model of Keras"),
     "a.tar": (tarred(), "a tar archive that holds model.pth: unpack it .tar -xf a.tar. and give that file"),
     "cut.tar": (tarred()[:2500], "incomplete: a tar archive that ends [0-9,]+ bytes before the end of 'model.pth'"),
+    "shorter.tar": (tarred()[: 3 * 512 + len(pth()) - 1], "incomplete: .* ends 1 bytes before the end of 'model.pth'"),
+    "folder.tar": (
+        archives.tarred([Member("model.pt", stated={"type": "5"}), Member("notes.txt", b"a")]),
+        "a tar archive without a model .*, it holds notes.txt",
+    ),
     "a.gguf": (b"GGUF\x03\0\0\0" + bytes(99), "a model of llama.cpp .GGUF."),
     "ggml.bin": (b"lmgg" + bytes(99), "GGML"),
     "ggjt.bin": (b"tjgg" + bytes(99), "GGML"),
@@ -152,12 +165,14 @@ NOT_MODELS: dict[str, tuple[bytes, str]] = {
     "a.pte": (b"\x28\0\0\0ET12" + bytes(99), "a program of ExecuTorch"),
     "a.params": (b"\x12\1" + bytes(22), "parameters of MXNet"),
     "a.engine": (b"ptrt" + bytes(99), "an engine of TensorRT"),
+    "older.engine": (b"ftrt" + bytes(99), "an engine of TensorRT"),
     "a.pdf": (b"%PDF-1.7\n", "a PDF, and no model"),
     "a.so": (b"\x7fELF\2\1\1" + bytes(99), "a program or library of Linux"),
     "a.dll": (b"MZ\x90\0" + bytes(99), "a program or library of Windows or .NET"),
     "train.py": (b"import torch\nprint(1)\n", "source code in Python, and no model"),
     "Model.cs": (b"\xef\xbb\xbfusing TorchSharp;\nclass A {}\n", "source code in C#, and no model"),
     "README.md": (b"# A model\nIt is fine.", "a text, and no model: it begins with '# A model"),
+    "long.md": (b"a" + "é".encode() * 10_000, "a text, and no model: it begins with 'aé"),
     "utf16.pth": ("a model".encode("utf-16"), "text in UTF-16"),
     "empty.pth": (b"", "empty: 0 bytes, as a download or a save leaves it that failed"),
     "zeros.pth": (bytes(5000), "nothing but zeros, in all of its 5,000 bytes"),
@@ -206,6 +221,11 @@ def test_one_sentence_says_it(name: str) -> None:
 def test_zeros_are_looked_for_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(not_models, "_STEP", 4)
     assert "nothing but zeros" not in words(Source(Path("a"), memoryview(bytes(8) + b"\1")))
+
+
+def test_large_json_is_not_looked_into(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "_MOST_JSON", 10)
+    assert words(Source(Path("a"), memoryview(b'{"architectures": 1}'))).startswith("JSON of 20 bytes, and no index")
 
 
 STARTS = [content[:600] for content, _ in NOT_MODELS.values()]

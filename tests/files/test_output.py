@@ -163,11 +163,14 @@ def test_a_link_stays_a_link(source: Path, tmp_path: Path) -> None:
     assert ((tmp_path / "b.dat").is_symlink(), (tmp_path / "there.dat").stat().st_size > 4000) == (True, True)
 
 
-def test_a_full_disk_is_noticed_before(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("free", "shown"), [(2000, "2.0 kB"), (1_000_000, "1.0 MB")])
+def test_a_full_disk_is_noticed_before(
+    free: int, shown: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def disk_usage(folder: Path) -> SimpleNamespace:
-        return SimpleNamespace(free=2000)
+        return SimpleNamespace(free=free)
 
     conversion = prepare(source, tmp_path / "b.dat", tell=print)
     monkeypatch.setattr(shutil, "disk_usage", disk_usage)
-    with pytest.raises(ModelFileError, match=r"needs 4.5 kB of disk space, 2.0 kB are free: free some space"):
+    with pytest.raises(ModelFileError, match=f"needs 1.1 MB of disk space, {shown} are free: free some space"):
         conversion.write(lambda written: None)

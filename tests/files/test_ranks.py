@@ -33,6 +33,7 @@ ROWS = cut((0, 2, 0, 6), (2, 4, 0, 6))
 COLUMNS = cut((0, 4, 0, 1), (0, 4, 1, 4), (0, 4, 4, 6))
 BOTH = cut((0, 2, 0, 3), (0, 2, 3, 6), (2, 4, 0, 3), (2, 4, 3, 6))
 UNEVEN = cut((0, 1, 0, 6), (1, 4, 0, 2), (1, 4, 2, 6))
+SCALAR: list[tuple[torch.Tensor, list[int]]] = [(torch.tensor(1.0), [])]
 
 
 @pytest.mark.parametrize("parts", [ROWS, COLUMNS, BOTH, UNEVEN, ROWS[::-1]])
@@ -81,9 +82,11 @@ def test_what_no_tensor_holds_is_not_lost_on_the_way(tmp_path: Path) -> None:
         (ROWS[1:], "what one of several processes saved, and nothing shows how many"),
         ([BOTH[0], BOTH[3]], "12 of 24 elements of 'weight' are in no shard"),
         ([*ROWS, ROWS[0]], "both have the same elements of 'weight': keep the shards of one checkpoint"),
+        (SCALAR * 2, "both have the same elements of 'weight'"),
         ([ROWS[0], *cut((1, 4, 0, 6))], "both have the same elements of 'weight'"),
         (cut((0, 4, 0, 2), (0, 2, 2, 6), (2, 4, 0, 6)), "both have the same elements of 'weight'"),
         ([ROWS[0], (ROWS[1][0].half(), [2, 0])], "the parts of 'weight' differ in dtype or rank"),
+        ([ROWS[0], (torch.ones(6), [2])], "the parts of 'weight' differ in dtype or rank"),
         ([ROWS[0], (ROWS[1][0], [2])], "1 offsets for 'weight', of 2 dims"),
         ([ROWS[0], (ROWS[1][0], [2**62, 0])], "elements of 'weight' are in no shard"),
         (
@@ -100,7 +103,7 @@ def test_parts_that_make_no_whole(parts: list[tuple[torch.Tensor, list[int]]], s
 
 
 def test_one_alone_is_refused_by_its_offsets(tmp_path: Path) -> None:
-    path = shard(tmp_path, 2, {"weight": ROWS[1]}, "model.safetensors")
+    path = shard(tmp_path, 2, {"bias": (torch.ones(3), [0]), "weight": ROWS[1]}, "model.safetensors")
     with pytest.raises(ModelFileError, match=r"records parts of tensors, one rank's: give the folder"):
         read(path, "", print)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -89,13 +90,16 @@ def without_a_shard(folder: Path) -> Path:
     return folder
 
 
-def linked(folder: Path) -> Path:
-    save(folder / "model_rank0.pt")
-    try:
-        (folder / "latest.pt").symlink_to("model_rank0.pt")
-    except OSError:
-        pytest.skip("no right to make links here")
-    return folder / "latest.pt"
+def linked(name: str, target: str) -> Make:
+    def make(folder: Path) -> Path:
+        save(folder / target)
+        try:
+            (folder / name).symlink_to(target)
+        except OSError:
+            pytest.skip("no right to make links here")
+        return folder / name
+
+    return make
 
 
 PROCESS = "put the parts together with the tool that wrote them"
@@ -115,7 +119,8 @@ PARTS: dict[str, tuple[Make, str]] = {
         files("__0_0.distcp", "common.bin"),
         "torch.distributed.checkpoint.format_utils dcp_to_torch",
     ),
-    "a link to a rank": (linked, "'rank0' shows"),
+    "a link to a rank": (linked("latest.pt", "model_rank0.pt"), "'rank0' shows"),
+    "a link with the name of a rank": (linked("model_rank0.pt", "blob.pt"), "'rank0' shows"),
     "Meta's": (files("consolidated.00.pth", "consolidated.01.pth", given="consolidated.00.pth"), PROCESS),
     "a shard beside its index": (indexed(given=FIRST), f"one of the 2 shards that {INDEX} names: convert .*{INDEX}"),
     "a shard by its index": (
@@ -199,6 +204,12 @@ def test_an_index_that_is_none_is_refused(given: str, tmp_path: Path) -> None:
         read(tmp_path / given, "", print)
 
 
+def test_an_index_is_of_shards_only(tmp_path: Path) -> None:
+    (tmp_path / INDEX).write_text("{")
+    np.save(tmp_path / "a.npy", np.ones(3))
+    assert names(tmp_path / "a.npy") == [""]
+
+
 def test_nothing_is_written_of_a_part(tmp_path: Path) -> None:
     save(tmp_path / "model_rank0.pt")
     with pytest.raises(ModelFileError):
@@ -238,6 +249,13 @@ def test_tied_names_of_shards_come_back(where: str, kept: str, tmp_path: Path) -
     if where == "shard":
         save(tmp_path / SECOND, B, {"c": kept})
     assert names(path) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("kept", ["a", "b"])
+def test_tied_names_of_a_set_by_its_names_come_back(kept: str, tmp_path: Path) -> None:
+    save(tmp_path / FIRST, A)
+    save(tmp_path / SECOND, B, {"c": kept})
+    assert names(tmp_path) == ["a", "b", "c"]
 
 
 def test_a_tied_name_in_the_weight_map_comes_back(tmp_path: Path) -> None:

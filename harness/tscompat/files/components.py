@@ -33,7 +33,6 @@ ReadFolder: TypeAlias = Callable[[Path], Model]
 class _Module(msgspec.Struct):
     """A row of sentence-transformers' modules.json."""
 
-    idx: int
     name: str
     path: str
     type: str
@@ -96,8 +95,8 @@ def _refuse_missing(folder: Path, without: Sequence[Path]) -> None:
 
 
 def _modules(folder: Path) -> Sequence[_Module]:
-    modules = read_json(folder / MODULES, list[_Module])
-    return sorted(modules, key=lambda each: each.idx)
+    """In the order of the file, as ``SentenceTransformer`` reads them: ``idx`` is not looked at."""
+    return read_json(folder / MODULES, list[_Module])
 
 
 def _components(folder: Path) -> list[_Part]:
@@ -125,7 +124,7 @@ def _components(folder: Path) -> list[_Part]:
 
 def _inside(folder: Path, name: str, source: str) -> Path:
     parts = Path(name).parts
-    if ".." in parts or "\0" in name or Path(name).is_absolute():
+    if ".." in parts or "\0" in name or Path(name).anchor:  # on Windows, "/a" is not absolute
         raise ModelFileError(f"{folder / source}: names the folder {quoted(name)}, which does not lie in this one")
     return folder / name
 

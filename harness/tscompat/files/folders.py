@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tscompat.values.text import shown
 
 from . import safetensors, sets, ties
-from .foreign import words_for
+from .foreign import words_for, words_for_file
 from .item import Model, ModelFileError, Tell, some
 from .parts import PROCESS
 from .sets import Part
@@ -222,11 +222,14 @@ def _several(folder: Path, choices: Sequence[_Choice]) -> ModelFileError:
 
 def _nothing(folder: Path) -> str:
     """What a folder holds in which nothing can be read."""
+    if words := words_for_file(folder):
+        return words
     inner = [path for path in sorted(folder.iterdir()) if path.is_dir()]
     if readable := [shown(path.name) for path in inner if any(True for _ in _weights(path, _READABLE))]:
         return f"no model in this folder itself: give one of its folders, {some(readable)}"
-    if foreign := next((f"in {path.name}, {words}" for path in inner if (words := words_for(path))), ""):
-        return foreign
+    for path in inner:
+        if words := words_for(path) or words_for_file(path):
+            return f"in {shown(path.name)}, {words}"
     beside = [path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in _SUFFIXES and _beside(path)]
     if beside:
         names = some([shown(name) for name in beside])

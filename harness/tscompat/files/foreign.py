@@ -5,6 +5,7 @@ Imports nothing of ours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +54,8 @@ _FOREIGN = (
     ),
     _Foreign(("_CHECKPOINT_METADATA",), "a checkpoint of Orbax (JAX): restore it there, and save it with numpy.savez"),
     _Foreign(("Manifest.json", "Data"), "a package of Core ML: convert the model that it was made of"),
+)
+_FILES = (
     _Foreign(("tf_model.h5",), "a model of TensorFlow: in Python, load it with from_tf=True, and save_pretrained() it"),
     _Foreign(
         ("flax_model.msgpack",), "a model of Flax: in Python, load it with from_flax=True, and save_pretrained() it"
@@ -64,7 +67,16 @@ _FOREIGN = (
 
 def words_for(folder: Path) -> str:
     """What the folder is, and what to do; empty for one that is not known."""
-    for each in _FOREIGN:
+    return _words(folder, _FOREIGN)
+
+
+def words_for_file(folder: Path) -> str:
+    """What a file of another tool in the folder is, and what to do; empty without one. A model may lie beside it."""
+    return _words(folder, _FILES)
+
+
+def _words(folder: Path, rows: Sequence[_Foreign]) -> str:
+    for each in rows:
         if all(any(True for _ in folder.glob(mark)) for mark in each.marks):
             return each.words.format(folder, name=folder.name)
     return ""

@@ -82,12 +82,14 @@ def is_input(path: Path, source: Path) -> bool:
 def beside(path: Path, room: int, advance: Callable[[int], object], *, force: bool) -> Generator[Sink]:
     """Open a file to write to, which takes the place of ``path`` at the end of the block.
 
-    Raises ModelFileError when the disk has fewer than ``room`` bytes free, and, without ``force``, when ``path`` exists
-    at the end. Raises OSError.
+    Raises ModelFileError when the disk has not ``room`` bytes free and a little more, and, without ``force``, when
+    ``path`` exists at the end. Raises OSError.
     """
-    free = shutil.disk_usage(path.resolve().parent).free
-    if free < room + _LEFT:
-        raise ModelFileError(f"{path}: needs {decimal(room)} of disk space, {decimal(free)} are free: free some space")
+    free, needed = shutil.disk_usage(path.resolve().parent).free, room + _LEFT
+    if free < needed:
+        raise ModelFileError(
+            f"{path}: needs {decimal(needed)} of disk space, {decimal(free)} are free: free some space"
+        )
     with whole(path) as file:
         yield Sink(file, path, advance)
         _still_free(path, force=force)

@@ -128,6 +128,15 @@ def test_floating_tensors_are_cast_and_others_stay(target: str, source: Path, tm
     )
 
 
+def test_tied_tensors_that_are_cast_stay_tied_in_a_pickle(tmp_path: Path) -> None:
+    shared = torch.tensor([1.2, -3.4])
+    torch.save({"a": shared, "b": shared}, tmp_path / "a.pth")
+    convert(tmp_path / "a.pth", tmp_path / "b.pth", dtype="bf16")
+    found = torch.load(tmp_path / "b.pth", weights_only=True)
+    addresses = [found[name].data_ptr() for name in "ab"]
+    assert (addresses[0] == addresses[1], torch.equal(found["b"], shared.to(torch.bfloat16))) == (True, True)
+
+
 def test_a_conversion_counts_what_was_too_large(source: Path, tmp_path: Path) -> None:
     conversion = prepare(source, tmp_path / "b.dat", dtype="f16", tell=print)
     conversion.write(lambda written: None)

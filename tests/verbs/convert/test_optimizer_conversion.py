@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
+from files.by_hand.archives import Member, tarred
+from files.by_hand.models import torch_tar
 from samples import random_entry
 from tscompat.codec import encode_optimizer, encode_state_dict, read_optimizer
 from tscompat.codec.optimizer import LAYOUTS, flat_options, flat_states
@@ -126,6 +130,27 @@ def test_it_is_found_in_a_plain_pickle(protocol: int, tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(pickle.dumps(stepped("Adam").state_dict(), protocol))
     convert(tmp_path / "a.pkl", tmp_path / "b.dat", name="Adam")
     assert read_optimizer(tmp_path / "b.dat").name == "Adam"
+
+
+class Pickler(pickle.Pickler):
+    """Writes arrays as torch 0.1 wrote tensors: by the number that ``torch_tar`` gives to the first."""
+
+    def persistent_id(self, obj: object) -> int | None:
+        return 100 if isinstance(obj, np.ndarray) else None
+
+
+def test_it_is_found_in_a_tar_of_torch_0_1(tmp_path: Path) -> None:
+    original, buffer = stepped("SGD", momentum=0.9).state_dict(), np.arange(3, dtype="<f4")
+    original["state"] = {0: {"momentum_buffer": buffer}}
+    original["param_groups"][0]["params"] = [0]
+    document = io.BytesIO()
+    Pickler(document, 2).dump(original)
+    archive = torch_tar({"buffer": buffer})[:-1024] + tarred([Member("pickle", document.getvalue())])
+    (tmp_path / "a.pth").write_bytes(archive)
+    convert(tmp_path / "a.pth", tmp_path / "b.dat", name="SGD")
+    found = read_optimizer(tmp_path / "b.dat").states[0]["momentum_buffer"]
+    assert isinstance(found, Tensor)
+    assert bytes(found.data) == buffer.tobytes()
 
 
 def test_of_two_one_has_to_be_chosen(tmp_path: Path) -> None:

@@ -106,6 +106,19 @@ def test_the_largest_difference_comes_first(tmp_path: Path) -> None:
     assert [each.a for each in compared(tmp_path, a, b).values] == ["y", "z", "x"]
 
 
+def test_of_two_as_large_the_one_with_more_elements_that_differ_comes_first(tmp_path: Path) -> None:
+    a = {name: torch.zeros(2) for name in "xy"}
+    assert [each.a for each in compared(tmp_path, a, {"x": torch.tensor([0, 1.0]), "y": torch.ones(2)}).values] == [
+        "y",
+        "x",
+    ]
+
+
+def test_with_a_tolerance_the_largest_difference_comes_first(tmp_path: Path) -> None:
+    a, b = ({"x": torch.tensor(x), "y": torch.tensor(y)} for x, y in ((0.0, 1000.0), (1e-3, 1001.0)))
+    assert [each.a for each in compared(tmp_path, a, b, atol=0).values] == ["y", "x"]
+
+
 def test_what_becomes_nan_comes_before_all(tmp_path: Path) -> None:
     a = {name: torch.ones(2) for name in "xyz"}
     b = {name: torch.full((2,), value) for name, value in (("x", -3e38), ("y", float("nan")), ("z", 2.0))}

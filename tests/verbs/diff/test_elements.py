@@ -59,6 +59,12 @@ def test_what_a_complex_element_is() -> None:
     assert (first.a_bits, first.b, first.difference) == ("0x3f800000|0x40000000", "1.0|-2.0", 4.0)
 
 
+@pytest.mark.parametrize("steps", [(3, 1), (1, 3)])
+def test_the_distance_of_a_complex_element_is_the_larger_of_its_parts(steps: tuple[int, int]) -> None:
+    c64 = BY_NAME["c64"]
+    assert found(item_of_bits([0, 0], c64), item_of_bits(steps, c64)).first.distance == 3
+
+
 def test_the_two_zeros_differ_by_nothing() -> None:
     values = found(item([1, 0.0]), item([1, -0.0]))
     assert (values.differing, values.largest.index, values.largest.distance) == (1, (1,), 0)
@@ -160,6 +166,11 @@ def test_other_dtypes_are_numbers() -> None:
 def test_other_dtypes_have_no_distance() -> None:
     largest = found(item([1, 2]), item([1, 3], "i8"), Tolerance(0, 0)).largest
     assert (largest.index, largest.distance, largest.difference, largest.b_bits) == ((1,), None, 1.0, "0x03")
+
+
+def test_of_other_dtypes_each_side_has_the_bits_of_its_own() -> None:
+    values = found(item([2]), item([3], "i8"), Tolerance(0, 0))
+    assert (values.dtype, values.first.a_bits, values.first.b_bits) == ("float32", "0x40000000", "0x03")
 
 
 def test_pieces_of_other_dtypes_have_as_many_elements(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tscompat.files.item import Item
+from tscompat.values.tensors import Quantizer
 from tscompat.verbs.diff.matching import matched
 from verbs.items import item
 
@@ -45,6 +46,11 @@ def test_bits_of_another_dtype_or_shape_are_no_likeness() -> None:
     assert (pairs(a, b), lone(a, b)) == ([], [["x", "y"], ["p", "q"]])
 
 
+def test_bits_of_another_quantizer_are_no_likeness() -> None:
+    a, b = ([item([1, 5], "qi8", name)._replace(quantizer=Quantizer(scale, 3))] for name, scale in (("x", 1), ("y", 2)))
+    assert lone(a, b) == [["x"], ["y"]]
+
+
 def test_of_the_same_bits_the_names_with_the_same_end() -> None:
     zeros: list[float] = [0, 0]
     a, b = of(("b1", zeros), ("b2", zeros)), of(("m.b2", zeros), ("m.b1", zeros))
@@ -78,6 +84,11 @@ def test_an_end_that_several_names_have_is_no_likeness() -> None:
     a = of(("w", [1, 2]))
     b = of(("p.w", [3, 4]), ("q.w", [5, 6]))
     assert (pairs(a, b), lone(a, b)) == ([], [["w"], ["p.w", "q.w"]])
+
+
+def test_two_ends_of_one_name_are_matched_once() -> None:
+    a, b = of(("b.w", [1, 2]), ("w", [3, 4])), of(("a.b.w", [5, 6]))
+    assert (pairs(a, b), lone(a, b)) == ([("b.w", "a.b.w", "name")], [["w"], []])
 
 
 def test_by_a_shape_that_no_other_has_and_a_name_that_is_alike() -> None:
