@@ -60,7 +60,7 @@ def test_convert(source: Path, tmp_path: Path) -> None:
         (tmp_path / "b.dat").stat().st_size,
         {"net.x": 1},
         None,
-        1,
+        2,
         done.size,
     )
     assert [(tensor.name, tensor.dtype) for tensor in found.tensors] == [

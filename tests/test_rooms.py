@@ -29,7 +29,7 @@ ROOMS["report"] = ["values", "codec", "verdicts", "results"]
 ROOMS["matrix"] = [*ROOMS]
 ROOMS["verbs"] = ["values", "resources", "codec", "files", "python_side", "dotnet_side"]
 ROOMS["cli"] = [*ROOMS]
-ROOMS["__main__"] = ["resources", "cli"]
+ROOMS["__main__"] = ["values", "resources", "cli"]
 ROOMS["pytest_plugin"] = ["dotnet_side", "verbs"]
 ROOMS["__init__"] = ["files", "verbs"]
 """The rooms that each room may import, in the order of ARCHITECTURE.md's table."""

@@ -41,6 +41,19 @@ class Recurrent(nn.Module):
         return seen, attended
 
 
+class Turned(nn.Module):
+    """Attention and a layer of a transformer, with the batch first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        attended, _ = self.attention(x, x, x, need_weights=False)
+        return self.layer(attended)
+
+
 class Stateful(nn.Module):
     """A pair of states as one argument, and a mask that is given by its name."""
 

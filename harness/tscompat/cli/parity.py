@@ -22,6 +22,7 @@ from .pages import Html, Json, Markdown
 
 ROWS = 60
 """How many layers a terminal shows, those that differ among them; a pipe gets all of them."""
+_OPTIMIZER, _LOSS = "SGD,lr=1e-2", "mse_loss"
 _EXIT = {"agrees": 0, "differs": 1}
 _WORDS = {
     "equal": "bitwise equal",
@@ -58,11 +59,15 @@ def parity(
         typer.Option("--train", metavar="STEPS", help="Train both on the same batches, and compare each step."),
     ] = None,
     optimizer: Annotated[
-        str, typer.Option(metavar="CLASS,OPTION=N", help="Of --train: a class of torch.optim and its options.")
-    ] = "SGD,lr=1e-2",
+        str,
+        typer.Option(
+            metavar="CLASS,OPTION=N",
+            help=f"Of --train: a class of torch.optim and its options. [default: {_OPTIMIZER}]",
+        ),
+    ] = "",
     loss: Annotated[
-        str, typer.Option(help="Of --train: cross_entropy or mse_loss; the targets are random.")
-    ] = "mse_loss",
+        str, typer.Option(help=f"Of --train: cross_entropy or mse_loss; the targets are random. [default: {_LOSS}]")
+    ] = "",
     strip_prefix: StripPrefix = "",
     rename: Rename = None,
     add_prefix: AddPrefix = "",
@@ -93,6 +98,8 @@ def parity(
     from tscompat.verbs.convert import pattern_and_replacement
 
     try:
+        if train is None and (optimizer or loss):
+            raise verb.ModelFileError("--optimizer and --loss are of --train: give --train 5 for a training of 5 steps")
         for written in (html, markdown):
             pages.refuse(written, [Path(python.rpartition(":")[0]), assembly, *map(Path, inputs)])
         found = verb.parity(
@@ -103,7 +110,7 @@ def parity(
             rename=[pattern_and_replacement(words) for words in rename or ()],
             add_prefix=add_prefix,
             backward=backward,
-            recipe=None if train is None else verb.recipe_of(train, optimizer, loss),
+            recipe=None if train is None else verb.recipe_of(train, optimizer or _OPTIMIZER, loss or _LOSS),
             choice=verb.choice_of(
                 torchsharp=torchsharp or (),
                 libtorch=libtorch or (),

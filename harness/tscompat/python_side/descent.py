@@ -14,6 +14,7 @@ from torch import nn
 
 from tscompat.catalogue import load_bounds
 from tscompat.codec import OptimizerRecord
+from tscompat.codec.optimizer import LAYOUTS
 from tscompat.values.dtypes import DType
 from tscompat.values.tensors import Entry, StateDict
 
@@ -21,11 +22,13 @@ from .arguments import Arguments, run
 from .optimizer_run import stepped
 from .passes import CannotRun, as_the_peer, copied, reference, tensors_in, widened
 from .rounding import Reference
-from .torch_optimizers import record_of
+from .torch_optimizers import name_in_torch, record_of
 from .torch_tensors import entries_of, from_torch, to_torch
 
 LOSSES = ("cross_entropy", "mse_loss")
 """The losses of torch.nn.functional that both sides compute (dotnet/Peer/Training.cs)."""
+OPTIMIZERS = tuple(name_in_torch(each) for each in LAYOUTS)
+"""The classes of torch.optim that TorchSharp has."""
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 Tensors = Mapping[str, torch.Tensor]
 

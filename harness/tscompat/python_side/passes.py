@@ -29,10 +29,12 @@ from tscompat.values.tensors import Entry, StateDict, as_float64
 from . import rounding
 from .arguments import Arguments, run
 from .rounding import Reference
-from .torch_tensors import from_torch
+from .torch_tensors import from_torch, to_torch
 
 _SAMPLES = 8
 """How often errors are drawn for the outputs of a module (cases/dtypes.toml has as many for architectures)."""
+_WITH_BATCH = 3
+"""Dims of a batch of sequences."""
 _PLAIN = (bool, int, float, str)
 
 
@@ -64,6 +66,17 @@ class Pass(NamedTuple):
     why: str
     """Why .NET cannot get the same inputs; empty if it can."""
     arguments: tuple[Any, Any]
+    batch_first: _BatchFirst | None = None
+    """For a layer that gets its batch first: TorchSharp's layers of these classes have the sequence first."""
+    turned: bool = False
+    """Whether ``inputs`` and ``outputs`` have the sequence first, and the arguments the batch."""
+
+
+class _BatchFirst(NamedTuple):
+    """How many of the first inputs and outputs have a batch."""
+
+    inputs: int
+    outputs: int
 
 
 class Attributes(NamedTuple):
@@ -72,6 +85,17 @@ class Attributes(NamedTuple):
     type_name: str
     plain: Mapping[str, object]
     """Its numbers, truth values, texts and sequences of numbers, by name."""
+
+
+_BATCH_FIRST: Mapping[type[torch.nn.Module], _BatchFirst] = {
+    torch.nn.MultiheadAttention: _BatchFirst(3, 1),
+    torch.nn.TransformerEncoderLayer: _BatchFirst(1, 1),
+    torch.nn.TransformerDecoderLayer: _BatchFirst(2, 1),
+    torch.nn.Transformer: _BatchFirst(2, 1),
+    torch.nn.TransformerEncoder: _BatchFirst(1, 1),
+    torch.nn.TransformerDecoder: _BatchFirst(2, 1),
+}
+"""The layers whose ``batch_first`` TorchSharp lacks (src/TorchSharp/NN/Transformer*.cs, MultiheadAttention.cs)."""
 
 
 def load_model(where: str) -> torch.nn.Module:
@@ -92,7 +116,12 @@ def load_model(where: str) -> torch.nn.Module:
     try:
         with redirect_stdout(sys.stderr):
             loader.exec_module(module)
+            if not callable(getattr(module, function, None)):
+                known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+                raise CannotRun(f"--python {where}: there is no function {function!r}: it has {', '.join(known[:20])}")
             made = getattr(module, function)()
+    except CannotRun:
+        raise
     except (Exception, SystemExit) as error:
         raise CannotRun(f"--python {where}: {type(error).__name__}: {error}") from error
     finally:
@@ -151,7 +180,10 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor], arguments: Ar
         outputs = tensors_in(output)
         why = why or ("" if outputs else "it returns no tensor")
         made.append(
-            Pass(name, counts[name], sizes, named, defaults, _numbered(tensors), _numbered(outputs), why, given)
+            Pass(
+                *(name, counts[name], sizes, named, defaults, _numbered(tensors), _numbered(outputs), why, given),
+                _batch_first(module, tensors),
+            )
         )
 
     handles: list[Any] = []
@@ -167,6 +199,26 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor], arguments: Ar
         for handle in handles:
             handle.remove()
     return made
+
+
+def _batch_first(module: torch.nn.Module, tensors: Sequence[torch.Tensor]) -> _BatchFirst | None:
+    known = _BATCH_FIRST.get(type(module))
+    first = any(getattr(each, "batch_first", False) for each in module.modules())
+    return known if first and tensors and tensors[0].dim() == _WITH_BATCH else None
+
+
+def as_in_torchsharp(one: Pass) -> Pass:
+    """The pass as TorchSharp's layer of the class takes and returns it: with the sequence before the batch."""
+    if one.batch_first is None:
+        return one
+    inputs, outputs = one.batch_first
+    return one._replace(inputs=_turned(one.inputs, inputs), outputs=_turned(one.outputs, outputs), turned=True)
+
+
+def _turned(state: StateDict, count: int) -> StateDict:
+    """The first tensors with the first two dims exchanged."""
+    turned = [Entry(name, _copied(to_torch(tensor).transpose(0, 1).contiguous())) for name, tensor in state[:count]]
+    return turned + state[count:]
 
 
 def steady_passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor], arguments: Arguments) -> list[Pass]:
@@ -332,7 +384,8 @@ class References:
             args, kwargs = trees.tree_map_only(torch.Tensor, widened, one.arguments)
             with torch.no_grad(), as_the_peer():
                 output = module(*args, **kwargs)
-            return _numbered(tensors_in(output))
+            found = _numbered(tensors_in(output))
+            return _turned(found, one.batch_first.outputs) if one.turned and one.batch_first else found
 
         return reference(compute, floating_dtype(one.outputs), _SAMPLES)
 

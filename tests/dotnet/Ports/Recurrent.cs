@@ -35,6 +35,26 @@ public sealed class Recurrent : nn.Module<Tensor, Tensor, Tensor, (Tensor, Tenso
     }
 }
 
+/// <summary>Attention and a layer of a transformer, which have no batch_first in TorchSharp.</summary>
+public sealed class Turned : nn.Module<Tensor, Tensor>
+{
+    private readonly TorchSharp.Modules.MultiheadAttention attention = nn.MultiheadAttention(8, 2);
+    private readonly TorchSharp.Modules.TransformerEncoderLayer layer;
+
+    public Turned(bool gelu = false) : base(nameof(Turned))
+    {
+        layer = nn.TransformerEncoderLayer(8, 2, 16, 0.0, gelu ? nn.Activations.GELU : nn.Activations.ReLU);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)
+    {
+        var turned = x.transpose(0, 1);
+        var (attended, _) = attention.forward(turned, turned, turned, null, false, null);
+        return layer.call(attended, null, null).transpose(0, 1);
+    }
+}
+
 /// <summary>A pair of states as one argument, and a mask behind it.</summary>
 public sealed class Stateful : nn.Module<Tensor, (Tensor, Tensor), Tensor, (Tensor, (Tensor, Tensor))>
 {

@@ -60,7 +60,9 @@ def test_a_renamed_layer_is_compared_under_its_other_name(ports: Path, publish: 
 
 @pytest.mark.parametrize("name", ["RenamedLayer", "MissingBuffer", "TransposedLinear"])
 def test_weights_that_do_not_load(name: str, ports: Path, publish: Publish) -> None:
-    with pytest.raises(ModelFileError, match=r"does not load the weights: .*: tscompat verify shows what does not fit"):
+    with pytest.raises(
+        ModelFileError, match=r"does not load the weights: .* tscompat verify shows what does not fit; the options"
+    ):
         compared(ports, name)
 
 
@@ -78,6 +80,18 @@ def test_states_pairs_and_a_layer_that_is_called_twice(ports: Path, publish: Pub
     ]
     assert {each.outcome for each in found.layers} <= {"equal", "rounding"}
     assert [len(layer(found, name).outputs) for name in ("lstm", "attention", "")] == [3, 1, 2]
+
+
+def test_layers_with_their_batch_first(ports: Path, publish: Publish) -> None:
+    found = parity(f"{PORTS}:Turned", Own(ports, "Ports.Turned"), ["3x5x8:f32"], backward=True)
+    assert (found.outcome, found.findings) == ("agrees", ())
+    assert {layer(found, name).outcome for name in ("attention", "layer")} <= {"equal", "rounding"}
+    assert found.sentence.endswith("; so are 17 gradients")
+
+
+def test_a_layer_with_its_batch_first_that_differs(ports: Path, publish: Publish) -> None:
+    found = parity(f"{PORTS}:Turned", Own(ports, "Ports.Turned", "[true]"), ["3x5x8:f32"])
+    assert [(each.what, each.name) for each in found.findings] == [("layer", "layer")]
 
 
 PAIR = ["2x3x6:f32", "mask=2x3x8:f32", "1x2x8:f32,1x2x8:f32"]
@@ -187,7 +201,7 @@ def test_where_outputs_differ_nothing_is_trained(ports: Path, publish: Publish) 
     own, recipe = Own(ports, "Ports.WrongEps"), recipe_of(2, "SGD", "mse_loss")
     found = parity(f"{PORTS}:make", own, IMAGE, backward=True, recipe=recipe)
     assert (found.gradients, found.training, [each.what for each in found.findings]) == (None, None, ["layer"])
-    assert found.notes == ("gradients and trainings are not compared, because the outputs differ before",)
+    assert found.notes == ("gradients and trainings are not compared, because the outputs differ",)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +234,7 @@ def test_an_optimizer_that_one_side_lacks(
 
 
 WRONG = {
-    "no function": (f"{PORTS}:none", "Right", IMAGE, "has no attribute 'none'"),
+    "no function": (f"{PORTS}:none", "Right", IMAGE, "there is no function 'none': it has Net"),
     "no file": ("none.py:make", "Right", IMAGE, r"expected FILE\.py:FUNCTION"),
     "no model": (f"{PORTS}:no_model", "Right", IMAGE, r"found a value of type int; expected a torch\.nn\.Module"),
     "another input": (f"{PORTS}:make", "Right", ["2x4x6x6:f32"], "a pass in Python fails: RuntimeError"),

@@ -20,9 +20,12 @@ from tscompat.values.ulps import distances
 from tscompat.values.verdict import Kind
 
 from .attributes import unlike
-from .document import Attribute, Finding, Layer, Outcome, Output
+from .document import Attribute, Finding, Gradient, Layer, Outcome, Output, Training
 
 DIFFERENT = ("differs", "fails")
+ALLOWANCE = 4.0
+"""How many times what rounding explains a difference may be. The few draws of a reference show a deviation too small
+now and then, and a person's model has thousands of elements; a fault is thousands of times as much (docs/bounds.md)."""
 _ROUNDINGS = 1024
 """How many roundings of a number of the output's size a difference may have, where no reference can be computed."""
 _NOT_NEEDED = "not needed: the layers in it agree, and so does the whole"
@@ -70,7 +73,7 @@ def _outcome(
     if not compare(one.outputs, theirs):
         return "equal", ""
     try:
-        verdict = agree(one.outputs, theirs, lambda: references(one), "output")
+        verdict = agree(one.outputs, theirs, lambda: references(one), "output", ALLOWANCE)
     except CannotRun as error:
         return _without_reference(one.outputs, theirs, str(error))
     return ("rounding" if verdict.kind is Kind.PASS else "differs"), verdict.detail
@@ -173,7 +176,9 @@ def attributes_of(
     return {name: found for name, found in pairs if found}
 
 
-def sentence(found: Sequence[Finding], layers: Sequence[Layer]) -> str:
+def sentence(
+    found: Sequence[Finding], layers: Sequence[Layer], gradients: Sequence[Gradient] | None, training: Training | None
+) -> str:
     """The answer in one sentence."""
     compared = [each for each in layers if each.outcome != "not-compared"]
     equal = all(each.outcome == "equal" for each in compared)
@@ -186,7 +191,9 @@ def sentence(found: Sequence[Finding], layers: Sequence[Layer]) -> str:
         how = "bitwise equal" if equal else "equal, or as close as rounding explains"
         hidden = f"; but {_named(found[0])}, which this input does not show" if found else ""
         count = f"{len(compared) - 1} pass{'' if len(compared) == 2 else 'es'} of layers alone"
-        return f"no difference: the whole and {count} are {how}{hidden}"
+        more = f"; so are {len(gradients)} gradients" if gradients is not None else ""
+        more += f"; {training.steps} steps of training agree" if training is not None else ""
+        return f"no difference: the whole and {count} are {how}{more}{hidden}"
     first = shown[0]
     before = _before(first, layers)
     if first.what == "between":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from tscompat.values.text import shown
 from tscompat.values.verdict import Kind
 from tscompat.verbs.peer import refused
 
-from .comparison import ulps
+from .comparison import ALLOWANCE, ulps
 from .document import Finding, Gradient, Training
 from .inputs import Inputs, run_of
 
@@ -38,9 +39,11 @@ _SECONDS = 1800.0
 
 def recipe_of(steps: int, optimizer: str, loss: str) -> Recipe:
     """The recipe of ``--train``, ``--optimizer Adam,lr=1e-3`` and ``--loss``. Raises ModelFileError."""
-    name, *words = optimizer.split(",")
+    name, *words = re.split(r",(?![^\[]*\])", optimizer)
     if steps < 1:
         raise ModelFileError(f"--train {steps}: expected a number of steps")
+    if name not in descent.OPTIMIZERS:
+        raise ModelFileError(f"--optimizer {shown(name)}: expected one of {', '.join(descent.OPTIMIZERS)}")
     if loss not in descent.LOSSES:
         raise ModelFileError(f"--loss {shown(loss)}: expected one of {', '.join(descent.LOSSES)}")
     options: dict[str, Any] = {}
@@ -51,7 +54,9 @@ def recipe_of(steps: int, optimizer: str, loss: str) -> Recipe:
         except ValueError:
             equals = ""
         if not equals:
-            raise ModelFileError(f"--optimizer {shown(optimizer)}: expected CLASS,OPTION=NUMBER,..., as Adam,lr=1e-3")
+            raise ModelFileError(
+                f"--optimizer {shown(optimizer)}: expected CLASS,OPTION=NUMBER,..., as Adam,lr=1e-3,betas=[0.9,0.99]"
+            )
     return Recipe(steps, name, options, loss)
 
 
@@ -96,7 +101,7 @@ def _gradient(
         return Gradient(name=name, outcome="differs", ulps=None, detail=".NET has no gradient of it")
     if difference(ours, theirs) is None:
         return Gradient(name=name, outcome="equal", ulps=0, detail="")
-    verdict = agree([Entry(name, ours)], [Entry(name, theirs)], references, "the gradient of")
+    verdict = agree([Entry(name, ours)], [Entry(name, theirs)], references, "the gradient of", ALLOWANCE)
     outcome = "rounding" if verdict.kind is Kind.PASS else "differs"
     return Gradient(name=name, outcome=outcome, ulps=ulps(ours, theirs), detail=verdict.detail)
 
@@ -109,7 +114,7 @@ def finding_of_gradients(found: Sequence[Gradient], made: Sequence[Pass]) -> lis
         return []
     last = max(different, key=lambda each: places.get(each.name.rpartition(".")[0], -1))
     more = f"; so do {len(different) - 1} more" if len(different) > 1 else ""
-    detail = f"{last.detail}{more}"
+    detail = f"{last.detail.removeprefix(f'the gradient of {last.name!r} ')}{more}"
     return [Finding(what="gradient", name=last.name, call=1, attributes=(), detail=detail)]
 
 
@@ -150,7 +155,7 @@ def training(
         if other is None:
             first, detail = name, ".NET has none"
             break
-        verdict = agree([Entry(name, tensor)], [Entry(name, other)], references, "after steps,")
+        verdict = agree([Entry(name, tensor)], [Entry(name, other)], references, "after steps,", ALLOWANCE)
         if verdict.kind is not Kind.PASS:
             first, detail = name, verdict.detail
             break

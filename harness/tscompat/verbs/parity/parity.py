@@ -23,6 +23,7 @@ from tscompat.python_side.passes import (
     Model,
     Pass,
     References,
+    as_in_torchsharp,
     attributes,
     load_model,
     steady_passes,
@@ -52,6 +53,8 @@ _FORWARD_SECONDS = 600.0
 class _Found(NamedTuple):
     """What .NET has and what its parts computed."""
 
+    made: Sequence[Pass]
+    """The passes in Python, as .NET's parts take and return them."""
     parts: Mapping[str, Part]
     """By the names that they have in Python."""
     results: Mapping[tuple[str, int], StateDict | Thrown]
@@ -106,11 +109,11 @@ def parity(
         with peer_for(_COPIES * size, choice, note) as (peer, folder):
             found = _asked(peer, folder, own, module, weights, made, names)
             _note_ties([[apply(options, name) for name in each] for each in tied(model)], found.tied, note)
-            layers = _layers(model, ours, made, found)
+            layers = _layers(model, ours, found)
             differ = comparison.attributes_of(ours, found.parts.items())
             findings = comparison.findings(layers, differ)
             gradients, training = None, None
-            if not any(each.what in ("layer", "between") for each in findings):
+            if layers[-1].outcome in ("equal", "rounding"):
                 side = descent.Side(peer, folder, module, {name: apply(options, name) for name in model.state_dict()})
                 if backward:
                     gradients = descent.gradients(side, model, given, made[-1])
@@ -123,7 +126,7 @@ def parity(
                     )
                     findings = comparison.merged(findings, more)
             elif backward or recipe is not None:
-                note("gradients and trainings are not compared, because the outputs differ before")
+                note("gradients and trainings are not compared, because the outputs differ")
     except NoPeer as error:
         raise ModelFileError(f"TorchSharp cannot be asked: {error}") from error
     except CannotRun as error:
@@ -140,7 +143,7 @@ def parity(
     return Parity(
         schema=1,
         outcome="differs" if any(each.what != "attribute" for each in findings) else "agrees",
-        sentence=comparison.sentence(findings, layers),
+        sentence=comparison.sentence(findings, layers, gradients, training),
         python=python,
         dotnet=str(own),
         torch=str(VERSION),
@@ -163,7 +166,7 @@ def _note_ties(python: Sequence[Sequence[str]], dotnet: Sequence[Sequence[str]],
                 note(f"tied in {where} and not in {not_where}: {some(map(shown, names))}: in a training they part")
 
 
-def _layers(model: Model, ours: Mapping[str, Attributes], made: Sequence[Pass], found: _Found) -> list[Layer]:
+def _layers(model: Model, ours: Mapping[str, Attributes], found: _Found) -> list[Layer]:
     references = References(model)
     return [
         comparison.layer(
@@ -173,7 +176,7 @@ def _layers(model: Model, ours: Mapping[str, Attributes], made: Sequence[Pass], 
             ours[one.name].type_name,
             found.parts[one.name].type_name if one.name in found.parts else "",
         )
-        for one in made
+        for one in found.made
     ]
 
 
@@ -201,12 +204,18 @@ def _asked(
     write_whole(folder / "expected.dat", encode_state_dict(weights))
     first = comparison.leaves(made, parts) | {""}
     # The whole comes first, on an instance of which no layer has run: it may keep a state.
+    made = [as_in_torchsharp(one) if _is_torchsharps(parts.get(one.name)) else one for one in made]
     wanted = sorted((one for one in made if one.name in first and not one.why), key=lambda one: bool(one.name))
     results = _run(peer, folder, own, module, wanted, names)
     if any(_unequal(one, results.get((one.name, one.call))) for one in made if one.name in first):
         others = [one for one in made if one.name in parts and one.name not in first and not one.why]
         results |= _run(peer, folder, own, module, others, names)
-    return _Found(parts, results, tuple(there), answer.tied, version)
+    return _Found(made, parts, results, tuple(there), answer.tied, version)
+
+
+def _is_torchsharps(part: Part | None) -> bool:
+    """Whether the part is one of TorchSharp's own layers."""
+    return part is not None and part.type_name.startswith("TorchSharp.Modules.")
 
 
 def _unequal(one: Pass, found: StateDict | Thrown | None) -> bool:
@@ -232,7 +241,8 @@ def _run(
     answer = peer.ask(call, _FORWARD_SECONDS + seconds_for(size))
     if isinstance(answer, Thrown):
         raise ModelFileError(
-            f"{own} does not load the weights: {refused(answer).detail}: tscompat verify shows what does not fit"
+            f"{own} does not load the weights: {refused(answer).detail}: save Python's state_dict(), and tscompat "
+            "verify shows what does not fit; the options that it prints (--rename) are parity's, too"
             f"{_other_types(read_state_dict(folder / 'expected.dat'))}"
         )
     return _results(folder / "outputs.dat", made, answer)
