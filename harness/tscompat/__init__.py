@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tscompat.verbs.diff import Comparison, diff
     from tscompat.verbs.inspect import Inspection, inspect
     from tscompat.verbs.own import Own
-    from tscompat.verbs.parity import Parity, parity
+    from tscompat.verbs.parity import Parity, parity, recipe_of
+    from tscompat.verbs.peer import choice_of
     from tscompat.verbs.verify import Verified, verify
 
 __all__ = [
@@ -28,10 +29,12 @@ __all__ = [
     "Own",
     "Parity",
     "Verified",
+    "choice_of",
     "convert",
     "diff",
     "inspect",
     "parity",
+    "recipe_of",
     "verify",
 ]
 
@@ -46,6 +49,8 @@ _HOMES = {
     "Own": "tscompat.verbs.own",
     "Parity": "tscompat.verbs.parity",
     "parity": "tscompat.verbs.parity",
+    "recipe_of": "tscompat.verbs.parity",
+    "choice_of": "tscompat.verbs.peer",
     "Verified": "tscompat.verbs.verify",
     "verify": "tscompat.verbs.verify",
 }

@@ -55,6 +55,7 @@ def test_what_is_shown(pair: tuple[Path, Path]) -> None:
             "    largest [0]: 0x0000000000000007 7 → 0x0000000000000009 9, difference 2",
             "  'fc.weight' float32 [2, 2]: 1 of 4 elements",
             "    largest [1, 1]: 0x40800000 4.0 → 0x40800001 4.0000005, 1 ULP, difference 4.77e-07",
+            "note: --rtol 0 compares the values of tensors of other dtypes",
             "note: another order, from tensor 0 on: 'fc.weight' in A, 'steps' in B",
             "1 of 3 tensors are equal bit for bit",
             "different: 1 only in A, 1 only in B, 1 renamed in B, 1 not comparable, 2 with other values",

@@ -106,6 +106,8 @@ def _lists(found: Comparison) -> list[tuple[str, list[str]]]:
 
 
 def _notes(found: Comparison) -> Iterator[str]:
+    if any(each.what == "dtype" for each in found.unlike):
+        yield "note: --rtol 0 compares the values of tensors of other dtypes"
     if found.order is not None:
         place = f"{_name(found.order.a)} in A, {_name(found.order.b)} in B"
         yield f"note: another order, from tensor {found.order.place} on: {place}"

@@ -165,8 +165,9 @@ def _page(found: Verified) -> Page:
         fit = found.fit
         differ = {number for number, row in enumerate(fit.rows) if row.what}
         blocks += [
-            Lines("What differs from the class", [*_findings(fit)]),
-            Lines("Options of convert", fit.options, code=True),
+            Lines("What differs from the class", [*_findings(fit), *_advice(fit)]),
+            Lines(_what_options_do(fit), fit.options, code=True),
+            Lines("Strict load", [*_strictly(fit)]),
             Table("The file beside the class", _sides(fit), [*map(_row, fit.rows)], marked=differ),
         ]
     blocks.append(Lines("To load it", found.code, code=True))
@@ -185,16 +186,26 @@ def _fit(fit: Fit, width: int | None) -> Iterator[str]:
     if len(rows) > most:
         yield f"… and {len(rows) - most:,} more: a pipe (| less) gets all of them, --json too"
     yield from _findings(fit)
+    yield from _advice(fit)
+    if fit.options:
+        yield f"{_what_options_do(fit)}: {' '.join(fit.options)}"
+    yield from _strictly(fit)
+
+
+def _advice(fit: Fit) -> Iterator[str]:
     if fit.by_order:
         names = ", ".join(shown(name) for name in fit.by_order[:3])
         more = f" and {len(fit.by_order) - 3} more" if len(fit.by_order) > 3 else ""
         yield f"matched by their order alone, because others have the same shapes: {names}{more}."
         yield "Whether that is right, tscompat parity shows: it compares what the class computes."
-    if fit.options:
-        words = (
-            "With these options of convert it fits" if fit.enough else "These options of convert rename what they can"
-        )
-        yield f"{words}: {' '.join(fit.options)}"
+
+
+def _what_options_do(fit: Fit) -> str:
+    return "With these options of convert it fits" if fit.enough else "These options of convert rename what they can"
+
+
+def _strictly(fit: Fit) -> Iterator[str]:
+    """How the strict load ended, if there was one."""
     if fit.loaded:
         how = "With them" if fit.options else "As it is"
         if fit.loaded.kind == "pass":

@@ -75,8 +75,8 @@ def find(document: Value, key: str, tell: Tell, kind: Kind) -> Keyed:
         raise ModelFileError(f"expected {kind.one}{place}, found {class_of(start)}{choice}")
     if is_optimizer(start) and kind is not OPTIMIZER:
         raise ModelFileError(
-            "this is the state of an optimizer ('state' and 'param_groups'), which does not name its class: "
-            "give its class (--optimizer Adam), or the model's state dict"
+            "this is the state of an optimizer ('state' and 'param_groups'), which does not name its class: convert "
+            "takes it with its class (--optimizer Adam); or give the model's state dict"
         )
     found = _visit(start, kind)
     chosen = _chosen(found)

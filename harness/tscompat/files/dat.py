@@ -119,7 +119,7 @@ def faults(source: Source) -> Iterator[str]:
             _index(source.data)
         except FormatError as error:
             what = "incomplete: " if error.clause in _ENDS else ""
-            yield f"cannot be read as {_STATE_DICT}: {what}{error.args[0]}"
+            yield f"cannot be read as {_STATE_DICT}: {what}{error.args[0]}; tscompat inspect --hex shows the place"
 
 
 def _begins(source: Source) -> bool:

@@ -15,6 +15,7 @@ from torch import nn
 from tscompat.catalogue import load_bounds
 from tscompat.codec import OptimizerRecord
 from tscompat.codec.optimizer import LAYOUTS
+from tscompat.values.compare import compare
 from tscompat.values.dtypes import DType
 from tscompat.values.tensors import Entry, StateDict
 
@@ -30,6 +31,8 @@ LOSSES = ("cross_entropy", "mse_loss")
 OPTIMIZERS = tuple(name_in_torch(each) for each in LAYOUTS)
 """The classes of torch.optim that TorchSharp has."""
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_INNER = (nn.MultiheadAttention, nn.RNNBase)
+"""Layers with a number ``dropout``, and no layer of that kind."""
 Tensors = Mapping[str, torch.Tensor]
 
 
@@ -91,9 +94,27 @@ def batches(model: nn.Module, inputs: Callable[[int], StateDict], arguments: Arg
 
 
 def trained(model: nn.Module, recipe: Recipe, given: StateDict, arguments: Arguments) -> StateDict:
-    """The loss of each step, and the state dict after it. A copy is trained, whose dropout layers draw nothing."""
+    """The loss of each step, and the state dict after it. A copy is trained, whose dropout layers draw nothing.
+
+    Raises CannotRun where it cannot be trained, and where it draws random numbers all the same.
+    """
     tensors = {name: to_torch(tensor) for name, tensor in given}
-    return _trained(_still(model, wide=False), recipe, tensors, arguments)
+    if drawing := [name for name, module in model.named_modules() if isinstance(module, _INNER) and module.dropout > 0]:
+        raise CannotRun(
+            f"{drawing[0]!r} has a dropout inside, which cannot be stopped in .NET: give dropout=0 in both constructors"
+        )
+    try:
+        once, again = (_trained(_still(model, wide=False), recipe, tensors, arguments) for _ in range(2))
+    except CannotRun:
+        raise
+    except Exception as error:  # the person's code
+        raise CannotRun(f"a training in Python fails: {type(error).__name__}: {error}") from error
+    if different := compare(once, again):
+        raise CannotRun(
+            f"a second training in Python gives something else ({different[0].detail}): the model draws random numbers "
+            "while it is trained (F.dropout): nothing can be compared with it"
+        )
+    return once
 
 
 def trained_without_rounding(

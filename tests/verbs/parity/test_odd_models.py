@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tscompat.dotnet_side.cache import Publish
 from tscompat.files.item import ModelFileError
-from tscompat.verbs.parity import Own, Parity, parity
+from tscompat.python_side.descent import trained
+from tscompat.python_side.passes import CannotRun, load_model
+from tscompat.verbs.parity import Own, Parity, parity, recipe_of
 
 HEAD = """
 import sys
@@ -45,9 +48,9 @@ def make():
 INPUT = ["2x4:f32"]
 
 
-def compared(folder: Path, own: Own, forward: str, inputs: list[str] = INPUT, more: str = "") -> Parity:
+def compared(folder: Path, own: Own, forward: str, inputs: list[str] = INPUT, more: str = "", **options: Any) -> Parity:
     (folder / "net.py").write_text(HEAD.format(forward=forward) + more, encoding="utf-8")
-    return parity(f"{folder / 'net.py'}:make", own, inputs)
+    return parity(f"{folder / 'net.py'}:make", own, inputs, **options)
 
 
 @pytest.fixture
@@ -218,3 +221,44 @@ def test_what_the_file_prints_is_no_output(
 def test_a_generic_class(tmp_path: Path, ports: Path, publish: Publish) -> None:
     with pytest.raises(ModelFileError, match=r"Ports\.Generic`1 is generic: give a class that can be built"):
         compared(tmp_path, Own(ports, "Ports.Generic`1"), "return self.fc(x)")
+
+
+# gradients and trainings
+
+RECIPE = recipe_of(3, "SGD,lr=0.1", "mse_loss")
+
+
+def test_a_gradient_that_only_dotnet_has(tmp_path: Path, more: Own, publish: Publish) -> None:
+    found = compared(tmp_path, more, "self.fc.weight.requires_grad_(False); return self.fc(x), x", backward=True)
+    assert [(each.what, each.name, each.detail) for each in found.findings] == [
+        ("gradient", "fc.weight", "Python has no gradient of it")
+    ]
+
+
+TRAININGS: dict[str, tuple[str, str]] = {
+    "random numbers while it trains": (
+        "return self.fc(F.dropout(x, 0.5, self.training)), x",
+        r"a second training in Python gives something else \(.*\): the model draws random numbers",
+    ),
+    "no training": (
+        "assert not self.training, 'only eval'; return self.fc(x), x",
+        "a training in Python fails: AssertionError: only eval",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TRAININGS)
+def test_a_training_that_nothing_can_be_compared_with(what: str, tmp_path: Path, more: Own, publish: Publish) -> None:
+    forward, sentence = TRAININGS[what]
+    with pytest.raises(ModelFileError, match=sentence):
+        compared(tmp_path, more, forward, recipe=RECIPE)
+
+
+@pytest.mark.parametrize(
+    "layer", ["nn.LSTM(4, 4, num_layers=2, dropout=0.5)", "nn.MultiheadAttention(4, 2, dropout=0.1)"]
+)
+def test_a_dropout_inside_of_a_layer_is_not_trained(layer: str, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(f"from torch import nn\n\ndef make():\n    return nn.Sequential({layer})\n")
+    model = load_model(f"{tmp_path / 'net.py'}:make")
+    with pytest.raises(CannotRun, match=r"'0' has a dropout inside, .*: give dropout=0 in both constructors"):
+        trained(model, RECIPE, [], [])

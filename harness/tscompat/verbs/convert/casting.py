@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
@@ -41,6 +42,15 @@ class Cast:
     def overflowed(self) -> Mapping[str, int]:
         """How many numbers became infinite or NaN (infinities NaN), by the names of the items that were read so far."""
         return {name: count for name, count in self._overflowed.items() if count}
+
+    def keeps(self, item: Item) -> bool:
+        """Whether the type holds all values of the item's."""
+        if item.dtype.kind != "float":
+            return True
+        about: Any = ml_dtypes.finfo
+        ours, theirs = about(self.dtype.scalar), about(item.dtype.scalar)
+        smaller = ours.smallest_subnormal <= theirs.smallest_subnormal
+        return bool(ours.nmant >= theirs.nmant and ours.max >= theirs.max and smaller)
 
     def __call__(self, item: Item) -> Item:
         """The same item with other elements; items of another kind than floating, and of the type itself, stay."""

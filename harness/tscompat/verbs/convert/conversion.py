@@ -173,10 +173,15 @@ def _cast(contents: Contents, cast: Cast, tell: Tell) -> Contents:
     made = [cast(each) if isinstance(each, Item) else each for each in contents]
     changed = sum(each is not before for each, before in zip(made, contents, strict=True))
     others = len(made) - changed
+    exact = all(cast.keeps(each) for each in contents if isinstance(each, Item))
+    how = (
+        f"become {cast.dtype.torch}, which holds each of them exactly"
+        if exact
+        else f"are rounded to the nearest {cast.dtype.torch}, so the target has other bits"
+    )
     tell(
-        f"--dtype: the values of {changed} tensor{'' if changed == 1 else 's'} are rounded to the nearest "
-        f"{cast.dtype.torch}, so the target has other bits; {others} stay{'s' if others == 1 else ''} as "
-        f"{'it is' if others == 1 else 'they are'}"
+        f"--dtype: the values of {changed} tensor{'' if changed == 1 else 's'} {how}; {others} "
+        f"stay{'s' if others == 1 else ''} as {'it is' if others == 1 else 'they are'}"
     )
     return made
 

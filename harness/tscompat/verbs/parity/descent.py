@@ -88,10 +88,14 @@ def gradients(side: Side, model: Model, inputs: Inputs, whole: Pass) -> tuple[Gr
     references = functools.cache(
         lambda: descent.gradients_without_rounding(model, given, inputs.arguments, floating_dtype(whole.outputs))
     )
-    return tuple(
-        _gradient(name, tensor, found.get(side.names.get(name, name)), references)
-        for name, tensor in descent.gradients(model, given, inputs.arguments)
+    ours = descent.gradients(model, given, inputs.arguments)
+    made = [_gradient(name, tensor, found.pop(side.names.get(name, name), None), references) for name, tensor in ours]
+    back = {other: name for name, other in side.names.items()}
+    more = (
+        Gradient(name=back.get(name, name), outcome="differs", ulps=None, detail="Python has no gradient of it")
+        for name in found
     )
+    return (*made, *more)
 
 
 def _gradient(
