@@ -194,12 +194,13 @@ def test_two_members_of_one_name_are_refused() -> None:
         of(zipped(("a", "a")))
 
 
-def test_members_that_share_bytes_are_refused() -> None:
+@pytest.mark.parametrize("shared", [100, 1])
+def test_members_that_share_bytes_are_refused(shared: int) -> None:
     data = zipped(("a", "a2"))
     second = data.rindex(b"PK\x01\x02")
     inner = data.index(b"PK\x03\x04", 4)
-    data[inner - 100 : inner - 100 + 36] = data[inner : inner + 36]  # a second header within the first's content
-    data[second + 42 : second + 46] = struct.pack("<I", inner - 100)
+    data[inner - shared : inner - shared + 36] = data[inner : inner + 36]  # a second header in the first's content
+    data[second + 42 : second + 46] = struct.pack("<I", inner - shared)
     with pytest.raises(ModelFileError, match="'a' and 'a2' share bytes"):
         of(data)
 

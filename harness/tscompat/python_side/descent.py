@@ -21,7 +21,7 @@ from tscompat.values.tensors import Entry, StateDict
 
 from .arguments import Arguments, run
 from .optimizer_run import stepped
-from .passes import CannotRun, as_the_peer, copied, reference, tensors_in, widened
+from .passes import CannotRun, as_the_peer, copied, modules_of, reference, tensors_in, widened
 from .rounding import Reference
 from .torch_optimizers import name_in_torch, record_of
 from .torch_tensors import entries_of, from_torch, to_torch
@@ -99,10 +99,11 @@ def trained(model: nn.Module, recipe: Recipe, given: StateDict, arguments: Argum
     Raises CannotRun where it cannot be trained, and where it draws random numbers all the same.
     """
     tensors = {name: to_torch(tensor) for name, tensor in given}
-    if drawing := [name for name, module in model.named_modules() if isinstance(module, _INNER) and module.dropout > 0]:
-        raise CannotRun(
-            f"{drawing[0]!r} has a dropout inside, which cannot be stopped in .NET: give dropout=0 in both constructors"
-        )
+    for name, module in modules_of(model, once=True).items():
+        if isinstance(module, _INNER) and module.dropout > 0:
+            raise CannotRun(
+                f"{name!r} has a dropout inside, which cannot be stopped in .NET: give dropout=0 in both constructors"
+            )
     try:
         once, again = (_trained(_still(model, wide=False), recipe, tensors, arguments) for _ in range(2))
     except CannotRun:

@@ -135,7 +135,7 @@ def attributes(model: torch.nn.Module) -> dict[str, Attributes]:
     """What each module is, the whole under the empty name."""
     return {
         name: Attributes(type(module).__name__, {key: value for key, value in vars(module).items() if _is_plain(value)})
-        for name, module in _modules(model, once=False).items()
+        for name, module in modules_of(model, once=False).items()
     }
 
 
@@ -148,7 +148,7 @@ def tied(model: torch.nn.Module) -> list[tuple[str, ...]]:
     return [tuple(each) for each in names.values() if len(each) > 1]
 
 
-def _modules(model: torch.nn.Module, *, once: bool) -> dict[str, torch.nn.Module]:
+def modules_of(model: torch.nn.Module, *, once: bool) -> dict[str, torch.nn.Module]:
     """The modules by name, the whole under the empty one; one that has several names ``once``, or under each."""
     return dict(model.named_modules(remove_duplicate=once))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
@@ -166,7 +166,7 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor], arguments: Ar
     made: list[Pass] = []
     begun: dict[int, list[tuple[Any, Any]]] = {}
     counts = Counter[str]()
-    modules = _modules(model, once=True)
+    modules = modules_of(model, once=True)
     names = {id(module): name for name, module in modules.items()}
 
     def before(module: torch.nn.Module, args: Any, kwargs: Any) -> None:
