@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import torch
 from typer.testing import CliRunner
 
 from dotnet.ports import make
-from dotnet_ports import SOURCES
+from dotnet_ports import SOURCES, build
 from tscompat.cli import app
 from tscompat.dotnet_side.cache import Publish
+from tscompat.verbs.own import Own
+from tscompat.verbs.verify import verify
 from tscompat.verbs.verify.listing import LINES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -69,3 +72,13 @@ def test_the_code_runs(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch)
     (code,) = blocks(page, "python")
     run: Callable[..., object] = exec
     run(code, {})
+
+
+def test_the_library_of_the_page_is_built_and_fits(tmp_path: Path, publish: Publish) -> None:
+    (project,), (code,) = blocks("my-class.md", "xml"), blocks("my-class.md", "csharp")
+    (tmp_path / "My.csproj").write_text(project, encoding="utf-8")
+    (tmp_path / "Net.cs").write_text(code, encoding="utf-8")
+    layers = OrderedDict(fc1=torch.nn.Linear(784, 32), fc2=torch.nn.Linear(32, 5))
+    torch.save(torch.nn.Sequential(layers).state_dict(), tmp_path / "net.pth")
+    own = Own(build(tmp_path / "My.csproj", tmp_path / "built"), "Net", "[5]")
+    assert verify(tmp_path / "net.pth", own=own).outcome == "arrives"

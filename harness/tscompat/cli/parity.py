@@ -40,7 +40,8 @@ def parity(
         typer.Option(metavar="FILE.py:FUNCTION", help="A function that returns your model: its code is run."),
     ],
     assembly: Annotated[
-        Path, typer.Option(metavar="DLL", help="Your assembly, with what it needs beside it: its code is run.")
+        Path,
+        typer.Option(metavar="DLL", help="Your assembly, beside your libraries that it needs: its code is run."),
     ],
     class_name: ClassName,
     inputs: Annotated[

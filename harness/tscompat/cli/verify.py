@@ -33,7 +33,7 @@ def verify(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A model file in any format that convert reads.")],
     assembly: Annotated[
         Path | None,
-        typer.Option(metavar="DLL", help="Your assembly, with what it needs beside it: its code is run."),
+        typer.Option(metavar="DLL", help="Your assembly, beside your libraries that it needs: its code is run."),
     ] = None,
     class_name: ClassName = "",
     arguments: Arguments = "[]",
