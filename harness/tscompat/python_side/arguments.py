@@ -23,8 +23,9 @@ Arguments: TypeAlias = Sequence[Argument]
 
 
 def parameters(model: torch.nn.Module) -> list[str]:
-    """The names of what forward takes, in its order."""
-    return [*inspect.signature(model.forward).parameters]
+    """The names of what forward takes, in its order; that of ``**kwargs`` stands for none."""
+    found = inspect.signature(model.forward).parameters
+    return [name for name, each in found.items() if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
 
 
 def run(model: torch.nn.Module, arguments: Arguments, tensors: Sequence[torch.Tensor]) -> Any:

@@ -75,6 +75,12 @@ def test_arrays_of_a_file_have_their_names_where_all_are_parameters(
     assert [each.keyword for each in inputs([str(tmp_path / "a.npz")], parameters).arguments] == keywords
 
 
+def test_an_array_of_objects_is_not_dropped(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.array([None]), y=np.ones(1))
+    with pytest.raises(ModelFileError, match=r"a\.npz: x: no array of numbers"):
+        inputs([str(tmp_path / "a.npz")])
+
+
 def test_a_file_by_a_name_is_one_argument(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.ones(1), y=np.ones(1))
     np.save(tmp_path / "a.npy", np.ones(1))
@@ -92,6 +98,9 @@ def test_a_file_by_a_name_is_one_argument(tmp_path: Path) -> None:
         (["none.npz"], r"none\.npz"),
         (["2x3"], "expected a dtype behind the sizes: 2x3:f32"),
         (["2:f32,2x3"], "expected a dtype behind the sizes: 2x3:f32"),
+        (["x=2:f32", "x=3:f32"], "--input 'x=3:f32': is there twice"),
+        ([""], "--input '': expected sizes or a file"),
+        (["2:f32:3"], "--input 2:f32:3: a number behind the dtype is for integers"),
         (["b=2:f32"], "--input b=2:f32: forward has no b: it has x"),
     ],
 )

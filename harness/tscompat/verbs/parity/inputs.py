@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tscompat.dotnet_side.messages import PartRun
-from tscompat.files.item import Item, ModelFileError, some
+from tscompat.files.item import Item, ModelFileError, Unfit, some
 from tscompat.files.kinds import read
 from tscompat.python_side.arguments import Argument, Arguments
 from tscompat.python_side.passes import Pass
@@ -55,9 +55,13 @@ def inputs(given: Sequence[str], parameters: Sequence[str] = (), seed: int = 0) 
     made: list[_Given] = []
     for text in given:
         named = _KEYWORD.fullmatch(text)
-        keyword, words = (named[1], named[2]) if named else ("", text)
+        keyword, words = (named[1], named[2]) if named else ("", text.strip())
         if keyword and keyword not in parameters:
             raise ModelFileError(f"--input {shown(text)}: forward has no {shown(keyword)}: it has {some(parameters)}")
+        if not words or (keyword and any(each.keyword == keyword for each in made)):
+            raise ModelFileError(
+                f"--input {shown(text)!r}: {'is there twice' if words else 'expected sizes or a file'}"
+            )
         made += [_drawn(words, keyword, seed, made)] if _are_sizes(words) else _read(Path(words), keyword, parameters)
     if not made:
         raise ModelFileError("expected an input: --input 1x3x224x224:f32, or --input FILE.npz")
@@ -92,6 +96,8 @@ def _random(text: str, seed: tuple[int, int]) -> Tensor:
     if int(np.prod(shape, dtype=object)) > _MOST:
         raise ModelFileError(f"--input {shown(text)}: more than {_MOST:,} elements")
     random = np.random.default_rng(seed)
+    if dtype.kind == "float" and sizes[3]:
+        raise ModelFileError(f"--input {shown(text)}: a number behind the dtype is for integers, which are below it")
     if dtype.kind == "float":
         values = random.standard_normal(shape).astype(np.float32).astype(dtype.scalar)
     else:
@@ -101,7 +107,11 @@ def _random(text: str, seed: tuple[int, int]) -> Tensor:
 
 
 def _read(path: Path, keyword: str, parameters: Sequence[str]) -> list[_Given]:
-    items = [each for each in read(path, "", lambda sentence: None).contents if isinstance(each, Item)]
+    model = read(path, "", lambda sentence: None)
+    items = [each for each in model.contents if isinstance(each, Item)]
+    odd = [each.name for each in model.contents if isinstance(each, Unfit)] + [*model.passed]
+    if odd:
+        raise ModelFileError(f"{path}: {some([*map(shown, odd)])}: no array of numbers, and no input then")
     tensors = [Tensor(item.dtype, item.shape, item.read()) for item in items]
     if keyword:
         return [_Given(keyword, tensors, in_tuple=len(tensors) > 1)]
