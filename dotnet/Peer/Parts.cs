@@ -110,7 +110,9 @@ public static class Parts
     public static Dictionary<string, Tensor> Backward(nn.Module module, int[] sizes, string named, Tensor[] inputs, Tensor[] cotangents)
     {
         foreach (var input in inputs.Where(each => each.is_floating_point())) input.requires_grad_();
-        Tensor[] outputs = [.. Run(module, sizes, named, inputs).Where(each => each.is_floating_point())];
+        // Clones, because a model may change its inputs in place, which a leaf does not allow.
+        Tensor[] outputs = [.. Run(module, sizes, named, [.. inputs.Select(each => each.clone())]).Where(each => each.is_floating_point())];
+        if (outputs.Length == 0) throw new UnusableException("no output is of a floating type");
         var sum = outputs.Zip(cotangents, (output, cotangent) => (output * cotangent).sum()).Aggregate((one, other) => one + other);
         sum.backward();
         var found = new Dictionary<string, Tensor>();

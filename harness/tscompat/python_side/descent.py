@@ -6,7 +6,8 @@ parameters' for gradients; ``loss.3`` and ``step.3.NAME`` for a training.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -48,8 +49,14 @@ class Recipe(NamedTuple):
 
 
 def gradients(model: nn.Module, given: StateDict, arguments: Arguments) -> StateDict:
-    """The gradients of the floating inputs and of the parameters. ``given`` has ``input.N`` and ``cotangent.N``."""
-    return _gradients(model, {name: to_torch(tensor) for name, tensor in given}, arguments)
+    """The gradients of the floating inputs and of the parameters. ``given`` has ``input.N`` and ``cotangent.N``.
+
+    Raises CannotRun.
+    """
+    if not any(name.startswith("cotangent.") for name, _ in given):
+        raise CannotRun("no output is of a floating type, so there are no gradients")
+    with _failing("a pass backward in Python fails"):
+        return _gradients(model, {name: to_torch(tensor) for name, tensor in given}, arguments)
 
 
 def gradients_without_rounding(
@@ -79,7 +86,7 @@ def batches(model: nn.Module, inputs: Callable[[int], StateDict], arguments: Arg
     generator = torch.Generator().manual_seed(1)
     for step in range(recipe.steps):
         given = inputs(step)
-        with torch.no_grad(), as_the_peer():
+        with _failing("a pass in Python fails"), torch.no_grad(), as_the_peer():
             output = _first(run(model, arguments, [to_torch(tensor) for _, tensor in given]))
         if recipe.loss == "cross_entropy":
             if output.dim() < 2:
@@ -104,18 +111,25 @@ def trained(model: nn.Module, recipe: Recipe, given: StateDict, arguments: Argum
             raise CannotRun(
                 f"{name!r} has a dropout inside, which cannot be stopped in .NET: give dropout=0 in both constructors"
             )
-    try:
+    with _failing("a training in Python fails"):
         once, again = (_trained(_still(model, wide=False), recipe, tensors, arguments) for _ in range(2))
-    except CannotRun:
-        raise
-    except Exception as error:  # the person's code
-        raise CannotRun(f"a training in Python fails: {type(error).__name__}: {error}") from error
     if different := compare(once, again):
         raise CannotRun(
             f"a second training in Python gives something else ({different[0].detail}): the model draws random numbers "
             "while it is trained (F.dropout): nothing can be compared with it"
         )
     return once
+
+
+@contextmanager
+def _failing(what: str) -> Generator[None]:
+    """Raises CannotRun for what the person's code raises."""
+    try:
+        yield
+    except CannotRun:
+        raise
+    except Exception as error:
+        raise CannotRun(f"{what}: {type(error).__name__}: {error}") from error
 
 
 def trained_without_rounding(
@@ -159,13 +173,15 @@ def _gradients(model: nn.Module, tensors: Tensors, arguments: Arguments) -> Stat
         each.requires_grad_(each.is_floating_point())
     model.zero_grad(set_to_none=True)
     with as_the_peer():
-        outputs = [each for each in tensors_in(run(model, arguments, [*inputs.values()])) if each.is_floating_point()]
+        # Clones, because a model may change its inputs in place, which a leaf does not allow.
+        found = tensors_in(run(model, arguments, [each.clone() for each in inputs.values()]))
+        outputs = [each for each in found if each.is_floating_point()]
         total: Any = sum((each * tensors[f"cotangent.{number}"]).sum() for number, each in enumerate(outputs))
         total.backward()
     named = {**inputs, **dict(model.named_parameters())}
-    found = {name: each.grad.clone() for name, each in named.items() if each.grad is not None}
+    made = {name: each.grad.clone() for name, each in named.items() if each.grad is not None}
     model.zero_grad(set_to_none=True)
-    return entries_of(found)
+    return entries_of(made)
 
 
 def _trained(model: nn.Module, recipe: Recipe, tensors: Tensors, arguments: Arguments) -> StateDict:

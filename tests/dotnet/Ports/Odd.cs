@@ -105,6 +105,16 @@ public sealed class Tied : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x) => head.forward(fc.forward(x).relu());
 }
 
+/// <summary>Changes its input.</summary>
+public sealed class InPlace : nn.Module<Tensor, Tensor>
+{
+    private readonly nn.Module<Tensor, Tensor> fc = nn.Linear(4, 4);
+
+    public InPlace() : base(nameof(InPlace)) => RegisterComponents();
+
+    public override Tensor forward(Tensor x) => fc.forward(x.mul_(2));
+}
+
 /// <summary>An embedding without a row for padding.</summary>
 public sealed class Tokens : nn.Module<Tensor, Tensor>
 {

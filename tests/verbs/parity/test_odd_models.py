@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tscompat.dotnet_side.cache import Publish
 from tscompat.files.item import ModelFileError
-from tscompat.python_side.descent import trained
-from tscompat.python_side.passes import CannotRun, load_model
+from tscompat.python_side.arguments import Argument
+from tscompat.python_side.descent import cotangents, gradients, trained
+from tscompat.python_side.passes import CannotRun, load_model, passes
+from tscompat.python_side.torch_tensors import from_torch
+from tscompat.values.tensors import Entry
 from tscompat.verbs.parity import Own, Parity, parity, recipe_of
 
 HEAD = """
@@ -262,3 +266,31 @@ def test_a_dropout_inside_of_a_layer_is_not_trained(layer: str, tmp_path: Path) 
     model = load_model(f"{tmp_path / 'net.py'}:make")
     with pytest.raises(CannotRun, match=r"'0' has a dropout inside, .*: give dropout=0 in both constructors"):
         trained(model, RECIPE, [], [])
+
+
+def test_an_input_that_is_changed_in_place(tmp_path: Path, ports: Path, publish: Publish) -> None:
+    found = compared(tmp_path, Own(ports, "Ports.InPlace"), "return self.fc(x.mul_(2))", backward=True)
+    assert (found.outcome, [each.name for each in found.gradients or ()]) == (
+        "agrees",
+        ["input.0", "fc.weight", "fc.bias"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("forward", "sentence"),
+    [
+        ("return self.fc(x).argmax(1), x.long()", "no output is of a floating type, so there are no gradients"),
+        (
+            "with torch.no_grad(): return self.fc(x), x.detach()",
+            "a pass backward in Python fails: RuntimeError: element 0",
+        ),
+    ],
+)
+def test_no_gradients(forward: str, sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(HEAD.format(forward=forward), encoding="utf-8")
+    model = load_model(f"{tmp_path / 'net.py'}:make")
+    inputs = [torch.ones(2, 4)]
+    whole = passes(model, inputs, [Argument()])[-1]
+    given = [Entry("input.0", from_torch(inputs[0])), *cotangents(whole.outputs)]
+    with pytest.raises(CannotRun, match=sentence):
+        gradients(model, given, [Argument()])
