@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def test_the_library_of_the_page_is_built_and_fits(tmp_path: Path, publish: Publ
     (project,), (code,) = blocks("my-class.md", "xml"), blocks("my-class.md", "csharp")
     (tmp_path / "My.csproj").write_text(project, encoding="utf-8")
     (tmp_path / "Net.cs").write_text(code, encoding="utf-8")
-    layers = OrderedDict(fc1=torch.nn.Linear(784, 32), fc2=torch.nn.Linear(32, 5))
-    torch.save(torch.nn.Sequential(layers).state_dict(), tmp_path / "net.pth")
+    layers = torch.nn.ModuleDict({"fc1": torch.nn.Linear(784, 32), "fc2": torch.nn.Linear(32, 5)})
+    torch.save(layers.state_dict(), tmp_path / "net.pth")
     own = Own(build(tmp_path / "My.csproj", tmp_path / "built"), "Net", "[5]")
     assert verify(tmp_path / "net.pth", own=own).outcome == "arrives"
