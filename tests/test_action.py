@@ -102,3 +102,17 @@ def test_the_action_is_valid() -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-actions"]
     ended = subprocess.run([*command, str(TOP / "action.yml")], capture_output=True, encoding="utf-8", check=False)
     assert ended.returncode == 0, ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [("--rename '^fc1\\.=hidden.'", 0), ('--rename "^fc1\\.=hidden." --skip *', 2), ("--skip 'a", 1)],
+)
+def test_options_as_verify_prints_them(options: str, code: int, runner: Path, ports: Path, publish: Publish) -> None:
+    done = run(runner, checkpoint="net.pth", assembly=str(ports), type="Ports.RenamedLayer", options=options)
+    assert done.returncode == code, done.stdout + done.stderr
+
+
+def test_an_empty_checkpoint_is_not_this_folder(runner: Path) -> None:
+    done = run(runner, checkpoint="")
+    assert (done.returncode, done.stdout) == (2, "checkpoint: expected the path of a file or folder\n")

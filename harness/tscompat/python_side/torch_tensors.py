@@ -76,6 +76,8 @@ def entries_of(state: TorchState) -> StateDict:
         raise ValueError(f"expected a state dict, found a {type(state).__name__}: give its state_dict()")
     made: StateDict = []
     for name, tensor in state.items():
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"{name!r}: a key of type {type(name).__name__}, and no name")
         if not isinstance(tensor, torch.Tensor):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"{name!r}: a {type(tensor).__name__}, and no tensor")
         if tensor.is_meta:

@@ -151,6 +151,12 @@ def test_what_cannot_be_compared_leaves_it_undecided(tmp_path: Path) -> None:
     )
 
 
+def test_a_tensor_that_only_one_side_has_is_a_difference_though_it_cannot_be_read(tmp_path: Path) -> None:
+    state = {"w": torch.ones(2)}
+    more = state | {"s": torch.eye(2).to_sparse()}
+    assert [compared(tmp_path, *pair).outcome for pair in ((state, more), (more, state))] == ["different"] * 2
+
+
 def test_a_difference_counts_where_not_all_can_be_compared(tmp_path: Path) -> None:
     sparse = torch.eye(2).to_sparse()
     assert (

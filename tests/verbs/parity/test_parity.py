@@ -58,6 +58,25 @@ def test_a_renamed_layer_is_compared_under_its_other_name(ports: Path, publish: 
     assert (found.outcome, found.only_python, layer(found, "fc1").dotnet) == ("agrees", (), "TorchSharp.Modules.Linear")
 
 
+def test_options_that_name_tensors_rename_their_layer(ports: Path, publish: Publish) -> None:
+    rename = [(r"^fc1\.(weight|bias)$", r"hidden.\1")]
+    found = parity(f"{PORTS}:make", Own(ports, "Ports.RenamedLayer"), IMAGE, rename=rename)
+    assert (found.outcome, layer(found, "fc1").dotnet) == ("agrees", "TorchSharp.Modules.Linear")
+
+
+@pytest.mark.parametrize(
+    ("rename", "sentence"),
+    [
+        (("(", "x"), r"--rename \(=x: wrong as a regular expression"),
+        (("fc1", "fc2"), "several tensors would have one name"),
+        (("nope", "x"), "no name matches"),
+    ],
+)
+def test_options_that_are_a_mistake(rename: tuple[str, str], sentence: str, ports: Path, publish: Publish) -> None:
+    with pytest.raises(ModelFileError, match=sentence):
+        parity(f"{PORTS}:make", Own(ports, "Ports.Right"), IMAGE, rename=[rename])
+
+
 @pytest.mark.parametrize("name", ["RenamedLayer", "MissingBuffer", "TransposedLinear"])
 def test_weights_that_do_not_load(name: str, ports: Path, publish: Publish) -> None:
     with pytest.raises(

@@ -64,7 +64,7 @@ def diff(
     renamed = tuple(
         Renamed(a=escaped(pair.a.name), b=escaped(pair.b.name), by=pair.by) for pair in found.pairs if pair.by
     )
-    different = any((found.missing, found.extra, renamed, unlike, values))
+    different = any((found.missing, found.extra, renamed, unlike, values)) or _lone_unfit(ours, theirs)
     return Comparison(
         schema=1,
         outcome="different" if different else "undecided" if not_compared or not alike else "equal",
@@ -82,6 +82,15 @@ def diff(
         values=tuple(values),
         not_compared=not_compared,
         notes=tuple(notes),
+    )
+
+
+def _lone_unfit(ours: Model, theirs: Model) -> bool:
+    """Whether a tensor that cannot be read has a name that only one side has."""
+    sides = ((ours, theirs), (theirs, ours))
+    names = {id(model): {each.name for each in model.contents} for model in (ours, theirs)}
+    return any(
+        isinstance(each, Unfit) and each.name not in names[id(other)] for one, other in sides for each in one.contents
     )
 
 

@@ -14,7 +14,7 @@ from tscompat.dotnet_side.choice import PINNED, Choice
 from tscompat.dotnet_side.errors import PeerDied
 from tscompat.dotnet_side.messages import OwnModule, Part, Parts, PartsRan, RunParts, Thrown
 from tscompat.dotnet_side.process import PeerKeeper
-from tscompat.files.item import ModelFileError, Tell, some
+from tscompat.files.item import ModelFileError, Tell, Unfit, some
 from tscompat.python_side.arguments import parameters
 from tscompat.python_side.descent import Recipe, dropouts
 from tscompat.python_side.passes import (
@@ -34,7 +34,7 @@ from tscompat.resources.whole import write_whole
 from tscompat.values.compare import compare
 from tscompat.values.tensors import Entry, StateDict
 from tscompat.values.text import shown
-from tscompat.verbs.convert import Names
+from tscompat.verbs.convert.names import Names, renamed
 from tscompat.verbs.own import Own
 from tscompat.verbs.peer import NoPeer, last_words, peer_for, refused, seconds_for
 from tscompat.verbs.renaming import Options, apply, pairs
@@ -93,17 +93,20 @@ def parity(
         if tell is not None:
             tell(sentence)
 
-    options = pairs(Names({}, strip_prefix, tuple(rename), add_prefix))
+    changes = Names({}, strip_prefix, tuple(rename), add_prefix)
+    options = pairs(changes)
     module = own.module()
     try:
         model = load_model(python)
         given = inputs_of(inputs, parameters(model))
-        weights = [Entry(apply(options, name), tensor) for name, tensor in entries_of(model.state_dict())]
+        state = entries_of(model.state_dict())
+        new = renamed([Unfit(name, "") for name, _ in state], changes, note)
+        weights = [Entry(each.name, tensor) for each, (_, tensor) in zip(new, state, strict=True)]
         made = steady_passes(model, [to_torch(tensor) for _, tensor in given.tensors], given.arguments)
     except (CannotRun, ValueError) as error:
         raise ModelFileError(shown(str(error), 1000)) from error
     ours = attributes(model)
-    names = {name: _renamed(options, name) for name in ours}
+    names = {name: _renamed(options, name, [each for each, _ in state]) for name in ours}
     size = sum(tensor.nbytes for _, tensor in weights)
     try:
         with peer_for(_COPIES * size, choice, note) as (peer, folder):
@@ -180,8 +183,15 @@ def _layers(model: Model, ours: Mapping[str, Attributes], found: _Found) -> list
     ]
 
 
-def _renamed(options: Options, name: str) -> str:
-    """The name of a module in .NET. Options are for names of tensors, which go on behind a dot."""
+def _renamed(options: Options, name: str, tensors: Sequence[str]) -> str:
+    """The name of a module in .NET. Options are for names of tensors: a module has the name that its own get, or what
+    becomes of its name with the dot that ends it.
+    """
+    for tensor in tensors:
+        module, _, own = tensor.rpartition(".")
+        new = apply(options, tensor)
+        if name and module == name and new.endswith(f".{own}"):
+            return new.removesuffix(f".{own}")
     return apply(options, f"{name}.").removesuffix(".") if name else ""
 
 
