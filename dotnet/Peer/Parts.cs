@@ -130,7 +130,7 @@ public static class Parts
     /// <summary>
     /// Runs a module's forward, without gradients. <paramref name="sizes"/> has for each argument how many of the inputs it
     /// takes: 1 for a tensor, 0 for null, more for a tuple or array of them. <paramref name="named"/> is a JSON object of the
-    /// arguments that are no tensors. Returns the outputs, tuples flattened. Throws
+    /// names of these arguments, and of the arguments that are no tensors. Returns the outputs, tuples flattened. Throws
     /// ArgumentException if no forward of the module takes them, and what forward throws.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoOptimization)]
@@ -145,25 +145,37 @@ public static class Parts
     {
         using var json = JsonDocument.Parse(named);
         var (scalars, defaults) = (Object(json, "named"), Object(json, "defaults"));
+        string[] names = [.. json.RootElement.GetProperty("parameters").EnumerateArray().Select(name => Plain(name.GetString()!))];
         var forwards = module.GetType().GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic)
             .Where(method => method.Name == "forward" && !method.ContainsGenericParameters)
             .OrderBy(method => method.GetParameters().Length);
         foreach (var forward in forwards)
         {
-            if (Bind(forward.GetParameters(), sizes, inputs, scalars, defaults) is not { } values) continue;
+            if (Bind(forward.GetParameters(), Arguments(names, sizes, inputs), scalars, defaults) is not { } values) continue;
             var result = forward.Invoke(module, BindingFlags.DoNotWrapExceptions, null, values, null);
             return [.. Flat(result)];
         }
         throw new UnusableException($"no forward of {TypeOf(module)} takes {Words(sizes)}{string.Concat(scalars.Select(item => $", {item.Key} {item.Value}"))}");
     }
 
+    /// <summary>An argument of Python's that is a tensor, null, or several tensors.</summary>
+    private sealed record Argument(string Name, Tensor[] Tensors);
+
+    private static List<Argument> Arguments(string[] names, int[] sizes, Tensor[] inputs)
+    {
+        var left = new Queue<Tensor>(inputs);
+        return [.. names.Zip(sizes, (name, size) => new Argument(name, [.. Enumerable.Range(0, size).Select(_ => left.Dequeue())]))];
+    }
+
+    /// <summary>The argument of the parameter's name, or the first that no parameter is called by; null if there is none.</summary>
+    private static Argument? Next(string name, List<Argument> arguments, HashSet<string> known) =>
+        arguments.FirstOrDefault(each => each.Name == name) ?? arguments.FirstOrDefault(each => !known.Contains(each.Name));
+
     private static object?[]? Bind(
-        ParameterInfo[] parameters, int[] sizes, Tensor[] inputs, Dictionary<string, JsonElement> scalars,
-        Dictionary<string, JsonElement> defaults)
+        ParameterInfo[] parameters, List<Argument> arguments, Dictionary<string, JsonElement> scalars, Dictionary<string, JsonElement> defaults)
     {
         var left = scalars.Keys.ToHashSet();
-        var arguments = new Queue<int>(sizes);
-        var tensors = new Queue<Tensor>(inputs);
+        var known = parameters.Select(parameter => Plain(parameter.Name!)).ToHashSet();
         var values = new object?[parameters.Length];
         for (var i = 0; i < parameters.Length; i++)
         {
@@ -176,7 +188,8 @@ public static class Parts
                 left.Remove(Plain(parameters[i].Name!));
                 continue;
             }
-            if (!takes || arguments.Count == 0)
+            var argument = takes ? Next(Plain(parameters[i].Name!), arguments, known) : null;
+            if (argument is null)
             {
                 if (parameters[i].HasDefaultValue) values[i] = parameters[i].DefaultValue;
                 else if (!takes && defaults.TryGetValue(Plain(parameters[i].Name!), out var usual)) values[i] = Layers.Value(usual, type);
@@ -184,9 +197,8 @@ public static class Parts
                 else if (!takes || (parameters[i].ParameterType.IsValueType && type == parameters[i].ParameterType)) return null;
                 continue;
             }
-            var size = arguments.Dequeue();
-            if (size == 0) continue;
-            if (!Take(type, size, tensors, out values[i])) return null;
+            arguments.Remove(argument);
+            if (argument.Tensors.Length > 0 && !Take(type, argument.Tensors, out values[i])) return null;
         }
         return arguments.Count == 0 && left.Count == 0 ? values : null;
     }
@@ -196,23 +208,22 @@ public static class Parts
 
     private static string Plain(string name) => name.Replace("_", "").ToLowerInvariant();
 
-    private static bool Take(Type type, int size, Queue<Tensor> tensors, out object? value)
+    private static bool Take(Type type, Tensor[] tensors, out object? value)
     {
         value = null;
         if (type == typeof(Tensor))
         {
-            if (size != 1) return false;
-            value = tensors.Dequeue();
+            if (tensors.Length != 1) return false;
+            value = tensors[0];
         }
         else if (typeof(ITuple).IsAssignableFrom(type))
         {
-            if (Count(type) != size) return false;
-            value = Tuple(type, tensors);
+            if (Count(type) != tensors.Length) return false;
+            value = Tuple(type, new Queue<Tensor>(tensors));
         }
         else
         {
-            Tensor[] items = [.. Enumerable.Range(0, size).Select(_ => tensors.Dequeue())];
-            value = type == typeof(List<Tensor>) ? items.ToList() : items;
+            value = type == typeof(List<Tensor>) ? tensors.ToList() : tensors;
         }
         return true;
     }

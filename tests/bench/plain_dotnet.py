@@ -45,7 +45,7 @@ def forward(dotnet: clr.Dotnet, assembly: str, name: str, arguments: str, weight
     module.load(weights)
     module.train(False)
     inputs = dotnet.Array[dotnet.Tensor]([dotnet.Torch.ones(dotnet.Array[dotnet.Long]([8, 2048]))])
-    dotnet.Parts.Forward(module, *taken(dotnet, PartRun("", (1,), {}, {})), inputs)
+    dotnet.Parts.Forward(module, *taken(dotnet, PartRun("", (1,), ("x",), {}, {})), inputs)
 
 
 if __name__ == "__main__":

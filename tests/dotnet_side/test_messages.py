@@ -53,8 +53,10 @@ CALLS: list[AnyCall] = [
     messages.Train("e", NATIVE, "b", "Adam", {"lr": 0.5, "amsgrad": True}, "mse_loss", 20, "o", "cpu", None),
     messages.LoadHostile("r", "e", "w", "a"),
     messages.Parts(OWN),
-    messages.RunParts("e", OWN, (messages.PartRun("fc", (1, 0, 2), {"causal": True}, {"scale": 0.5}),), "i", "o"),
-    messages.Backward("e", OWN, messages.PartRun("", (1,), {}, {}), "i", "o"),
+    messages.RunParts(
+        "e", OWN, (messages.PartRun("fc", (1, 0, 2), ("x", "m", "s"), {"causal": True}, {"scale": 0.5}),), "i", "o"
+    ),
+    messages.Backward("e", OWN, messages.PartRun("", (1,), ("x",), {}, {}), "i", "o"),
 ]
 DIFFERENCE = Difference("bits", "element [0]", FirstDifference("w", "element", 4, "0x00 (0)", "0x01 (1)"))
 ANSWERS: list[AnyAnswer] = [

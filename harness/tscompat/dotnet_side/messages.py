@@ -298,6 +298,8 @@ class PartRun(Message, frozen=True):
     """That of the part; empty for the whole module."""
     sizes: tuple[int, ...]
     """For each argument of its forward how many inputs it takes: 1 for a tensor, 0 for null, more for a tuple."""
+    parameters: tuple[str, ...]
+    """The names of these arguments. Those of the same name in .NET get them; the others go by their place."""
     named: dict[str, bool | float]
     """Arguments that are no tensors, by name. Case and underscores do not matter."""
     defaults: dict[str, bool | float]

@@ -68,6 +68,8 @@ class Pass(NamedTuple):
     arguments: tuple[Any, Any]
     batch_first: _BatchFirst | None = None
     """For a layer that gets its batch first: TorchSharp's layers of these classes have the sequence first."""
+    parameters: tuple[str, ...] = ()
+    """The names of the arguments that ``sizes`` counts."""
     turned: bool = False
     """Whether ``inputs`` and ``outputs`` have the sequence first, and the arguments the batch."""
 
@@ -176,13 +178,14 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor], arguments: Ar
         name = names[id(module)]
         counts[name] += 1
         given = begun[id(module)].pop()
-        sizes, (named, defaults), tensors, why = _arguments(module, *given)
+        sizes, names_of_sizes, (named, defaults), tensors, why = _arguments(module, *given)
         outputs = tensors_in(output)
         why = why or ("" if outputs else "it returns no tensor")
         made.append(
             Pass(
                 *(name, counts[name], sizes, named, defaults, _numbered(tensors), _numbered(outputs), why, given),
                 _batch_first(module, tensors),
+                names_of_sizes,
             )
         )
 
@@ -278,33 +281,33 @@ def _copied(tensor: torch.Tensor) -> Any:
 
 def _arguments(
     module: torch.nn.Module, args: Any, kwargs: Any
-) -> tuple[tuple[int, ...], tuple[Numbers, Numbers], list[torch.Tensor], str]:
-    """How many tensors each argument has, the numbers among them (given, and by default), the tensors, and why .NET
-    cannot get them.
+) -> tuple[tuple[int, ...], tuple[str, ...], tuple[Numbers, Numbers], list[torch.Tensor], str]:
+    """How many tensors each argument has, and its name, the numbers among them (given, and by default), the tensors,
+    and why .NET cannot get them.
     """
     signature = inspect.signature(module.forward)
     sizes: list[int] = []
+    names: list[str] = []
     named, defaults = Numbers(), Numbers()
     tensors: list[torch.Tensor] = []
     bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
     for name, value in _each(signature, bound):
         leaves = trees.tree_leaves(value)
-        if value is None:
-            sizes.append(0)
-        elif leaves and _are_tensors(leaves):
-            sizes.append(len(leaves))
-            tensors += leaves
+        if value is None or (leaves and _are_tensors(leaves)):
+            names.append(name)
+            sizes.append(len(leaves) if value is not None else 0)
+            tensors += leaves if value is not None else []
         elif name in signature.parameters and signature.parameters[name].default == value:
             if isinstance(value, bool | int | float):
                 defaults[name] = value
         elif isinstance(value, bool | int | float):
             named[name] = value
         else:
-            return (), ({}, {}), [], f"it takes {name}, which is no tensor"
+            return (), (), ({}, {}), [], f"it takes {name}, which is no tensor"
     while sizes and not sizes[-1]:
         sizes.pop()
-    return tuple(sizes), (named, defaults), tensors, ""
+    return tuple(sizes), tuple(names[: len(sizes)]), (named, defaults), tensors, ""
 
 
 def tensors_in(output: Any) -> list[torch.Tensor]:

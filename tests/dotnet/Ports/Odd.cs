@@ -105,6 +105,20 @@ public sealed class Tied : nn.Module<Tensor, Tensor>
     public override Tensor forward(Tensor x) => head.forward(fc.forward(x).relu());
 }
 
+/// <summary>Its arguments have another order than in Python, and the same names.</summary>
+public sealed class Ordered : nn.Module<Tensor, Tensor?, Tensor?, Tensor>
+{
+    private readonly nn.Module<Tensor, Tensor> fc = nn.Linear(4, 4);
+
+    public Ordered() : base(nameof(Ordered)) => RegisterComponents();
+
+    public override Tensor forward(Tensor x, Tensor? pos = null, Tensor? mask = null)
+    {
+        var y = fc.forward(pos is null ? x : x + pos);
+        return mask is null ? y : y * mask;
+    }
+}
+
 /// <summary>Changes its input.</summary>
 public sealed class InPlace : nn.Module<Tensor, Tensor>
 {

@@ -294,3 +294,19 @@ def test_no_gradients(forward: str, sentence: str, tmp_path: Path) -> None:
     given = [Entry("input.0", from_torch(inputs[0])), *cotangents(whole.outputs)]
     with pytest.raises(CannotRun, match=sentence):
         gradients(model, given, [Argument()])
+
+
+ORDERED = """
+
+class Ordered(Net):
+    def forward(self, x, mask=None, pos=None):
+        y = self.fc(x if pos is None else x + pos)
+        return y if mask is None else y * mask
+"""
+
+
+@pytest.mark.parametrize("given", [["pos=2x4:f32"], ["2x4:f32", "2x4:f32"], ["mask=2x4:f32"]])
+def test_arguments_go_by_their_names(given: list[str], tmp_path: Path, ports: Path, publish: Publish) -> None:
+    (tmp_path / "net.py").write_text(HEAD.format(forward="return x") + ORDERED, encoding="utf-8")
+    found = parity(f"{tmp_path / 'net.py'}:Ordered", Own(ports, "Ports.Ordered"), [*INPUT, *given])
+    assert (found.outcome, found.findings) == ("agrees", ())

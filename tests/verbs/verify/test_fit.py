@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,6 +152,23 @@ def test_of_layers_of_one_shape_those_whose_names_are_alike_are_matched(what: st
         old_layer, new_layer = old.rpartition(".")[0], new.rpartition(".")[0]
         assert old_layer.rpartition(".")[2][:1] == new_layer.rpartition(".")[2][:1]
     assert (len(pairs.renamed), pairs.by_order) == (2 * len(ours), set())
+
+
+COUNTED: dict[str, tuple[list[str], list[str]]] = {
+    "with others between them": ([f"features.{n}" for n in (0, 2, 4, 6)], [f"conv.{n}" for n in range(4)]),
+    "from 0 and from 1": ([f"block_{n}" for n in range(4)], [f"layers.block_{n}" for n in range(1, 5)]),
+    "sorted as text": ([f"net.{n}" for n in (0, 10, 2, 4)], [f"layers.{n}" for n in range(4)]),
+}
+
+
+@pytest.mark.parametrize("what", COUNTED)
+def test_layers_that_are_counted_otherwise_are_matched_by_rank_and_named(what: str) -> None:
+    ours, theirs = COUNTED[what]
+    file, cls = ({f"{each}.weight": (4, 4) for each in side} for side in (ours, theirs))
+    pairs = pair(entries(file), entries(cls))
+    ranked = sorted(ours, key=lambda name: int(re.sub(r"\D", "", name)))
+    assert pairs.renamed == {f"{a}.weight": f"{b}.weight" for a, b in zip(ranked, theirs, strict=True)}
+    assert pairs.by_order == {*file}
 
 
 def test_layers_that_only_order_shows_are_named() -> None:

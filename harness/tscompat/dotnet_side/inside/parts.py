@@ -85,7 +85,8 @@ def _outputs(work: Work, part: object, run: PartRun, given: StateDict) -> StateD
 
 def taken(dotnet: Dotnet, run: PartRun) -> tuple[object, str]:
     """How a forward takes its inputs, as ``Parts`` has it."""
-    return dotnet.Array[dotnet.Int](list(run.sizes)), json.dumps({"named": run.named, "defaults": run.defaults})
+    words = {"parameters": run.parameters, "named": run.named, "defaults": run.defaults}
+    return dotnet.Array[dotnet.Int](list(run.sizes)), json.dumps(words)
 
 
 def run_backward(dotnet: Dotnet, watch: Stopwatch, call: Backward) -> Done:

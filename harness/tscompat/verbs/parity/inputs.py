@@ -124,4 +124,4 @@ def _read(path: Path, keyword: str, parameters: Sequence[str]) -> list[_Given]:
 
 def run_of(one: Pass, name: str) -> PartRun:
     """How the part of this name in .NET gets the inputs of a pass."""
-    return PartRun(name, one.sizes, dict(one.named), dict(one.defaults))
+    return PartRun(name, one.sizes, one.parameters, dict(one.named), dict(one.defaults))

@@ -120,9 +120,10 @@ def _matched(ours: list[Group], theirs: list[Group], signature: Signature) -> It
         for group in groups:
             by_signature[signature(group)][side].append(group)
     for one, other in by_signature.values():
-        alike = dict(_alike(one, other)) if len(one) > 1 or len(other) > 1 else {}
-        left = [number for number in range(len(one)) if number not in alike]
-        right = [number for number in range(len(other)) if number not in alike.values()]
+        names, others = ([layer_of(group[0].name) for group in side] for side in (one, other))
+        alike = dict(_alike(names, others)) if len(one) > 1 or len(other) > 1 else {}
+        left = [number for number in _ranked(names) if number not in alike]
+        right = [number for number in _ranked(others) if number not in alike.values()]
         in_order = dict(zip(left, right, strict=True)) if len(left) == len(right) else {}
         for number, match in sorted((alike | in_order).items()):
             pair = (_sorted(one[number], signature), _sorted(other[match], signature))
@@ -135,11 +136,28 @@ def _sorted(group: Group, signature: Signature) -> Group:
     return sorted(group, key=lambda each: (_known(each.name), each.shape))
 
 
-def _alike(ours: list[Group], theirs: list[Group]) -> Iterator[tuple[int, int]]:
-    """The places of layers of which each is the only one that is most like the other."""
+def _ranked(names: Sequence[str]) -> list[int]:
+    """The places of names: by their numbers if these alone tell them apart (a file may be sorted as text), else in
+    their order.
+    """
+    places = range(len(names))
+    if len({_NUMBERS.sub("", name) for name in names}) > 1:
+        return [*places]
+    return sorted(places, key=lambda place: [*map(int, _NUMBERS.findall(names[place]))])
+
+
+def _alike(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The places of layers of which each is the only one that is most like the other.
+
+    Numbers count only where both sides have the same: ``features.2`` of 0, 2, 4 is no more ``conv.2`` of 0, 1, 2 than
+    ``conv.1``.
+    """
     if not ours or not theirs or len(ours) > _MOST or len(theirs) > _MOST:
         return
-    scores = [[_likeness(layer_of(a[0].name), layer_of(b[0].name)) for b in theirs] for a in ours]
+    numbers = [{number for name in side for number in _NUMBERS.findall(name)} for side in (ours, theirs)]
+    if numbers[0] != numbers[1]:
+        ours, theirs = ([_NUMBERS.sub("", name) for name in side] for side in (ours, theirs))
+    scores = [[_likeness(a, b) for b in theirs] for a in ours]
     across = [[row[place] for row in scores] for place in range(len(theirs))]
     for number, row in enumerate(scores):
         place = row.index(max(row))
@@ -151,6 +169,7 @@ def _only(scores: list[float], score: float) -> bool:
     return max(scores) == score and scores.count(score) == 1
 
 
+_NUMBERS = re.compile(r"\d+")
 _MOST = 400
 """How many layers of one signature are compared by name."""
 
@@ -158,7 +177,7 @@ _MOST = 400
 def _likeness(a: str, b: str) -> float:
     """How many parts two names have in common; a part that begins another one counts half, numbers only if equal."""
     ours, theirs = (re.split(r"[._]", name.lower()) for name in (a, b))
-    common = Counter(ours) & Counter(theirs)
+    common = Counter(filter(None, ours)) & Counter(theirs)
     left, right = Counter(ours) - common, [*(Counter(theirs) - common).elements()]
     score = float(common.total())
     for part in left.elements():
