@@ -310,3 +310,10 @@ def test_arguments_go_by_their_names(given: list[str], tmp_path: Path, ports: Pa
     (tmp_path / "net.py").write_text(HEAD.format(forward="return x") + ORDERED, encoding="utf-8")
     found = parity(f"{tmp_path / 'net.py'}:Ordered", Own(ports, "Ports.Ordered"), [*INPUT, *given])
     assert (found.outcome, found.findings) == ("agrees", ())
+
+
+def test_a_training_that_diverges_is_noted(tmp_path: Path, ports: Path, publish: Publish) -> None:
+    (tmp_path / "net.py").write_text(HEAD.format(forward="return x") + TIES.format(head="self.fc"), encoding="utf-8")
+    recipe = recipe_of(3, "SGD,lr=1e30", "mse_loss")
+    found = parity(f"{tmp_path / 'net.py'}:Tied", Own(ports, "Ports.Tied", "[true]"), INPUT, recipe=recipe)
+    assert found.notes == ("from step 2 on, Python's losses are not finite",)

@@ -128,6 +128,8 @@ def parity(
                         side, model, recipe, lambda step: inputs_of(inputs, parameters(model), step), made[-1]
                     )
                     findings = comparison.merged(findings, more)
+                    if None in training.python:
+                        note(f"from step {training.python.index(None) + 1} on, Python's losses are not finite")
             elif backward or recipe is not None:
                 note("gradients and trainings are not compared, because the outputs differ")
     except NoPeer as error:
