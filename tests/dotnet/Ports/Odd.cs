@@ -119,6 +119,44 @@ public sealed class Ordered : nn.Module<Tensor, Tensor?, Tensor?, Tensor>
     }
 }
 
+/// <summary>An integer output before a floating one.</summary>
+public sealed class Indexed : nn.Module<Tensor, (Tensor, Tensor)>
+{
+    private readonly nn.Module<Tensor, Tensor> fc = nn.Linear(4, 4);
+
+    public Indexed() : base(nameof(Indexed)) => RegisterComponents();
+
+    public override (Tensor, Tensor) forward(Tensor x)
+    {
+        var y = fc.forward(x);
+        return (y.argmax(1), y);
+    }
+}
+
+/// <summary>Its layer computes something else the second time.</summary>
+public sealed class Once : nn.Module<Tensor, Tensor>
+{
+    private readonly Layer fc = new();
+
+    public Once() : base(nameof(Once)) => RegisterComponents();
+
+    public override Tensor forward(Tensor x) => fc.forward(x);
+
+    private sealed class Layer : nn.Module<Tensor, Tensor>
+    {
+        private readonly TorchSharp.Modules.Parameter weight = nn.Parameter(zeros(4, 4)), bias = nn.Parameter(zeros(4));
+        private int calls;
+
+        public Layer() : base(nameof(Layer))
+        {
+            register_parameter("weight", weight);
+            register_parameter("bias", bias);
+        }
+
+        public override Tensor forward(Tensor x) => nn.functional.linear(x, weight, bias) * ++calls;
+    }
+}
+
 /// <summary>Changes its input.</summary>
 public sealed class InPlace : nn.Module<Tensor, Tensor>
 {

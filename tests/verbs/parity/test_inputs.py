@@ -34,6 +34,11 @@ def test_the_same_each_time() -> None:
     ]
 
 
+def test_each_step_of_a_training_has_its_own() -> None:
+    one, other = (bytes(inputs(["9:f32"], seed=step).tensors[0].tensor.data) for step in (0, 1))
+    assert one != other
+
+
 def test_two_inputs_are_not_the_same() -> None:
     one, other = inputs(["9:f32", "9:f32"]).tensors
     assert bytes(one.tensor.data) != bytes(other.tensor.data)

@@ -317,3 +317,14 @@ def test_a_training_that_diverges_is_noted(tmp_path: Path, ports: Path, publish:
     recipe = recipe_of(3, "SGD,lr=1e30", "mse_loss")
     found = parity(f"{tmp_path / 'net.py'}:Tied", Own(ports, "Ports.Tied", "[true]"), INPUT, recipe=recipe)
     assert found.notes == ("from step 2 on, Python's losses are not finite",)
+
+
+def test_the_whole_is_run_before_its_layers(tmp_path: Path, ports: Path, publish: Publish) -> None:
+    found = compared(tmp_path, Own(ports, "Ports.Once"), "return self.fc(x)")
+    assert found.layers[-1].outcome in ("equal", "rounding")
+
+
+def test_gradients_beside_an_integer_output(tmp_path: Path, ports: Path, publish: Publish) -> None:
+    forward = "y = self.fc(x); return y.argmax(1), y"
+    found = compared(tmp_path, Own(ports, "Ports.Indexed"), forward, backward=True)
+    assert (found.outcome, len(found.gradients or ())) == ("agrees", 3)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from msgspec import structs
 
 from samples import random_entry, to_torch
 from tscompat.dotnet_side.cache import Publish
@@ -15,6 +16,7 @@ from tscompat.files.item import Item, ModelFileError
 from tscompat.values.dtypes import DTYPES
 from tscompat.verbs.verify import RouteFound, Verified, verify
 from tscompat.verbs.verify import transfers as room
+from tscompat.verbs.verify.document import Transfer
 from verbs.items import entry, write
 
 DAT, SAFETENSORS, PICKLE = (route.name for route in room.ROUTES)
@@ -152,3 +154,13 @@ def test_without_dotnet_nothing_is_decided(plain: Path, monkeypatch: pytest.Monk
     found = verify(plain)
     assert (found.outcome, found.routes, found.code) == ("undecided", (), ())
     assert found.notes[-1].startswith("TorchSharp was not asked: there is no dotnet on PATH")
+
+
+def test_what_is_not_saved_back_does_not_arrive(plain: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = room.Transfers.by
+
+    def lost(self: room.Transfers, *arguments: Any) -> RouteFound:
+        return structs.replace(real(self, *arguments), to_python=Transfer(kind="refused", detail="no room"))
+
+    monkeypatch.setattr(room.Transfers, "by", lost)
+    assert verify(plain).outcome == "differs"
