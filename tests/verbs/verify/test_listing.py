@@ -28,6 +28,11 @@ def test_a_listing(tmp_path: Path, end: str, mark: str) -> None:
     ]
 
 
+def test_a_name_with_other_ends_of_lines(tmp_path: Path) -> None:
+    (found,) = entries(listing(tmp_path, "a\u2028b\x0bc\tFloat32\t1\n"))
+    assert found.name == "a\u2028b\x0bc"
+
+
 @pytest.mark.parametrize("line", ["a\tFloat32\tx", "a\tFloat31\t1", "a\tFloat32", "a b c", "a\tFloat32\t-1"])
 def test_a_line_that_is_none(tmp_path: Path, line: str) -> None:
     with pytest.raises(ModelFileError, match=r"line 2 is .*: expected a name, a dtype of TorchSharp and the sizes"):

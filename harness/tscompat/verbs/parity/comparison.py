@@ -199,7 +199,8 @@ def sentence(
     if first.what == "between":
         where = f"the layers of {first.name!r}" if first.name else "the layers"
         return f"{where} agree alone, and together they do not: the difference is between them ({first.detail})"
-    return f"first difference: {_named(first)}; {before}"
+    whole = "; the whole agrees" if layers[-1].outcome not in DIFFERENT else ""
+    return f"first difference: {_named(first)}; {before}{whole}"
 
 
 def _named(finding: Finding) -> str:

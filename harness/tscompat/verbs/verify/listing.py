@@ -52,7 +52,8 @@ def _is_listing(start: bytes) -> bool:
 
 def _parse(path: Path, text: str) -> list[Entry]:
     found: list[Entry] = []
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+    for number, ended in enumerate(text.removeprefix("\ufeff").split("\n"), 1):  # a name may have other ends of lines
+        line = ended.removesuffix("\r")
         if not line.strip():
             continue
         match = _LINE.fullmatch(line)
