@@ -1,4 +1,4 @@
-"""What a verb says of a peer that died."""
+"""What a verb shows of a peer that died."""
 
 from __future__ import annotations
 

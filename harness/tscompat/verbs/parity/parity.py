@@ -267,7 +267,7 @@ def _other_types(weights: StateDict) -> str:
         return ""
     return (
         f". Python's model has {' and '.join(sorted(found))}, and TorchSharp's layers are float32 unless their class "
-        "says otherwise: return model.float(), or build the class in that type"
+        "sets another type: return model.float(), or build the class in that type"
     )
 
 
