@@ -103,8 +103,8 @@ public static class Parts
 
     /// <summary>
     /// Runs a module's forward as <c>Forward</c> does, and backward from the sum of its floating outputs, each times the
-    /// cotangent of its place.
-    /// Returns the gradients of the floating inputs, as input.N, and of the parameters, where there are some.
+    /// cotangent of its place. Returns the gradients of the floating inputs, as input.N, and of the parameters, where there
+    /// are some. Throws as <c>Forward</c>, and UnusableException where no output is floating.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoOptimization)]
     public static Dictionary<string, Tensor> Backward(nn.Module module, int[] sizes, string named, Tensor[] inputs, Tensor[] cotangents)
@@ -131,7 +131,7 @@ public static class Parts
     /// Runs a module's forward, without gradients. <paramref name="sizes"/> has for each argument how many of the inputs it
     /// takes: 1 for a tensor, 0 for null, more for a tuple or array of them. <paramref name="named"/> is a JSON object of the
     /// names of these arguments, and of the arguments that are no tensors. Returns the outputs, tuples flattened. Throws
-    /// ArgumentException if no forward of the module takes them, and what forward throws.
+    /// UnusableException if no forward of the module takes them, and what forward throws.
     /// </summary>
     [MethodImpl(MethodImplOptions.NoOptimization)]
     public static Tensor[] Forward(nn.Module module, int[] sizes, string named, Tensor[] inputs)

@@ -120,7 +120,7 @@ def entries(value: Value) -> Keyed:
             raise ModelFileError(str(error)) from error
     named = dict(children(value))
     searched = Searched()
-    if not searched.tensors([value]).keys() <= searched.tensors(named.values()).keys():
+    if not searched.tensors([value]) <= searched.tensors(named.values()):
         raise ModelFileError(
             f"a {class_of(value)} keeps tensors that have no name here, or one that another has: in Python, where you "
             "trust the file, save its tensors by name, in a dict"

@@ -132,40 +132,30 @@ class Searched:
     def holds_tensors(self, value: Value) -> bool:
         """Whether a value is a tensor or storage, or has one at any level. Raises ModelFileError after many steps."""
         seen: set[int] = set()
-        left = [value]
-        while left:
-            each = left.pop()
-            if tensor_in(each) is not None or isinstance(each, Storage):
-                return True
-            if not is_container(each) or id(each) in seen or id(each) in self._none:
-                continue
-            seen.add(id(each))
-            below = [child for _, child in _all_children(each)]
-            self._charge(len(below))
-            left += below
+        if next(self._tensors([value], seen), None) is not None:
+            return True
         self._none |= seen
         return False
 
-    def tensors(self, values: Iterable[Value]) -> dict[int, Value]:
-        """All tensors and storages in values at any level, by identity. Raises ModelFileError after many steps."""
-        found: dict[int, Value] = {}
-        seen: set[int] = set()
+    def tensors(self, values: Iterable[Value]) -> set[int]:
+        """The identities of all tensors and storages in values at any level. Raises as ``holds_tensors``."""
+        return {id(each) for each in self._tensors(values, set())}
+
+    def _tensors(self, values: Iterable[Value], seen: set[int]) -> Iterator[Value]:
         left = [*values]
         while left:
             each = left.pop()
             if tensor_in(each) is not None or isinstance(each, Storage):
-                found[id(each)] = each
-            elif is_container(each) and id(each) not in seen:
+                yield each
+            elif is_container(each) and id(each) not in seen and id(each) not in self._none:
                 seen.add(id(each))
                 below = [child for _, child in _all_children(each)]
-                self._charge(len(below))
+                self._left -= len(below)
+                if self._left < 0:
+                    raise ModelFileError(
+                        "too many objects share others beside the tensors: torch.save() the tensors alone"
+                    )
                 left += below
-        return found
-
-    def _charge(self, count: int) -> None:
-        self._left -= count
-        if self._left < 0:
-            raise ModelFileError("too many objects share others beside the tensors: torch.save() the tensors alone")
 
 
 def class_of(value: Value, *, short: bool = False) -> str:

@@ -6,8 +6,7 @@ parameters' for gradients; ``loss.3`` and ``step.3.NAME`` for a training.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -22,7 +21,7 @@ from tscompat.values.tensors import Entry, StateDict
 
 from .arguments import Arguments, run
 from .optimizer_run import stepped
-from .passes import CannotRun, as_the_peer, copied, modules_of, reference, tensors_in, widened
+from .passes import CannotRun, as_the_peer, copied, failing, modules_of, reference, tensors_in, widened
 from .rounding import Reference
 from .torch_optimizers import name_in_torch, record_of
 from .torch_tensors import entries_of, from_torch, to_torch
@@ -55,7 +54,7 @@ def gradients(model: nn.Module, given: StateDict, arguments: Arguments) -> State
     """
     if not any(name.startswith("cotangent.") for name, _ in given):
         raise CannotRun("no output is of a floating type, so there are no gradients")
-    with _failing("a pass backward in Python fails"):
+    with failing("a pass backward in Python fails"):
         return _gradients(model, {name: to_torch(tensor) for name, tensor in given}, arguments)
 
 
@@ -86,7 +85,7 @@ def batches(model: nn.Module, inputs: Callable[[int], StateDict], arguments: Arg
     generator = torch.Generator().manual_seed(1)
     for step in range(recipe.steps):
         given = inputs(step)
-        with _failing("a pass in Python fails"), torch.no_grad(), as_the_peer():
+        with failing("a pass in Python fails"), torch.no_grad(), as_the_peer():
             output = _first(run(model, arguments, [to_torch(tensor) for _, tensor in given]))
         if recipe.loss == "cross_entropy":
             if output.dim() < 2:
@@ -111,7 +110,7 @@ def trained(model: nn.Module, recipe: Recipe, given: StateDict, arguments: Argum
             raise CannotRun(
                 f"{name!r} has a dropout inside, which cannot be stopped in .NET: give dropout=0 in both constructors"
             )
-    with _failing("a training in Python fails"):
+    with failing("a training in Python fails"):
         once, again = (_trained(_still(model, wide=False), recipe, tensors, arguments) for _ in range(2))
     if different := compare(once, again):
         raise CannotRun(
@@ -119,17 +118,6 @@ def trained(model: nn.Module, recipe: Recipe, given: StateDict, arguments: Argum
             "while it is trained (F.dropout): nothing can be compared with it"
         )
     return once
-
-
-@contextmanager
-def _failing(what: str) -> Generator[None]:
-    """Raises CannotRun for what the person's code raises."""
-    try:
-        yield
-    except CannotRun:
-        raise
-    except Exception as error:
-        raise CannotRun(f"{what}: {type(error).__name__}: {error}") from error
 
 
 def trained_without_rounding(

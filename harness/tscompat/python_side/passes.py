@@ -46,6 +46,17 @@ class CannotRun(Exception):
     """The model cannot be made, or a pass through it fails. The message has the reason."""
 
 
+@contextmanager
+def failing(what: str) -> Generator[None]:
+    """Raises CannotRun, which begins with ``what``, for anything that the person's code raises: a model may do all."""
+    try:
+        yield
+    except CannotRun:
+        raise
+    except (Exception, SystemExit) as error:
+        raise CannotRun(f"{what}: {type(error).__name__}: {error}") from error
+
+
 class Pass(NamedTuple):
     """One pass of a module: what it got and what it returned, as copies."""
 
@@ -70,8 +81,8 @@ class Pass(NamedTuple):
     """For a layer that gets its batch first: TorchSharp's layers of these classes have the sequence first."""
     parameters: tuple[str, ...] = ()
     """The names of the arguments that ``sizes`` counts."""
-    turned: bool = False
-    """Whether ``inputs`` and ``outputs`` have the sequence first, and the arguments the batch."""
+    turned: int = 0
+    """How many of the first outputs have the sequence first, where the arguments have the batch."""
 
 
 class _BatchFirst(NamedTuple):
@@ -116,16 +127,12 @@ def load_model(where: str) -> torch.nn.Module:
     sys.path.insert(0, str(path.parent.absolute()))
     sys.modules[loader.name] = module  # dataclasses and pickles look their classes up there
     try:
-        with redirect_stdout(sys.stderr):
+        with failing(f"--python {where}"), redirect_stdout(sys.stderr):
             loader.exec_module(module)
             if not callable(getattr(module, function, None)):
                 known = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
                 raise CannotRun(f"--python {where}: there is no function {function!r}: it has {', '.join(known[:20])}")
             made = getattr(module, function)()
-    except CannotRun:
-        raise
-    except (Exception, SystemExit) as error:
-        raise CannotRun(f"--python {where}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(str(path.parent.absolute()))
     if not isinstance(made, torch.nn.Module):
@@ -191,13 +198,12 @@ def passes(model: torch.nn.Module, inputs: Sequence[torch.Tensor], arguments: Ar
 
     handles: list[Any] = []
     try:
-        for module in modules.values():
-            handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
-            handles.append(module.register_forward_hook(after, with_kwargs=True))
-        with torch.no_grad(), as_the_peer(), redirect_stdout(sys.stderr):
-            run(model, arguments, _cloned(inputs))
-    except (Exception, SystemExit) as error:
-        raise CannotRun(f"a pass in Python fails: {type(error).__name__}: {error}") from error
+        with failing("a pass in Python fails"):
+            for module in modules.values():
+                handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
+                handles.append(module.register_forward_hook(after, with_kwargs=True))
+            with torch.no_grad(), as_the_peer(), redirect_stdout(sys.stderr):
+                run(model, arguments, _cloned(inputs))
     finally:
         for handle in handles:
             handle.remove()
@@ -215,7 +221,7 @@ def as_in_torchsharp(one: Pass) -> Pass:
     if one.batch_first is None:
         return one
     inputs, outputs = one.batch_first
-    return one._replace(inputs=_turned(one.inputs, inputs), outputs=_turned(one.outputs, outputs), turned=True)
+    return one._replace(inputs=_turned(one.inputs, inputs), outputs=_turned(one.outputs, outputs), turned=outputs)
 
 
 def _turned(state: StateDict, count: int) -> StateDict:
@@ -345,16 +351,13 @@ def _are_tensors(leaves: Sequence[object]) -> TypeGuard[list[torch.Tensor]]:
 
 def copied(model: torch.nn.Module, *, wide: bool) -> torch.nn.Module:
     """A copy; in float64 if ``wide``, with the tensors that modules keep as plain attributes. Raises CannotRun."""
-    try:
+    with failing(f"the model cannot be copied{' in float64' if wide else ''}"):
         made = copy.deepcopy(model)
         for module in made.double().modules() if wide else ():
             for name, value in vars(module).items():
                 if isinstance(value, torch.Tensor) and value.is_floating_point():
                     setattr(module, name, value.double())
-        return made
-    except Exception as error:  # the person's code: a module may keep anything
-        how = " in float64" if wide else ""
-        raise CannotRun(f"the model cannot be copied{how}: {type(error).__name__}: {error}") from error
+    return made
 
 
 def widened(tensor: torch.Tensor) -> torch.Tensor:
@@ -364,10 +367,8 @@ def widened(tensor: torch.Tensor) -> torch.Tensor:
 
 def reference(compute: Callable[[], StateDict], dtype: DType, samples: int) -> Mapping[str, Reference]:
     """As ``rounding.reference``. Raises CannotRun where the computation does not work in float64."""
-    try:
+    with failing("a pass in float64 fails"):
         return rounding.reference(compute, dtype, samples)
-    except Exception as error:  # the person's code
-        raise CannotRun(f"a pass in float64 fails: {type(error).__name__}: {error}") from error
 
 
 class References:
@@ -387,8 +388,7 @@ class References:
             args, kwargs = trees.tree_map_only(torch.Tensor, widened, one.arguments)
             with torch.no_grad(), as_the_peer():
                 output = module(*args, **kwargs)
-            found = _numbered(tensors_in(output))
-            return _turned(found, one.batch_first.outputs) if one.turned and one.batch_first else found
+            return _turned(_numbered(tensors_in(output)), one.turned)
 
         return reference(compute, floating_dtype(one.outputs), _SAMPLES)
 

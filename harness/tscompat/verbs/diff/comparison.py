@@ -87,11 +87,8 @@ def diff(
 
 def _lone_unfit(ours: Model, theirs: Model) -> bool:
     """Whether a tensor that cannot be read has a name that only one side has."""
-    sides = ((ours, theirs), (theirs, ours))
-    names = {id(model): {each.name for each in model.contents} for model in (ours, theirs)}
-    return any(
-        isinstance(each, Unfit) and each.name not in names[id(other)] for one, other in sides for each in one.contents
-    )
+    sides = ((each, {item.name for item in other.contents}) for each, other in ((ours, theirs), (theirs, ours)))
+    return any(isinstance(each, Unfit) and each.name not in names for model, names in sides for each in model.contents)
 
 
 def _tolerance(rtol: float, atol: float) -> Tolerance:
